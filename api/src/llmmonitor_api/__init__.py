@@ -1,0 +1,1 @@
+"""The contract between everything: spec, status, report, conditions. Imports nothing of ours."""

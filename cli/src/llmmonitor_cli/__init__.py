@@ -1,0 +1,1 @@
+"""What a person types: `llm-monitor demo`, `llm-monitor watch`."""

@@ -1,0 +1,1 @@
+"""What runs once per cluster: gathering, evaluation, and (later) injection."""

@@ -1,0 +1,1 @@
+"""What runs beside the model: supervisor, relay, analyser, samplers."""
