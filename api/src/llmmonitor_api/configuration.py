@@ -1,0 +1,36 @@
+"""What a sidecar needs of an LLMMonitor: the document that the operator (or the CLI) signs and pushes.
+
+Normalised already (seconds and fractions, not "800ms" and "99%"), so that the sidecar needs no pydantic.
+Unknown fields are ignored: an older sidecar takes what it knows from a newer operator.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ObjectiveSetting(msgspec.Struct, frozen=True):
+    """One objective as the sidecar counts it."""
+
+    name: str
+    signal: str
+    """A signal of `spec.performance.objectives[].signal`."""
+    threshold: float | None = None
+    """Seconds, a ratio or a count, as the signal's unit says; None where the signal has none."""
+    threshold_text: str = ""
+    """The same as the owner wrote it: part of the counts' identity."""
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """All that can be changed in a running sidecar."""
+
+    generation: int = 0
+    objectives: tuple[ObjectiveSetting, ...] = ()
+    stall_after_seconds: float = 30.0
+    report_interval_seconds: float = 15.0
+    resource_interval_seconds: float = 1.0
+    max_added_latency_seconds: float = 0.005
+    drain_idle: bool = False
+    """Close idle connections that bypass the relay (`interception.existingConnections: DrainIdle`)."""
+    stop: bool = False
+    """Remove the rule and idle: the monitor is gone."""

@@ -1,0 +1,137 @@
+"""A mergeable histogram with a fixed relative error.
+
+Bucket i holds values in (GAMMA^(i-1), GAMMA^i]; a value is reported as the bucket's midpoint in relative
+terms, so that it is off by at most (GAMMA - 1) / (GAMMA + 1) = 0.99 % (DDSketch: Masson, Rim, Lee, VLDB 2019,
+without its collapsing, which would make a merge depend on order). Values are >= 0; their unit is the field's
+(seconds or tokens). Sums are kept as integers of 1e-9 units: float addition is not associative.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import msgspec
+
+LAYOUT = 1
+"""Changes whenever GAMMA or the limits do; histograms of different layouts never merge."""
+GAMMA = 1.02
+RELATIVE_ERROR = (GAMMA - 1) / (GAMMA + 1)
+SMALLEST = 1e-6
+"""Values below count as zero (a microsecond; tokens are integers)."""
+LARGEST = 1e9
+"""Values above go to the overflow bucket."""
+_PER_LOG = 1 / math.log(GAMMA)
+_EXACT_RANKS_LIMIT = 2_000
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """A two-sided interval; an end is None where the sample is too small to bound it."""
+
+    low: float | None
+    high: float | None
+
+
+class Histogram(msgspec.Struct, omit_defaults=True):
+    """Counts per log bucket. `record` changes it; everything else returns something new."""
+
+    zero: int = 0
+    overflow: int = 0
+    sum_nano: int = 0
+    """Sum of all values in 1e-9 of their unit."""
+    buckets: dict[int, int] = {}
+
+    @property
+    def count(self) -> int:
+        """Number of values."""
+        return self.zero + self.overflow + sum(self.buckets.values())
+
+    @property
+    def sum(self) -> float:
+        """Sum of values, in their unit."""
+        return self.sum_nano / 1e9
+
+    def record(self, value: float, times: int = 1) -> None:
+        """Add `value` `times` times.
+
+        Raises:
+            ValueError: if `value` is negative or not a number.
+        """
+        if not value >= 0:
+            raise ValueError(f"a histogram takes values >= 0, got {value!r}")
+        if value < SMALLEST:
+            self.zero += times
+        elif value > LARGEST:
+            self.overflow += times
+            value = LARGEST
+        else:
+            index = math.ceil(math.log(value) * _PER_LOG)
+            self.buckets[index] = self.buckets.get(index, 0) + times
+        self.sum_nano += round(value * 1e9) * times
+
+    def value_at_rank(self, rank: int) -> float:
+        """The `rank`-th smallest value (1-based), within RELATIVE_ERROR; LARGEST in overflow.
+
+        Raises:
+            ValueError: if there is no such rank.
+        """
+        if not 1 <= rank <= self.count:
+            raise ValueError(f"rank {rank} of a histogram with {self.count} values")
+        seen = self.zero
+        if rank <= seen:
+            return 0.0
+        for index in sorted(self.buckets):
+            seen += self.buckets[index]
+            if rank <= seen:
+                return float(2 * GAMMA**index / (GAMMA + 1))
+        return LARGEST
+
+    def quantile(self, q: float) -> float | None:
+        """The q-quantile (0 < q <= 1), or None of nothing."""
+        n = self.count
+        return self.value_at_rank(max(1, math.ceil(q * n))) if n else None
+
+    def quantile_interval(self, q: float, confidence: float = 0.95) -> Interval:
+        """Distribution-free interval of the q-quantile from order statistics (David, Nagaraja, ch. 7.1)."""
+        n = self.count
+        low, high = _quantile_ranks(n, q, confidence)
+        return Interval(
+            low=self.value_at_rank(low) if low >= 1 else None,
+            high=self.value_at_rank(high) if high <= n else None,
+        )
+
+    def cumulative(self, bounds: tuple[float, ...]) -> list[int]:
+        """How many values are <= each of `bounds` (ascending), exact up to a bucket's width at the bound."""
+        edges = sorted((2 * GAMMA**index / (GAMMA + 1), n) for index, n in self.buckets.items())
+        result, seen, at = [], self.zero, 0
+        for bound in bounds:
+            while at < len(edges) and edges[at][0] <= bound:
+                seen += edges[at][1]
+                at += 1
+            result.append(seen)
+        return result
+
+
+def _quantile_ranks(n: int, q: float, confidence: float) -> tuple[int, int]:
+    """Ranks (low, high) with P(X_low <= quantile < X_high) >= confidence; 0 and n + 1 mean unbounded."""
+    tail = (1 - confidence) / 2
+    if n > _EXACT_RANKS_LIMIT:
+        z = NormalDist().inv_cdf(1 - tail)
+        half = z * math.sqrt(n * q * (1 - q))
+        return math.floor(n * q - half), math.ceil(n * q + half) + 1
+    below, low, high = 0.0, 0, n + 1
+    for k in range(n + 1):  # below = P(Binomial(n, q) <= k)
+        below += math.exp(_log_binomial(n, k, q))
+        if below <= tail:
+            low = k + 1
+        if below >= 1 - tail:
+            high = k + 1
+            break
+    return low, high
+
+
+def _log_binomial(n: int, k: int, q: float) -> float:
+    if q >= 1:
+        return 0.0 if k == n else -math.inf
+    choose = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return choose + k * math.log(q) + (n - k) * math.log1p(-q)

@@ -1,0 +1,119 @@
+"""The cumulative part of a report: what adds over time and over replicas.
+
+A series is one combination of the OTel GenAI attributes; their number is bounded by the collector
+(`SERIES_LIMIT`), beyond which models fold into `other`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from llmmonitor_api.report.frequency import FrequencyTable
+from llmmonitor_api.report.histogram import Histogram
+
+SERIES_LIMIT = 64
+
+
+class TrafficSeries(msgspec.Struct, omit_defaults=True):
+    """Exchanges of one operation and model."""
+
+    operation: str
+    """OTel `gen_ai.operation.name`."""
+    provider: str
+    """OTel `gen_ai.provider.name`: the dialect spoken on the wire."""
+    request_model: str
+    response_model: str
+    stream: bool
+    generates: bool = True
+    """Whether this operation makes the model generate."""
+
+    begun: int = 0
+    """Requests completely received by the model."""
+    outcomes: dict[str, int] = {}
+    """Ended exchanges by `Outcome`."""
+    error_types: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
+    finish_reasons: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
+    empty: int = 0
+    """Successful answers without any output."""
+
+    prompt_tokens_exact: int = 0
+    prompt_tokens_counted: int = 0
+    completion_tokens_exact: int = 0
+    completion_tokens_counted: int = 0
+    """Lower bounds from counted deltas: never priced, never compared."""
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    token_sources: dict[str, int] = {}
+    """Ended generating exchanges by the source of their completion tokens."""
+
+    time_to_first_token: Histogram = msgspec.field(default_factory=Histogram)
+    """Seconds; streamed answers only, kept the moment the first token is seen."""
+    time_to_first_content: Histogram = msgspec.field(default_factory=Histogram)
+    time_per_output_token: Histogram = msgspec.field(default_factory=Histogram)
+    """Seconds; per choice, exact counts only."""
+    gaps: Histogram = msgspec.field(default_factory=Histogram)
+    """Seconds between successive chunks of one choice."""
+    gaps_dropped: int = 0
+    duration: Histogram = msgspec.field(default_factory=Histogram)
+    """Seconds from the first request byte to the end; every ended exchange."""
+    prompt_tokens: Histogram = msgspec.field(default_factory=Histogram)
+    completion_tokens: Histogram = msgspec.field(default_factory=Histogram)
+    """Tokens per exchange, exact sources only."""
+
+
+class ObjectiveCounts(msgspec.Struct, omit_defaults=True):
+    """Exact good and bad events of one objective as it is defined now."""
+
+    name: str
+    signal: str
+    threshold: str
+    """The threshold as the owner wrote it, empty without one: a changed threshold is a new series."""
+    good: int = 0
+    bad: int = 0
+
+
+class InterceptionCounts(msgspec.Struct, omit_defaults=True):
+    """What the request path did."""
+
+    accepted: int = 0
+    upstream_refused: int = 0
+    bytes_to_model: int = 0
+    bytes_to_client: int = 0
+    shed_bytes: int = 0
+    """Copies dropped because the analyser did not keep up."""
+    shed_connections: int = 0
+    """Connections not analysed because of that."""
+    unknown_connections: int = 0
+    """Connections that were open before the analyser (re)started."""
+    exchanges_not_analysed: int = 0
+    step_asides: int = 0
+    blind_milliseconds: int = 0
+    """Time in which new connections were not read though interception was wanted."""
+    relay_starts: int = 0
+    analyser_starts: int = 0
+    opaque_connections: dict[str, int] = {}
+    """Connections carried but not readable, by protocol (tls, h2, upgrade, other)."""
+    malformed: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
+    """Exchanges that could not be parsed, by reason."""
+
+
+class Totals(msgspec.Struct, omit_defaults=True):
+    """Everything cumulative; the zero of `merge.add` is `Totals()`."""
+
+    traffic: dict[str, TrafficSeries] = {}
+    """By `series_key`."""
+    objectives: dict[str, ObjectiveCounts] = {}
+    """By `objective_key`."""
+    interception: InterceptionCounts = msgspec.field(default_factory=InterceptionCounts)
+
+
+def series_key(
+    operation: str, provider: str, request_model: str, response_model: str, *, stream: bool
+) -> str:
+    """The key of a series: its labels, spelled unambiguously."""
+    return msgspec.json.encode([operation, provider, request_model, response_model, stream]).decode()
+
+
+def objective_key(name: str, signal: str, threshold: str) -> str:
+    """The key of an objective's counts: another definition under the same name counts apart."""
+    return msgspec.json.encode([name, signal, threshold]).decode()
