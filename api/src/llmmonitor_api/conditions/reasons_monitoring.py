@@ -1,0 +1,165 @@
+"""Reasons that speak of the monitor itself: Ready, Injected, Reporting, Intercepting, GPUVisible."""
+
+from llmmonitor_api.conditions.registry import Reason, Status, fails, holds, not_judged, undecided
+
+# Ready
+MONITORING = holds("Monitoring", "The sidecars are in and their reports are fresh.")
+NOTHING_TO_MONITOR = Reason(
+    "NoMatchingPods",
+    Status.TRUE,
+    "The selector matches no running pod; the monitor works and waits, so that scale-to-zero does not hang.",
+    remedy="Nothing if the model is scaled to zero; otherwise compare spec.selector with the pods' labels.",
+)
+CONFLICTED = fails(
+    "Conflicted",
+    "An older LLMMonitor matches the same pods, and a pod has only one sidecar.",
+    "Delete one of the two monitors, or narrow its selector.",
+)
+INVALID_SPEC = fails(
+    "InvalidSpec",
+    "The spec breaks a rule that the API server could not check; the last valid one stays in force.",
+    "Correct the fields that the message lists.",
+)
+PARTLY_MONITORED = fails(
+    "PartlyMonitored",
+    "Some matching pods have no working sidecar, so figures speak only of the rest.",
+    "See status.pods.notMonitored for the pods and why.",
+)
+
+# Injected
+ALL_INJECTED = holds("AllInjected", "Every matching pod has the current sidecar.")
+POD_PREDATES_MONITOR = fails(
+    "PodPredatesMonitor",
+    "A matching pod is older than the monitor and has not got the sidecar yet.",
+    "Set spec.existingPods to Attach or Restart, or restart the pod yourself.",
+)
+WEBHOOK_MISSED = fails(
+    "WebhookMissed",
+    "A pod was created after the monitor without a sidecar: the webhook did not answer in time.",
+    "Nothing, the operator attaches it; if it recurs, look at the webhook's Deployment.",
+)
+POD_SECURITY_FORBIDS = fails(
+    "PodSecurityForbids",
+    "Pod Security Admission of the namespace refuses what the sidecar needs.",
+    "Use interception.mode Off or Port, or label the namespace for a level that allows NET_ADMIN.",
+)
+OUTDATED = fails(
+    "Outdated",
+    "A sidecar is of an older version, or holds settings that cannot be pushed to a running one.",
+    "Restart the pod when convenient, or set spec.existingPods to Restart.",
+)
+SIDECAR_BLOCKS_POD = fails(
+    "SidecarBlocksPod",
+    "An injected sidecar did not start within 30 s, so injection stopped in this namespace.",
+    "Correct what the message names (image, pull secret, security policy); injection then resumes.",
+)
+INJECTION_SUSPENDED = fails(
+    "InjectionSuspended",
+    "The API server refused pods that carry the sidecar, so injection stopped in this namespace.",
+    "Raise the quota or limit that the message names, or allow the sidecar in the policy it names.",
+)
+NO_MEMORY_HEADROOM = fails(
+    "NoMemoryHeadroom",
+    "The pod's memory limit leaves too little beside the model to attach a sidecar safely.",
+    "Raise the pod's memory limit, or restart the pod so that the sidecar is injected with its own.",
+)
+ATTACH_EXHAUSTED = fails(
+    "AttachExhausted",
+    "A sidecar was attached to this pod ten times, and attached containers cannot be removed.",
+    "Restart the pod.",
+)
+NOT_RESTARTABLE = fails(
+    "NotRestartable",
+    "existingPods is Restart, but the pod has no controller with two ready replicas to replace it.",
+    "Restart it yourself, use Attach, or allow it by annotation.",
+)
+PREFLIGHT_PENDING = undecided(
+    "PreflightPending",
+    "It is not known yet whether the namespace admits the sidecar.",
+    "Wait: it is tried on the first running pod.",
+)
+
+# Reporting
+ALL_REPORTING = holds("AllReporting", "Every sidecar reported within three report intervals.")
+STALE = fails(
+    "Stale",
+    "A sidecar answers, but its newest report is older than three report intervals.",
+    "Look at the sidecar's log: its analyser is stuck or starved.",
+)
+UNREACHABLE = fails(
+    "Unreachable",
+    "A sidecar's report cannot be fetched.",
+    "Apply the NetworkPolicy that the message prints, or look at the pod.",
+)
+
+# Intercepting
+TRAFFIC_READ = holds("TrafficRead", "New connections to the model are read; the message gives their share.")
+MESH_REDIRECTS = fails(
+    "MeshRedirects",
+    "A service mesh already redirects this pod's traffic.",
+    "Engine metrics and probes still work; use interception.mode Port to have traffic read behind the mesh.",
+)
+HOST_NETWORK = fails(
+    "HostNetwork",
+    "The pod uses the node's network, where the sidecar must not touch the packet filter.",
+    "Use interception.mode Port, or give the pod a network of its own.",
+)
+ENCRYPTED = fails(
+    "Encrypted",
+    "The model server terminates TLS itself, so bytes are forwarded but cannot be read.",
+    "Terminate TLS before the pod, or rely on engine metrics and probes.",
+)
+KERNEL_UNSUPPORTED = fails(
+    "KernelUnsupported",
+    "The node's kernel or container runtime has no transparent proxying.",
+    "Use interception.mode Port, or a node with nft_tproxy.",
+)
+STARVED_OF_CPU = fails(
+    "StarvedOfCPU",
+    "The relay waited too long for a CPU and stepped aside: new connections go straight to the model.",
+    "Give the sidecar CPU requests (inject instead of attach), or raise interception.maxAddedLatency.",
+)
+RELAY_STALLED = fails(
+    "RelayStalled",
+    "The relay gave no heartbeat or added more than interception.maxAddedLatency, and stepped aside.",
+    "Nothing, it retries with back-off; if it recurs, see the sidecar's log.",
+)
+SHEDDING = fails(
+    "Shedding",
+    "More traffic came than the analyser's CPU can read, so a share of it is only counted.",
+    "Figures are of the share the message gives; raise the sidecar's CPU to read more.",
+)
+SERVICE_USES_PORT_NUMBER = fails(
+    "ServiceUsesPortNumber",
+    "Port mode needs Services that name the port, and one names its number.",
+    "Set the Service's targetPort to the port's name.",
+)
+SERVER_TOO_OLD = fails(
+    "ServerTooOld",
+    "Port mode needs Kubernetes 1.32 or newer.",
+    "Use interception.mode Transparent, or upgrade the cluster.",
+)
+MODEL_NOT_LISTENING = undecided(
+    "ModelNotListening",
+    "The model does not listen on its port, so its refusals are left as they are and nothing is read.",
+    "Wait while it loads; otherwise look at the model's container.",
+)
+NO_TRAFFIC_YET = undecided(
+    "NoTrafficYet", "Interception is on, and no connection has come yet.", "Send a request."
+)
+
+# GPUVisible
+ALL_GPUS_MEASURED = holds(
+    "AllGPUsMeasured", "Every GPU of the pods is measured; the message names the source."
+)
+NO_GPU_REQUESTED = not_judged("NoGPURequested", "No matching pod requests a GPU, and none was found.")
+DRIVER_NOT_VISIBLE = fails(
+    "DriverNotVisible",
+    "A GPU is requested, but the sidecar cannot see the driver's library, and nothing else measures it.",
+    "Run the NVIDIA device plugin with its runtime class, or a DCGM exporter on the node.",
+)
+NO_EXPORTER = fails(
+    "NoExporter",
+    "The driver is not visible, and no DCGM exporter was found on the pod's node.",
+    "Install the DCGM exporter (GPU operator).",
+)
