@@ -49,7 +49,7 @@ def totals(draw: st.DrawFn) -> Totals:
             request_model=model,
             response_model=model,
             stream=True,
-            begun=draw(counts),
+            empty=draw(counts),
             outcomes=draw(st.dictionaries(st.sampled_from(["ok", "aborted"]), st.integers(1, 99))),
             finish_reasons=draw(tables()),
             duration=draw(histograms()),

@@ -82,6 +82,4 @@ def _combine_dicts(
                 result[key] = combined
         elif number is _plus:
             result[key] = value
-        elif value != 0:
-            raise CountersWentBack(f"{at.lstrip('.')}[{key}]: gone after {value!r}")
     return result

@@ -27,8 +27,6 @@ class TrafficSeries(msgspec.Struct, omit_defaults=True):
     generates: bool = True
     """Whether this operation makes the model generate."""
 
-    begun: int = 0
-    """Requests completely received by the model."""
     outcomes: dict[str, int] = {}
     """Ended exchanges by `Outcome`."""
     error_types: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
@@ -55,7 +53,7 @@ class TrafficSeries(msgspec.Struct, omit_defaults=True):
     """Seconds between successive chunks of one choice."""
     gaps_dropped: int = 0
     duration: Histogram = msgspec.field(default_factory=Histogram)
-    """Seconds from the first request byte to the end; every ended exchange."""
+    """Seconds from the last request byte (as TTFT) to the end, whatever the outcome."""
     prompt_tokens: Histogram = msgspec.field(default_factory=Histogram)
     completion_tokens: Histogram = msgspec.field(default_factory=Histogram)
     """Tokens per exchange, exact sources only."""
@@ -100,6 +98,8 @@ class InterceptionCounts(msgspec.Struct, omit_defaults=True):
 class Totals(msgspec.Struct, omit_defaults=True):
     """Everything cumulative; the zero of `merge.add` is `Totals()`."""
 
+    begun: int = 0
+    """Generating requests that the model has received completely."""
     traffic: dict[str, TrafficSeries] = {}
     """By `series_key`."""
     objectives: dict[str, ObjectiveCounts] = {}

@@ -1,0 +1,1 @@
+"""One file per signal: what the sidecar collects of it. Judging is the operator's (`evaluate/`)."""
