@@ -1,0 +1,44 @@
+"""Where the relay's connections come from: a socket it opens itself, or the transparent one it was given."""
+
+import socket
+from typing import Final, cast
+
+from llmmonitor_sidecar.relay.flow import Address
+
+BACKLOG: Final = 65535
+"""As long as the kernel allows (net.core.somaxconn); what does not fit is tried again after 1 s."""
+
+
+def resolve(host: str, port: int) -> tuple[int, Address]:
+    """Family and address of a host, looked up once; IPv4 first.
+
+    Raises:
+        OSError: the name has no address.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    return family, cast("Address", address)  # a stream socket has no other kind
+
+
+def listen(family: int, address: Address) -> socket.socket:
+    """Open a listener.
+
+    Raises:
+        OSError: the address is taken or not ours.
+    """
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        prepare(sock)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def prepare(sock: socket.socket) -> None:
+    """Make a bound or listening socket ready for the loop. Accepted sockets inherit TCP_NODELAY from it."""
+    sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.listen(BACKLOG)

@@ -1,0 +1,193 @@
+"""The relay's loop: waits for sockets, hands them to `flow`, accepts, and keeps time.
+
+Every 50 ms it ticks: heartbeat and figures go to the shared page, the listener is opened or closed as the
+supervisor wants, overdue connects are given up. A loop that is stuck anywhere does not tick, and that is
+what the supervisor's watchdog and the dead man's switch in the kernel go by.
+"""
+
+import errno
+import logging
+import os
+import select
+import socket
+import struct
+import time
+from typing import Final
+
+from llmmonitor_sidecar.relay.flow import Address, Flows
+from llmmonitor_sidecar.relay.lag import TICK_SECONDS, LoopLag
+from llmmonitor_sidecar.relay.listener import listen, prepare
+from llmmonitor_sidecar.shared_page import SharedPage, Slot
+from llmmonitor_sidecar.tee import REQUEST, RESPONSE, TeeSender
+
+EVENTS_PER_PASS: Final = 256
+ACCEPTS_PER_PASS: Final = 64
+ACCEPT_PAUSE_SECONDS: Final = 0.1
+_EPOLL_ROUNDING_SECONDS: Final = 0.001  # epoll waits whole milliseconds
+
+log = logging.getLogger(__name__)
+
+
+class RelayLoop:
+    """One relay.
+
+    Args:
+        page: heartbeat and figures go there, `ACCEPT_WANTED` comes from there.
+        tee: where copies go.
+        target: where every connection goes; None: where the client wanted to go (transparent).
+        own_address: family and address to listen on while `ACCEPT_WANTED`; None with a `listener`.
+        listener: transparent mode's socket, listening already.
+    """
+
+    def __init__(
+        self,
+        page: SharedPage,
+        tee: TeeSender,
+        target: Address | None,
+        own_address: tuple[int, Address] | None = None,
+        listener: socket.socket | None = None,
+    ) -> None:
+        self._page = page
+        self._tee = tee
+        self._target = target
+        self._own_address = own_address
+        self._poll = select.epoll()
+        self._flows = Flows(self._poll, tee)
+        self._lag = LoopLag()
+        self._accepted = 0
+        self._accept_failures = 0
+        self._accept_again_at = 0.0  # CLOCK_MONOTONIC seconds; 0: not paused
+        self._stop_at = float("inf")
+        self._published: dict[Slot, int] = {}
+        self._listener: socket.socket | None = None
+        self._listen_failed = False
+        if listener is not None:
+            prepare(listener)
+            self._adopt(listener)
+
+    def request_stop(self, grace_seconds: float) -> None:
+        """Close the listener at the next tick, let what is open finish for so long. For signal handlers."""
+        self._stop_at = time.monotonic() + grace_seconds
+
+    def run(self) -> None:
+        """Relay until a requested stop is complete."""
+        poll, sides, flows = self._poll.poll, self._flows.sides, self._flows
+        page, tee, monotonic = self._page, self._tee, time.monotonic
+        page[Slot.RELAY_PID] = os.getpid()
+        page[Slot.STOPPING] = 0
+        now = next_tick = monotonic()
+        while True:
+            accept_due = False
+            for fd, events in poll(max(0.0, next_tick - now), EVENTS_PER_PASS):
+                side = sides.get(fd)
+                if side is None:
+                    accept_due = True  # after the others: no descriptor is used anew within a pass
+                elif events == select.EPOLLIN:
+                    flows.forward(side)
+                else:
+                    flows.handle(side, events)
+            if accept_due:
+                self._accept()
+            tee.flush()
+            now = monotonic()
+            if now >= next_tick:
+                self._lag.add(now - next_tick - _EPOLL_ROUNDING_SECONDS)
+                next_tick = now + TICK_SECONDS
+                self._tick(now)
+                if now >= self._stop_at or (self._stop_at != float("inf") and not sides):
+                    break
+        flows.stop()
+        tee.flush()
+        self._tick(monotonic())
+
+    def _tick(self, now: float) -> None:
+        self._flows.expire(now)
+        if self._stop_at != float("inf"):
+            self._page[Slot.STOPPING] = 1
+            self._close_listener()
+        elif self._own_address is not None:
+            self._follow_wish(self._own_address)
+        if self._accept_again_at and now >= self._accept_again_at and self._listener is not None:
+            self._accept_again_at = 0.0
+            self._poll.register(self._listener, select.EPOLLIN)
+        self._publish()
+
+    def _follow_wish(self, own_address: tuple[int, Address]) -> None:
+        """Listen exactly while the supervisor wants it, so that refused stays refused."""
+        wanted = self._page[Slot.ACCEPT_WANTED]
+        if wanted and self._listener is None:
+            try:
+                self._adopt(listen(*own_address))
+            except OSError as error:
+                if not self._listen_failed:
+                    log.warning("cannot listen on %s: %s; trying on", own_address[1], error)
+                self._listen_failed = True
+            else:
+                self._listen_failed = False
+        elif not wanted:
+            self._close_listener()
+
+    def _adopt(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._poll.register(listener, select.EPOLLIN)
+        self._page[Slot.LISTENING] = listener.getsockname()[1]
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+            self._accept_again_at = 0.0
+            self._page[Slot.LISTENING] = 0
+
+    def _accept(self) -> None:
+        listener = self._listener
+        if listener is None:
+            return
+        try:
+            for _ in range(ACCEPTS_PER_PASS):
+                client, address = listener.accept()
+                self._accepted += 1
+                client.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+                self._begin(listener, client, address)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno == errno.ECONNABORTED:
+                return
+            self._accept_failures += 1
+            self._accept_again_at = time.monotonic() + ACCEPT_PAUSE_SECONDS
+            self._poll.unregister(listener)
+
+    def _begin(self, listener: socket.socket, client: socket.socket, address: Address) -> None:
+        if self._target is not None:
+            self._flows.begin(client, address, self._target)
+            return
+        wanted: Address = client.getsockname()
+        if wanted[1] == listener.getsockname()[1]:  # called by its own name: would connect to itself for ever
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            return
+        self._flows.begin(client, address, wanted)
+
+    def _publish(self) -> None:
+        """Heartbeat and figures; totals go on from what earlier relays left."""
+        page, flows = self._page, self._flows
+        totals = {
+            Slot.ACCEPTED_TOTAL: self._accepted,
+            Slot.UPSTREAM_REFUSED_TOTAL: flows.refused,
+            Slot.BYTES_TO_MODEL_TOTAL: flows.moved_bytes[REQUEST],
+            Slot.BYTES_TO_CLIENT_TOTAL: flows.moved_bytes[RESPONSE],
+            Slot.TEE_DROPPED_BYTES_TOTAL: self._tee.dropped_bytes,
+            Slot.TEE_LOST_CONNECTIONS_TOTAL: self._tee.lost_connections,
+            Slot.ACCEPT_FAILURES_TOTAL: self._accept_failures,
+        }
+        for slot, value in totals.items():
+            grown = value - self._published.get(slot, 0)
+            if grown:
+                page.add(slot, grown)
+        self._published = totals
+        page[Slot.OPEN_CONNECTIONS] = len(flows)
+        page[Slot.LOOP_LAG_P99_US] = self._lag.p99_us
+        page[Slot.LOOP_LAG_MAX_US] = self._lag.max_us
+        page[Slot.ACCEPT_STALLED] = int(self._accept_again_at > 0)
+        page[Slot.HEARTBEAT_NS] = time.monotonic_ns()
