@@ -1,9 +1,9 @@
 """Counts and histograms of exchanges, by operation and model: the cumulative part of the report.
 
 Fed by the parser's events; reads exchanges while they are in flight too (`drain`), so that the gaps of an
-hour-long stream are in the report while it runs. Definitions are those of the field: TTFT and duration begin with the
-last request byte; time per output token is (last - first) / (n - tokens in the first chunk), per choice and
-only with an exact n.
+hour-long stream are in the report while it runs. Definitions are those of the field: TTFT and duration begin
+with the last request byte; time per output token is (last - first) / (n - tokens in the first chunk), per
+choice and only with an exact n.
 """
 
 from __future__ import annotations

@@ -1,0 +1,62 @@
+# Needs only Python >= 3.11 and make; everything else is brought into .venv by itself, and only once.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+LOCK := requirements/dev.txt
+MEMBERS := $(wildcard */pyproject.toml)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast test-e2e test-long lint format crds docs lock bench bench-relay bench-smoke fuzz clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Watch a real model through an incident, with no cluster (about two minutes)
+	@$(BIN)/llm-monitor demo $(ARGS)
+
+test: test-fast test-e2e ## All tests that CI runs: fast ones, then real-cluster ones
+
+test-fast: $(READY) lint ## Lint, types, contracts and the tests without a cluster
+	$(BIN)/pytest tests -m "not long" -n auto --dist worksteal $(ARGS)
+
+test-e2e: $(READY) ## Tests on a real cluster (none yet: they come with the operator)
+	@echo "e2e: no real-cluster tests exist yet; they come with the operator's injection."
+
+test-long: $(READY) ## Tests that take minutes each: long soaks, 1 GB bodies, 10,000 exchanges
+	$(BIN)/pytest tests -m long -p no:xdist $(ARGS)
+
+lint: $(READY) ## Style, types, import contracts, and that generated files are current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m llmmonitor_api.crd --check
+	$(BIN)/python -m llmmonitor_api.condition_docs --check
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+crds: $(READY) ## Generate crds/ from api/
+	$(BIN)/python -m llmmonitor_api.crd
+
+docs: $(READY) ## Generate the pages of docs/ that derive from api/
+	$(BIN)/python -m llmmonitor_api.condition_docs
+
+lock: $(READY) ## Lock all dependencies anew, with hashes
+	UV=$(BIN)/uv requirements/lock --upgrade
+
+bench: bench-relay ## All benchmarks
+
+bench-relay: $(READY) ## The relay beside nginx, HAProxy, Envoy and an aiohttp proxy
+	$(BIN)/python bench/relay.py $(ARGS)
+
+bench-smoke: $(READY) ## Prove in seconds that the benchmarks run
+	$(BIN)/python bench/relay.py --quick $(ARGS)
+
+clean: ## Remove what make brought
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(READY): $(LOCK) $(MEMBERS) requirements/install
+	PYTHON=$(PYTHON) requirements/install
+	@touch $@

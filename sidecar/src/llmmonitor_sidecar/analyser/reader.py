@@ -1,0 +1,125 @@
+"""Routes what the relay copied to one analyser per connection, and what they find to the signals.
+
+No I/O and no clock: `take` gets records, `tick` gets the watermark, the time up to which everything has been
+read. Bounded: past CONNECTIONS_LIMIT a new connection is counted as shed and not looked at, and `shed_all`
+gives up what is buffered when the process grows too large. A connection that was open before this process
+started, or that lost copies, is counted and never guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.report import Live
+from llmmonitor_api.report.totals import Totals
+from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
+from llmmonitor_sidecar.analyser.exchange import ExchangeEvent
+from llmmonitor_sidecar.signals.live import InFlight
+from llmmonitor_sidecar.signals.models import ModelNames
+from llmmonitor_sidecar.signals.objectives import Objectives, Sample
+from llmmonitor_sidecar.signals.traffic import Traffic
+from llmmonitor_sidecar.tee import CloseReason, Kind, TeeRecord
+
+CONNECTIONS_LIMIT = 8_192
+
+
+@dataclass(slots=True)
+class _Connection:
+    analyser: ConnectionAnalyser
+    protocol: str = ""
+    """As counted already; only what is not HTTP/1 is."""
+
+
+class TrafficReader:
+    """From tee records to totals and gauges. Its owner calls `take`, then `tick`, from one thread."""
+
+    def __init__(self) -> None:
+        self.totals = Totals()
+        self.models = ModelNames()
+        self._traffic = Traffic(self.totals, self.models)
+        self._in_flight = InFlight()
+        self._objectives = Objectives(self.totals)
+        self._connections: dict[int, _Connection] = {}
+        self._ignored: set[int] = set()
+
+    def configure(self, configuration: Configuration) -> None:
+        """Count these objectives from now on."""
+        self._objectives.configure(configuration.objectives)
+
+    def take(self, records: Iterable[TeeRecord]) -> None:
+        """Everything these records say."""
+        connections = self._connections
+        for record in records:
+            kind, number = record.kind, record.connection
+            connection = connections.get(number)
+            if connection is None:
+                self._unknown(record)
+            elif kind == Kind.DATA:
+                analyser = connection.analyser
+                events = analyser.feed(record.direction, record.at_ns, record.payload)
+                if events:
+                    self._handle(events)
+                if analyser.protocol != connection.protocol:
+                    self._protocol_known(connection)
+            elif kind == Kind.EOF:
+                self._handle(connection.analyser.eof(record.direction, record.at_ns))
+            elif kind == Kind.CLOSE:
+                if record.payload in (CloseReason.REFUSED, CloseReason.TIMEOUT):
+                    self._objectives.refused()
+                self._handle(connection.analyser.close(record.payload.decode(), record.at_ns))
+                del connections[number]
+            elif kind == Kind.LOST:
+                self._handle(connection.analyser.lost(record.at_ns))
+
+    def tick(self, now_ns: int) -> None:
+        """Look at what is still in flight as of `now_ns`."""
+        for exchange in self._in_flight:
+            self._traffic.drain(exchange)
+        self._objectives.tick(self._in_flight, now_ns)
+
+    def sample(self, sample: Sample, now_ns: int) -> None:
+        """One look at the engine's gauges, once per resource interval."""
+        self._objectives.sample(sample)
+        if sample.engine is not None:
+            self._in_flight.engine_counted(sample.engine.generation_tokens, now_ns)
+
+    def live(self, now_ns: int) -> Live:
+        """What is going on as of `now_ns`."""
+        return self._in_flight.live(now_ns)
+
+    def shed_all(self, now_ns: int) -> None:
+        """Give up every connection's state: memory matters more than figures."""
+        for connection in self._connections.values():
+            self._handle(connection.analyser.lost(now_ns))
+        self.totals.interception.shed_connections += len(self._connections)
+        self._ignored.update(self._connections)
+        self._connections.clear()
+
+    def _unknown(self, record: TeeRecord) -> None:
+        number = record.connection
+        if record.kind == Kind.CLOSE:
+            self._ignored.discard(number)
+        elif number in self._ignored:
+            return
+        elif record.kind == Kind.OPEN and len(self._connections) < CONNECTIONS_LIMIT:
+            self._connections[number] = _Connection(ConnectionAnalyser(number))
+        else:
+            self._ignored.add(number)
+            if record.kind == Kind.OPEN:
+                self.totals.interception.shed_connections += 1
+            else:
+                self.totals.interception.unknown_connections += 1
+
+    def _protocol_known(self, connection: _Connection) -> None:
+        connection.protocol = connection.analyser.protocol
+        if connection.protocol != "http/1":
+            opaque = self.totals.interception.opaque_connections
+            opaque[connection.protocol] = opaque.get(connection.protocol, 0) + 1
+
+    def _handle(self, events: list[ExchangeEvent]) -> None:
+        for event in events:
+            self._in_flight.handle(event)
+            self._objectives.handle(event)
+            self._traffic.handle(event)
