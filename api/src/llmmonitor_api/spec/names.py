@@ -1,0 +1,43 @@
+"""Names and short texts as Kubernetes limits them, as annotated types that carry the limit into the CRD."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+ContainerName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
+"""A DNS label (RFC 1123), as a container's name is."""
+
+ItemName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
+"""The name of an entry in a list, unique within it."""
+
+ResourceName = Annotated[
+    str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)
+]
+"""A DNS subdomain (RFC 1123), as an object's name is."""
+
+SecretKey = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)]
+"""A key within a Secret."""
+
+LabelKey = Annotated[
+    str,
+    Field(
+        pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+        min_length=1,
+        max_length=317,
+    ),
+]
+"""A label's key, with or without a prefix."""
+
+LabelValue = Annotated[
+    str, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$", max_length=63)
+]
+"""A label's value; it may be empty."""
+
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", min_length=1, max_length=64)]
+"""An HTTP field name (RFC 9110, 5.1)."""
+
+ModelName = Annotated[str, Field(min_length=1, max_length=256)]
+"""A model's name as the engine serves it."""
+
+Port = Annotated[int, Field(ge=1, le=65_535, strict=True)]
+"""A TCP port."""

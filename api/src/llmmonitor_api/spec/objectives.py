@@ -1,0 +1,260 @@
+"""Objectives: `spec.performance.objectives`, the table of their signals, and the default ones.
+
+A signal's row says everything an evaluator needs: whether single requests or slices of time are good or
+bad, the threshold's unit, and on which side of it bad is. (SRE workbook, chapter 2 and 5.)
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, ClassVar, Final
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from llmmonitor_api.quantities import (
+    PERCENTAGE_PATTERN,
+    QUANTITY_PATTERN,
+    Duration,
+    Percentage,
+    parse_duration,
+    parse_percentage,
+    parse_quantity,
+)
+from llmmonitor_api.spec.limits import within
+from llmmonitor_api.spec.model import Rule, SpecModel
+from llmmonitor_api.spec.names import ItemName
+
+
+class ObjectiveSignal(StrEnum):
+    """What an objective speaks of."""
+
+    TIME_TO_FIRST_TOKEN = "TimeToFirstToken"  # noqa: S105  # tokens of text
+    TIME_PER_OUTPUT_TOKEN = "TimePerOutputToken"  # noqa: S105  # tokens of text
+    REQUEST_DURATION = "RequestDuration"
+    ERROR_RATE = "ErrorRate"
+    TRUNCATION_RATE = "TruncationRate"
+    ABORT_RATE = "AbortRate"
+    QUEUE_DEPTH = "QueueDepth"
+    KV_CACHE_USE = "KVCacheUse"
+    AVAILABILITY = "Availability"
+    THROUGHPUT = "Throughput"
+
+
+class EventKind(StrEnum):
+    """What is counted as good or bad."""
+
+    REQUEST = "request"
+    TIME_SLICE = "time slice"
+
+
+class ThresholdUnit(StrEnum):
+    """What a threshold is a number of, and so how it is written."""
+
+    SECONDS = "seconds"
+    RATIO = "ratio"
+    REQUESTS = "requests"
+    TOKENS_PER_SECOND = "tokens per second"
+    NONE = "none"
+
+    @property
+    def example(self) -> str:
+        """A threshold as a person writes it."""
+        return _EXAMPLES[self]
+
+
+_EXAMPLES: Final = {
+    ThresholdUnit.SECONDS: "800ms",
+    ThresholdUnit.RATIO: "90%",
+    ThresholdUnit.REQUESTS: "20",
+    ThresholdUnit.TOKENS_PER_SECOND: "1.5k",
+    ThresholdUnit.NONE: "",
+}
+
+
+class BadWhen(StrEnum):
+    """On which side of the threshold an event is bad."""
+
+    ABOVE = "above"
+    BELOW = "below"
+    IT_HAPPENED = "it happened"
+
+
+@dataclass(frozen=True, slots=True)
+class SignalFacts:
+    """One row of the signal table.
+
+    Attributes:
+        counts: requests, or slices of time as long as the resource interval.
+        unit: the threshold's unit; NONE where a threshold is forbidden.
+        bad_when: the bad side of the threshold, or that the event itself is bad.
+        bad_event: what a bad event is, for a person.
+    """
+
+    counts: EventKind
+    unit: ThresholdUnit
+    bad_when: BadWhen
+    bad_event: str
+
+    @property
+    def needs_threshold(self) -> bool:
+        """A threshold is required with a unit and forbidden without."""
+        return self.unit is not ThresholdUnit.NONE
+
+
+_REQUEST, _SLICE = EventKind.REQUEST, EventKind.TIME_SLICE
+SIGNALS: Final[dict[ObjectiveSignal, SignalFacts]] = {
+    ObjectiveSignal.TIME_TO_FIRST_TOKEN: SignalFacts(
+        _REQUEST,
+        ThresholdUnit.SECONDS,
+        BadWhen.ABOVE,
+        "a streamed request without its first token when the threshold has passed",
+    ),
+    ObjectiveSignal.TIME_PER_OUTPUT_TOKEN: SignalFacts(
+        _REQUEST, ThresholdUnit.SECONDS, BadWhen.ABOVE, "a request whose tokens come slower, on its mean"
+    ),
+    ObjectiveSignal.REQUEST_DURATION: SignalFacts(
+        _REQUEST, ThresholdUnit.SECONDS, BadWhen.ABOVE, "a request not finished when the threshold has passed"
+    ),
+    ObjectiveSignal.ERROR_RATE: SignalFacts(
+        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that failed by the server's fault"
+    ),
+    ObjectiveSignal.TRUNCATION_RATE: SignalFacts(
+        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "an answer cut at a length limit"
+    ),
+    ObjectiveSignal.ABORT_RATE: SignalFacts(
+        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that its client gave up"
+    ),
+    ObjectiveSignal.QUEUE_DEPTH: SignalFacts(
+        _SLICE, ThresholdUnit.REQUESTS, BadWhen.ABOVE, "a time in which more requests waited in the engine"
+    ),
+    ObjectiveSignal.KV_CACHE_USE: SignalFacts(
+        _SLICE, ThresholdUnit.RATIO, BadWhen.ABOVE, "a time in which more of the KV cache was in use"
+    ),
+    ObjectiveSignal.AVAILABILITY: SignalFacts(
+        _SLICE, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a time in which the model did not answer"
+    ),
+    ObjectiveSignal.THROUGHPUT: SignalFacts(
+        _SLICE,
+        ThresholdUnit.TOKENS_PER_SECOND,
+        BadWhen.BELOW,
+        "a time with requests in flight in which fewer tokens came",
+    ),
+}
+
+
+def _threshold_text(value: object) -> object:
+    """A whole number stands for its text."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Threshold = Annotated[
+    str,
+    BeforeValidator(_threshold_text),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": 64, "minimum": 0}),
+]
+_PARSERS: Final = {
+    ThresholdUnit.SECONDS: lambda text: Decimal(parse_duration(text) // timedelta(microseconds=1)).scaleb(-6),
+    ThresholdUnit.RATIO: parse_percentage,
+    ThresholdUnit.REQUESTS: parse_quantity,
+    ThresholdUnit.TOKENS_PER_SECOND: parse_quantity,
+}
+_BY_UNIT: Final = {
+    unit: [signal.value for signal, facts in SIGNALS.items() if facts.unit is unit] for unit in ThresholdUnit
+}
+
+
+def _reads_in(unit: ThresholdUnit, one: "Objective") -> bool:
+    """Whether the threshold, if the signal's is of this unit, is written in it."""
+    if SIGNALS[one.signal].unit is not unit or one.threshold is None:
+        return True
+    try:
+        return bool(_PARSERS[unit](one.threshold) > 0)
+    except ValueError:
+        return False
+
+
+def _unit_rule(unit: ThresholdUnit, pattern: str) -> Rule:
+    return Rule(
+        at="threshold",
+        reads=("signal", "threshold"),
+        message=f"the threshold of {', '.join(_BY_UNIT[unit])} is in {unit.value} and above zero; "
+        f"write for example {unit.example}",
+        holds=lambda one: _reads_in(unit, one),
+        cel=f"!(self.signal in {_BY_UNIT[unit]}) || !has(self.threshold) || "
+        f"(type(self.threshold) == int ? {_WHOLE_NUMBERS[unit]} : "
+        f"string(self.threshold).matches({pattern!r}))",
+    )
+
+
+_WHOLE_NUMBERS: Final = {
+    ThresholdUnit.SECONDS: "false",
+    ThresholdUnit.RATIO: "false",
+    ThresholdUnit.REQUESTS: "int(self.threshold) > 0",
+    ThresholdUnit.TOKENS_PER_SECOND: "int(self.threshold) > 0",
+}
+
+
+class ObjectiveSource(StrEnum):
+    """Who set an objective."""
+
+    SPEC = "spec"
+    DEFAULT = "default"
+
+
+class Objective(SpecModel):
+    """How good a signal must be, for which share of requests or of time, over which window."""
+
+    name: ItemName
+    """Unique within the monitor; stands in metrics and messages."""
+    signal: ObjectiveSignal
+    """Of requests: TimeToFirstToken, TimePerOutputToken, RequestDuration (threshold: a duration), ErrorRate,
+    TruncationRate, AbortRate (no threshold). Of time: QueueDepth (threshold: requests), KVCacheUse
+    (a percentage), Availability (none), Throughput (tokens per second; less is bad)."""
+    threshold: Threshold | None = None
+    """On the bad side of it, a request or a slice of time is bad; its unit is the signal's."""
+    target: Percentage
+    """The share that must be good; what is left to 100% is the error budget."""
+    window: Annotated[Duration, within(timedelta(minutes=10), timedelta(days=90))] = timedelta(days=1)
+    """The time that the error budget is for; from 10m to 90d."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            at="target",
+            reads=("target",),
+            message="the target must be above 0% and below 100%, or there is no error budget; "
+            "write for example 99.9%",
+            holds=lambda one: 0 < one.target < 1,
+            cel=r"!self.target.matches('^(100|00?)([.]0+)?%$')",
+        ),
+        Rule(
+            at="threshold",
+            reads=("signal", "threshold"),
+            message=f"{', '.join(_BY_UNIT[ThresholdUnit.NONE])} take no threshold, the others need one",
+            holds=lambda one: SIGNALS[one.signal].needs_threshold == (one.threshold is not None),
+            cel=f"(self.signal in {_BY_UNIT[ThresholdUnit.NONE]}) != has(self.threshold)",
+        ),
+        _unit_rule(ThresholdUnit.SECONDS, "^([0-9.]+(us|µs|ms|s|m|h|d))+$"),
+        _unit_rule(ThresholdUnit.RATIO, PERCENTAGE_PATTERN),
+        _unit_rule(ThresholdUnit.REQUESTS, QUANTITY_PATTERN),
+        _unit_rule(ThresholdUnit.TOKENS_PER_SECOND, QUANTITY_PATTERN),
+    )
+
+    @property
+    def facts(self) -> SignalFacts:
+        """The signal's row: what is counted, its unit, which side is bad."""
+        return SIGNALS[self.signal]
+
+    @property
+    def limit(self) -> Decimal | None:
+        """The threshold as a number in `facts.unit` (seconds, ratio, …); None where there is none."""
+        return None if self.threshold is None else _PARSERS[self.facts.unit](self.threshold)
+
+
+DEFAULT_OBJECTIVES: Final = (
+    Objective(name="errors", signal=ObjectiveSignal.ERROR_RATE, target=Decimal("0.99")),
+    Objective(
+        name="first-token", signal=ObjectiveSignal.TIME_TO_FIRST_TOKEN, threshold="2s", target=Decimal("0.95")
+    ),
+)
+"""What a monitor without objectives is judged by; status shows them with `source: default`."""
