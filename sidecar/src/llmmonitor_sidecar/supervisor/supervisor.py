@@ -1,0 +1,222 @@
+"""The supervisor's shell: looks, asks `decide`, acts; starts what died; ends in order.
+
+It ticks ten times a second and wakes for signals, waits for nothing else, has one thread, and reads nothing
+of the traffic. An error of its own is logged and shown (`SUPERVISOR_FAILED`) and never ends it, because a
+native sidecar that exits keeps the model from starting; while it lasts the dead man's switch runs out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from llmmonitor_sidecar import linux
+from llmmonitor_sidecar.shared_page import Slot
+from llmmonitor_sidecar.supervisor import children
+from llmmonitor_sidecar.supervisor.decide import Observation, Policy, State, decide
+from llmmonitor_sidecar.supervisor.delay import RunQueueDelay
+from llmmonitor_sidecar.supervisor.kept import Kept
+from llmmonitor_sidecar.supervisor.reasons import Reason, name_of
+from llmmonitor_sidecar.supervisor.restart import Backoff
+from llmmonitor_sidecar.supervisor.ruleset import Families
+from llmmonitor_sidecar.supervisor.signals import Signals
+from llmmonitor_sidecar.supervisor.ways import COVERAGE_INTERVAL_NS
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from llmmonitor_sidecar.settings import Settings
+    from llmmonitor_sidecar.shared_page import SharedPage
+    from llmmonitor_sidecar.supervisor.socket_diagnosis import TcpSocket
+    from llmmonitor_sidecar.supervisor.target import Target
+    from llmmonitor_sidecar.supervisor.ways import Way
+
+TICK_SECONDS = 0.1
+FAILURE_PAUSE_SECONDS = 1.0
+ANALYSER_STOP_SECONDS = 5.0
+RELAY_STOP_MARGIN_SECONDS = 1.0
+KILLED_SECONDS = 1.0
+"""A killed process is gone by then, or it is waiting in the kernel and is killed again."""
+ANALYSER_BACKOFF = Backoff(first_ns=500_000_000, second_ns=1_000_000_000, limit_ns=60_000_000_000)
+
+_GAUGES_OF_A_RELAY = (Slot.HEARTBEAT_NS, Slot.LISTENING, Slot.OPEN_CONNECTIONS, Slot.LOOP_LAG_P99_US)
+"""What a dead relay can no longer take back; while there is none the supervisor may write them."""
+
+_log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """One pod's supervisor.
+
+    Args:
+        settings: of the process.
+        page: shared with the children.
+        way: how traffic comes to the relay.
+        target: knows whether the model listens.
+        relay: what the relay's child runs, with the listener the way has for it.
+        analyser: what the analyser's child runs.
+        policy: the limits of `decide`.
+    """
+
+    def __init__(  # noqa: PLR0913 - the seams of the process, each given by name
+        self,
+        *,
+        settings: Settings,
+        page: SharedPage,
+        way: Way,
+        target: Target,
+        relay: Callable[[socket.socket | None], None],
+        analyser: Callable[[], None],
+        policy: Policy,
+    ) -> None:
+        self._settings = settings
+        self._page = page
+        self._way = way
+        self._target = target
+        self._policy = policy
+        self._relay_entry = relay
+        self._analyser_entry = analyser
+        self._relay = Kept("relay", self._start_relay, Backoff())
+        self._analyser = Kept("analyser", self._start_analyser, ANALYSER_BACKOFF)
+        self._delay = RunQueueDelay()
+        self._state = State(at_ns=time.monotonic_ns())
+        self._coverage_at_ns = 0
+
+    def run(self) -> None:
+        """Supervise until SIGTERM or SIGINT; returns when everything has been undone."""
+        linux.adopt_orphans()
+        with Signals() as signals:
+            stop = False
+            while not stop:
+                pause_seconds = TICK_SECONDS
+                try:
+                    self._turn(time.monotonic_ns())
+                except Exception:  # noqa: BLE001 - an exit would keep the model from starting
+                    _log.exception("the supervisor failed and goes on")
+                    self._show_failure()
+                    pause_seconds = FAILURE_PAUSE_SECONDS
+                stop = signals.wait(pause_seconds)
+            self._stop(signals)
+
+    def _turn(self, now_ns: int) -> None:
+        self._reap(now_ns)
+        obstacle = self._way.obstacle(now_ns)
+        if self._way.has_relay:
+            self._relay.start_when_due(now_ns)
+        self._analyser.start_when_due(now_ns)
+        seen = self._observe(obstacle, now_ns)
+        self._state, actions = decide(self._state, seen, now_ns, self._policy)
+        self._way.apply(actions.arm, seen.model_listening, now_ns)
+        if actions.stepped_aside:
+            self._page.add(Slot.ACCEPTED_BEFORE_STEP_ASIDE_TOTAL, self._page[Slot.OPEN_CONNECTIONS])
+        if actions.kill_relay and self._relay.child:
+            _log.error("relay killed: pid=%d, no heartbeat", self._relay.child.pid)
+            self._page.add(Slot.RELAY_KILLS_TOTAL)
+            self._relay.child.signal(signal.SIGKILL)
+        self._publish(seen, now_ns)
+        if now_ns >= self._coverage_at_ns:
+            self._coverage_at_ns = now_ns + COVERAGE_INTERVAL_NS
+            coverage = self._way.coverage(self._ownership())
+            self._page[Slot.READ_CONNECTIONS] = coverage.read
+            self._page[Slot.BYPASSING_CONNECTIONS] = coverage.bypassing
+
+    def _observe(self, obstacle: Reason, now_ns: int) -> Observation:
+        page, child = self._page, self._relay.child
+        if child is not None:
+            self._delay.add(linux.schedule_statistics(child.pid), now_ns)
+        if page[Slot.STOP_REQUESTED] and self._way.can_step_aside:
+            obstacle = Reason.STOPPED
+        speaks = child is not None and page[Slot.RELAY_PID] == child.pid
+        return Observation(
+            relay_alive=child is not None,
+            relay_listening=speaks and page[Slot.LISTENING] != 0,
+            heartbeat_ns=page[Slot.HEARTBEAT_NS] if speaks else 0,
+            loop_lag_us=page[Slot.LOOP_LAG_P99_US],
+            run_queue_delay_us=self._delay.p99_us(now_ns),
+            model_listening=self._target.listening(now_ns),
+            obstacle=obstacle,
+        )
+
+    def _publish(self, seen: Observation, now_ns: int) -> None:
+        page, state = self._page, self._state
+        if page[Slot.STEP_ASIDE_REASON] != state.reason or page[Slot.ARMED] != bool(state.armed):
+            _log.info("reading=%s reason=%s", bool(state.armed), name_of(state.reason) or "none")
+        page[Slot.ARMED] = bool(state.armed)
+        page[Slot.STEP_ASIDE_REASON] = state.reason
+        page[Slot.STEP_ASIDES_TOTAL] = state.step_asides_total
+        page[Slot.BLIND_NS_TOTAL] = state.blind_ns_total
+        page[Slot.MODEL_LISTENING] = bool(seen.model_listening)
+        page[Slot.RUN_QUEUE_DELAY_P99_US] = seen.run_queue_delay_us
+        page[Slot.SUPERVISOR_HEARTBEAT_NS] = now_ns
+
+    def _show_failure(self) -> None:
+        """Nothing is renewed, so that within a second nothing is intercepted; the page says so."""
+        self._state = dataclasses.replace(self._state, armed=Families(), reason=Reason.SUPERVISOR_FAILED)
+        self._page[Slot.ARMED] = 0
+        self._page[Slot.STEP_ASIDE_REASON] = Reason.SUPERVISOR_FAILED
+
+    def _reap(self, now_ns: int) -> None:
+        for death in children.reap():
+            self._target.on_death(death, now_ns)
+            self._analyser.on_death(death, now_ns)
+            if self._relay.on_death(death, now_ns):
+                for gauge in _GAUGES_OF_A_RELAY:
+                    self._page[gauge] = 0
+
+    def _start_relay(self) -> children.Child:
+        """Fork a relay, and close our copy of its listener: connections would wait in it for nobody."""
+        listener = self._way.listener()
+        try:
+            child = children.start("relay", lambda: self._relay_entry(listener), signal.SIGTERM)
+        finally:
+            if listener is not None:
+                listener.close()
+        self._delay = RunQueueDelay()
+        self._page.add(Slot.RELAY_STARTS_TOTAL)
+        return child
+
+    def _start_analyser(self) -> children.Child:
+        child = children.start("analyser", self._analyser_entry, signal.SIGKILL)
+        self._page.add(Slot.ANALYSER_STARTS_TOTAL)
+        return child
+
+    def _ownership(self) -> Callable[[TcpSocket], bool]:
+        """Tells our children's sockets: by inode where we may look, else (after leaving root) by uid."""
+        inodes: set[int] = set()
+        for child in (self._relay.child, self._analyser.child):
+            if child is None:
+                continue
+            found = linux.socket_inodes(child.pid)
+            if found is None:
+                uid = os.geteuid()
+                return lambda socket_: socket_.uid == uid
+            inodes |= found
+        return lambda socket_: socket_.inode in inodes
+
+    def _stop(self, signals: Signals) -> None:
+        """New connections go direct, those carried may finish, the analyser sees their end."""
+        _log.info("stopping")
+        self._page[Slot.ARMED] = 0
+        self._page[Slot.STEP_ASIDE_REASON] = Reason.STOPPING
+        self._way.apply(Families(), Families(), time.monotonic_ns())
+        self._end(self._relay, self._settings.stop_grace_seconds + RELAY_STOP_MARGIN_SECONDS, signals)
+        self._end(self._analyser, ANALYSER_STOP_SECONDS, signals)
+        self._way.close()
+
+    def _end(self, kept: Kept, seconds: float, signals: Signals) -> None:
+        """SIGTERM, and SIGKILL after so long or when we are told to stop once more."""
+        if kept.child is None:
+            return
+        deadline = time.monotonic() + seconds
+        kept.child.signal(signal.SIGTERM)
+        while kept.child is not None:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or signals.wait(min(remaining, TICK_SECONDS)):
+                kept.child.signal(signal.SIGKILL)
+                deadline = time.monotonic() + KILLED_SECONDS
+            self._reap(time.monotonic_ns())

@@ -1,0 +1,140 @@
+"""Interception in the kernel: the nft table, the dead man's switch, and what may stand in their way.
+
+The only module that changes the pod's network. Every failure becomes a reason and is tried again; none leaves
+connections worse off than without us, since the elements of the set expire by themselves within a second.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from typing import TYPE_CHECKING
+
+from llmmonitor_sidecar.supervisor import mesh, ruleset
+from llmmonitor_sidecar.supervisor.coverage import Coverage
+from llmmonitor_sidecar.supervisor.coverage import transparent as transparent_coverage
+from llmmonitor_sidecar.supervisor.listener import transparent_listener
+from llmmonitor_sidecar.supervisor.nftables import NftablesError
+from llmmonitor_sidecar.supervisor.reasons import Reason
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from llmmonitor_sidecar.settings import Settings
+    from llmmonitor_sidecar.supervisor.nftables import Nftables
+    from llmmonitor_sidecar.supervisor.ruleset import Families
+    from llmmonitor_sidecar.supervisor.socket_diagnosis import SocketDiagnosis, TcpSocket
+
+RENEWAL_INTERVAL_NS = 300_000_000
+INSTALL_RETRY_NS = 5_000_000_000
+MESH_INTERVAL_NS = 10_000_000_000
+
+_log = logging.getLogger(__name__)
+
+
+class Transparent:
+    """The table, while it is ours to have."""
+
+    has_relay = True
+    can_step_aside = True
+
+    def __init__(self, settings: Settings, nft: Nftables, diagnosis: SocketDiagnosis) -> None:
+        self._relay_port = settings.relay_port
+        self._target_port = settings.target_port
+        self._nft = nft
+        self._diagnosis = diagnosis
+        self._armed = ruleset.Families()
+        self._renewed_ns = 0
+        self._installed = False
+        self._refusal = Reason.STARTING
+        self._install_at_ns = 0
+        self._mesh = ""
+        self._look_for_mesh_at_ns = 0
+        self._listener_refusal = Reason.READING
+
+    def obstacle(self, now_ns: int) -> Reason:
+        """What forbids interception; looks for a mesh, and installs the table, when due."""
+        if now_ns >= self._look_for_mesh_at_ns:
+            self._look_for_mesh_at_ns = now_ns + MESH_INTERVAL_NS
+            self._look_for_mesh()
+        if self._mesh:
+            return Reason.MESH_REDIRECTS
+        if not self._installed and now_ns >= self._install_at_ns:
+            self._install_at_ns = now_ns + INSTALL_RETRY_NS
+            self._install()
+        return self._listener_refusal if self._installed else self._refusal
+
+    def listener(self) -> socket.socket:
+        """A new transparent listener for a new relay."""
+        try:
+            listener = transparent_listener(self._relay_port)
+        except OSError as error:
+            refusal = _reason_of(error)
+            if refusal is not self._listener_refusal:
+                _log.error("no listener on port %d: %s", self._relay_port, error)
+            self._listener_refusal = refusal
+            raise
+        self._listener_refusal = Reason.READING
+        return listener
+
+    def apply(self, arm: Families, model: Families, now_ns: int) -> None:  # noqa: ARG002 - arm is within model
+        """Renew the dead man's switch when due; change at once what is to change."""
+        if not self._installed or (not arm and not self._armed):
+            return
+        if arm == self._armed and now_ns - self._renewed_ns < RENEWAL_INTERVAL_NS:
+            return
+        try:
+            self._nft.run(ruleset.renew(self._target_port, arm) if arm else ruleset.disarm())
+        except NftablesError as error:
+            _log.error("the rules could not be renewed and are made anew: %s", error)
+            self._installed, self._install_at_ns = False, now_ns
+            self._armed = ruleset.Families()
+            return
+        self._armed, self._renewed_ns = arm, now_ns
+
+    def coverage(self, is_ours: Callable[[TcpSocket], bool]) -> Coverage:
+        """Asked of the kernel."""
+        at_port = self._diagnosis.established(local_port=self._target_port)
+        to_port = self._diagnosis.established(remote_port=self._target_port)
+        return transparent_coverage(at_port, to_port, is_ours)
+
+    def close(self) -> None:
+        """Remove the table."""
+        if not self._installed:
+            return
+        self._installed = False
+        self._armed = ruleset.Families()
+        try:
+            self._nft.run(ruleset.remove())
+        except NftablesError as error:
+            _log.error("the rules stay, without effect: %s", error)
+
+    def _look_for_mesh(self) -> None:
+        try:
+            rules = self._nft.run(ruleset.list_all())
+        except NftablesError as error:
+            _log.warning("the rules of others cannot be read: %s", error)
+            rules = ""
+        found = mesh.found(rules, self._diagnosis.listeners())
+        if found and not self._mesh:
+            _log.warning("a service mesh redirects this pod's traffic already: %s", found)
+            self.close()
+        self._mesh = found
+
+    def _install(self) -> None:
+        try:
+            self._nft.run(ruleset.install(self._relay_port))
+        except NftablesError as error:
+            refusal = Reason.NOT_PERMITTED if "not permitted" in str(error) else Reason.KERNEL_UNSUPPORTED
+            if refusal is not self._refusal:
+                _log.error("the rules are refused: %s", error)
+            self._refusal = refusal
+            return
+        self._installed = True
+
+
+def _reason_of(error: OSError) -> Reason:
+    if error.errno == errno.EADDRINUSE:
+        return Reason.PORT_TAKEN
+    return Reason.NOT_PERMITTED if error.errno in (errno.EPERM, errno.EACCES) else Reason.KERNEL_UNSUPPORTED
