@@ -1,7 +1,8 @@
 """`llm-monitor-sidecar`: puts the three processes of a sidecar together.
 
-Settings come from the environment. The supervisor forks relay and analyser, whose modules are imported in
-their own process only: the analyser's are large, and the supervisor stays for the pod's life.
+Settings come from the environment. The supervisor forks relay and analyser. The relay's modules are imported
+before, so that its successor starts without reading a file; the analyser's are large and come in its own
+process only.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from llmmonitor_sidecar import settings as settings_
+from llmmonitor_sidecar.relay.process import run_relay
 from llmmonitor_sidecar.shared_page import SharedPage
-from llmmonitor_sidecar.supervisor import start
+from llmmonitor_sidecar.supervisor import privileges, start
 from llmmonitor_sidecar.supervisor.decide import Policy
 from llmmonitor_sidecar.supervisor.supervisor import Supervisor
-from llmmonitor_sidecar.tee import TeeChannel
+from llmmonitor_sidecar.tee import TeeChannel, TeeReceiver, TeeSender
 
 if TYPE_CHECKING:
     import socket
@@ -75,18 +77,22 @@ def run(settings: Settings) -> None:
 
 
 def _relay(settings: Settings, page: SharedPage, channel: TeeChannel, listener: socket.socket | None) -> None:
-    from llmmonitor_sidecar.relay.process import run_relay  # noqa: PLC0415 - in the child only
-    from llmmonitor_sidecar.tee import TeeSender  # noqa: PLC0415 - same
-
+    _give_up_capabilities(settings)
     run_relay(settings, page, TeeSender(channel), listener)
 
 
 def _analyser(settings: Settings, page: SharedPage, channel: TeeChannel) -> None:
+    _give_up_capabilities(settings)
     os.nice(ANALYSER_NICENESS)
     from llmmonitor_sidecar.analyser.process import run_analyser  # noqa: PLC0415 - in the child only: it is large
-    from llmmonitor_sidecar.tee import TeeReceiver  # noqa: PLC0415 - same
 
     run_analyser(settings, page, TeeReceiver(channel))
+
+
+def _give_up_capabilities(settings: Settings) -> None:
+    """The supervisor has NET_ADMIN for its rules; its children have no use for it."""
+    if settings.mode is settings_.Mode.TRANSPARENT:
+        privileges.keep_nothing()
 
 
 if __name__ == "__main__":
