@@ -1,0 +1,108 @@
+"""How the model performs and what it uses: performance, objectives, resources."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from llmmonitor_api.quantities import Duration, Percentage
+from llmmonitor_api.spec.names import ItemName
+from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
+from llmmonitor_api.status.model import Count, Distribution, Label, Number, Ratio, StatusModel
+
+
+class PerformanceStatus(StatusModel):
+    """Speed, load and failures within the window."""
+
+    time_to_first_token_seconds: Distribution | None = None
+    """From the last byte of the request to the first generated token; streamed requests only."""
+    time_per_output_token_seconds: Distribution | None = None
+    """Mean time between tokens of a request; exact token counts only."""
+    request_duration_seconds: Distribution | None = None
+    """From the first byte of the request to the last of the answer."""
+    requests_per_second: Number | None = None
+    """Requests finished per second."""
+    tokens_per_second: Number | None = None
+    """Completion tokens per second, of all replicas."""
+    goodput: Ratio | None = None
+    """The share of requests that met every objective."""
+    in_flight: Count | None = None
+    """Requests being answered now."""
+    oldest_in_flight_seconds: Number | None = None
+    """The age of the oldest of them."""
+    errors: Count | None = None
+    """Requests that failed by the server's fault."""
+    aborts: Count | None = None
+    """Requests that their client gave up."""
+    truncations: Count | None = None
+    """Answers cut at a length limit."""
+
+
+class ObjectiveStatus(StatusModel):
+    """One objective: what it asks, and how its error budget burns."""
+
+    name: ItemName
+    """The objective's name."""
+    signal: ObjectiveSignal
+    """What it speaks of."""
+    source: ObjectiveSource
+    """Whether the spec or the default set it."""
+    threshold: Label | None = None
+    """Its threshold, as written."""
+    target: Percentage
+    """The share that must be good."""
+    window: Duration
+    """The time that the error budget is for."""
+    good: Count = 0
+    """Good events in the part of the window that is filled."""
+    bad: Count = 0
+    """Bad ones."""
+    budget_left: Annotated[float, Field(le=1)] | None = None
+    """The share of the error budget that is left; negative when overspent."""
+    burn_rate: Number | None = None
+    """How many times too fast the budget burns, over the alerting pair that is nearest to firing."""
+    burn_rate_limit: Number | None = None
+    """The factor at which that pair fires."""
+    holds: bool | None = None
+    """The verdict; absent while there is none."""
+
+
+class GPUStatus(StatusModel):
+    """The GPUs of all pods, and where their figures come from."""
+
+    requested: Count = 0
+    """GPUs that the pods request."""
+    visible: Count = 0
+    """GPUs that are measured."""
+    source: Label = ""
+    """NVML, DCGM, the engine, or empty."""
+    utilisation: Ratio | None = None
+    """The share of time with a kernel running; not how busy the GPU is."""
+    memory_used_bytes: Count | None = None
+    """Memory in use, of all GPUs."""
+    memory_total_bytes: Count | None = None
+    """Memory there is."""
+    errors: Count | None = None
+    """XID events within the window."""
+
+
+class ResourcesStatus(StatusModel):
+    """What the pods use; where there are several, the highest."""
+
+    memory_used_bytes: Count | None = None
+    """Memory of the pod that uses the largest share of its limit."""
+    memory_limit_bytes: Count | None = None
+    """That pod's limit; absent without one."""
+    memory_share: Ratio | None = None
+    """The share in use."""
+    cpu_cores: Number | None = None
+    """CPU cores in use, of all pods."""
+    cpu_throttled_share: Ratio | None = None
+    """Scheduling periods in which the limit stopped the pod, as a share."""
+    kv_cache_share: Ratio | None = None
+    """KV cache in use."""
+    requests_waiting: Count | None = None
+    """Requests waiting in the engines."""
+    oom_kills: Count | None = None
+    """Processes killed for memory within the window."""
+    gpu: GPUStatus | None = None
+    """The GPUs."""

@@ -1,0 +1,127 @@
+"""What was found in what is said: drift, interactions, quality, and what reviewers make of it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from llmmonitor_api.spec.drift import DriftFeature
+from llmmonitor_api.spec.listmap import by_name
+from llmmonitor_api.spec.names import ItemName
+from llmmonitor_api.status.model import Count, Estimate, Label, Number, Ratio, Sentence, StatusModel
+
+
+class DriftVerdict(StrEnum):
+    """What a drift score means."""
+
+    NO_DRIFT = "NoDrift"
+    DRIFT = "Drift"
+    PROVISIONAL = "Provisional"
+
+
+class DriftStatus(StatusModel):
+    """One feature's latest judged window against its baseline."""
+
+    feature: DriftFeature
+    """The feature."""
+    verdict: DriftVerdict
+    """Provisional while the baseline is being learnt."""
+    score: Number
+    """The population stability index."""
+    threshold: Number | None = None
+    """The score at which it alarms twice in a row."""
+    overdispersion: Number | None = None
+    """How much more the score varies than independent requests would make it."""
+    window_requests: Count = 0
+    """Requests in the judged window."""
+    baseline_requests: Count = 0
+    """Requests in the baseline."""
+
+
+class InteractionStatus(StatusModel):
+    """One kind of problematic interaction within the window."""
+
+    kind: Label
+    """The kind, as spec.interactions names it, or the name of an own pattern."""
+    findings: Count = 0
+    """Exchanges flagged."""
+    complied: Count | None = None
+    """Attempts that the model went along with, where that can be told."""
+    clients: Count | None = None
+    """Clients they came from; fewer than ten are shown as absent."""
+    flagged_rate: Estimate | None = None
+    """Flagged exchanges as a share; a flag is not yet an attack."""
+    limit: Label | None = None
+    """The limits of the spec, as written."""
+    sampled_share: Ratio | None = None
+    """The share of exchanges that was looked at."""
+    holds: bool | None = None
+    """The verdict; absent without limits."""
+
+
+class ProbeStatus(StatusModel):
+    """One probe's latest round."""
+
+    name: ItemName
+    """The probe's name."""
+    passed: Count = 0
+    """Repeats that met the expectation."""
+    failed: Count = 0
+    """Repeats that did not."""
+    message: Sentence = ""
+    """What was broken, without the answer's content."""
+
+
+class BiasStatus(StatusModel):
+    """One attribute of a bias suite, over all rounds of this version."""
+
+    attribute: Label
+    """The attribute that must not matter."""
+    pairs: Count = 0
+    """Pair templates judged."""
+    difference: Estimate | None = None
+    """The share of pairs whose answers differ by it."""
+    found: bool | None = None
+    """The verdict; absent while there are not enough pairs."""
+
+
+class QualityStatus(StatusModel):
+    """Probes, suites and outcomes."""
+
+    last_round: datetime | None = None
+    """When the latest round ended."""
+    next_round: datetime | None = None
+    """When the next one is due."""
+    probes: Annotated[tuple[ProbeStatus, ...], Field(max_length=50), by_name("name")] = ()
+    """Each probe's latest round."""
+    bias: Annotated[tuple[BiasStatus, ...], Field(max_length=20), by_name("attribute")] = ()
+    """Each attribute of the bias suites."""
+    positive_feedback: Estimate | None = None
+    """Positive feedback as a share of all given."""
+    regenerated: Estimate | None = None
+    """Answers asked for again."""
+
+
+class DetectorReview(StatusModel):
+    """What reviewers made of one detector."""
+
+    detector: Label
+    """The detector's name."""
+    verdicts: Count = 0
+    """Cases judged."""
+    precision: Estimate | None = None
+    """Cases judged right, weighted by how they were sampled."""
+    suspended: bool = False
+    """Whether its limit is not judged for that."""
+
+
+class ReviewersStatus(StatusModel):
+    """The review queue and what came of it."""
+
+    waiting: Count = 0
+    """Cases that wait for a verdict."""
+    people: Count = 0
+    """People who gave verdicts."""
+    detectors: Annotated[tuple[DetectorReview, ...], Field(max_length=20), by_name("detector")] = ()
+    """Each detector's precision."""

@@ -1,0 +1,96 @@
+"""What every part of the status has in common, and the figures that carry their own uncertainty.
+
+Status is written by one writer and read by people, by printer columns and, after a takeover, by the next
+writer, perhaps of an older version: unknown fields are ignored when read. Numbers are rounded to three
+significant digits, so that a status changes only when there is something to say.
+"""
+
+import math
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+SIGNIFICANT_DIGITS: Final = 3
+
+
+def rounded(value: float) -> float:
+    """`value` with three significant digits.
+
+    Raises:
+        ValueError: not a finite number, which JSON cannot carry.
+    """
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a finite number; leave out what is not known")
+    if value == 0:
+        return 0.0
+    return round(value, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(abs(value))))
+
+
+Number = Annotated[float, AfterValidator(rounded)]
+"""A figure with three significant digits."""
+
+Ratio = Annotated[float, Field(ge=0, le=1), AfterValidator(rounded)]
+"""A share from 0 to 1 with three significant digits."""
+
+Count = Annotated[int, Field(ge=0)]
+"""How many; exact."""
+
+Label = Annotated[str, Field(max_length=256)]
+"""A name or a word."""
+
+Sentence = Annotated[str, Field(max_length=1_024)]
+"""A text for a person."""
+
+DecimalText = Annotated[str, Field(pattern=r"^-?[0-9]{1,15}([.][0-9]{1,9})?$", max_length=26)]
+"""An exact decimal number, such as money."""
+
+
+class StatusModel(BaseModel):
+    """A part of the status: frozen, camelCase outside, unknown fields ignored."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        frozen=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class Quantile(StatusModel):
+    """A quantile with its distribution-free 95 % interval (order statistics; none for too few)."""
+
+    value: Number
+    """The estimate."""
+    low: Number | None = None
+    """The interval's lower end."""
+    high: Number | None = None
+    """The interval's upper end."""
+
+
+class Distribution(StatusModel):
+    """A distribution by three quantiles."""
+
+    p50: Quantile | None = None
+    """The median."""
+    p90: Quantile | None = None
+    """The 90th percentile."""
+    p99: Quantile | None = None
+    """The 99th percentile."""
+    count: Count = 0
+    """The sample size."""
+
+
+class Estimate(StatusModel):
+    """A share with its 95 % interval."""
+
+    value: Ratio
+    """The estimate."""
+    low: Ratio | None = None
+    """The interval's lower end."""
+    high: Ratio | None = None
+    """The interval's upper end."""
+    count: Count = 0
+    """The sample size."""
