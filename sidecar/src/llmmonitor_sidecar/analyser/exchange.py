@@ -90,10 +90,12 @@ class Exchange:
     """Position on its connection, from 0 (keep-alive, pipelining)."""
     method: str
     path: str
-    """The route as the dialect's table spells it (`/v1/chat/completions`), or `other`: never the raw target."""
+    """The route as the dialect's table spells it (`/v1/chat/completions`), or `other`: never the raw
+    target."""
     dialect: str = "http"
     operation: str = "other"
-    """OTel `gen_ai.operation.name`: chat, text_completion, embeddings, generate_content, ...; `other` without one."""
+    """OTel `gen_ai.operation.name`: chat, text_completion, embeddings, generate_content, ...; `other` without
+    one."""
     generates: bool = False
     """Whether the operation asks the model to generate (chat yes, `/v1/models` no)."""
     request_model: str | None = None
@@ -127,7 +129,8 @@ class Exchange:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     finish_reasons: tuple[str, ...] = ()
-    """One per choice, in the dialect's own words mapped to stop, length, tool_calls, content_filter, error, other."""
+    """One per choice, in the dialect's own words mapped to stop, length, tool_calls, content_filter, error,
+    other."""
     empty: bool = False
     """A complete, successful answer of a generating operation without any output."""
 

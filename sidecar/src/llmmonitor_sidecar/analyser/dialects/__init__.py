@@ -1,0 +1,1 @@
+"""What the APIs of model servers mean: one file each, one table."""
