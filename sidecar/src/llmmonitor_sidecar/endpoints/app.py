@@ -1,0 +1,105 @@
+"""The answers of `api` behind aiohttp's routes: the only module here that knows the framework's requests.
+
+Whatever goes wrong inside comes out as JSON with a reason, is logged, and never ends the process: 503 where
+the sidecar cannot say how it is, 500 elsewhere. Nothing tells what software answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from llmmonitor_api.signing.document import BYTES_LIMIT
+from llmmonitor_sidecar.endpoints.answer import Answer, error
+from llmmonitor_sidecar.endpoints.api import Api, Sources
+
+REQUEST_SECONDS = 10.0
+"""How long a request may take, its body included."""
+
+_log = logging.getLogger(__name__)
+
+
+def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.Application:
+    """An application with the four routes; `server.serving` binds it."""
+    api = Api(sources)
+
+    async def metrics(request: web.Request) -> web.StreamResponse:
+        return _response(api.metrics(_accept(request), _authorization(request)))
+
+    async def report(request: web.Request) -> web.StreamResponse:
+        return _response(api.report(request.method, request.raw_path, _authorization(request)))
+
+    async def health(_request: web.Request) -> web.StreamResponse:
+        return _response(api.health())
+
+    async def configure(request: web.Request) -> web.StreamResponse:
+        return _response(api.configure(await request.read()))
+
+    app = web.Application(client_max_size=BYTES_LIMIT, middlewares=[_in_time_and_in_json(request_seconds)])
+    app.on_response_prepare.append(_without_banner)
+    app.add_routes(
+        [
+            web.get("/metrics", metrics),
+            web.get("/v1/report", report),
+            web.get("/healthz", health),
+            web.put("/v1/config", configure),
+        ]
+    )
+    return app
+
+
+def _in_time_and_in_json(request_seconds: float) -> Middleware:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            async with asyncio.timeout(request_seconds):
+                return await handler(request)
+        except web.HTTPException as problem:
+            return _of_http(problem)
+        except TimeoutError:
+            return _closing(error(408, "too_slow", f"the request took longer than {request_seconds:.0f} s"))
+        except ValueError as problem:  # from `apply`: a configuration that cannot be put in force
+            _log.warning("refused by the sidecar: %s %s: %s", request.method, request.path, problem)
+            return _response(error(422, "not_applicable", str(problem)))
+        except Exception:  # noqa: BLE001 - this shell must survive anything; it is logged and answered
+            _log.exception("failed: %s %s", request.method, request.path)
+            status = 503 if request.path == "/healthz" else 500
+            return _response(error(status, "sidecar_failed", "the sidecar's log says why"))
+
+    return middleware
+
+
+def _of_http(problem: web.HTTPException) -> web.Response:
+    reason = (problem.reason or "").lower().replace(" ", "_")
+    response = _response(error(problem.status, reason, problem.text or problem.reason or ""))
+    if hdrs.ALLOW in problem.headers:
+        response.headers[hdrs.ALLOW] = problem.headers[hdrs.ALLOW]
+    if problem.status == web.HTTPRequestEntityTooLarge.status_code:
+        response.force_close()
+    return response
+
+
+def _response(answer: Answer) -> web.Response:
+    headers = {hdrs.CONTENT_TYPE: answer.content_type, hdrs.CACHE_CONTROL: "no-store", **answer.headers}
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+def _closing(answer: Answer) -> web.Response:
+    response = _response(answer)
+    response.force_close()
+    return response
+
+
+def _accept(request: web.Request) -> str:
+    return ",".join(request.headers.getall(hdrs.ACCEPT, []))
+
+
+def _authorization(request: web.Request) -> str:
+    return request.headers.get(hdrs.AUTHORIZATION, "")
+
+
+async def _without_banner(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.popall(hdrs.SERVER, None)

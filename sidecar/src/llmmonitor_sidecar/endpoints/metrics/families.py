@@ -1,0 +1,31 @@
+"""All metric families of one report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from prometheus_client import Metric
+
+from llmmonitor_api.report.report import Report
+from llmmonitor_sidecar.endpoints.metrics import engine, interception, objectives, resources, sidecar, traffic
+
+
+def families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
+    """Everything in `report`, and how often a request was refused by (endpoint, reason).
+
+    Families without samples are left out: they would only say that there is nothing.
+    """
+    for family in _all(report, refusals):
+        if family.samples:
+            yield family
+
+
+def _all(report: Report, refusals: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
+    yield from traffic.families(list(report.totals.traffic.values()))
+    yield from objectives.families(report.totals.objectives.values())
+    yield from interception.families(report.interception, report.totals.interception)
+    yield from sidecar.families(report, refusals)
+    if report.resources is not None:
+        yield from resources.families(report.resources)
+    if report.engine is not None:
+        yield from engine.families(report.engine)

@@ -1,0 +1,76 @@
+"""The model's process tree and cgroup, and what the sidecar itself takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import Metric
+
+from llmmonitor_api.report.report import Resources
+from llmmonitor_sidecar.endpoints.metrics.shapes import counter, gauge, one
+
+_MODEL = "llm_monitor_model"
+_SIDECAR = "llm_monitor_sidecar"
+
+
+def families(resources: Resources) -> Iterator[Metric]:
+    """Every family about processes; those of the model only while they are visible."""
+    yield gauge(
+        f"{_MODEL}_processes_visible",
+        "1 while the model's processes can be seen.",
+        one(resources.processes_visible),
+    )
+    if resources.processes_visible:
+        yield from _tree(resources)
+    yield from _cgroup(resources)
+    yield gauge(
+        f"{_SIDECAR}_resident_memory_bytes",
+        "Resident memory of the sidecar's processes.",
+        one(resources.sidecar_rss_bytes),
+        "bytes",
+    )
+    yield counter(
+        f"{_SIDECAR}_cpu_seconds",
+        "CPU time of the sidecar's processes.",
+        one(resources.sidecar_cpu_seconds),
+        "seconds",
+    )
+
+
+def _tree(resources: Resources) -> Iterator[Metric]:
+    yield gauge(f"{_MODEL}_processes", "Processes of the model's tree.", one(resources.processes))
+    yield gauge(f"{_MODEL}_threads", "Their threads.", one(resources.threads))
+    yield gauge(f"{_MODEL}_open_files", "Their open file descriptors.", one(resources.open_files))
+    yield counter(
+        f"{_MODEL}_cpu_seconds",
+        "Their CPU time, exited children included.",
+        one(resources.cpu_seconds),
+        "seconds",
+    )
+    yield gauge(f"{_MODEL}_cpu_cores_used", "Cores used over the last minute.", one(resources.cpu_cores_used))
+    yield gauge(
+        f"{_MODEL}_resident_memory_bytes", "Their resident memory.", one(resources.rss_bytes), "bytes"
+    )
+
+
+def _cgroup(resources: Resources) -> Iterator[Metric]:
+    yield gauge(f"{_MODEL}_cpu_limit_cores", "CPU limit; absent without one.", one(resources.cpu_limit_cores))
+    yield gauge(
+        f"{_MODEL}_cpu_throttled_ratio",
+        "Share of CFS periods throttled over the last minute.",
+        one(resources.cpu_throttled_share),
+        "ratio",
+    )
+    yield gauge(
+        f"{_MODEL}_memory_used_bytes",
+        "Memory that the limit applies to.",
+        one(resources.memory_used_bytes),
+        "bytes",
+    )
+    yield gauge(
+        f"{_MODEL}_memory_limit_bytes",
+        "Memory limit; absent without one.",
+        one(resources.memory_limit_bytes),
+        "bytes",
+    )
+    yield counter(f"{_MODEL}_oom_kills", "Kills for want of memory.", one(resources.oom_kills))
