@@ -140,7 +140,7 @@ class ConnectionAnalyser:
         """
         if len(self._queue) >= limits.PIPELINED_REQUESTS:
             raise Malformed("too_many_pipelined")
-        route = route_for(head.target)
+        route, model = route_for(head.target)
         exchange = Exchange(
             connection=self._connection,
             number=self._next_number,
@@ -149,6 +149,7 @@ class ConnectionAnalyser:
             dialect=route.dialect,
             operation=route.operation,
             generates=route.generates,
+            request_model=model,
             request_began_ns=self._began_ns,
         )
         self._next_number += 1

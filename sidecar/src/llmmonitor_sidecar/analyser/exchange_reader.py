@@ -139,8 +139,7 @@ class ExchangeReader:
         outcome = outcome_of_status(exchange.status)
         if self._events is not None and answer is not None:
             if isinstance(self._events, NdjsonReader):
-                for name, data in self._events.rest():
-                    self._event(answer, name, data, at_ns)
+                self._take_events(self._events.rest(), at_ns)
             if not self._said_all() and answer.error is None and exchange.generates and not self.ended:
                 exchange.error_type = "stream_incomplete"
                 outcome = Outcome.CUT_OFF
@@ -201,16 +200,18 @@ class ExchangeReader:
             self._answer_body = BodyKeeper(limits.ANSWER_BODY_BYTES)
 
     def _stream(self, data: bytes, at_ns: int) -> None:
-        answer, events = self._answer, self._events
-        if answer is not None and events is not None:
-            for name, payload in events.feed(data):
-                self._event(answer, name, payload, at_ns)
+        if self._events is not None:
+            self._take_events(self._events.feed(data), at_ns)
 
-    def _event(self, answer: Answer, name: bytes, payload: bytes, at_ns: int) -> None:
-        try:
-            answer.event(name, payload, at_ns)
-        except NotJson as bad:
-            self._give_up(bad.reason, at_ns)
+    def _take_events(self, events: list[tuple[bytes, bytes]], at_ns: int) -> None:
+        answer = self._answer
+        if answer is None:
+            return
+        for name, payload in events:
+            try:
+                answer.event(name, payload, at_ns)
+            except NotJson as bad:  # one event less; what the server counts at the end still holds
+                self.exchange.malformed_reason = self.exchange.malformed_reason or f"event_{bad.reason}"
 
     def _settle_body(self, body: BodyKeeper, outcome: Outcome) -> Outcome:
         exchange, answer = self.exchange, self._answer

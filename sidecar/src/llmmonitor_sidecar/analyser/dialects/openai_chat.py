@@ -201,10 +201,21 @@ def _tokens_of(choice: _Choice) -> tuple[int, int]:
     return 1, COUNTED
 
 
-_CHAT = Route("/v1/chat/completions", "openai", "chat", True, read_request, OpenAIAnswer)  # noqa: FBT003
+_CHAT = Route(
+    "/v1/chat/completions", "openai", "chat", generates=True, request=read_request, answer=OpenAIAnswer
+)
 ROUTES = {
     "chat/completions": _CHAT,
-    "completions": Route("/v1/completions", "openai", "text_completion", True, read_request, OpenAIAnswer),  # noqa: FBT003
-    "v1/embeddings": Route("/v1/embeddings", "openai", "embeddings", False, read_request, OpenAIAnswer),  # noqa: FBT003
+    "completions": Route(
+        "/v1/completions",
+        "openai",
+        "text_completion",
+        generates=True,
+        request=read_request,
+        answer=OpenAIAnswer,
+    ),
+    "v1/embeddings": Route(
+        "/v1/embeddings", "openai", "embeddings", generates=False, request=read_request, answer=OpenAIAnswer
+    ),
     "v1/models": Route("/v1/models", "openai"),
 }

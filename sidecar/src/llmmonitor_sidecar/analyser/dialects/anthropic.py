@@ -1,0 +1,122 @@
+"""Anthropic's messages API, as Anthropic, vLLM, SGLang and llama.cpp speak it.
+
+A stream is `message_start`, content blocks each with start, deltas and stop, `message_delta` with the stop
+reason and the output tokens in all, `message_stop`; `ping` in between, `error` instead. Blocks follow one
+another in one message, so there is one choice. `input_tokens` leaves out those read from and written to the
+prompt cache, which are prompt tokens all the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from llmmonitor_sidecar.analyser.dialects.openai_chat import read_request
+from llmmonitor_sidecar.analyser.dialects.route import Answer, Route
+from llmmonitor_sidecar.analyser.json_reading import Count, JsonReader, Name
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+
+
+class _Part(msgspec.Struct):
+    """A content block or a delta of one: what it holds says what it is."""
+
+    type: str | None = None
+    text: str | None = None
+    thinking: str | None = None
+    partial_json: str | None = None
+    stop_reason: str | None = None
+
+
+class _Message(msgspec.Struct):
+    model: Name | None = None
+    usage: _Usage | None = None
+
+
+class _Event(msgspec.Struct):
+    """An event of a stream, and a whole message, which has the same fields where they overlap."""
+
+    type: str | None = None
+    message: _Message | None = None
+    delta: _Part | None = None
+    content_block: _Part | None = None
+    usage: _Usage | None = None
+    error: Any = None
+    model: Name | None = None
+    content: list[_Part] | None = None
+    stop_reason: str | None = None
+
+
+_read = JsonReader(_Event)
+_read_usage = JsonReader(_Usage)
+
+
+class AnthropicAnswer(Answer):
+    """Reads answers of the messages API."""
+
+    __slots__ = ()
+
+    def event(self, name: bytes, data: bytes, at_ns: int) -> None:
+        """Take one event; its type stands in the data too, where proxies that drop names leave it."""
+        event = _read(data)
+        kind = event.type or name.decode("latin-1")
+        if kind == "content_block_delta" and event.delta is not None:
+            delta = event.delta
+            if delta.text or delta.thinking or delta.partial_json:
+                self.progress.output(0, at_ns, content=bool(delta.text))
+        elif kind == "content_block_start" and event.content_block is not None:
+            if event.content_block.type in ("tool_use", "server_tool_use"):
+                self.progress.output(0, at_ns, content=False)
+        elif kind == "message_start" and event.message is not None:
+            self.progress.exchange.response_model = event.message.model
+            self._take_usage(event.message.usage, final=False)
+        elif kind == "message_delta":
+            self.progress.finish(0, event.delta.stop_reason if event.delta else None)
+            self._take_usage(event.usage, final=True)
+        elif kind == "message_stop":
+            self.complete = True
+        elif kind == "error":
+            self.fail(event.error)
+
+    def body(self, data: bytes) -> None:
+        """Take a whole message."""
+        message = _read(data)
+        if message.error is not None:
+            self.fail(message.error)
+            return
+        self.progress.exchange.response_model = message.model
+        self.progress.whole(0, has_output=any(_says_something(part) for part in message.content or ()))
+        self.progress.finish(0, message.stop_reason)
+        self._take_usage(message.usage, final=True)
+
+    def usage(self, data: bytes) -> None:
+        """Take the usage of an answer too long to be kept."""
+        self._take_usage(_read_usage(data), final=True)
+
+    def _take_usage(self, usage: _Usage | None, *, final: bool) -> None:
+        if usage is None:
+            return
+        if usage.input_tokens is not None:
+            cached = usage.cache_read_input_tokens or 0
+            written = usage.cache_creation_input_tokens or 0
+            self.progress.prompt(usage.input_tokens + cached + written, cached)
+        if final:  # at the start of a stream it holds a first guess
+            self.progress.completion(usage.output_tokens)
+
+
+def _says_something(part: _Part) -> bool:
+    return bool(part.text or part.thinking or part.type in ("tool_use", "server_tool_use"))
+
+
+ROUTES = {
+    "v1/messages": Route(
+        "/v1/messages", "anthropic", "chat", generates=True, request=read_request, answer=AnthropicAnswer
+    ),
+    "messages/count_tokens": Route("/v1/messages/count_tokens", "anthropic"),
+}
