@@ -1,0 +1,106 @@
+"""Writes what was measured: NAME.json in the layout all benches share, its raw values, a Markdown table."""
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from bench.comparison import Figure, Measured, digits
+from bench.measure.machine import Machine
+from bench.measure.statistics import estimate
+
+DIRECTORY = Path(__file__).resolve().parent / "results"
+
+
+class Results(msgspec.Struct, kw_only=True):
+    """The content of `bench/results/NAME.json`. `values` are medians per figure and subject."""
+
+    machine: Machine
+    commit: str
+    date: str
+    method: dict[str, str]
+    subjects: dict[str, str]
+    figures: list[Figure]
+    values: dict[str, dict[str, float]]
+
+
+def medians(measured: Sequence[Measured]) -> dict[str, dict[str, float]]:
+    """The median of every figure's subjects, for the table of absolute values."""
+    found: dict[str, dict[str, float]] = {}
+    for figure in measured:
+        row = {}
+        for name, values in figure.values.items():
+            middle = estimate(values)
+            if middle is not None:
+                row[name] = digits(middle.median)
+        found[f"{figure.name} [{figure.unit}]"] = row
+    return found
+
+
+def today() -> str:
+    """The date of the run, UTC."""
+    return dt.datetime.now(dt.UTC).date().isoformat()
+
+
+def write(name: str, results: Results, measured: Sequence[Measured], directory: Path = DIRECTORY) -> None:
+    """Write JSON, raw values and Markdown."""
+    raw = directory / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    encoded = msgspec.json.format(msgspec.json.encode(results), indent=1)
+    (directory / f"{name}.json").write_bytes(encoded + b"\n")
+    (directory / f"{name}.md").write_text(markdown(name, results))
+    (raw / f"{name}.json").write_bytes(msgspec.json.encode(list(measured)))
+
+
+def markdown(name: str, results: Results) -> str:
+    """The results as two tables: ratios with their targets, and the medians behind them."""
+    machine = results.machine
+    where = f"{machine.cpu_model}, {machine.cores} cores, Linux {machine.kernel}, Python {machine.python}"
+    when = f"commit {results.commit}, {results.date}; load average before: {machine.load_average_before:g}"
+    lines = [
+        f"# Benchmark: {name}",
+        "",
+        f"{where}; {when}.",
+        "",
+        *(f"- {key}: {value}" for key, value in results.method.items()),
+        "",
+        "## Ratios",
+        "",
+        "| figure | ours | | peer | | ratio [95 %] | A/A [95 %] | target | met |",
+        "|---|---|---:|---|---:|---:|---:|---:|---|",
+        *(_ratio_line(figure) for figure in results.figures),
+        "",
+        "## Medians",
+        "",
+    ]
+    subjects = list(dict.fromkeys(name for row in results.values.values() for name in row))
+    lines += ["| figure | " + " | ".join(subjects) + " |", "|---|" + "---:|" * len(subjects)]
+    for figure, row in results.values.items():
+        cells = " | ".join(f"{row[subject]:g}" if subject in row else "" for subject in subjects)
+        lines.append(f"| {figure} | {cells} |")
+    lines += ["", "## Who is who", ""]
+    lines += [f"- **{subject}**: {what}" for subject, what in results.subjects.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _ratio_line(row: Figure) -> str:
+    target = row.target or ""
+    if row.ratio is None or row.ours is None or row.peer is None or row.interval is None:
+        return f"| {row.name} | {row.subject} | | {row.peer_name} | | | | {target} | not had: {row.reason} |"
+    met = {True: "yes", False: "**no**", None: ""}[row.met] if not isinstance(row.met, str) else row.met
+    cells = (
+        row.name,
+        row.subject,
+        f"{row.ours:g}",
+        row.peer_name,
+        f"{row.peer:g} {row.unit}",
+        f"{row.ratio:g} {_interval(row.interval)}",
+        _interval(row.aa_interval),
+        target,
+        met,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"[{interval[0]:g}, {interval[1]:g}]"
