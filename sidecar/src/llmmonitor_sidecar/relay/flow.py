@@ -15,8 +15,8 @@ import errno
 import select
 import socket
 import struct
-import time
 from collections import deque
+from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from llmmonitor_sidecar.tee import REQUEST, RESPONSE, CloseReason, TeeSender, encode_addresses
@@ -56,7 +56,7 @@ class Side:
         "sock",
     )
 
-    def __init__(self, sock: socket.socket, direction: int, connection: int) -> None:
+    def __init__(self, sock: socket.SocketType, direction: int, connection: int) -> None:
         self.sock = sock
         self.fd = sock.fileno()
         self.recv_into: Callable[[bytearray], int] = sock.recv_into
@@ -96,20 +96,20 @@ class Flows:
     def __len__(self) -> int:
         return len(self.sides) // 2
 
-    def begin(self, client: socket.socket, client_address: Address, target: Address) -> None:
+    def begin(self, client: socket.SocketType, client_address: Address, target: Address) -> None:
         """Take over an accepted, non-blocking socket and connect it to the model.
 
         Raises:
             OSError: no descriptor or memory to be had; the client is closed.
         """
         try:
-            model = socket.socket(client.family, _NON_BLOCKING_STREAM)
+            model = socket.SocketType(client.family, _NON_BLOCKING_STREAM)
         except OSError:
             client.close()
             raise
         model.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         addresses = encode_addresses(client_address[0], client_address[1], target[0], target[1])
-        connection = self._tee.open(time.monotonic_ns(), addresses)
+        connection = self._tee.open(monotonic_ns(), addresses)
         here, there = Side(client, REQUEST, connection), Side(model, RESPONSE, connection)
         here.peer, there.peer = there, here
         self.sides[here.fd], self.sides[there.fd] = here, there
@@ -145,7 +145,7 @@ class Flows:
         except OSError:
             self._reset(side, _reset_by(side))
             return
-        at_ns = time.monotonic_ns()
+        at_ns = monotonic_ns()
         if size == 0:
             self._end(side, peer, at_ns)
             return
@@ -187,7 +187,7 @@ class Flows:
         elif outcome in (errno.EALREADY, errno.EINPROGRESS):
             model.connecting = True
             model.mask = _OUT  # the client is watched for its giving up only: its bytes can wait
-            self._connecting.append((time.monotonic() + CONNECT_TIMEOUT_SECONDS, model))
+            self._connecting.append((monotonic() + CONNECT_TIMEOUT_SECONDS, model))
         else:
             self.refused += 1
             self._reset(client, CloseReason.REFUSED)
@@ -270,7 +270,7 @@ class Flows:
                 del self.sides[one.fd]
                 one.sock.close()  # leaves epoll by itself
                 one.peer = one.backlog = None  # no cycle is left: the garbage collector is off
-        self._tee.close(side.connection, time.monotonic_ns(), reason)
+        self._tee.close(side.connection, monotonic_ns(), reason)
 
 
 def _reset_by(side: Side) -> bytes:

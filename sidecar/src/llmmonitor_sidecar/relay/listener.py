@@ -42,3 +42,18 @@ def prepare(sock: socket.socket) -> None:
     sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.listen(BACKLOG)
+
+
+def accept(listener: socket.socket) -> tuple[socket.SocketType, Address]:
+    """Accept one connection, as a bare non-blocking socket.
+
+    By what `socket.accept` itself is made of: its Python layers cost as much as the system call.
+
+    Raises:
+        BlockingIOError: none is waiting.
+        OSError: no descriptor or memory to be had.
+    """
+    descriptor, address = listener._accept()  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    sock = socket.SocketType(listener.family, socket.SOCK_STREAM, 0, descriptor)
+    sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+    return sock, address

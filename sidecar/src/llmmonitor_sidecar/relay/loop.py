@@ -16,7 +16,7 @@ from typing import Final
 
 from llmmonitor_sidecar.relay.flow import Address, Flows
 from llmmonitor_sidecar.relay.lag import TICK_SECONDS, LoopLag
-from llmmonitor_sidecar.relay.listener import listen, prepare
+from llmmonitor_sidecar.relay.listener import accept, listen, prepare
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
 from llmmonitor_sidecar.tee import REQUEST, RESPONSE, TeeSender
 
@@ -145,9 +145,8 @@ class RelayLoop:
             return
         try:
             for _ in range(ACCEPTS_PER_PASS):
-                client, address = listener.accept()
+                client, address = accept(listener)
                 self._accepted += 1
-                client.setblocking(False)  # noqa: FBT003 - the socket module's own signature
                 self._begin(listener, client, address)
         except BlockingIOError:
             return
@@ -158,7 +157,7 @@ class RelayLoop:
             self._accept_again_at = time.monotonic() + ACCEPT_PAUSE_SECONDS
             self._poll.unregister(listener)
 
-    def _begin(self, listener: socket.socket, client: socket.socket, address: Address) -> None:
+    def _begin(self, listener: socket.socket, client: socket.SocketType, address: Address) -> None:
         if self._target is not None:
             self._flows.begin(client, address, self._target)
             return

@@ -6,8 +6,8 @@ so waiting costs no accuracy, and while the receiver is not asleep the relay mak
 """
 
 import contextlib
-import mmap
 import os
+import threading
 import time
 from typing import Final
 
@@ -18,10 +18,10 @@ from llmmonitor_sidecar.tee.ring import (
     EPOCH_SHIFT,
     HEAD,
     HEADER,
+    RECORDS_AT,
     TAIL,
     WAITING,
     WRAP,
-    Fence,
     TeeChannel,
     padded,
 )
@@ -42,7 +42,7 @@ class TeeReceiver:
         self._memory = channel.memory
         self._words = channel.words
         self._capacity = channel.capacity_bytes
-        self._fence = Fence()
+        self._fence = threading.Lock()  # taken and released: see `ring`
         self._epoch = 0  # newest relay heard of
         self._known: dict[int, bool] = {}  # open connections -> still read (False: lost)
         self.corrupt_total = 0
@@ -63,7 +63,8 @@ class TeeReceiver:
             if head == tail:
                 self._forget_dead_relays(words[EPOCH], records)
                 return records
-        self._fence()
+        with self._fence:
+            pass
         end = min(head, tail + READ_LIMIT_BYTES)
         base = words[BASE]
         try:
@@ -72,7 +73,8 @@ class TeeReceiver:
         except ValueError:
             tail = head
             self._lose_everything(records)
-        self._fence()
+        with self._fence:
+            pass
         words[TAIL] = tail
         return records
 
@@ -81,7 +83,8 @@ class TeeReceiver:
         with contextlib.suppress(BlockingIOError):  # called without having been woken
             os.eventfd_read(self._channel.wake_fd)
         self._words[WAITING] = 1
-        self._fence()
+        with self._fence:
+            pass
         head = self._words[HEAD]
         if head != tail:
             os.eventfd_write(self._channel.wake_fd, 1)
@@ -89,7 +92,7 @@ class TeeReceiver:
 
     def _take(self, position: int, head: int, place: int, records: list[TeeRecord]) -> int:
         """Read the record at a position; the position after it."""
-        start = mmap.PAGESIZE + place
+        start = RECORDS_AT + place
         if self._capacity - place < HEADER.size or self._memory[start + 4] == WRAP:
             return position + self._capacity - place
         size, kind, direction, _, connection, at_ns = HEADER.unpack_from(self._memory, start)

@@ -19,7 +19,6 @@ needs it only before reading WAITING, ARM for the order of the stores too.
 import mmap
 import os
 import struct
-import threading
 from typing import Final
 
 DEFAULT_CAPACITY_BYTES: Final = 8 * 1024 * 1024
@@ -27,6 +26,7 @@ DEFAULT_CAPACITY_BYTES: Final = 8 * 1024 * 1024
 HEADER: Final = struct.Struct("=IBBHQQ")  # payload bytes, kind, direction, unused, connection, at_ns
 WRAP: Final = 0  # kind of the record that fills the rest of the ring
 ALIGNMENT: Final = 8
+RECORDS_AT: Final = mmap.PAGESIZE  # where the records begin
 EPOCH_SHIFT: Final = 32  # a connection's number is (epoch << 32) + count
 
 HEAD: Final = 0  # word written by the writer: everything before it is published
@@ -49,7 +49,7 @@ class TeeChannel:
         if capacity_bytes % ALIGNMENT:
             raise ValueError(f"tee: capacity of {capacity_bytes} bytes; it must be a multiple of {ALIGNMENT}")
         self.capacity_bytes = capacity_bytes
-        self.memory = mmap.mmap(-1, mmap.PAGESIZE + capacity_bytes)
+        self.memory = mmap.mmap(-1, RECORDS_AT + capacity_bytes)
         self.words = memoryview(self.memory).cast("Q")
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
@@ -58,20 +58,6 @@ class TeeChannel:
         self.words.release()
         self.memory.close()
         os.close(self.wake_fd)
-
-
-class Fence:
-    """A full memory barrier, as far as pure Python has one."""
-
-    __slots__ = ("_lock",)
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def __call__(self) -> None:
-        """Order every earlier load and store before every later one."""
-        with self._lock:
-            pass
 
 
 def padded(size: int) -> int:

@@ -7,8 +7,8 @@ is room. A part of the ring is reserved for LOST and CLOSE; notices that do not 
 and those that were open when the ring filled up.
 """
 
-import mmap
 import os
+import threading
 from typing import Final
 
 from llmmonitor_sidecar.tee.record import Kind
@@ -19,15 +19,16 @@ from llmmonitor_sidecar.tee.ring import (
     EPOCH_SHIFT,
     HEAD,
     HEADER,
+    RECORDS_AT,
     TAIL,
     WAITING,
     WRAP,
-    Fence,
     TeeChannel,
     padded,
 )
 
 RESERVE_BYTES: Final = 64 * 1024  # for LOST and CLOSE alone: 2,048 of them
+_pack_header: Final = HEADER.pack_into
 _DATA: Final = int(Kind.DATA)  # an enum member costs a slow look-up; this is used once per chunk
 REWIND_BYTES: Final = 256 * 1024  # start again at place 0 when past this and the reader has caught up
 
@@ -58,7 +59,7 @@ class TeeSender:
         self._words = channel.words
         self._capacity = channel.capacity_bytes
         self._reserve = min(RESERVE_BYTES, channel.capacity_bytes // 4)
-        self._fence = Fence()
+        self._fence = threading.Lock()  # taken and released: see `ring`
         self._words[EPOCH] += 1
         self._last_connection = self._words[EPOCH] << EPOCH_SHIFT
         self._head = self._words[HEAD]  # published; what a dead writer left beyond it never happened
@@ -87,15 +88,18 @@ class TeeSender:
         """Copy bytes that were forwarded."""
         size = len(payload)
         place = self._place
-        end = place + ((size + 31) & -8)  # padded(size), inline: this runs once per chunk
+        taken = (size + 31) & -8  # padded(size), and so on, inline: this runs once per chunk
+        end = place + taken
         if end > self._limit or connection in self._lost:
             self._data_slowly(connection, direction, at_ns, payload)
             return
-        HEADER.pack_into(self._memory, mmap.PAGESIZE + place, size, _DATA, direction, 0, connection, at_ns)
-        start = mmap.PAGESIZE + HEADER.size + place
-        self._memory[start : start + size] = payload
+        memory = self._memory
+        place += RECORDS_AT
+        _pack_header(memory, place, size, _DATA, direction, 0, connection, at_ns)
+        place += 24
+        memory[place : place + size] = payload
         self._place = end
-        self._written += end - place
+        self._written += taken
 
     def eof(self, connection: int, direction: int, at_ns: int) -> None:
         """Say that a direction ended."""
@@ -123,9 +127,11 @@ class TeeSender:
             return
         self._head += self._written
         self._written = 0
-        self._fence()
+        with self._fence:
+            pass
         self._words[HEAD] = self._head
-        self._fence()
+        with self._fence:
+            pass
         if self._words[WAITING]:
             self._words[WAITING] = 0
             os.eventfd_write(self._channel.wake_fd, 1)
@@ -175,9 +181,9 @@ class TeeSender:
         """Write one record after HEAD; False when there is no room for it."""
         size = len(payload)
         needed = padded(size)
-        if not self._make_room(needed, 0 if notice else self._reserve):
+        if self._place + needed > self._limit and not self._make_room(needed, 0 if notice else self._reserve):
             return False
-        start = mmap.PAGESIZE + self._place
+        start = RECORDS_AT + self._place
         HEADER.pack_into(self._memory, start, size, kind, direction, 0, connection, at_ns)
         self._memory[start + HEADER.size : start + HEADER.size + size] = payload
         self._place += needed
@@ -208,6 +214,6 @@ class TeeSender:
         return True
 
     def _wrap(self, to_end: int) -> None:
-        start = mmap.PAGESIZE + self._place
+        start = RECORDS_AT + self._place
         self._memory[start : start + ALIGNMENT] = bytes((0, 0, 0, 0, WRAP, 0, 0, 0))
         self._written += to_end
