@@ -23,6 +23,7 @@ QUANTITY_PATTERN: Final = (
 )
 PERCENTAGE_PATTERN: Final = r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)%$"
 AMOUNT_PATTERN: Final = r"^[0-9]{1,12}(\.[0-9]{1,6})?$"
+POSITIVE_AMOUNT_PATTERN: Final = r"^(0{0,11}[1-9][0-9]{0,11}(\.[0-9]{1,6})?|0{1,12}\.0{0,5}[1-9][0-9]{0,5})$"
 
 _EXACT: Final = Context(prec=64)
 """More digits than any quantity has: 24 written ones times 19 of the largest suffix."""
@@ -160,6 +161,17 @@ def parse_amount(text: str) -> Decimal:
     return Decimal(text)
 
 
+def parse_positive_amount(text: str) -> Decimal:
+    """As `parse_amount`, and above zero.
+
+    Raises:
+        ValueError: not a plain decimal number, or not above zero.
+    """
+    if not re.fullmatch(POSITIVE_AMOUNT_PATTERN, text):
+        raise ValueError(f"{text!r} is no amount above zero; write one in quotes, for example '2.50'")
+    return parse_amount(text)
+
+
 def format_amount(value: Decimal) -> str:
     """The amount as it was written, without exponent.
 
@@ -196,9 +208,16 @@ def _string(pattern: str, max_length: int) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern, "maxLength": max_length})
 
 
-def _integer_or_string(pattern: str, max_length: int) -> WithJsonSchema:
+def integer_or_string(pattern: str, max_length: int, minimum: int) -> WithJsonSchema:
+    """The JSON schema of a text that may also be written as a whole number."""
     return WithJsonSchema(
-        {"x-kubernetes-int-or-string": True, "pattern": pattern, "maxLength": max_length, "minimum": 0}
+        {
+            "x-kubernetes-int-or-string": True,
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "pattern": pattern,
+            "maxLength": max_length,
+            "minimum": minimum,
+        }
     )
 
 
@@ -214,7 +233,7 @@ Quantity = Annotated[
     Decimal,
     BeforeValidator(_reading(parse_quantity, Decimal, "512Mi", integers=True)),
     PlainSerializer(format_quantity, return_type=str),
-    _integer_or_string(QUANTITY_PATTERN, 32),
+    integer_or_string(QUANTITY_PATTERN, 32, 0),
 ]
 """A count or size, written `100k`, `512Mi`, `2.5`, or a whole number."""
 
@@ -230,6 +249,14 @@ Amount = Annotated[
     Decimal,
     BeforeValidator(_reading(parse_amount, Decimal, "2.50", integers=True)),
     PlainSerializer(format_amount, return_type=str),
-    _integer_or_string(AMOUNT_PATTERN, 19),
+    integer_or_string(AMOUNT_PATTERN, 19, 0),
 ]
 """An exact decimal number such as money, written `"2.50"`, or a whole number."""
+
+PositiveAmount = Annotated[
+    Decimal,
+    BeforeValidator(_reading(parse_positive_amount, Decimal, "2.50", integers=True)),
+    PlainSerializer(format_amount, return_type=str),
+    integer_or_string(POSITIVE_AMOUNT_PATTERN, 19, 1),
+]
+"""An amount above zero."""

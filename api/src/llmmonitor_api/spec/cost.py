@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from llmmonitor_api.quantities import Amount
+from llmmonitor_api.quantities import Amount, PositiveAmount
 from llmmonitor_api.spec.model import Rule, SpecModel
 
 
@@ -37,21 +37,10 @@ class HourlyRate(SpecModel):
 class Budget(SpecModel):
     """What may be spent."""
 
-    amount: Amount
+    amount: PositiveAmount
     """The most per period, in `currency`."""
     period: BudgetPeriod = BudgetPeriod.MONTH
     """The calendar period (UTC)."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            at="amount",
-            reads=("amount",),
-            message="a budget of nothing is always overrun; give an amount above zero, or leave budget out",
-            holds=lambda one: one.amount > 0,
-            cel="type(self.amount) == int ? int(self.amount) > 0 : "
-            "!string(self.amount).matches('^0+([.]0+)?$')",
-        ),
-    )
 
 
 class Cost(SpecModel):

@@ -37,7 +37,8 @@ class Interception(SpecModel):
 
     mode: InterceptionMode = InterceptionMode.AUTO
     """Transparent reads by a kernel rule and fails open; Port owns the model's named port and fails closed,
-    so it is never chosen by itself; Off reads nothing; Auto is Transparent where allowed, else Off."""
+    so it is never chosen by itself; Off reads nothing (written "Off", in
+    quotes: to kubectl a bare Off is a boolean); Auto is Transparent where allowed, else Off."""
     max_added_latency: Annotated[Duration, within(timedelta(microseconds=100), timedelta(seconds=1))] = (
         timedelta(milliseconds=5)
     )

@@ -4,19 +4,21 @@ A signal's row says everything an evaluator needs: whether single requests or sl
 bad, the threshold's unit, and on which side of it bad is. (SRE workbook, chapter 2 and 5.)
 """
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator
 
 from llmmonitor_api.quantities import (
+    DURATION_PATTERN,
     PERCENTAGE_PATTERN,
-    QUANTITY_PATTERN,
     Duration,
     Percentage,
+    integer_or_string,
     parse_duration,
     parse_percentage,
     parse_quantity,
@@ -143,16 +145,26 @@ SIGNALS: Final[dict[ObjectiveSignal, SignalFacts]] = {
 }
 
 
-def _threshold_text(value: object) -> object:
-    """A whole number stands for its text."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+COUNT_PATTERN: Final = r"^[0-9]{1,15}(\.[0-9]{1,9})?[kMG]?$"
+"""A quantity without the suffixes that a duration could be mistaken for."""
+THRESHOLD_PATTERN: Final = (
+    f"^({'|'.join(pattern[1:-1] for pattern in (DURATION_PATTERN, PERCENTAGE_PATTERN, COUNT_PATTERN))})$"
+)
 
 
-Threshold = Annotated[
-    str,
-    BeforeValidator(_threshold_text),
-    WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": 64, "minimum": 0}),
-]
+def _threshold(value: object) -> object:
+    """Text of any of the three syntaxes; a whole number stands for its text."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str) and not re.fullmatch(THRESHOLD_PATTERN, text):
+        raise ValueError(
+            f"{text!r} is no threshold; write for example 800ms, 90% or 1.5k, as the signal needs"
+        )
+    return text
+
+
+Threshold = Annotated[str, BeforeValidator(_threshold), integer_or_string(THRESHOLD_PATTERN, 64, 1)]
+"""A threshold as written; its unit shows by how it ends: a duration's unit, a percent sign, or neither."""
+
 _PARSERS: Final = {
     ThresholdUnit.SECONDS: lambda text: Decimal(parse_duration(text) // timedelta(microseconds=1)).scaleb(-6),
     ThresholdUnit.RATIO: parse_percentage,
@@ -162,10 +174,21 @@ _PARSERS: Final = {
 _BY_UNIT: Final = {
     unit: [signal.value for signal, facts in SIGNALS.items() if facts.unit is unit] for unit in ThresholdUnit
 }
+_ENDS_AS_DURATION: Final = " || ".join(f"self.threshold.endsWith('{end}')" for end in "smhd")
+_WRITTEN_IN_CEL: Final = {
+    ThresholdUnit.SECONDS: f"type(self.threshold) == string && ({_ENDS_AS_DURATION})",
+    ThresholdUnit.RATIO: "type(self.threshold) == string && self.threshold.endsWith('%')",
+    ThresholdUnit.REQUESTS: "type(self.threshold) == int || "
+    f"!({_ENDS_AS_DURATION} || self.threshold.endsWith('%'))",
+    ThresholdUnit.TOKENS_PER_SECOND: "type(self.threshold) == int || "
+    f"!({_ENDS_AS_DURATION} || self.threshold.endsWith('%'))",
+}
+"""CEL looks at the end alone: it takes an int-or-string for megabytes long, and would refuse a `matches`
+within a list as too costly."""
 
 
-def _reads_in(unit: ThresholdUnit, one: "Objective") -> bool:
-    """Whether the threshold, if the signal's is of this unit, is written in it."""
+def _written_in(unit: ThresholdUnit, one: Any) -> bool:
+    """Whether the threshold, if the signal's is of this unit, is written in it and above zero."""
     if SIGNALS[one.signal].unit is not unit or one.threshold is None:
         return True
     try:
@@ -174,25 +197,15 @@ def _reads_in(unit: ThresholdUnit, one: "Objective") -> bool:
         return False
 
 
-def _unit_rule(unit: ThresholdUnit, pattern: str) -> Rule:
+def _unit_rule(unit: ThresholdUnit) -> Rule:
     return Rule(
         at="threshold",
         reads=("signal", "threshold"),
         message=f"the threshold of {', '.join(_BY_UNIT[unit])} is in {unit.value} and above zero; "
         f"write for example {unit.example}",
-        holds=lambda one: _reads_in(unit, one),
-        cel=f"!(self.signal in {_BY_UNIT[unit]}) || !has(self.threshold) || "
-        f"(type(self.threshold) == int ? {_WHOLE_NUMBERS[unit]} : "
-        f"string(self.threshold).matches({pattern!r}))",
+        holds=lambda one: _written_in(unit, one),
+        cel=f"!(self.signal in {_BY_UNIT[unit]}) || !has(self.threshold) || ({_WRITTEN_IN_CEL[unit]})",
     )
-
-
-_WHOLE_NUMBERS: Final = {
-    ThresholdUnit.SECONDS: "false",
-    ThresholdUnit.RATIO: "false",
-    ThresholdUnit.REQUESTS: "int(self.threshold) > 0",
-    ThresholdUnit.TOKENS_PER_SECOND: "int(self.threshold) > 0",
-}
 
 
 class ObjectiveSource(StrEnum):
@@ -234,10 +247,7 @@ class Objective(SpecModel):
             holds=lambda one: SIGNALS[one.signal].needs_threshold == (one.threshold is not None),
             cel=f"(self.signal in {_BY_UNIT[ThresholdUnit.NONE]}) != has(self.threshold)",
         ),
-        _unit_rule(ThresholdUnit.SECONDS, "^([0-9.]+(us|µs|ms|s|m|h|d))+$"),
-        _unit_rule(ThresholdUnit.RATIO, PERCENTAGE_PATTERN),
-        _unit_rule(ThresholdUnit.REQUESTS, QUANTITY_PATTERN),
-        _unit_rule(ThresholdUnit.TOKENS_PER_SECOND, QUANTITY_PATTERN),
+        *(_unit_rule(unit) for unit in ThresholdUnit if unit is not ThresholdUnit.NONE),
     )
 
     @property
