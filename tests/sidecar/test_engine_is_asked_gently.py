@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from llmmonitor_sidecar.engines import http
+from llmmonitor_sidecar.engines.scrape import LONGEST_PAUSE_SECONDS, EngineScraper
+
+RECORDED = Path(__file__).parent / "engines"
+LLAMA_CPP = {
+    "/metrics": "llamacpp_metrics.txt",
+    "/v1/models": "llamacpp_models.json",
+    "/props": "llamacpp_props.json",
+}
+
+
+@dataclass
+class Model:
+    """A model server that answers with what was recorded; a path that is not in `answers` is a 404."""
+
+    answers: dict[str, bytes] = field(default_factory=dict)
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+    hanging: asyncio.Event = field(default_factory=asyncio.Event)
+    hangs: bool = False
+    now: float = 100.0
+    url: str = ""
+
+    def record(self, files: dict[str, str]) -> None:
+        self.answers = {path: (RECORDED / name).read_bytes() for path, name in files.items()}
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked[request.path] += 1
+        if self.hangs:
+            await self.hanging.wait()
+        body = self.answers.get(request.path)
+        if body is None:
+            return web.Response(status=404)
+        return web.Response(status=self.status, body=body, headers=self.headers)
+
+
+@asynccontextmanager
+async def model(
+    files: dict[str, str], timeout_seconds: float = 5.0
+) -> AsyncIterator[tuple[Model, EngineScraper]]:
+    fake = Model()
+    fake.record(files)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", fake.answer)
+    async with TestServer(app) as server, http.model_session(timeout_seconds) as session:
+        fake.url = str(server.make_url("/"))
+        scraper = EngineScraper(session, fake.url, interval_seconds=5.0, monotonic=lambda: fake.now)
+        yield fake, scraper
+        fake.hanging.set()
+
+
+async def test_an_engine_is_found_and_read() -> None:
+    async with model(LLAMA_CPP) as (_, scraper):
+        engine = await scraper.scrape()
+
+        assert (engine.name, engine.version, engine.model) == (
+            "LlamaCpp",
+            "b0-unknown",
+            "SmolLM2-135M-Instruct.Q4_1.gguf",
+        )
+        assert (engine.generation_tokens, engine.error, engine.scraped_age_seconds) == (48, "", 0)
+        assert engine.detected_by.endswith("/metrics")
+        assert scraper.served_models == ("SmolLM2-135M-Instruct.Q4_1.gguf",)
+
+
+async def test_an_engine_is_asked_once_per_interval_and_looked_at_once() -> None:
+    async with model(LLAMA_CPP) as (fake, scraper):
+        for _ in range(10):
+            await scraper.scrape()
+            fake.now += 1
+
+        assert fake.asked == {"/metrics": 2, "/v1/models": 1, "/props": 1}
+
+
+async def test_the_age_of_the_figures_grows_between_questions() -> None:
+    async with model(LLAMA_CPP) as (fake, scraper):
+        await scraper.scrape()
+        fake.now += 3
+
+        assert (await scraper.scrape()).scraped_age_seconds == 3
+
+
+async def test_a_model_that_is_down_is_said_and_asked_less_and_less() -> None:
+    async with model(LLAMA_CPP) as (fake, scraper):
+        await scraper.scrape()
+        fake.answers.clear()
+        asked_at = []
+        for _ in range(400):
+            fake.now += 1
+            before = fake.asked["/metrics"]
+            engine = await scraper.scrape()
+            if fake.asked["/metrics"] > before:
+                asked_at.append(fake.now)
+
+        assert "404" in engine.error
+        assert (engine.name, engine.generation_tokens) == ("LlamaCpp", 48), "the last good figures stay"
+        pauses = [b - a for a, b in itertools.pairwise(asked_at)]
+        assert pauses[:4] == [10, 20, 40, 60]
+        assert set(pauses[3:]) == {LONGEST_PAUSE_SECONDS}
+
+
+async def test_a_model_that_comes_back_is_looked_at_anew() -> None:
+    async with model(LLAMA_CPP) as (fake, scraper):
+        await scraper.scrape()
+        fake.answers.clear()
+        fake.now += 5
+        await scraper.scrape()
+        fake.record({"/metrics": "vllm_metrics.txt"})
+        fake.answers["/v1/models"] = b'{"data": [{"id": "llama", "owned_by": "vllm"}]}'
+        fake.answers["/version"] = b'{"version": "0.32.0"}'
+        fake.now += 10
+
+        engine = await scraper.scrape()
+
+        assert (engine.name, engine.version, engine.model, engine.running) == ("VLLM", "0.32.0", "llama", 20)
+        assert engine.error == ""
+
+
+async def test_an_engine_without_metrics_is_still_recognised() -> None:
+    async with model({"/v1/models": "llamacpp_models.json"}) as (_, scraper):
+        engine = await scraper.scrape()
+
+        assert (engine.name, engine.detected_by, engine.running) == ("LlamaCpp", "/v1/models", None)
+        assert "are the engine's metrics enabled?" in engine.error
+
+
+async def test_another_server_is_openai_compatible_or_unknown() -> None:
+    async with model({}) as (fake, scraper):
+        assert (await scraper.scrape()).name == "Unknown"
+        fake.answers["/v1/models"] = b'{"data": [{"id": "mine"}]}'
+        fake.now += LONGEST_PAUSE_SECONDS
+
+        engine = await scraper.scrape()
+
+        assert (engine.name, engine.model) == ("OpenAICompatible", "mine")
+
+
+async def test_a_model_that_hangs_is_given_up_in_time() -> None:
+    async with model(LLAMA_CPP, timeout_seconds=0.05) as (fake, scraper):
+        fake.hangs = True
+
+        engine = await scraper.scrape()
+
+        assert "no answer within 0.05 s" in engine.error
+
+
+async def test_nobody_listening_is_an_ordinary_outcome() -> None:
+    async with http.model_session(5) as session:
+        engine = await EngineScraper(session, "http://127.0.0.1:1").scrape()
+
+    assert engine.name == "Unknown"
+    assert "GET http://127.0.0.1:1/metrics" in engine.error
+
+
+async def test_an_endless_answer_is_cut_off() -> None:
+    async with model({}) as (fake, scraper):
+        fake.answers["/metrics"] = b"# nothing\n" * 1_000_000
+
+        assert "more than" in (await scraper.scrape()).error
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    async with model(LLAMA_CPP) as (fake, scraper):
+        fake.status, fake.headers = 302, {"Location": fake.url + "elsewhere"}
+
+        engine = await scraper.scrape()
+
+        assert "302" in engine.error
+        assert "/elsewhere" not in fake.asked
+
+
+async def test_garbage_is_said_and_the_last_figures_stay() -> None:
+    async with model(LLAMA_CPP) as (fake, scraper):
+        await scraper.scrape()
+        fake.answers["/metrics"] = b"llamacpp:requests_processing what\n"
+        fake.now += 5
+
+        engine = await scraper.scrape()
+
+        assert "cannot parse" in engine.error
+        assert engine.generation_tokens == 48
+
+
+async def test_metrics_may_be_somewhere_else() -> None:
+    async with model({"/other": "vllm_metrics.txt"}) as (fake, _), http.model_session(5) as session:
+        engine = await EngineScraper(session, fake.url, metrics_url=fake.url + "other").scrape()
+
+        assert (engine.name, engine.running, engine.detected_by) == ("VLLM", 20, fake.url + "other")
