@@ -1,0 +1,78 @@
+"""From an LLMMonitor to what each side needs of it: the sidecar's configuration, and evaluation's settings.
+
+Percentages become ratios and durations seconds here, once; exactness is kept where it decides (targets).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from llmmonitor_api.configuration import Configuration, ObjectiveSetting
+from llmmonitor_api.spec import LLMMonitor, Objective, ObjectiveSource
+from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
+from llmmonitor_operator.settings import ObjectiveSettings, Settings
+
+
+def configuration_for(monitor: LLMMonitor, *, stop: bool = False) -> Configuration:
+    """What the monitor's sidecars count and sample by; defaults of the spec are filled in.
+
+    Args:
+        monitor: a valid one, from `load_monitor`.
+        stop: that the monitor is gone, and the sidecar shall idle.
+    """
+    spec = monitor.spec
+    return Configuration(
+        generation=monitor.metadata.generation,
+        objectives=tuple(_setting(objective) for objective, _ in spec.performance.effective_objectives),
+        stall_after_seconds=spec.performance.stall_after.total_seconds(),
+        report_interval_seconds=spec.sampling.report_interval.total_seconds(),
+        resource_interval_seconds=spec.sampling.resource_interval.total_seconds(),
+        max_added_latency_seconds=spec.interception.max_added_latency.total_seconds(),
+        drain_idle=spec.interception.existing_connections is ExistingConnections.DRAIN_IDLE,
+        stop=stop,
+    )
+
+
+def settings_for(monitor: LLMMonitor) -> Settings:
+    """What evaluation judges by."""
+    spec = monitor.spec
+    return Settings(
+        generation=monitor.metadata.generation,
+        objectives=tuple(
+            _objective(objective, source) for objective, source in spec.performance.effective_objectives
+        ),
+        stall_after_seconds=spec.performance.stall_after.total_seconds(),
+        report_interval_seconds=spec.sampling.report_interval.total_seconds(),
+        memory_limit=float(spec.resources.memory),
+        kv_cache_limit=float(spec.resources.kv_cache),
+        cpu_throttled_limit=float(spec.resources.cpu_throttled),
+        intercepts=spec.interception.mode is not InterceptionMode.OFF,
+        hold_for_seconds=spec.hold_for.total_seconds(),
+        clear_after_seconds=spec.clear_after.total_seconds(),
+        roles=spec.condition_roles,
+    )
+
+
+def _setting(objective: Objective) -> ObjectiveSetting:
+    return ObjectiveSetting(
+        name=objective.name,
+        signal=objective.signal.value,
+        threshold=_threshold(objective),
+        threshold_text=objective.threshold or "",
+    )
+
+
+def _objective(objective: Objective, source: ObjectiveSource) -> ObjectiveSettings:
+    return ObjectiveSettings(
+        name=objective.name,
+        signal=objective.signal.value,
+        threshold=_threshold(objective),
+        threshold_text=objective.threshold or "",
+        target=Fraction(objective.target),
+        window_seconds=objective.window.total_seconds(),
+        source=source.value,
+    )
+
+
+def _threshold(objective: Objective) -> float | None:
+    return None if objective.limit is None else float(objective.limit)

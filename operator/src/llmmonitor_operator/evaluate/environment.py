@@ -1,0 +1,34 @@
+"""What only the caller of evaluation can know: where the monitor runs, and which pods it should see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedPod:
+    """A pod that matches the monitor's selector, or the process that a CLI watches."""
+
+    uid: str
+    name: str
+    expected_since: float
+    """Unix seconds from which on its sidecar could have reported."""
+    gpus_requested: int = 0
+    injection: str = ""
+    """A reason of the condition `Injected` that is not True; empty when the current sidecar is in."""
+    injection_message: str = ""
+    unreachable: str = ""
+    """Why its report could not be fetched the last time, in words; empty when it could."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the caller sees around the monitor."""
+
+    cluster: bool
+    """False for `llm-monitor demo` and `watch`: conditions about injection and GPUs of pods do not apply."""
+    pods: tuple[ExpectedPod, ...] = ()
+    conflict: str = ""
+    """The older monitor that matches the same pods, in words; empty without one."""
+    invalid_spec: str = ""
+    """What is wrong with a spec that the API server let pass, in words; empty when it is valid."""

@@ -1,0 +1,125 @@
+"""One evaluation: a monitor's spec and what is known of it, to conditions, status document and events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from llmmonitor_api.conditions import Condition, condition, set_condition
+from llmmonitor_api.spec import LLMMonitor
+from llmmonitor_operator.configure import settings_for
+from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
+from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict
+from llmmonitor_operator.evaluate.objectives import standings
+from llmmonitor_operator.evaluate.registry import EVALUATORS
+from llmmonitor_operator.evaluate.settle import settle
+from llmmonitor_operator.evaluate.status import status_document
+from llmmonitor_operator.evaluate.transitions import Transition, transitions
+from llmmonitor_operator.settings import Settings
+from llmmonitor_operator.state import Held, Pod, State
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The outcome of one evaluation."""
+
+    conditions: tuple[Condition, ...]
+    """All of them, in the table's order, `Healthy` first."""
+    status: dict[str, Any]
+    """The whole `status` as the API server takes it, conditions included: camelCase, JSON values only."""
+    state: State
+    """To be given to the next evaluation."""
+    transitions: tuple[Transition, ...]
+    """What changed against the conditions in the state that was given."""
+
+
+def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environment) -> Evaluation:
+    """What is healthy, what is not, and why.
+
+    Args:
+        monitor: a valid one, from `load_monitor`.
+        state: as `absorb` left it; holds the conditions of the evaluation before.
+        now: Unix seconds.
+        environment: what only the caller can see.
+    """
+    settings = settings_for(monitor)
+    state = _without_other_objectives(state, settings)
+    inputs = Inputs(
+        settings=settings,
+        state=state,
+        environment=environment,
+        now=now,
+        pods=tuple(
+            _pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state)
+        ),
+        objectives=standings(settings, state),
+    )
+    verdicts, held = _judged(inputs)
+    moment = datetime.fromtimestamp(now, UTC)
+    conditions = state.conditions
+    for row in EVALUATORS:
+        verdict = verdicts[row.kind.name]
+        new = condition(row.kind, verdict.reason, verdict.message, observed_generation=settings.generation)
+        conditions = set_condition(conditions, new, moment)
+    return Evaluation(
+        conditions=conditions,
+        status=status_document(inputs, conditions),
+        state=msgspec.structs.replace(state, conditions=conditions, held=held),
+        transitions=transitions(state.conditions, conditions),
+    )
+
+
+def _judged(inputs: Inputs) -> tuple[dict[str, Verdict], dict[str, Held]]:
+    """Every condition's verdict, and what to remember of those that settle."""
+    verdicts: dict[str, Verdict] = {}
+    held = dict(inputs.state.held)
+    for row in EVALUATORS:
+        name = row.kind.name
+        verdict = row.judge(replace(inputs, verdicts=verdicts, held=held.get(name)))
+        if row.settles:
+            verdict, memory = settle(row.kind, verdict, held.get(name), inputs.now, inputs.settings)
+            if memory is not None:
+                held[name] = memory
+        verdicts[name] = verdict
+    return verdicts, held
+
+
+def _expected(environment: Environment, state: State) -> tuple[ExpectedPod, ...]:
+    """The pods the caller names; without a cluster and without any, those that have reported."""
+    if environment.cluster or environment.pods:
+        return environment.pods
+    return tuple(
+        ExpectedPod(uid=uid, name=pod.newest.pod_name, expected_since=pod.newest.started_at)
+        for uid, pod in state.pods.items()
+        if pod.newest
+    )
+
+
+def _pod(expected: ExpectedPod, known: Pod | None, settings: Settings, now: float) -> PodStanding:
+    source = known.newest if known else None
+    age = max(0.0, now - source.at) if source else None
+    fresh = age is not None and age <= settings.stale_after_seconds
+    young = now - expected.expected_since <= settings.stale_after_seconds
+    return PodStanding(
+        expected=expected,
+        source=source,
+        age_seconds=age,
+        fresh=fresh,
+        waited_for=source is None and young and not expected.injection,
+        refused=known.refused if known else "",
+    )
+
+
+def _without_other_objectives(state: State, settings: Settings) -> State:
+    """Counts of objectives that the spec no longer has are not kept."""
+    keys = {objective.key for objective in settings.objectives}
+    if keys.issuperset(state.events_at):
+        return state
+    return msgspec.structs.replace(
+        state,
+        counts=tuple({key: cells for key, cells in tier.items() if key in keys} for tier in state.counts),
+        events_at={key: at for key, at in state.events_at.items() if key in keys},
+    )

@@ -1,0 +1,81 @@
+"""What a condition is judged by, and what comes out: the signature that every evaluator shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from llmmonitor_api.conditions import Reason
+from llmmonitor_api.conditions import reasons_shared as shared
+from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
+from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
+from llmmonitor_operator.settings import Settings
+from llmmonitor_operator.state import Held, Source, State
+
+
+@dataclass(frozen=True, slots=True)
+class PodStanding:
+    """One pod that should report, and what is known of it."""
+
+    expected: ExpectedPod
+    source: Source | None
+    age_seconds: float | None
+    """Of its newest report."""
+    fresh: bool
+    """Whether its newest report may be judged by."""
+    waited_for: bool
+    """Whether it is too young to have reported."""
+    refused: str
+    """Why its newest report was not taken."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.expected.name or (self.source.pod_name if self.source else "") or self.expected.uid
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A reason, which brings the status, and the message for a person."""
+
+    reason: Reason
+    message: str
+    evidence_at: float | None = None
+    """The newest evidence it rests on; None when it rests on what is so right now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything an evaluator may look at."""
+
+    settings: Settings
+    state: State
+    environment: Environment
+    now: float
+    pods: tuple[PodStanding, ...]
+    objectives: tuple[ObjectiveStanding, ...]
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    """Of the conditions judged before this one, by type."""
+    held: Held | None = None
+    """The last verdict of this condition."""
+
+    @property
+    def fresh(self) -> tuple[tuple[str, Source], ...]:
+        """Name and newest report of every pod that may be judged by."""
+        return tuple((pod.name, pod.source) for pod in self.pods if pod.fresh and pod.source)
+
+
+Judge = Callable[[Inputs], Verdict]
+
+
+def nothing_to_judge_by(inputs: Inputs) -> Verdict | None:
+    """The verdict when there is no pod or no fresh report, else None."""
+    if inputs.environment.cluster and not inputs.pods:
+        return Verdict(shared.NO_MATCHING_PODS, "the selector matches no running pod")
+    if not inputs.fresh:
+        waiting = all(pod.waited_for for pod in inputs.pods)
+        return Verdict(
+            shared.NO_REPORTS,
+            "waiting for the first report" if waiting else "no sidecar has a fresh report: see Reporting",
+        )
+    return None

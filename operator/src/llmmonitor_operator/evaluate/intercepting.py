@@ -1,0 +1,98 @@
+"""Intercepting: traffic is being read, and what share of it.
+
+Each replica says how it reads (`InterceptionState`); one that does not decides. Copies that the analyser had
+no time for (`Shedding`) and connections that cannot be read (TLS, HTTP/2) are figures of the last window.
+"""
+
+from __future__ import annotations
+
+from llmmonitor_api.conditions import Reason, table
+from llmmonitor_api.conditions import reasons_monitoring as reasons
+from llmmonitor_api.conditions import reasons_shared as shared
+from llmmonitor_api.conditions.registry import UnknownReasonError
+from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
+from llmmonitor_operator.figures import NOT_JUDGED, Figures
+from llmmonitor_operator.state import Source
+
+WINDOW_SECONDS = 300.0
+_TLS = "tls"
+_SIDECAR_REASONS = {
+    "Off": shared.NOT_CONFIGURED,
+    "Stopped": shared.NOT_CONFIGURED,
+    "Stopping": shared.NOT_CONFIGURED,
+    "Starting": reasons.NO_TRAFFIC_YET,
+    "RelayDown": reasons.RELAY_STALLED,
+    "PortTaken": reasons.RELAY_STALLED,
+    "SupervisorFailed": reasons.RELAY_STALLED,
+    "NotPermitted": reasons.POD_SECURITY_FORBIDS,
+}
+"""What a sidecar says that is no reason of the condition; its message goes along."""
+
+
+def judge(inputs: Inputs) -> Verdict:
+    """By every fresh replica's own word, then by what was shed or unreadable."""
+    if not inputs.settings.intercepts:
+        return Verdict(shared.NOT_CONFIGURED, "spec.interception.mode is Off")
+    nothing = nothing_to_judge_by(inputs)
+    if nothing:
+        return nothing
+    blind = [(name, source) for name, source in inputs.fresh if not source.interception.reading]
+    if blind:
+        texts = [_blind_text(name, source) for name, source in blind]
+        return Verdict(_reason(blind[0][1]), "; ".join([wording.listed(texts), _coverage(inputs)]))
+    if not any(source.figures.interception.accepted for _, source in inputs.fresh):
+        return Verdict(reasons.NO_TRAFFIC_YET, f"no connection has come yet; {_coverage(inputs)}")
+    return _of_what_came(inputs)
+
+
+def _of_what_came(inputs: Inputs) -> Verdict:
+    figures = inputs.state.window(WINDOW_SECONDS)
+    counts = figures.interception
+    window = wording.duration(WINDOW_SECONDS)
+    encrypted = counts.opaque_connections.get(_TLS, 0)
+    if encrypted and not figures.ended:
+        connections = wording.counted(encrypted, "connection")
+        return Verdict(reasons.ENCRYPTED, f"{connections} in {window}, all TLS: forwarded, not readable")
+    if counts.shed_connections or counts.exchanges_not_analysed:
+        return Verdict(reasons.SHEDDING, f"{_shed(figures)} over {window}; {_coverage(inputs)}")
+    opaque = sum(counts.opaque_connections.values())
+    remark = f"{wording.counted(opaque, 'connection')} not readable in {window}" if opaque else ""
+    return Verdict(reasons.TRAFFIC_READ, "; ".join(filter(None, [_coverage(inputs), remark])))
+
+
+def _reason(source: Source) -> Reason:
+    said = source.interception.reason
+    if said in _SIDECAR_REASONS:
+        return _SIDECAR_REASONS[said]
+    try:
+        return table.INTERCEPTING.reason(said)
+    except UnknownReasonError:  # a newer sidecar's word
+        return reasons.RELAY_STALLED
+
+
+def _blind_text(name: str, source: Source) -> str:
+    state = source.interception
+    return f"{name}: {state.reason or 'not reading'}" + (f" ({state.message})" if state.message else "")
+
+
+def _coverage(inputs: Inputs) -> str:
+    states = [source.interception for _, source in inputs.fresh]
+    read = sum(state.read_connections for state in states)
+    bypassing = sum(state.bypassing_connections for state in states)
+    every = read + bypassing
+    if not every:
+        return "no connection is open"
+    connections = wording.counted(every, "connection")
+    return f"{wording.count(read)} of {connections} are read ({wording.share(read / every)})"
+
+
+def _shed(figures: Figures) -> str:
+    counts = figures.interception
+    ended = figures.ended
+    unread = max(counts.exchanges_not_analysed, sum(figures.outcomes.get(one, 0) for one in NOT_JUDGED))
+    of_requests = f", {wording.share(unread / ended)} of requests" if ended else ""
+    return (
+        f"{wording.counted(counts.shed_connections, 'connection')} not analysed{of_requests}"
+        f" ({wording.size(counts.shed_bytes)} of copies dropped)"
+    )

@@ -1,0 +1,160 @@
+"""How each objective stands: exact good and bad events over the windows that matter.
+
+Reads the counts that sidecars keep where events happen (never interpolated buckets). Used by the condition
+PerformanceHealthy and by `status.objectives`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate.burn_rate import Burn, Pair, burn_rate, events_needed, pairs
+from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.settings import ObjectiveSettings, Settings
+from llmmonitor_operator.state import State
+from llmmonitor_operator.windows import FIGURE_TIERS, Count
+
+_HISTOGRAMS = {
+    "TimeToFirstToken": ("TTFT", "time_to_first_token"),
+    "TimePerOutputToken": ("time per output token", "time_per_output_token"),
+    "RequestDuration": ("duration", "duration"),
+}
+_BAD_EVENTS = {
+    "TimeToFirstToken": "no first token within {threshold}",
+    "TimePerOutputToken": "slower than {threshold} per token",
+    "RequestDuration": "not finished within {threshold}",
+    "ErrorRate": "errors",
+    "TruncationRate": "truncated answers",
+    "AbortRate": "aborted requests",
+    "QueueDepth": "samples with more than {threshold} waiting",
+    "KVCacheUse": "samples with the KV cache above {threshold}",
+    "Availability": "samples without the model listening",
+    "Throughput": "samples under {threshold} tokens/s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveStanding:
+    """One objective and what has happened."""
+
+    objective: ObjectiveSettings
+    burns: tuple[Burn, ...]
+    """Of the pairs that the target can reach, the most urgent first."""
+    unreachable: tuple[Pair, ...]
+    whole: Count
+    """Over the objective's window, or what is known of it."""
+    events_needed: int
+    last_event_at: float | None
+
+    @property
+    def firing(self) -> Burn | None:
+        """The most urgent pair that fires."""
+        return next((burn for burn in self.burns if burn.fires), None)
+
+    @property
+    def nearest(self) -> Burn | None:
+        """The pair that is nearest to firing."""
+        return max(self.burns, key=lambda burn: burn.sustained / burn.pair.factor, default=None)
+
+    @property
+    def judged_over(self) -> Burn | None:
+        """The pair with the longest window: what the objective is said to hold by."""
+        return self.burns[-1] if self.burns else None
+
+    @property
+    def events(self) -> int:
+        """Events in the longest window of a pair."""
+        return self.judged_over.long.total if self.judged_over else 0
+
+    @property
+    def judged(self) -> bool:
+        """Whether there are events enough to say that it holds."""
+        return self.events >= self.events_needed
+
+    @property
+    def budget_spent(self) -> float | None:
+        """Share of the error budget of what is known of the window that is spent; may exceed 1."""
+        rate = burn_rate(self.whole, self.objective.budget)
+        return None if rate is None else float(rate)
+
+
+def standings(settings: Settings, state: State) -> tuple[ObjectiveStanding, ...]:
+    """Every objective, in the spec's order."""
+    return tuple(_standing(objective, state) for objective in settings.objectives)
+
+
+def _standing(objective: ObjectiveSettings, state: State) -> ObjectiveStanding:
+    every = pairs(objective.window_seconds)
+    reachable = tuple(pair for pair in every if pair.reachable(objective.budget))
+    return ObjectiveStanding(
+        objective=objective,
+        burns=tuple(
+            Burn(
+                pair,
+                long=state.count(objective.key, pair.long_seconds),
+                short=state.count(objective.key, pair.short_seconds),
+                budget=objective.budget,
+            )
+            for pair in reachable
+        ),
+        unreachable=tuple(pair for pair in every if pair not in reachable),
+        whole=state.count(objective.key, objective.window_seconds),
+        events_needed=events_needed(reachable, objective.budget),
+        last_event_at=state.events_at.get(objective.key),
+    )
+
+
+def firing_message(standing: ObjectiveStanding, burn: Burn, state: State) -> str:
+    """`first-token: TTFT p99 2.31 s (1.9-2.9) > 1 s over 1 h (n=4,210), burn rate 16.2 (limit 14.4)`."""
+    objective = standing.objective
+    window = wording.duration(burn.pair.long_seconds)
+    figure = _quantile_above(objective, burn, state) or _bad_share(objective, burn)
+    rate, limit = (wording.number(float(one)) for one in (burn.long_rate or 0, burn.pair.factor))
+    return (
+        f"{objective.name}: {figure} over {window} (n={wording.count(burn.long.total)}),"
+        f" burn rate {rate} (limit {limit})"
+    )
+
+
+def _quantile_above(objective: ObjectiveSettings, burn: Burn, state: State) -> str:
+    """The quantile at the target with its interval, if the histogram bears it out; else empty.
+
+    A request that never got its token is in no histogram: then the share of bad events says more.
+    """
+    seconds = burn.pair.long_seconds
+    if objective.signal not in _HISTOGRAMS or objective.threshold is None:
+        return ""
+    if seconds > FIGURE_TIERS[-1].reach_seconds:
+        return ""
+    name, field = _HISTOGRAMS[objective.signal]
+    figures: Figures = state.window(seconds)
+    histogram = getattr(figures, field)
+    q = float(objective.target)
+    value = histogram.quantile(q)
+    if value is None or value <= objective.threshold or histogram.count < burn.long.good:
+        return ""
+    interval = histogram.quantile_interval(q)
+    return (
+        f"{name} {wording.quantile_name(q)} {wording.latency_with_interval(value, interval)}"
+        f" > {wording.latency(objective.threshold)}"
+    )
+
+
+def _bad_share(objective: ObjectiveSettings, burn: Burn) -> str:
+    what = _BAD_EVENTS.get(objective.signal, "bad events").format(threshold=objective.threshold_text)
+    allowed = wording.share(float(objective.budget))
+    return f"{what} {wording.share_with_interval(burn.long.bad, burn.long.total)} > {allowed}"
+
+
+def holding_message(standing: ObjectiveStanding) -> str:
+    """`errors: 0.2 % bad of 4,210 over 1 h (allowed 1 %)`."""
+    burn = standing.judged_over
+    if burn is None or not burn.long.total:
+        return f"{standing.objective.name}: no events"
+    bad = wording.share(burn.long.bad / burn.long.total)
+    allowed = wording.share(float(standing.objective.budget))
+    return (
+        f"{standing.objective.name}: {bad} bad over {wording.duration(burn.pair.long_seconds)}"
+        f" (n={wording.count(burn.long.total)}, allowed {allowed})"
+    )

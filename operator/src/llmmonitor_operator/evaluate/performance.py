@@ -1,0 +1,82 @@
+"""PerformanceHealthy: objectives hold, nothing is stalled.
+
+A stalled replica is False at once, whatever the number of requests. An objective is judged when it has events
+enough (`burn_rate.events_needed`) that are not older than `holdFor`; those that are not are named.
+"""
+
+from __future__ import annotations
+
+from llmmonitor_api.conditions import reasons_performance as reasons
+from llmmonitor_api.conditions import reasons_shared as shared
+from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
+from llmmonitor_operator.evaluate.objectives import ObjectiveStanding, firing_message, holding_message
+
+
+def judge(inputs: Inputs) -> Verdict:
+    """By the objectives' events and by what is in flight."""
+    nothing = nothing_to_judge_by(inputs)
+    if nothing:
+        return nothing
+    stalled = _stalled(inputs)
+    if stalled:
+        return Verdict(reasons.STALLED, "; ".join(stalled))
+    hold_for = inputs.settings.hold_for_seconds
+    recent = [
+        one
+        for one in inputs.objectives
+        if one.last_event_at is not None and inputs.now - one.last_event_at <= hold_for
+    ]
+    if not recent:
+        return _no_traffic(inputs)
+    evidence_at = _evidence_at(inputs, recent)
+    firing = [(one, one.firing) for one in recent if one.firing is not None]
+    if firing:
+        messages = [firing_message(one, burn, inputs.state) for one, burn in firing]
+        return Verdict(reasons.BURN_RATE_HIGH, "; ".join(messages), evidence_at)
+    judged = [one for one in recent if one.judged]
+    waiting = [one for one in inputs.objectives if one not in judged]
+    if not judged:
+        return Verdict(shared.TOO_FEW_REQUESTS, "; ".join(map(_too_few, waiting)), evidence_at)
+    messages = [holding_message(one) for one in judged]
+    if waiting:
+        messages.append(f"not judged: {', '.join(map(_too_few, waiting))}")
+    return Verdict(reasons.OBJECTIVES_HOLD, "; ".join(messages), evidence_at)
+
+
+def _stalled(inputs: Inputs) -> list[str]:
+    limit = inputs.settings.stall_after_seconds
+    found = []
+    for name, source in inputs.fresh:
+        live = source.live
+        silence = live.seconds_without_progress
+        if live.in_flight > 0 and silence is not None and silence >= limit:
+            found.append(
+                f"{name}: {wording.counted(live.in_flight, 'request')} in flight and no sign of progress for"
+                f" {wording.duration(silence)} (limit {wording.duration(limit)}), the oldest waits for"
+                f" {wording.duration(live.oldest_in_flight_seconds)}"
+            )
+    return found
+
+
+def _evidence_at(inputs: Inputs, recent: list[ObjectiveStanding]) -> float:
+    newest = max(one.last_event_at or 0.0 for one in recent)
+    if inputs.held and inputs.held.reason == reasons.STALLED.name:
+        return min(newest, inputs.state.progress_at or 0.0)  # clients that gave up are no sign of life
+    return newest
+
+
+def _no_traffic(inputs: Inputs) -> Verdict:
+    last = max((one.last_event_at or 0.0 for one in inputs.objectives), default=0.0)
+    if not last:
+        return Verdict(shared.NO_TRAFFIC, "no request has been seen yet")
+    return Verdict(shared.NO_TRAFFIC, f"no request for {wording.duration(inputs.now - last)}")
+
+
+def _too_few(one: ObjectiveStanding) -> str:
+    burn = one.judged_over
+    if burn is None:
+        return f"{one.objective.name} (its target can reach no burn rate)"
+    window = wording.duration(burn.pair.long_seconds)
+    needed = wording.count(one.events_needed)
+    return f"{one.objective.name} (n={wording.count(one.events)} over {window}, a verdict needs {needed})"

@@ -1,0 +1,87 @@
+"""ResourcesHealthy: memory, CPU throttling and the KV cache against the owner's limits, per replica."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmmonitor_api.conditions import Reason
+from llmmonitor_api.conditions import reasons_performance as reasons
+from llmmonitor_api.conditions import reasons_shared as shared
+from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
+from llmmonitor_operator.settings import Settings
+from llmmonitor_operator.state import Source
+
+_OOM_WINDOW_SECONDS = 3600.0
+
+
+def judge(inputs: Inputs) -> Verdict:
+    """By the newest sample of every replica with a fresh report."""
+    nothing = nothing_to_judge_by(inputs)
+    if nothing:
+        return nothing
+    exceeded = [*_oom_killed(inputs)]
+    within: list[str] = []
+    hidden: list[str] = []
+    for name, source in inputs.fresh:
+        figures = list(_figures(source, inputs.settings))
+        exceeded += [(reason, f"{name}: {text}") for reason, text, above in figures if above]
+        within += [f"{name}: {text}" for _, text, above in figures if not above]
+        if source.resources is None or not source.resources.processes_visible:
+            why = source.resources.reason if source.resources else "not sampled"
+            hidden.append(f"{name} ({why})" if why else name)
+    if exceeded:
+        worst = min(exceeded, key=lambda one: _ORDER.index(one[0].name))[0]
+        return Verdict(worst, "; ".join(text for _, text in exceeded))
+    unseen = f"processes not visible: {wording.listed(hidden)}" if hidden else ""
+    if len(hidden) == len(inputs.fresh):
+        return Verdict(
+            reasons.PROCESSES_NOT_VISIBLE, "; ".join(filter(None, [unseen, wording.listed(within)]))
+        )
+    return Verdict(shared.WITHIN_LIMITS, "; ".join(filter(None, [wording.listed(within, 4), unseen])))
+
+
+_ORDER = (
+    reasons.OOM_KILLED.name,
+    reasons.MEMORY_NEAR_LIMIT.name,
+    reasons.KV_CACHE_SATURATED.name,
+    reasons.CPU_THROTTLED.name,
+)
+"""The worst first."""
+
+
+def _oom_killed(inputs: Inputs) -> Iterator[tuple[Reason, str]]:
+    for pod in inputs.pods:
+        known = inputs.state.pods.get(pod.expected.uid)
+        at = known.oom_killed_at if known else None
+        if at is not None and inputs.now - at <= _OOM_WINDOW_SECONDS:
+            ago = wording.duration(inputs.now - at)
+            within = wording.duration(_OOM_WINDOW_SECONDS)
+            text = f"{pod.name}: the kernel killed a process for memory {ago} ago (window {within})"
+            yield reasons.OOM_KILLED, text
+
+
+def _figures(source: Source, settings: Settings) -> Iterator[tuple[Reason, str, bool]]:
+    """Each figure that has a limit: its reason, words, and whether it is above."""
+    resources, engine = source.resources, source.engine
+    if resources and resources.memory_used_bytes is not None and resources.memory_limit_bytes:
+        ratio = resources.memory_used_bytes / resources.memory_limit_bytes
+        used = f"{wording.size(resources.memory_used_bytes)} of {wording.size(resources.memory_limit_bytes)}"
+        text = _against(f"memory {wording.share(ratio)} ({used})", ratio, settings.memory_limit)
+        yield reasons.MEMORY_NEAR_LIMIT, text, ratio > settings.memory_limit
+    elif resources and resources.processes_visible:
+        yield reasons.MEMORY_NEAR_LIMIT, f"memory {wording.size(resources.rss_bytes)} (no limit known)", False
+    if engine and engine.kv_cache_use is not None and not engine.error:
+        ratio = engine.kv_cache_use
+        text = _against(f"KV cache {wording.share(ratio)}", ratio, settings.kv_cache_limit)
+        yield reasons.KV_CACHE_SATURATED, text, ratio > settings.kv_cache_limit
+    if resources and resources.cpu_throttled_share is not None:
+        ratio = resources.cpu_throttled_share
+        text = _against(
+            f"CPU throttled in {wording.share(ratio)} of periods", ratio, settings.cpu_throttled_limit
+        )
+        yield reasons.CPU_THROTTLED, text, ratio > settings.cpu_throttled_limit
+
+
+def _against(text: str, ratio: float, limit: float) -> str:
+    return f"{text} > {wording.share(limit)}" if ratio > limit else f"{text}, limit {wording.share(limit)}"

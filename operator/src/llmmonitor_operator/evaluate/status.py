@@ -1,0 +1,198 @@
+"""The status document of a monitor: figures with their sample sizes, and the conditions.
+
+Figures are of the last hour, or of what is known of it; what is not known is absent. The api's models round
+them to three significant digits and check them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from llmmonitor_api.conditions import Condition
+from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
+from llmmonitor_api.status import (
+    Distribution,
+    EngineStatus,
+    MonitorStatus,
+    ObjectiveStatus,
+    PerformanceStatus,
+    PodsStatus,
+    Quantile,
+    ResourcesStatus,
+    StatusCondition,
+    UnmonitoredPod,
+    WindowStatus,
+)
+from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
+from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
+from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
+
+WINDOW_SECONDS = 3600.0
+_EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
+_NOT_MONITORED_LIMIT = 10
+
+
+def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[str, Any]:
+    """The whole `status`, camelCase and JSON values only."""
+    figures = inputs.state.window(WINDOW_SECONDS)
+    return MonitorStatus(
+        observed_generation=inputs.settings.generation,
+        conditions=tuple(StatusCondition.of(one) for one in conditions),
+        engine=_engine(inputs),
+        pods=_pods(inputs),
+        window=_window(inputs, figures),
+        performance=_performance(inputs, figures),
+        objectives=tuple(_objective(one, inputs) for one in inputs.objectives),
+        resources=_resources(inputs),
+    ).to_api()
+
+
+def _engine(inputs: Inputs) -> EngineStatus | None:
+    engine = next((source.engine for _, source in inputs.fresh if source.engine), None)
+    if engine is None:
+        return None
+    return EngineStatus(
+        name=engine.name,
+        version=engine.version or "",
+        model=engine.model or "",
+        detected_by=engine.detected_by,
+    )
+
+
+def _pods(inputs: Inputs) -> PodsStatus:
+    matched, reporting = len(inputs.pods), len(inputs.fresh)
+    missing = [pod for pod in inputs.pods if pod.expected.injection or not (pod.fresh or pod.waited_for)]
+    return PodsStatus(
+        matched=matched,
+        injected=sum(not pod.expected.injection for pod in inputs.pods) if inputs.environment.cluster else 0,
+        reporting=reporting,
+        outdated=sum(pod.expected.injection == "Outdated" for pod in inputs.pods),
+        summary=f"{reporting}/{matched}",
+        not_monitored=tuple(
+            UnmonitoredPod(name=pod.name, reason=_why(pod)) for pod in missing[:_NOT_MONITORED_LIMIT]
+        ),
+    )
+
+
+def _why(pod: PodStanding) -> str:
+    if pod.expected.injection:
+        return pod.expected.injection
+    return "Unreachable" if pod.expected.unreachable or pod.source is None else "Stale"
+
+
+def _window(inputs: Inputs, figures: Figures) -> WindowStatus | None:
+    begin = inputs.state.window_begin(WINDOW_SECONDS)
+    if begin is None or inputs.state.newest_at is None:
+        return None
+    exact = sum(count for source, count in figures.token_sources.items() if source in _EXACT_SOURCES)
+    every = sum(figures.token_sources.values())
+    states = [source.interception for _, source in inputs.fresh]
+    read = sum(state.read_connections for state in states)
+    open_connections = read + sum(state.bypassing_connections for state in states)
+    return WindowStatus(
+        start=_moment(begin),
+        end=_moment(inputs.state.newest_at),
+        requests=figures.ended,
+        exact_token_share=exact / every if every else None,
+        coverage=read / open_connections if open_connections else None,
+    )
+
+
+def _performance(inputs: Inputs, figures: Figures) -> PerformanceStatus | None:
+    begin = inputs.state.window_begin(WINDOW_SECONDS)
+    if begin is None or inputs.state.newest_at is None:
+        return None
+    seconds = inputs.state.newest_at - begin
+    live = [source.live for _, source in inputs.fresh]
+    tokens = figures.completion_tokens_exact + figures.completion_tokens_counted
+    return PerformanceStatus(
+        time_to_first_token_seconds=_distribution(figures.time_to_first_token),
+        time_per_output_token_seconds=_distribution(figures.time_per_output_token),
+        request_duration_seconds=_distribution(figures.duration),
+        requests_per_second=figures.ended / seconds if seconds > 0 else None,
+        tokens_per_second=tokens / seconds if seconds > 0 else None,
+        in_flight=sum(one.in_flight for one in live) if live else None,
+        oldest_in_flight_seconds=max((one.oldest_in_flight_seconds for one in live), default=None),
+        errors=sum(figures.outcomes.get(outcome, 0) for outcome in FAILED),
+        aborts=figures.outcomes.get(ABORTED, 0),
+        truncations=figures.finish_reasons.counts.get(TRUNCATED, 0),
+    )
+
+
+def _distribution(histogram: Histogram) -> Distribution | None:
+    if not histogram.count:
+        return None
+    return Distribution(
+        p50=_quantile(histogram, 0.5),
+        p90=_quantile(histogram, 0.9),
+        p99=_quantile(histogram, 0.99),
+        count=histogram.count,
+    )
+
+
+def _quantile(histogram: Histogram, q: float) -> Quantile | None:
+    value = histogram.quantile(q)
+    if value is None:
+        return None
+    interval = histogram.quantile_interval(q)
+    return Quantile(value=value, low=interval.low, high=interval.high)
+
+
+def _objective(standing: ObjectiveStanding, inputs: Inputs) -> ObjectiveStatus:
+    objective = standing.objective
+    nearest = standing.nearest
+    old = standing.last_event_at is None or (
+        inputs.now - standing.last_event_at > inputs.settings.hold_for_seconds
+    )
+    holds = None if old or not (standing.judged or standing.firing) else standing.firing is None
+    return ObjectiveStatus(
+        name=objective.name,
+        signal=ObjectiveSignal(objective.signal),
+        source=ObjectiveSource(objective.source),
+        threshold=objective.threshold_text or None,
+        target=Decimal(objective.target.numerator) / Decimal(objective.target.denominator),
+        window=timedelta(seconds=objective.window_seconds),
+        good=standing.whole.good,
+        bad=standing.whole.bad,
+        budget_left=None if standing.budget_spent is None else wording.significant(1 - standing.budget_spent),
+        burn_rate=float(nearest.sustained) if nearest else None,
+        burn_rate_limit=float(nearest.pair.factor) if nearest else None,
+        holds=holds,
+    )
+
+
+def _resources(inputs: Inputs) -> ResourcesStatus | None:
+    samples = [source.resources for _, source in inputs.fresh if source.resources]
+    engines = [source.engine for _, source in inputs.fresh if source.engine]
+    if not samples and not engines:
+        return None
+    limited = [
+        (one.memory_used_bytes / one.memory_limit_bytes, one.memory_used_bytes, one.memory_limit_bytes)
+        for one in samples
+        if one.memory_used_bytes is not None and one.memory_limit_bytes
+    ]
+    seen = [one.memory_used_bytes or one.rss_bytes for one in samples if one.processes_visible]
+    worst = max(limited, default=None)
+    cores = [one.cpu_cores_used for one in samples if one.cpu_cores_used is not None]
+    waiting = [one.waiting for one in engines if one.waiting is not None]
+    return ResourcesStatus(
+        memory_used_bytes=worst[1] if worst else max(seen, default=None),
+        memory_limit_bytes=worst[2] if worst else None,
+        memory_share=min(1.0, worst[0]) if worst else None,
+        cpu_cores=sum(cores) if cores else None,
+        cpu_throttled_share=max(
+            (one.cpu_throttled_share for one in samples if one.cpu_throttled_share is not None), default=None
+        ),
+        kv_cache_share=max(
+            (min(1.0, one.kv_cache_use) for one in engines if one.kv_cache_use is not None), default=None
+        ),
+        requests_waiting=sum(waiting) if waiting else None,
+    )
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(int(at), UTC)

@@ -1,0 +1,1 @@
+"""From sidecars' reports to the state that evaluation reads."""

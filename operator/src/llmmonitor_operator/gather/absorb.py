@@ -1,0 +1,163 @@
+"""Adds one report to the state of its monitor.
+
+Reports are cumulative, so what happened is the difference to the last one of the same life (pod UID and
+boot id); a new life counts from zero. Reading a report twice, or an older one after a newer one, adds
+nothing: the newer one held it already. Reports of different sources may come in any order and give the same
+windows; within one source a report that was overtaken leaves its share to the one that overtook it.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import msgspec
+
+from llmmonitor_api.report import merge
+from llmmonitor_api.report.report import Report
+from llmmonitor_operator.figures import Figures, figures_of
+from llmmonitor_operator.gather.accumulate import Happened, accumulate
+from llmmonitor_operator.state import Pod, Source, State
+from llmmonitor_operator.windows import Count
+
+BOOTS_LIMIT = 4
+"""Lives of one pod's sidecar whose late reports are still taken."""
+PODS_LIMIT = 512
+FORGET_AFTER_SECONDS = 86_400.0
+"""A pod not heard of for a day is gone; pods beyond the limit go earlier, the longest unheard first."""
+
+
+class _Refused(ValueError):
+    """This report is not taken; the message says why."""
+
+
+def absorb(state: State, report: Report, now: float, *, pod_uid: str = "") -> State:
+    """The state with `report` in it.
+
+    Args:
+        state: what was known.
+        report: as decoded by `llmmonitor_api.report.report.decode`.
+        now: Unix seconds; a report from the future (clocks differ) counts as made now.
+        pod_uid: the pod that was asked; a report that says it is another's is refused. Empty: not checked.
+
+    Returns:
+        The same object if the report holds nothing new. A refused one leaves all windows as they are and is
+        remembered in its pod's `refused`, which the condition `Reporting` shows.
+    """
+    uid = pod_uid or report.identity.pod_uid
+    pod = state.pods.get(uid, Pod())
+    known = next((boot for boot in pod.boots if boot.boot_id == report.identity.boot_id), None)
+    if known is not None and report.identity.sequence <= known.sequence:
+        return state
+    if known is None and pod.boots and report.identity.started_at < pod.boots[0].started_at:
+        return state  # an older life than any remembered: counted long ago, or lost and said so
+    source = _source(report, min(report.at, now))
+    before = known or _baseline(state, source)
+    try:
+        _check_pod(report, uid)
+        happened = Happened(
+            begin=min(before.at, source.at),
+            end=source.at,
+            figures=_figures_since(source, before),
+            counts=_counts_since(source, before),
+        )
+    except _Refused as refusal:
+        return _with_pod(state, uid, msgspec.structs.replace(pod, refused_at=now, refused=str(refusal)), now)
+    return accumulate(_with_pod(state, uid, _with_boot(pod, source, known), now), happened, now)
+
+
+def _check_pod(report: Report, uid: str) -> None:
+    if report.identity.pod_uid != uid:
+        raise _Refused(f"the report is of pod UID {report.identity.pod_uid}, this pod's is {uid}")
+
+
+def _source(report: Report, at: float) -> Source:
+    identity = report.identity
+    return Source(
+        pod_name=identity.pod_name,
+        boot_id=identity.boot_id,
+        started_at=identity.started_at,
+        sequence=identity.sequence,
+        at=at,
+        configuration_generation=identity.configuration_generation,
+        sidecar_version=identity.sidecar_version,
+        figures=figures_of(report.totals),
+        objectives={key: Count(one.good, one.bad) for key, one in report.totals.objectives.items()},
+        live=report.live,
+        interception=report.interception,
+        resources=report.resources,
+        engine=report.engine,
+    )
+
+
+def _baseline(state: State, source: Source) -> Source:
+    """What a life not known yet is compared to: nothing counted, at its start.
+
+    If it may be one that was forgotten, its counters were partly counted: it begins from where it is.
+    """
+    if state.forgotten_until is not None and source.started_at <= state.forgotten_until:
+        return source
+    return msgspec.structs.replace(source, at=source.started_at, figures=Figures(), objectives={})
+
+
+def _figures_since(source: Source, before: Source) -> Figures:
+    try:
+        return merge.since(source.figures, before.figures)
+    except merge.CountersWentBack as error:
+        raise _Refused(
+            f"report {source.sequence} of boot {source.boot_id} has smaller counters than report"
+            f" {before.sequence} of it ({error}): two sidecars answer for one pod, or its memory is damaged"
+        ) from error
+
+
+def _counts_since(source: Source, before: Source) -> dict[str, Count]:
+    counts = {}
+    for key, count in source.objectives.items():
+        old = before.objectives.get(key, Count())
+        if count.good < old.good or count.bad < old.bad:
+            if source.configuration_generation == before.configuration_generation:
+                raise _Refused(
+                    f"report {source.sequence} of boot {source.boot_id}: objective {key} has"
+                    f" {count.good} good and {count.bad} bad events after {old.good} and {old.bad}"
+                )
+            old = Count()  # taken out and brought back by two changes of the configuration
+        counts[key] = Count(count.good - old.good, count.bad - old.bad)
+    return {key: count for key, count in counts.items() if count.total}
+
+
+def _with_boot(pod: Pod, source: Source, known: Source | None) -> Pod:
+    others = [boot for boot in pod.boots if boot is not known]
+    boots = sorted([*others, source], key=lambda boot: (boot.started_at, boot.boot_id))
+    lost = pod.lost_seconds + _gaps(boots) - _gaps(list(pod.boots))
+    return Pod(
+        boots=tuple(boots[-BOOTS_LIMIT:]),
+        restarts=pod.restarts + (known is None and bool(others)),
+        lost_seconds=max(0.0, lost),
+        oom_killed_at=_oom_killed_at(pod, source),
+    )
+
+
+def _gaps(boots: list[Source]) -> float:
+    return sum(max(0.0, later.started_at - earlier.at) for earlier, later in pairwise(boots))
+
+
+def _oom_killed_at(pod: Pod, source: Source) -> float | None:
+    newest = pod.newest
+    if newest is None or newest.resources is None or source.resources is None:
+        return pod.oom_killed_at
+    before, after = newest.resources.oom_kills, source.resources.oom_kills
+    return source.at if before is not None and after is not None and after > before else pod.oom_killed_at
+
+
+def _with_pod(state: State, uid: str, pod: Pod, now: float) -> State:
+    pods = {**state.pods, uid: pod}
+    heard = sorted((one.newest.at if one.newest else one.refused_at or 0.0, key) for key, one in pods.items())
+    surplus = len(pods) - PODS_LIMIT
+    gone = {key: at for n, (at, key) in enumerate(heard) if n < surplus or at < now - FORGET_AFTER_SECONDS}
+    gone.pop(uid, None)
+    if not gone:
+        return msgspec.structs.replace(state, pods=pods)
+    return msgspec.structs.replace(
+        state,
+        pods={key: one for key, one in pods.items() if key not in gone},
+        forgotten_until=max([*gone.values(), state.forgotten_until or 0.0]),
+    )

@@ -1,0 +1,72 @@
+"""What evaluation needs of an LLMMonitor: its spec with defaults applied, in seconds and ratios.
+
+Made by `configure.settings_for`; evaluation itself never sees pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from llmmonitor_api.conditions import Role
+from llmmonitor_api.report.totals import objective_key
+
+TIME_SIGNALS = frozenset({"QueueDepth", "KVCacheUse", "Availability", "Throughput"})
+"""Signals whose events are slices of time, not requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveSettings:
+    """One objective."""
+
+    name: str
+    signal: str
+    threshold: float | None
+    """In the signal's unit: seconds, a ratio, a count; None where it has none."""
+    threshold_text: str
+    target: Fraction
+    """The share of events that must be good."""
+    window_seconds: float
+    source: str
+    """`spec` or `default`."""
+
+    @property
+    def key(self) -> str:
+        """Under which its counts stand in reports."""
+        return objective_key(self.name, self.signal, self.threshold_text)
+
+    @property
+    def budget(self) -> Fraction:
+        """The share of events that may be bad."""
+        return 1 - self.target
+
+    @property
+    def of_time(self) -> bool:
+        """Whether its events are slices of time."""
+        return self.signal in TIME_SIGNALS
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One monitor, as evaluation reads it."""
+
+    generation: int = 0
+    """`metadata.generation`; 0 without a cluster."""
+    objectives: tuple[ObjectiveSettings, ...] = ()
+    stall_after_seconds: float = 30.0
+    report_interval_seconds: float = 15.0
+    memory_limit: float = 0.9
+    kv_cache_limit: float = 0.95
+    cpu_throttled_limit: float = 0.25
+    intercepts: bool = True
+    """Whether the owner wants traffic read at all."""
+    hold_for_seconds: float = 3600.0
+    clear_after_seconds: float = 300.0
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    """Condition type to the role that the owner gave it."""
+
+    @property
+    def stale_after_seconds(self) -> float:
+        """A report older than three intervals is stale."""
+        return 3 * self.report_interval_seconds

@@ -1,0 +1,120 @@
+"""What the operator knows of one monitor between two passes: the baselines of its sources, and its windows.
+
+`gather/absorb.py` adds reports, `evaluate/` reads it and keeps its own memory in it (what held, the
+conditions), `checkpoint.py` makes it last. Values are never changed in place: every step gives a new State.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import msgspec
+
+from llmmonitor_api.conditions import Condition
+from llmmonitor_api.report import merge
+from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
+from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One life of one pod's sidecar: its last report, and the totals that the next is compared to."""
+
+    pod_name: str
+    boot_id: str
+    started_at: float
+    sequence: int
+    at: float
+    """When the last absorbed report was made, never after it was read."""
+    configuration_generation: int
+    sidecar_version: str
+    figures: Figures
+    objectives: dict[str, Count]
+    live: Live
+    interception: InterceptionState
+    resources: Resources | None = None
+    engine: Engine | None = None
+
+
+class Pod(msgspec.Struct, frozen=True):
+    """All that is known of one pod."""
+
+    boots: tuple[Source, ...] = ()
+    """By start, the newest last; at most `absorb.BOOTS_LIMIT`."""
+    restarts: int = 0
+    lost_seconds: float = 0.0
+    """Between the last report of one life and the start of the next, over all lives."""
+    oom_killed_at: float | None = None
+    """When the kernel's count was last seen to grow."""
+    refused_at: float | None = None
+    refused: str = ""
+    """Why the newest report was not taken; empty when it was."""
+
+    @property
+    def newest(self) -> Source | None:
+        """The life that speaks for the pod now."""
+        return self.boots[-1] if self.boots else None
+
+
+class Held(msgspec.Struct, frozen=True):
+    """The last verdict of a condition, as far as it must be remembered."""
+
+    reason: str
+    message: str
+    judged_at: float
+    """The time of the newest evidence it rests on."""
+    failing_at: float | None = None
+    """The time of the newest evidence by which it was False; None if it was not."""
+
+
+def _count_tiers() -> tuple[dict[str, dict[int, Count]], ...]:
+    return tuple({} for _ in COUNT_TIERS)
+
+
+def _figure_tiers() -> tuple[dict[int, Figures], ...]:
+    return tuple({} for _ in FIGURE_TIERS)
+
+
+class State(msgspec.Struct, frozen=True):
+    """Everything; `State()` is a monitor of which nothing is known yet."""
+
+    pods: dict[str, Pod] = {}
+    """By pod UID."""
+    counts: tuple[dict[str, dict[int, Count]], ...] = msgspec.field(default_factory=_count_tiers)
+    """Per tier of COUNT_TIERS: objective key, then cell."""
+    figures: tuple[dict[int, Figures], ...] = msgspec.field(default_factory=_figure_tiers)
+    """Per tier of FIGURE_TIERS: cell."""
+    figures_from: tuple[float, ...] = ()
+    """Per tier of FIGURE_TIERS: from when on its figures have no gap."""
+    newest_at: float | None = None
+    """The newest report: windows end here, since nothing is known of later."""
+    events_at: dict[str, float] = {}
+    """When each objective last had an event."""
+    progress_at: float | None = None
+    """When the model last completed an answer or began one."""
+    forgotten_until: float | None = None
+    """Sources forgotten for want of room or use were last heard of at most then."""
+    held: dict[str, Held] = {}
+    """By condition type."""
+    conditions: tuple[Condition, ...] = ()
+
+    def count(self, key: str, seconds: float) -> Count:
+        """Events of one objective in the window that ends with the last of them.
+
+        Not with `now`: that traffic ceased must not empty the windows, and so call a bad model good.
+        """
+        place = tier_for(COUNT_TIERS, seconds)
+        cells = self.counts[place].get(key, {})
+        return sum(within(cells, COUNT_TIERS[place], seconds, self.events_at.get(key, 0.0)), Count())
+
+    def window(self, seconds: float) -> Figures:
+        """Figures of the window that ends with the newest report; at most as far as FIGURE_TIERS reach."""
+        place = tier_for(FIGURE_TIERS, seconds)
+        cells = within(self.figures[place], FIGURE_TIERS[place], seconds, self.newest_at or 0.0)
+        return reduce(merge.add, cells, Figures())
+
+    def window_begin(self, seconds: float) -> float | None:
+        """From when on `window(seconds)` holds figures; None before the first report."""
+        if self.newest_at is None:
+            return None
+        return max(self.figures_from[tier_for(FIGURE_TIERS, seconds)], self.newest_at - seconds)

@@ -1,0 +1,103 @@
+"""Cells of time in several resolutions: what happened when, bounded in number.
+
+Everything counted is added to every tier at once: fine cells for the short windows of burn rates, coarse ones
+for long windows. A window is read from the finest tier that reaches back far enough. A cell belongs to a
+window when its middle does, so that a window is never off by more than half a cell. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Cells of one length."""
+
+    cell_seconds: int
+    cells: int
+    """How many are kept."""
+
+    @property
+    def reach_seconds(self) -> int:
+        """How far back it goes."""
+        return self.cell_seconds * self.cells
+
+    def index(self, at: float) -> int:
+        """The cell that holds `at`."""
+        return int(at // self.cell_seconds)
+
+
+COUNT_TIERS = (Tier(5, 180), Tier(60, 360), Tier(3600, 840), Tier(86_400, 400))
+"""Good and bad events: 15 min, 6 h, 35 d, 400 d."""
+FIGURE_TIERS = (Tier(10, 60), Tier(300, 15), Tier(3600, 26))
+"""Histograms, which are a hundred times larger: 10 min, 75 min, 26 h."""
+
+
+class Count(msgspec.Struct, frozen=True, array_like=True):
+    """Good and bad events."""
+
+    good: int = 0
+    bad: int = 0
+
+    @property
+    def total(self) -> int:
+        """All events."""
+        return self.good + self.bad
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.good + other.good, self.bad + other.bad)
+
+
+def tier_for(tiers: tuple[Tier, ...], seconds: float) -> int:
+    """The place of the finest tier that holds a window of `seconds`; the coarsest if none does."""
+    for place, tier in enumerate(tiers):
+        if seconds <= tier.reach_seconds:
+            return place
+    return len(tiers) - 1
+
+
+def within(cells: Mapping[int, T], tier: Tier, seconds: float, end: float) -> Iterator[T]:
+    """The cells of the window that ends at `end`, in no particular order."""
+    begin = end - seconds
+    half = tier.cell_seconds / 2
+    last = tier.index(end)
+    first = tier.index(begin)
+    if last - first < len(cells):
+        indexes = [index for index in range(first, last + 1) if index in cells]
+    else:
+        indexes = [index for index in cells if first <= index <= last]
+    return (cells[index] for index in indexes if index * tier.cell_seconds + half > begin)
+
+
+def without_old(cells: Mapping[int, T], tier: Tier, now: float) -> dict[int, T]:
+    """`cells` without those that the tier no longer keeps."""
+    oldest = tier.index(now) - tier.cells
+    return {index: cell for index, cell in cells.items() if index > oldest}
+
+
+def spread(count: Count, begin: float, end: float, tier: Tier) -> Iterator[tuple[int, Count]]:
+    """`count`, which happened evenly in (begin, end], shared out to the cells it touches; sums are exact.
+
+    A long gap between two reports must not look like a burst at its end.
+    """
+    last = tier.index(end)
+    first = max(tier.index(begin), last - tier.cells + 1) if end > begin else last
+    length = end - begin
+    good = bad = 0
+    if first > tier.index(begin):  # what lies before the tier's reach is not kept
+        share = (first * tier.cell_seconds - begin) / length
+        good, bad = int(count.good * share), int(count.bad * share)
+    for index in range(first, last + 1):
+        share = 1.0 if index == last else ((index + 1) * tier.cell_seconds - begin) / length
+        good_until = count.good if index == last else int(count.good * share)
+        bad_until = count.bad if index == last else int(count.bad * share)
+        if good_until > good or bad_until > bad:
+            yield index, Count(good_until - good, bad_until - bad)
+        good, bad = good_until, bad_until
