@@ -92,8 +92,8 @@ def _list_errors(value: list[Any], schema: Schema, path: str) -> Iterator[str]:
     kind = schema.get("x-kubernetes-list-type", "atomic")
     if kind == "map":
         keys = schema["x-kubernetes-list-map-keys"]
-        identities = [tuple(entry.get(key) for key in keys) for entry in value if isinstance(entry, dict)]
+        identities = [repr([entry.get(key) for key in keys]) for entry in value if isinstance(entry, dict)]
     else:
-        identities = [(repr(entry),) for entry in value] if kind == "set" else []
+        identities = [repr(entry) for entry in value] if kind == "set" else []
     if len(set(identities)) != len(identities):
         yield f"{path}: an entry stands there twice"

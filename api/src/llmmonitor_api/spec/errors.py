@@ -47,6 +47,8 @@ def describe(title: str, error: ErrorDetails, model: type[BaseModel]) -> str:
         text = shown + error["msg"]
     elif kind in _TEMPLATES:
         text = f"{_short(value)} {_TEMPLATES[kind].format(**context)}"
+        if isinstance(value, bool):
+            text += "; words like Off and Yes are booleans in YAML unless written in quotes"
     else:
         text = error["msg"].removeprefix("Value error, ")
     return f"{title}: {path}: {text}" if path else f"{title}: {text}"

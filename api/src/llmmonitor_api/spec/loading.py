@@ -30,13 +30,23 @@ def load_monitor(mapping: Mapping[str, Any]) -> LLMMonitor:
     Raises:
         InvalidMonitor: listing every error.
     """
-    given = {key: value for key, value in mapping.items() if key != "status"}
+    given = _without_nulls({key: value for key, value in mapping.items() if key != "status"})
     try:
         return LLMMonitor.model_validate(given, by_alias=True, by_name=False)
     except ValidationError as error:
         title = _title(mapping)
         lines = [describe(title, details, LLMMonitor) for details in error.errors(include_url=False)]
         raise InvalidMonitor(tuple(dict.fromkeys(lines))) from None
+
+
+def _without_nulls(value: Any) -> Any:
+    """Fields that are null count as left out, as they do for the API server; JSON schemas are left alone."""
+    if isinstance(value, Mapping):
+        kept = {key: child for key, child in value.items() if child is not None}
+        return {key: child if key == "jsonSchema" else _without_nulls(child) for key, child in kept.items()}
+    if isinstance(value, list):
+        return [_without_nulls(entry) for entry in value]
+    return value
 
 
 def _title(mapping: Mapping[str, Any]) -> str:

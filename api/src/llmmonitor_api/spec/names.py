@@ -41,3 +41,6 @@ ModelName = Annotated[str, Field(min_length=1, max_length=256)]
 
 Port = Annotated[int, Field(ge=1, le=65_535, strict=True)]
 """A TCP port."""
+
+Flag = Annotated[bool, Field(strict=True)]
+"""True or false, and no text that looks like it."""

@@ -59,18 +59,12 @@ class ThresholdUnit(StrEnum):
     TOKENS_PER_SECOND = "tokens per second"
     NONE = "none"
 
-    @property
-    def example(self) -> str:
-        """A threshold as a person writes it."""
-        return _EXAMPLES[self]
 
-
-_EXAMPLES: Final = {
-    ThresholdUnit.SECONDS: "800ms",
-    ThresholdUnit.RATIO: "90%",
-    ThresholdUnit.REQUESTS: "20",
-    ThresholdUnit.TOKENS_PER_SECOND: "1.5k",
-    ThresholdUnit.NONE: "",
+_WRITTEN_AS: Final = {
+    ThresholdUnit.SECONDS: "a duration above zero; write for example 800ms",
+    ThresholdUnit.RATIO: "a percentage above zero; write for example 90%",
+    ThresholdUnit.REQUESTS: "a number of requests above zero; write for example 20",
+    ThresholdUnit.TOKENS_PER_SECOND: "a number of tokens per second above zero; write for example 1.5k",
 }
 
 
@@ -201,8 +195,7 @@ def _unit_rule(unit: ThresholdUnit) -> Rule:
     return Rule(
         at="threshold",
         reads=("signal", "threshold"),
-        message=f"the threshold of {', '.join(_BY_UNIT[unit])} is in {unit.value} and above zero; "
-        f"write for example {unit.example}",
+        message=f"the threshold of {', '.join(_BY_UNIT[unit])} is {_WRITTEN_AS[unit]}",
         holds=lambda one: _written_in(unit, one),
         cel=f"!(self.signal in {_BY_UNIT[unit]}) || !has(self.threshold) || ({_WRITTEN_IN_CEL[unit]})",
     )

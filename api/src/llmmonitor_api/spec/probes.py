@@ -10,7 +10,7 @@ from pydantic import Field
 from llmmonitor_api.quantities import Amount, Duration, Percentage
 from llmmonitor_api.spec.limits import share_above_zero, within
 from llmmonitor_api.spec.model import Rule, SpecModel
-from llmmonitor_api.spec.names import ItemName
+from llmmonitor_api.spec.names import Flag, ItemName
 from llmmonitor_api.spec.patterns import SearchPattern
 
 Text = Annotated[str, Field(min_length=1, max_length=16_384)]
@@ -73,7 +73,7 @@ class Expectation(SpecModel):
     """The last number in the answer."""
     similar_to: ExpectedSimilarity | None = None
     """A text that the answer must be like."""
-    refuses: bool | None = None
+    refuses: Flag | None = None
     """Whether the model must refuse (true) or must not (false)."""
     max_latency: Annotated[Duration, within(timedelta(milliseconds=1), timedelta(minutes=30))] | None = None
     """The whole answer must be there within this; from 1ms to 30m."""

@@ -10,7 +10,7 @@ from llmmonitor_api.quantities import Duration, Percentage, Quantity
 from llmmonitor_api.spec.limits import share_above_zero, within
 from llmmonitor_api.spec.listmap import as_set, by_name, distinct, unique
 from llmmonitor_api.spec.model import Rule, SpecModel
-from llmmonitor_api.spec.names import HeaderName, ItemName, ResourceName, SecretKey
+from llmmonitor_api.spec.names import Flag, HeaderName, ItemName, ResourceName, SecretKey
 from llmmonitor_api.spec.probes import Probe
 
 
@@ -56,7 +56,7 @@ class Quality(SpecModel):
 
     schedule: Annotated[Duration, within(timedelta(minutes=1), timedelta(days=30))] | None = None
     """How often a round of probes is sent; from 1m to 30d. Left out: only when the model changed."""
-    on_model_change: bool = True
+    on_model_change: Flag = True
     """Whether a change of the model (weights, quantisation, engine, flags) starts a round."""
     probes: Annotated[tuple[Probe, ...], Field(max_length=50), by_name("name")] = ()
     """The owner's probes; at most 50."""

@@ -8,6 +8,7 @@ from pydantic import Field
 from llmmonitor_api.quantities import Percentage
 from llmmonitor_api.spec.listmap import as_set, distinct
 from llmmonitor_api.spec.model import Rule, SpecModel
+from llmmonitor_api.spec.names import Flag
 from llmmonitor_api.spec.probes import JsonSchema, MessageRole
 
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$", max_length=3)]
@@ -23,9 +24,9 @@ class RequestChecks(SpecModel):
     """The roles that messages may have; any when empty."""
     json_schema: JsonSchema | None = None
     """A JSON schema that the request's body must fulfil."""
-    context_overflow: bool = False
+    context_overflow: Flag = False
     """Whether a request longer than the model's context counts as invalid."""
-    unknown_parameters: bool = False
+    unknown_parameters: Flag = False
     """Whether a request with parameters that the engine does not know counts as invalid."""
     max_invalid_rate: Percentage = Decimal("0.01")
     """Invalid requests, as a share of all."""
