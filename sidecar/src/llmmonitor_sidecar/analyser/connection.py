@@ -84,10 +84,7 @@ class ConnectionAnalyser:
             self._feed_response(data)
         else:
             self._feed_request(data)
-        emitted = self._emitted
-        if emitted:
-            self._emitted = []
-        return emitted
+        return self._drain() if self._emitted else []
 
     def eof(self, direction: int, at_ns: int) -> list[ExchangeEvent]:
         """The sender of that direction closed it."""

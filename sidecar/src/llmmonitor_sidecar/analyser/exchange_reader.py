@@ -233,8 +233,9 @@ class ExchangeReader:
             if body.size:
                 answer.body(body.take())
         except NotJson as bad:
-            exchange.malformed_reason = f"answer_{bad.reason}"
-            return Outcome.MALFORMED if exchange.generates else outcome
+            if exchange.generates:
+                exchange.malformed_reason = f"answer_{bad.reason}"
+                return Outcome.MALFORMED
         return outcome
 
     def _give_up(self, reason: str, at_ns: int) -> None:

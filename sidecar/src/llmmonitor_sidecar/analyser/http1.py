@@ -1,8 +1,9 @@
 """HTTP/1.1 messages of one direction, by llhttp (`httptools`), with the bounds that it does not have.
 
-llhttp collects a header until its end, however long, and says nothing about where in the data an error stood;
-it knows no request of a response, so that an answer to HEAD is cut out here before it sees it. Each side
-calls its owner back: head, body pieces, complete. Everything unreadable is one `Malformed` with a reason.
+llhttp collects a header until its end, however long, and says nothing about where in the data an error stood.
+It knows no request of a response: answers to HEAD are kept from it (`responses.py`). `httptools` has it skip
+the body of a request that asks for an upgrade (as Java's client does on each first POST): such a body is read
+by a second parser, which is shown no such header. Everything unreadable is one `Malformed` with a reason.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ class MessageReader:
     """Reads the messages of one direction and tells `owner`."""
 
     __slots__ = (
+        "_body_skipped",
         "_in_head",
+        "_muted",
         "_owner",
         "_parser",
         "_reason",
@@ -83,6 +86,8 @@ class MessageReader:
         self.on_body = owner.on_body
         self.head = Head()
         self._in_head = False
+        self._body_skipped = False
+        self._muted = False
         self._size = 0
         self._reason = ""
         self._target = b""
@@ -104,7 +109,12 @@ class MessageReader:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            return int(upgrade.args[0])
+            offset = int(upgrade.args[0])
+            if not self._body_skipped:
+                return offset
+            self._read_skipped_body()
+            rest = self.feed(data[offset:])
+            return None if rest is None else offset + rest
         except httptools.HttpParserCallbackError as error:
             if not self._reason:  # not ours: a defect, which must be seen and not be counted as bad input
                 raise
@@ -120,6 +130,8 @@ class MessageReader:
 
     def on_message_begin(self) -> None:
         """Called by the parser."""
+        if self._muted:
+            return
         self.head = Head()
         self._target = b""
         self._size = 0
@@ -128,12 +140,16 @@ class MessageReader:
 
     def on_url(self, part: bytes) -> None:
         """Called by the parser, with pieces of the target."""
+        if self._muted:
+            return
         self._target += part
         if len(self._target) > limits.TARGET_BYTES:
             self._refuse("target_too_large")
 
     def on_header(self, name: bytes, value: bytes | None) -> None:
         """Called by the parser, for trailers too."""
+        if self._muted:
+            return
         self._size += len(name) + len(value or b"")
         if self._size > limits.HEAD_BYTES:
             self._refuse("head_too_large")
@@ -145,19 +161,35 @@ class MessageReader:
 
     def on_headers_complete(self) -> None:
         """Called by the parser."""
+        if self._muted:
+            return
         self._in_head = False
         self._size = 0
         head = self.head
         if isinstance(self._parser, httptools.HttpRequestParser):
             head.method = self._parser.get_method().decode("ascii", "replace")
             head.target = self._target
+            self._body_skipped = (
+                self._parser.should_upgrade() and head.method != "CONNECT" and _has_body(head)
+            )
         else:
             head.status = self._parser.get_status_code()
         self._tell(head)
 
     def on_message_complete(self) -> None:
         """Called by the parser."""
-        self._owner.on_complete()
+        if not self._body_skipped:
+            self._owner.on_complete()
+
+    def _read_skipped_body(self) -> None:
+        self._body_skipped = False
+        self._parser = httptools.HttpRequestParser(self)
+        framing = b"Transfer-Encoding: chunked"
+        if not self.head.header(b"transfer-encoding"):
+            framing = b"Content-Length: " + self.head.header(b"content-length").encode("latin-1")
+        self._muted = True
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
+        self._muted = False
 
     def _tell(self, head: Head) -> None:
         try:
@@ -168,6 +200,10 @@ class MessageReader:
     def _refuse(self, reason: str) -> None:
         self._reason = reason
         raise Malformed(reason)
+
+
+def _has_body(head: Head) -> bool:
+    return bool(head.header(b"transfer-encoding")) or head.header(b"content-length") not in ("", "0")
 
 
 def until_close(head: Head) -> bool:

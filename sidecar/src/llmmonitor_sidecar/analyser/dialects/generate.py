@@ -32,6 +32,7 @@ class _MetaInfo(msgspec.Struct):
     finish_reason: _FinishReason | None = None
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
+    reasoning_tokens: Count | None = None
     cached_tokens: Count | None = None
 
 
@@ -42,6 +43,10 @@ class _SglangEvent(msgspec.Struct):
     error: Any = None
 
 
+class _SglangBatch(msgspec.Struct):
+    items: list[_SglangEvent] | None = None
+
+
 class _VllmLine(msgspec.Struct):
     text: list[str] | None = None
     error: Any = None
@@ -49,6 +54,7 @@ class _VllmLine(msgspec.Struct):
 
 _read_shape = JsonReader(_Shape)
 _read_sglang = JsonReader(_SglangEvent)
+_read_batch = JsonReader(_SglangBatch)
 _read_vllm = JsonReader(_VllmLine)
 
 
@@ -83,23 +89,35 @@ class SglangAnswer(Answer):
         elif counted > before and (index in self._counts or len(self._counts) < _COUNTED_CHOICES):
             self._counts[index] = counted
             self.progress.output(index, at_ns, counted - before, TOKEN_IDS, content=bool(event.text))
-        self._take(index, meta)
+        self._finish(index, meta)
+        self.progress.prompt(meta.prompt_tokens, meta.cached_tokens)
+        if self._counts:
+            self.progress.completion(sum(self._counts.values()), meta.reasoning_tokens)
 
     def body(self, data: bytes) -> None:
-        """Take a whole answer."""
-        answer = _read_sglang(data)
-        if answer.error is not None:
-            self.fail(answer.error)
-            return
-        self.progress.whole(0, has_output=bool(answer.text))
-        self._take(0, answer.meta_info or _MetaInfo())
+        """Take a whole answer: one object, or a list of them for several prompts or samples."""
+        if data.lstrip()[:1] == b"[":
+            answers = _read_batch(b'{"items":' + data + b"}").items or []
+        else:
+            answers = [_read_sglang(data)]
+        prompt = cached = completion = reasoning = 0
+        for index, answer in enumerate(answers[:_COUNTED_CHOICES]):
+            meta = answer.meta_info or _MetaInfo()
+            if answer.error is not None:
+                self.fail(answer.error)
+            self.progress.whole(index, has_output=bool(answer.text))
+            self._finish(index, meta)
+            prompt += meta.prompt_tokens or 0
+            cached += meta.cached_tokens or 0
+            completion += meta.completion_tokens or 0
+            reasoning += meta.reasoning_tokens or 0
+        if completion or prompt:
+            self.progress.prompt(prompt, cached)
+            self.progress.completion(completion, reasoning)
 
-    def _take(self, index: int, meta: _MetaInfo) -> None:
+    def _finish(self, index: int, meta: _MetaInfo) -> None:
         if meta.finish_reason is not None:
             self.progress.finish(index, meta.finish_reason.type or "other")
-        self.progress.prompt(meta.prompt_tokens, meta.cached_tokens)
-        if meta.completion_tokens is not None:
-            self.progress.completion(sum(self._counts.values()) or meta.completion_tokens)
 
 
 _COUNTED_CHOICES = 128
