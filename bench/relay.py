@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench import comparison, plots, results
 from bench.comparison import Measured
-from bench.figures import first_token, idle, isolation, jitter, memory, requests, saturation
+from bench.figures import accuracy, first_token, idle, isolation, jitter, memory, requests, saturation
 from bench.figures.scale import SMOKE, WHOLE, Scale
 from bench.measure import machine
 from bench.peers.install import install
@@ -29,6 +29,7 @@ FIGURES: dict[str, Callable[[Rig, Scale], list[Measured]]] = {
     "memory": memory.measure,
     "isolation": isolation.measure,
     "idle": idle.measure,
+    "accuracy": accuracy.measure,
 }
 METHOD = {
     "rounds": (
@@ -83,8 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", action="append", choices=list(FIGURES), help="this figure; repeatable")
     parser.add_argument("--rounds", type=int, help="rounds per figure")
     parser.add_argument("--output", type=Path, help="where to write instead of bench/results")
+    parser.add_argument("--no-install", action="store_true", help="do without the peers that are not here")
     options = parser.parse_args(arguments)
-    for problem in install():
+    for problem in [] if options.no_install else install():
         print(problem, file=sys.stderr)
     scale = SMOKE if options.quick else WHOLE
     if options.rounds:

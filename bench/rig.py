@@ -82,11 +82,19 @@ class Rig:
         Raises:
             PeerUnavailableError: with the reason.
         """
-        directory = self._directory / f"{name}-{time.monotonic_ns()}"
-        directory.mkdir(parents=True)
         if name == DIRECT:
             return Running(DIRECT, self.model_port, None)
-        return PROXIES[name].start(Place(directory, self.model_port, self.proxy_cores))
+        return self.start_as(PROXIES[name].start, name)
+
+    def start_as(self, start: Callable[[Place], T], name: str) -> T:
+        """Start something that is not in the registry; the caller stops it.
+
+        Raises:
+            PeerUnavailableError: with the reason.
+        """
+        directory = self._directory / f"{name}-{time.monotonic_ns()}"
+        directory.mkdir(parents=True)
+        return start(Place(directory, self.model_port, self.proxy_cores))
 
     def proxy(self, name: str) -> Running:
         """The proxy that all runs share, started at first use.

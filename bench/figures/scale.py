@@ -19,4 +19,4 @@ class Scale(msgspec.Struct, frozen=True):
 
 
 WHOLE = Scale(7, 1.0)
-SMOKE = Scale(1, 0.1)
+SMOKE = Scale(1, 0.15)

@@ -23,7 +23,7 @@ def request_bytes(plan: Plan) -> bytes:
     body = json.dumps(
         {
             "model": plan.model,
-            "stream": plan.stream,
+            "stream": True,
             "max_tokens": plan.tokens,
             "messages": [{"role": "user", "content": "Say tok."}],
             "stream_options": {"include_usage": True},
@@ -33,8 +33,6 @@ def request_bytes(plan: Plan) -> bytes:
             },
         }
     ).encode()
-    if not plan.stream:
-        body = body.replace(b'"stream_options": {"include_usage": true}, ', b"")
     head = (
         f"POST {plan.path} HTTP/1.1\r\nhost: {plan.host}:{plan.port}\r\ncontent-type: application/json\r\n"
         f"content-length: {len(body)}\r\n\r\n"

@@ -23,7 +23,6 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     streams: int = 1
     stagger_seconds: float = 0.0
     connections: Literal["kept", "new", "alternate"] = "kept"
-    stream: bool = True
     tokens: int = 16
     tokens_per_second: float = 50.0
     first_token_seconds: float = 0.02
@@ -38,8 +37,8 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
 class Record(msgspec.Struct, kw_only=True):
     """One request as its client saw it. Times are CLOCK_MONOTONIC ns, 0 where it did not come to that.
 
-    `hop_ns` holds, per token, receipt minus the server's stamp; `arrival_ns` the receipts themselves (only
-    with `detail="arrivals"`); both only for tokens inside the measured time.
+    `hop_ns` holds, per token inside the measured time, receipt minus the server's stamp; `arrival_ns` the
+    receipts of all tokens (only with `detail="arrivals"`).
     """
 
     new_connection: bool

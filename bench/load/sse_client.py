@@ -15,7 +15,6 @@ from bench.load.plan import Plan, Record
 from bench.model_server import STAMP_DIGITS, STAMP_MARK
 
 _MARK_LENGTH = len(STAMP_MARK)
-_CARRY = _MARK_LENGTH + STAMP_DIGITS
 _USAGE = re.compile(rb'"completion_tokens":\s*(\d+)')
 _ID = re.compile(rb'"id":\s*"([^"]+)"')
 
@@ -36,7 +35,7 @@ class Window:
 
 
 class BodyReader:
-    """Finds stamps in a body that arrives in pieces, split anywhere. Pure: is told the time of each piece."""
+    """Finds events and their stamps in a body split anywhere. Pure: is told the time of each piece."""
 
     __slots__ = ("_carry", "_detail", "_record", "_window")
 
@@ -48,33 +47,37 @@ class BodyReader:
 
     def feed(self, piece: bytes, now_ns: int) -> int:
         """Take one piece of the body, received at `now_ns`; the number of tokens completed by it."""
-        data = self._carry + piece if self._carry else piece
+        events = (self._carry + piece if self._carry else piece).split(b"\n\n")
+        self._carry = events.pop()
         record = self._record
         before = record.tokens
         recorded = self._window.holds(now_ns)
-        at = 0
-        while (mark := data.find(STAMP_MARK, at)) >= 0 and mark + _CARRY <= len(data):
-            at = mark + _CARRY
-            stamp_ns = int(data[mark + _MARK_LENGTH : at])
+        for event in events:
+            mark = event.find(STAMP_MARK)
+            if mark < 0:
+                self._without_stamp(event)
+                continue
+            stamp_ns = int(event[mark + _MARK_LENGTH : mark + _MARK_LENGTH + STAMP_DIGITS])
             record.tokens += 1
             record.last_token_ns = now_ns
             if not record.first_token_ns:
                 record.first_token_ns = now_ns
                 record.first_stamp_ns = stamp_ns
-                if (identity := _ID.search(data)) is not None:
-                    record.id = identity[1].decode()
+            if self._detail == "arrivals":
+                record.arrival_ns.append(now_ns)
             if recorded and self._detail != "count":
                 record.hop_ns.append(now_ns - stamp_ns)
-                if self._detail == "arrivals":
-                    record.arrival_ns.append(now_ns)
-        rest = data[at:]
-        if len(rest) > _CARRY and (usage := _USAGE.search(rest)) is not None:
-            record.usage_tokens = int(usage[1])
-        self._carry = rest[-_CARRY:]
         found = record.tokens - before
         if recorded:
             self._window.tokens += found
         return found
+
+    def _without_stamp(self, event: bytes) -> None:
+        """The role-only delta, the finish, the usage, or `[DONE]`."""
+        if not self._record.id and (identity := _ID.search(event)) is not None:
+            self._record.id = identity[1].decode()
+        if (usage := _USAGE.search(event)) is not None:
+            self._record.usage_tokens = int(usage[1])
 
 
 class Client(asyncio.Protocol):

@@ -49,8 +49,6 @@ class Running:
         if self._process is None:
             return
         family = self.pids()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
         self._process.terminate()
         try:
             self._process.wait(STOP_TIMEOUT_SECONDS)
@@ -90,7 +88,7 @@ def launch(  # noqa: PLR0913, PLR0917 - what a process needs
         with log.open("wb") as sink:
             process = subprocess.Popen(
                 list(command),
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
@@ -103,6 +101,7 @@ def launch(  # noqa: PLR0913, PLR0917 - what a process needs
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
+            running.stop()
             raise PeerUnavailableError(f"{name}: exited with {process.returncode}: {_last_words(log)}")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return running
