@@ -100,12 +100,12 @@ class Flows:
         """Take over an accepted, non-blocking socket and connect it to the model.
 
         Raises:
-            OSError: no descriptor or memory to be had; the client is closed.
+            OSError: no descriptor or memory to be had; the client is reset.
         """
         try:
             model = socket.SocketType(client.family, _NON_BLOCKING_STREAM)
         except OSError:
-            client.close()
+            close_with_reset(client)
             raise
         model.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         addresses = encode_addresses(client_address[0], client_address[1], target[0], target[1])
@@ -271,6 +271,12 @@ class Flows:
                 one.sock.close()  # leaves epoll by itself
                 one.peer = one.backlog = None  # no cycle is left: the garbage collector is off
         self._tee.close(side.connection, monotonic_ns(), reason)
+
+
+def close_with_reset(sock: socket.SocketType) -> None:
+    """Close and tell the other end that it was not in order: RST instead of FIN."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    sock.close()
 
 
 def _reset_by(side: Side) -> bytes:

@@ -10,11 +10,10 @@ import logging
 import os
 import select
 import socket
-import struct
 import time
 from typing import Final
 
-from llmmonitor_sidecar.relay.flow import Address, Flows
+from llmmonitor_sidecar.relay.flow import Address, Flows, close_with_reset
 from llmmonitor_sidecar.relay.lag import TICK_SECONDS, LoopLag
 from llmmonitor_sidecar.relay.listener import accept, listen, prepare
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
@@ -163,8 +162,7 @@ class RelayLoop:
             return
         wanted: Address = client.getsockname()
         if wanted[1] == listener.getsockname()[1]:  # called by its own name: would connect to itself for ever
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            client.close()
+            close_with_reset(client)
             return
         self._flows.begin(client, address, wanted)
 

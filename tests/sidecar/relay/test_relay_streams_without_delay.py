@@ -1,0 +1,49 @@
+"""Invariant 2: each chunk is passed on when it arrives, and does not wait for the next."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from llmmonitor_sidecar.tee import RESPONSE, Kind, TeeReceiver
+
+
+def test_each_token_arrives_before_the_next_is_sent(
+    start_relay: Callable[..., Any], connect: Any, tools: Any
+) -> None:
+    client, server = connect(start_relay())
+
+    for number in range(500):
+        token = b"data: {%d}\n\n" % number
+        server.sendall(token)
+        assert tools.receive(client, len(token)) == token  # nothing else is on its way that could push it
+
+
+def test_small_writes_in_a_row_are_not_held_back(
+    start_relay: Callable[..., Any], connect: Any, tools: Any
+) -> None:
+    client, server = connect(start_relay())
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    for _ in range(100):
+        server.send(b"a")
+        server.send(b"b")  # with Nagle's algorithm this would wait for the acknowledgement of the first
+        assert tools.receive(client, 2) == b"ab"
+
+
+def test_each_chunk_is_stamped_when_it_was_read(
+    start_relay: Callable[..., Any], connect: Any, tools: Any
+) -> None:
+    relay = start_relay()
+    client, server = connect(relay)
+    receiver = TeeReceiver(relay.channel)
+    stamps = []
+
+    for _ in range(20):
+        server.sendall(b"token")
+        tools.receive(client, 5)
+        records = tools.read_until(receiver, lambda all_: any(r.kind == Kind.DATA for r in all_))
+        (data,) = [record for record in records if record.kind == Kind.DATA]
+        assert (data.direction, data.payload) == (RESPONSE, b"token")
+        stamps.append(data.at_ns)
+
+    assert stamps == sorted(set(stamps))
