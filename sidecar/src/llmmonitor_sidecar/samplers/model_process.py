@@ -1,0 +1,120 @@
+"""Finds the model's first process: by its pid, by its command line, or by who listens on its port."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+
+class ModelNotVisible(Exception):
+    """The model's processes cannot be seen; the message says why and what would help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelHint:
+    """What is known about the model's process; the first that is given is used."""
+
+    pid: int | None = None
+    command_part: str = ""
+    """Text that occurs in its command line."""
+    host: str = "127.0.0.1"
+    port: int = 0
+
+
+def find_model(hint: ModelHint, not_these: frozenset[int] = frozenset()) -> psutil.Process:
+    """The model's first process, never one of `not_these` (the sidecar's own).
+
+    Raises:
+        ModelNotVisible: if there is none, or none that we may see.
+    """
+    if hint.pid is not None:
+        return _by_pid(hint.pid)
+    if hint.command_part:
+        return _by_command(hint.command_part, not_these)
+    return _by_port(hint.host, hint.port, not_these)
+
+
+def is_local(host: str) -> bool:
+    """Whether `host` is an address of this machine (one can be bound here); the DNS is not asked."""
+    numeric = socket.AI_NUMERICHOST if host != "localhost" else socket.AddressInfo(0)
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM, flags=numeric)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
+    except OSError:
+        return False
+    return True
+
+
+def _by_pid(pid: int) -> psutil.Process:
+    try:
+        return psutil.Process(pid)
+    except psutil.Error:
+        raise ModelNotVisible(f"there is no process {pid}") from None
+
+
+def _by_command(part: str, not_these: frozenset[int]) -> psutil.Process:
+    found = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if process.pid not in not_these and part in " ".join(process.info["cmdline"] or ())
+    ]
+    if not found:
+        raise ModelNotVisible(f"no process that can be seen has {part!r} in its command line")
+    return _first(found)
+
+
+def _by_port(host: str, port: int, not_these: frozenset[int]) -> psutil.Process:
+    if not is_local(host):
+        raise ModelNotVisible(f"{host} is no address of this machine")
+    listening = [connection for connection in psutil.net_connections("tcp") if _listens(connection, port)]
+    if not listening:
+        raise ModelNotVisible(f"nobody listens on {host}:{port} of this machine")
+    found = [owner for pid in _pids(listening) - not_these if (owner := _owner(pid, port)) is not None]
+    if not found:
+        raise ModelNotVisible(
+            f"who listens on port {port} is in another container or another user's:"
+            " resources.processes says how to make it visible"
+        )
+    return _first(found)
+
+
+def _listens(connection: Any, port: int) -> bool:
+    return (
+        connection.status == psutil.CONN_LISTEN and bool(connection.laddr) and connection.laddr.port == port
+    )
+
+
+def _pids(connections: list[Any]) -> set[int]:
+    return {connection.pid for connection in connections if connection.pid is not None}
+
+
+def _owner(pid: int, port: int) -> psutil.Process | None:
+    """The process that opened the socket: of those that share one, the kernel's list names any."""
+    try:
+        owner = psutil.Process(pid)
+        for parent in owner.parents():
+            if not any(_listens(connection, port) for connection in parent.net_connections("tcp")):
+                break
+            owner = parent
+    except psutil.NoSuchProcess:
+        return None
+    except psutil.AccessDenied:
+        return owner
+    return owner
+
+
+def _first(processes: list[psutil.Process]) -> psutil.Process:
+    """The oldest: workers that share a socket or a command line come after the one that started them."""
+    return min(processes, key=_started)
+
+
+def _started(process: psutil.Process) -> tuple[float, int]:
+    try:
+        return process.create_time(), process.pid
+    except psutil.NoSuchProcess:
+        return float("inf"), process.pid

@@ -1,0 +1,114 @@
+"""Samples the model's process tree, its cgroup and the sidecar itself into `report.Resources`.
+
+Looking for the model, walking its tree and counting open files cost most and are done every 10 s; CPU time,
+memory and cgroup files at every call. All of it is bounded: PROCESSES_LIMIT processes, files of a few KB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from llmmonitor_api.report.report import Resources
+from llmmonitor_sidecar.samplers import cgroups, process_tree
+from llmmonitor_sidecar.samplers.cpu_account import CpuAccount
+from llmmonitor_sidecar.samplers.model_process import ModelHint, ModelNotVisible, find_model
+from llmmonitor_sidecar.samplers.rates import LastMinute
+
+WALK_SECONDS = 10.0
+
+
+class ProcessSampler:
+    """The model's resources, `sample` by `sample`.
+
+    `sidecar_pids` gives the sidecar's own processes, which are reported apart and never taken for the
+    model's; `root` is where `proc` and the cgroup mounts are looked for.
+    """
+
+    def __init__(
+        self, hint: ModelHint, sidecar_pids: Callable[[], Iterable[int]], *, root: Path = Path("/")
+    ) -> None:
+        self._hint = hint
+        self._sidecar_pids = sidecar_pids
+        self._root = root
+        self._walk_at_ns: int | None = None
+        self._model: psutil.Process | None = None
+        self._tree: list[psutil.Process] = []
+        self._open_files = 0
+        self._cgroup = cgroups.Cgroup()
+        self._not_visible = ""
+        self._model_cpu = CpuAccount()
+        self._sidecar_cpu = CpuAccount()
+        self._last_minute = LastMinute()
+
+    def sample(self, now_ns: int) -> Resources:
+        """The resources at `now_ns` (CLOCK_MONOTONIC)."""
+        own_pids = frozenset(self._sidecar_pids())
+        if self._walk_at_ns is None or now_ns >= self._walk_at_ns:
+            self._walk(own_pids)
+            self._walk_at_ns = now_ns + round(WALK_SECONDS * 1e9)
+        tree = process_tree.read(self._tree)
+        if self._tree and not tree.alive:
+            self._not_visible = "the model's processes have ended"
+            self._walk_at_ns = None  # look for their successors at the next sample, not in 10 s
+        if tree.cpu:
+            self._model_cpu.update(tree.cpu)
+        resources = self._of_model(tree, now_ns) if tree.alive else self._without_model()
+        return self._with_sidecar(resources, own_pids)
+
+    def _walk(self, own_pids: frozenset[int]) -> None:
+        tree = process_tree.walk(self._model, own_pids) if self._model else []
+        if not tree:
+            try:
+                self._model = find_model(self._hint, own_pids)
+            except ModelNotVisible as reason:
+                self._model, self._not_visible = None, str(reason)
+            else:
+                tree = self._begin(self._model, own_pids)
+        self._tree = tree
+        self._open_files = process_tree.open_files(tree)
+
+    def _begin(self, model: psutil.Process, own_pids: frozenset[int]) -> list[psutil.Process]:
+        tree = process_tree.walk(model, own_pids)
+        if tree:
+            self._model_cpu.restart()
+            self._last_minute.clear()
+            self._cgroup = cgroups.locate(model.pid, self._root)
+        else:
+            self._not_visible = f"process {model.pid} has ended"
+        return tree
+
+    def _of_model(self, tree: process_tree.TreeFigures, now_ns: int) -> Resources:
+        cgroup = cgroups.read(self._cgroup)
+        self._last_minute.add(now_ns, self._model_cpu.seconds, cgroup)
+        limited = cgroup.memory_limit_bytes is not None
+        return Resources(
+            processes_visible=True,
+            processes=tree.alive,
+            threads=tree.threads,
+            open_files=self._open_files,
+            cpu_seconds=self._model_cpu.seconds,
+            cpu_cores_used=self._last_minute.cores_used(),
+            cpu_limit_cores=cgroup.cpu_limit_cores,
+            cpu_throttled_share=self._last_minute.throttled_share(),
+            rss_bytes=tree.rss_bytes,
+            memory_used_bytes=cgroup.memory_used_bytes if limited else tree.rss_bytes,
+            memory_limit_bytes=cgroup.memory_limit_bytes,
+            oom_kills=cgroup.oom_kills,
+        )
+
+    def _without_model(self) -> Resources:
+        return Resources(
+            processes_visible=False, reason=self._not_visible, cpu_seconds=self._model_cpu.seconds
+        )
+
+    def _with_sidecar(self, resources: Resources, own_pids: frozenset[int]) -> Resources:
+        own = process_tree.read(process_tree.processes(sorted(own_pids)))
+        return msgspec.structs.replace(
+            resources,
+            sidecar_rss_bytes=own.rss_bytes,
+            sidecar_cpu_seconds=self._sidecar_cpu.update(own.cpu),
+        )
