@@ -152,6 +152,8 @@ class ConnectionAnalyser:
         self._next_number += 1
         self._writing = ExchangeReader(exchange, route, head, self._emit)
         self._queue.append(self._writing)
+        if head.method == "HEAD" and self._responses is not None:
+            self._responses.heads += 1
 
     def on_body(self, data: bytes) -> None:
         """A piece of a request's body."""

@@ -20,7 +20,10 @@ _HEAD_END = b"\r\n\r\n"
 
 
 class Responses:
-    """Reads answers and gives each to the first exchange of `queue`, removing it when complete."""
+    """Reads answers and gives each to the first exchange of `queue`, removing it when complete.
+
+    `heads` is how many of the queue are HEAD requests; whoever adds to the queue counts them.
+    """
 
     __slots__ = (
         "_at_ns",
@@ -32,6 +35,7 @@ class Responses:
         "_queue",
         "_reading",
         "_until_close",
+        "heads",
     )
 
     def __init__(self, queue: deque[ExchangeReader]) -> None:
@@ -44,6 +48,7 @@ class Responses:
         self._at_ns = 0
         self._began_ns = 0
         self._other: Protocol | None = None
+        self.heads = 0
 
     def feed(self, data: bytes, at_ns: int) -> Protocol | None:
         """Take what arrived; return what the connection speaks from here on when it is no longer HTTP/1.
@@ -52,10 +57,15 @@ class Responses:
             Malformed: what follows can't be told.
         """
         self._at_ns = at_ns
-        if self._reading is None and self._head_only_next():
-            data = self._feed_head_only(data)
-        if data and self._parser.feed(data) is not None:
-            return Protocol.UPGRADED
+        while data and self._other is None:
+            if self._reading is None and self._head_only_next():
+                data = self._feed_head_only(data)
+                continue
+            # Pipelined behind other answers, one to HEAD may begin at any byte: rare, so it may be slow.
+            step = data[:1] if self.heads else data
+            if self._parser.feed(step) is not None:
+                return Protocol.UPGRADED
+            data = data[len(step) :]
         return self._other
 
     def eof(self, at_ns: int) -> None:
@@ -74,7 +84,7 @@ class Responses:
         """An answer's head is complete.
 
         Raises:
-            Malformed: no request waits for an answer, or where it ends can't be told.
+            Malformed: no request waits for an answer.
         """
         if not self._queue:
             raise Malformed("response_without_request")
@@ -82,8 +92,6 @@ class Responses:
         if self._interim:
             return
         reader = self._reading = self._queue[0]
-        if reader.exchange.method == "HEAD" and not self._held:
-            raise Malformed("pipelined_head")
         self._until_close = until_close(head)
         if reader.ended:
             return
@@ -106,6 +114,7 @@ class Responses:
         elif self._reading is not None:
             reading, self._reading = self._reading, None
             self._queue.popleft()
+            self.heads -= reading.exchange.method == "HEAD"
             reading.response_complete(self._at_ns)
 
     def _head_only_next(self) -> bool:
