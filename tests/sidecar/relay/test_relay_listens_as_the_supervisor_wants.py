@@ -114,6 +114,7 @@ def test_running_out_of_descriptors_waits_and_does_not_spin(
         return bool(page[Slot.OPEN_CONNECTIONS] == 0 and page[Slot.ACCEPT_STALLED] == 0)
 
     tools.wait_until(all_gone, "the descriptors are free again")
+    model.listener.settimeout(20)
     with socket.create_connection(relay.address, 20) as client:
         client.sendall(b"hello")
         said = b""
