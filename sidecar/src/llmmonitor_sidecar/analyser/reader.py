@@ -89,6 +89,15 @@ class TrafficReader:
         """What is going on as of `now_ns`."""
         return self._in_flight.live(now_ns)
 
+    def tokens_so_far(self) -> int:
+        """Completion tokens of ended exchanges and of those in flight, as far as seen on the wire."""
+        ended = sum(
+            series.completion_tokens_exact + series.completion_tokens_counted
+            for series in self.totals.traffic.values()
+        )
+        flying = sum(choice.tokens for exchange in self._in_flight for choice in exchange.choices.values())
+        return ended + flying
+
     def shed_all(self, now_ns: int) -> None:
         """Give up every connection's state: memory matters more than figures."""
         for connection in self._connections.values():

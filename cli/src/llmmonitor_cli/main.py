@@ -1,0 +1,110 @@
+"""`llm-monitor`: the command line. Composition only; what commands do stands in their own modules."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from llmmonitor_api.quantities import parse_duration
+from llmmonitor_cli import watch as watching
+from llmmonitor_cli.manifest import UnusableManifest, read
+
+T = TypeVar("T")
+INTERRUPTED_STATUS = 130
+CONDITION_MET_STATUS = 1
+UNUSABLE_STATUS = 2
+
+app = typer.Typer(
+    help="Is the LLM you serve healthy? The same monitoring as in a cluster, without one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_JSON = Annotated[bool, typer.Option("--json", help="Print the final status as JSON, and nothing else.")]
+_LISTEN = Annotated[
+    int | None,
+    typer.Option(min=1024, max=65535, help="Port for clients on 127.0.0.1; a free one if not given."),
+]
+
+
+@app.command()
+def demo(
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Go on with ordinary traffic until Ctrl-C.")] = False,
+    as_json: _JSON = False,
+    listen: _LISTEN = None,
+) -> None:
+    """Watch a real model through ordinary traffic and an incident; about two minutes."""
+    from llmmonitor_cli.demo import run as demo_run  # noqa: PLC0415 - only this command needs it
+
+    options = demo_run.Options(keep=keep, as_json=as_json, listen=listen)
+    _run(demo_run.run(options, Console(), Console(stderr=True)))
+
+
+@app.command()
+def watch(  # noqa: PLR0913 - one argument per option
+    *,
+    file: Annotated[Path, typer.Option("--file", "-f", help="The LLMMonitor, as for kubectl apply.")],
+    target: Annotated[str, typer.Option(help="The model server, HOST:PORT.")],
+    listen: _LISTEN = None,
+    for_: Annotated[str | None, typer.Option("--for", help="End after this long, such as 90s or 5m.")] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(help="End at once with status 1 when a condition is so: Healthy=False. Repeatable."),
+    ] = None,
+    as_json: _JSON = False,
+) -> None:
+    """Watch anyone's OpenAI-compatible server; clients go to the printed address instead."""
+    try:
+        options = watching.Options(
+            target=watching.parse_target(target),
+            listen=listen,
+            for_seconds=parse_duration(for_).total_seconds() if for_ else None,
+            fail_on=tuple(watching.parse_fail_on(one) for one in fail_on or ()),
+            as_json=as_json,
+        )
+        manifest = read(file)
+    except (UnusableManifest, ValueError) as error:
+        _stop(str(error))
+    met = _run(watching.run(manifest, options, Console(), Console(stderr=True)))
+    if met is not None:
+        sys.stderr.write(f"llm-monitor: {met.type} is {met.status}\n")
+        raise typer.Exit(CONDITION_MET_STATUS)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; Ctrl-C and SIGTERM unwind everything first, so that nothing is left behind."""
+
+    async def until_signalled() -> T:
+        task = asyncio.ensure_future(coroutine)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(until_signalled())
+    except asyncio.CancelledError:
+        raise typer.Exit(INTERRUPTED_STATUS) from None
+    except RuntimeError as error:
+        _stop(str(error))
+
+
+def _stop(message: str) -> NoReturn:
+    sys.stderr.write(f"llm-monitor: {message}\n")
+    raise typer.Exit(UNUSABLE_STATUS)
+
+
+if __name__ == "__main__":
+    main()

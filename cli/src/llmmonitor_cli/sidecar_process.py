@@ -1,0 +1,212 @@
+"""A sidecar beside the CLI instead of in a pod: the same program in `listen` mode, as an ordinary process.
+
+The CLI is its operator: it makes the key in memory, names the "pod", pushes configurations and pulls reports,
+each request signed. The sidecar dies with the CLI (PR_SET_PDEATHSIG), also when that is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.report import BYTES_LIMIT, Report, UnreadableReport, decode
+from llmmonitor_api.signing import generate_private_key, public_key_bytes, sign_configuration, sign_request
+
+_PR_SET_PDEATHSIG = 1
+_START_SECONDS = 20.0
+_STOP_SECONDS = 10.0
+_PULL_SECONDS = 3.0
+LOOPBACK = "127.0.0.1"
+
+
+class SidecarFailed(RuntimeError):
+    """The sidecar did not start, or has ended; the message has its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The model server to watch."""
+
+    host: str
+    port: int
+    pid: int | None = None
+    """Where it is known; else the owner of the port is looked up."""
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(slots=True)
+class SidecarProcess:
+    """A running sidecar. Made by `sidecar_beside`."""
+
+    listen: str
+    """Where clients connect instead of to the model: `HOST:PORT`."""
+    log: Path
+    _process: asyncio.subprocess.Process
+    _session: aiohttp.ClientSession
+    api: str
+    """Its own endpoints: `http://HOST:PORT`."""
+    _key: Ed25519PrivateKey
+    pod_uid: str
+    started_at: float = field(default_factory=time.time)
+
+    async def report(self) -> Report:
+        """The report of this moment.
+
+        Raises:
+            SidecarFailed: if the sidecar has ended.
+            UnreadableReport: if it did not answer in time or not with a report.
+        """
+        path = "/v1/report"
+        signature = sign_request("GET", path, self._key, self.pod_uid, time.time())
+        try:
+            async with self._session.get(self.api + path, headers={"Authorization": signature}) as answer:
+                body = await answer.content.read(BYTES_LIMIT + 1)
+                if answer.status != 200:  # noqa: PLR2004 - HTTP's own number
+                    raise UnreadableReport(f"status {answer.status}: {body[:200].decode(errors='replace')}")
+                return decode(body)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self._check_alive()
+            raise UnreadableReport(f"no answer from the sidecar: {error or type(error).__name__}") from error
+
+    async def push(self, configuration: Configuration) -> None:
+        """Put a configuration in force.
+
+        Raises:
+            SidecarFailed: if it is refused or not answered.
+        """
+        document = sign_configuration(configuration, self._key, self.pod_uid, time.time())
+        try:
+            async with self._session.put(self.api + "/v1/config", data=document) as answer:
+                if answer.status != 200:  # noqa: PLR2004 - HTTP's own number
+                    raise SidecarFailed(f"the sidecar refused its configuration: {await answer.text()}")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise SidecarFailed(f"the sidecar did not take its configuration: {error}") from error
+
+    def _check_alive(self) -> None:
+        if self._process.returncode is not None:
+            raise SidecarFailed(
+                f"the sidecar ended with status {self._process.returncode}; its log:\n{_last_words(self.log)}"
+            )
+
+    async def _started(self) -> None:
+        end = time.monotonic() + _START_SECONDS
+        while time.monotonic() < end:
+            self._check_alive()
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with self._session.get(self.api + "/healthz") as answer:
+                    if answer.ok:
+                        return
+            await asyncio.sleep(0.05)
+        raise SidecarFailed(
+            f"the sidecar did not answer within {_START_SECONDS:.0f} s:\n{_last_words(self.log)}"
+        )
+
+
+@asynccontextmanager
+async def sidecar_beside(
+    target: Target, listen_port: int | None, configuration: Configuration, log: Path
+) -> AsyncIterator[SidecarProcess]:
+    """Run a sidecar in front of `target` as long as the context lasts; its log goes to `log`.
+
+    Raises:
+        SidecarFailed: if it does not start, with its last words.
+    """
+    listen, api = (listen_port or free_port()), free_port()
+    key, pod_uid = generate_private_key(), str(uuid.uuid4())
+    environment = {
+        "LLM_MONITOR_MODE": "listen",
+        "LLM_MONITOR_TARGET_HOST": target.host,
+        "LLM_MONITOR_TARGET_PORT": str(target.port),
+        "LLM_MONITOR_LISTEN_HOST": LOOPBACK,
+        "LLM_MONITOR_LISTEN_PORT": str(listen),
+        "LLM_MONITOR_API_HOST": LOOPBACK,
+        "LLM_MONITOR_API_PORT": str(api),
+        "LLM_MONITOR_STOP_GRACE": "0s",
+        "LLM_MONITOR_POD_UID": pod_uid,
+        "LLM_MONITOR_POD_NAME": str(target),
+        "LLM_MONITOR_PUBLIC_KEY": base64.b64encode(public_key_bytes(key)).decode(),
+        "LLM_MONITOR_CONFIGURATION": msgspec.json.encode(configuration).decode(),
+    }
+    if target.pid is not None:
+        environment["LLM_MONITOR_MODEL_PID"] = str(target.pid)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PULL_SECONDS)) as session:
+        with log.open("wb") as output:
+            process = await spawn(
+                [sys.executable, "-m", "llmmonitor_sidecar.main"], environment, output.fileno()
+            )
+        try:
+            sidecar = SidecarProcess(
+                listen=f"{LOOPBACK}:{listen}",
+                log=log,
+                _process=process,
+                _session=session,
+                api=f"http://{LOOPBACK}:{api}",
+                _key=key,
+                pod_uid=pod_uid,
+            )
+            await sidecar._started()  # noqa: SLF001 - same module, not for others
+            yield sidecar
+        finally:
+            await end(process)
+
+
+async def spawn(
+    command: list[str], environment: dict[str, str], output: int, *, killed_with_us: bool = True
+) -> asyncio.subprocess.Process:
+    """Start a program in a session of its own (a terminal's Ctrl-C does not reach it) that ends with us."""
+    return await asyncio.create_subprocess_exec(
+        *command,
+        env={**os.environ, **environment},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        preexec_fn=_die_with_parent if killed_with_us else None,
+    )
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Stop a program: SIGTERM, and SIGKILL when that takes too long."""
+    if process.returncode is not None:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await process.wait()
+                return
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _last_words(log: Path) -> str:
+    return "".join(log.read_text(errors="replace").splitlines(keepends=True)[-20:])

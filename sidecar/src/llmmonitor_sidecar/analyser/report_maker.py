@@ -1,0 +1,106 @@
+"""Puts a report together: the signals' totals, the request path's numbers from the shared page, the gauges.
+
+The page outlives an analyser, its totals do not begin at zero with a new boot: what is reported is what was
+added since this analyser started, and since the sidecar's start for the first one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from llmmonitor_api.report.report import Engine, Identity, InterceptionState, Report, Resources
+from llmmonitor_sidecar.analyser.reader import TrafficReader
+from llmmonitor_sidecar.settings import Mode, Settings
+from llmmonitor_sidecar.shared_page import SharedPage, Slot
+from llmmonitor_sidecar.supervisor.reasons import name_of
+
+RELAY_HEARTBEAT_LIMIT_NS = 1_000_000_000
+_COUNTS = {
+    "accepted": Slot.ACCEPTED_TOTAL,
+    "upstream_refused": Slot.UPSTREAM_REFUSED_TOTAL,
+    "bytes_to_model": Slot.BYTES_TO_MODEL_TOTAL,
+    "bytes_to_client": Slot.BYTES_TO_CLIENT_TOTAL,
+    "shed_bytes": Slot.TEE_DROPPED_BYTES_TOTAL,
+    "step_asides": Slot.STEP_ASIDES_TOTAL,
+    "relay_starts": Slot.RELAY_STARTS_TOTAL,
+    "analyser_starts": Slot.ANALYSER_STARTS_TOTAL,
+}
+"""Fields of InterceptionCounts that are a slot of the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One life of the analyser."""
+
+    boot_id: str
+    started_at: float
+    """Unix seconds."""
+    started_ns: int
+    """CLOCK_MONOTONIC."""
+    sidecar_version: str
+
+
+class ReportMaker:
+    """Makes reports of one boot; `sequence` grows with each."""
+
+    def __init__(self, settings: Settings, page: SharedPage, reader: TrafficReader, boot: Boot) -> None:
+        self._settings = settings
+        self._page = page
+        self._reader = reader
+        self._boot = boot
+        self._sequence = 0
+        first = page[Slot.ANALYSER_STARTS_TOTAL] <= 1
+        slots = (*_COUNTS.values(), Slot.BLIND_NS_TOTAL, Slot.TEE_LOST_CONNECTIONS_TOTAL)
+        self._began = {slot: 0 if first else page[slot] for slot in slots}
+        self.resources: Resources | None = None
+        self.engine: Engine | None = None
+        self.generation = 0
+
+    def make(self, now: float, now_ns: int, watermark_ns: int) -> Report:
+        """The report of this moment, in Unix seconds, CLOCK_MONOTONIC, and the intake's watermark."""
+        self._sequence += 1
+        identity = Identity(
+            pod_uid=self._settings.pod_uid,
+            pod_name=self._settings.pod_name,
+            boot_id=self._boot.boot_id,
+            started_at=self._boot.started_at,
+            sequence=self._sequence,
+            sidecar_version=self._boot.sidecar_version,
+            configuration_generation=self.generation,
+        )
+        counts = self._reader.totals.interception
+        path = {name: self._since_boot(slot) for name, slot in _COUNTS.items()}
+        path["blind_milliseconds"] = self._since_boot(Slot.BLIND_NS_TOTAL) // 1_000_000
+        path["shed_connections"] = counts.shed_connections + self._since_boot(Slot.TEE_LOST_CONNECTIONS_TOTAL)
+        return Report(
+            identity=identity,
+            at=now,
+            uptime_seconds=(now_ns - self._boot.started_ns) * 1e-9,
+            totals=msgspec.structs.replace(
+                self._reader.totals, interception=msgspec.structs.replace(counts, **path)
+            ),
+            live=self._reader.live(watermark_ns),
+            interception=self._interception(now_ns),
+            resources=self.resources,
+            engine=self.engine,
+        )
+
+    def _since_boot(self, slot: Slot) -> int:
+        return self._page[slot] - self._began[slot]
+
+    def _interception(self, now_ns: int) -> InterceptionState:
+        page, mode = self._page, self._settings.mode
+        relay_alive = mode is not Mode.OFF and now_ns - page[Slot.HEARTBEAT_NS] < RELAY_HEARTBEAT_LIMIT_NS
+        reason = name_of(page[Slot.STEP_ASIDE_REASON])
+        return InterceptionState(
+            mode=str(mode),
+            reading=bool(page[Slot.ARMED]),
+            reason=reason,
+            model_listening=bool(page[Slot.MODEL_LISTENING]),
+            relay_alive=relay_alive,
+            read_connections=page[Slot.READ_CONNECTIONS],
+            bypassing_connections=page[Slot.BYPASSING_CONNECTIONS],
+            added_latency_p99_seconds=page[Slot.LOOP_LAG_P99_US] * 1e-6 if relay_alive else None,
+        )
