@@ -34,10 +34,11 @@ class Tier:
         return int(at // self.cell_seconds)
 
 
-COUNT_TIERS = (Tier(5, 180), Tier(60, 360), Tier(3600, 840), Tier(86_400, 400))
-"""Good and bad events: 15 min, 6 h, 35 d, 400 d."""
-FIGURE_TIERS = (Tier(10, 60), Tier(300, 15), Tier(3600, 26))
-"""Histograms, which are a hundred times larger: 10 min, 75 min, 26 h."""
+COUNT_TIERS = (Tier(5, 180), Tier(60, 360), Tier(3600, 240), Tier(86_400, 100))
+"""Good and bad events: 15 min, 6 h, 10 d, 100 d. The longest objective is over 90 d, its longest burn rate
+over 9 d; longer history is no part of the state that every evaluation reads."""
+FIGURE_TIERS = (Tier(10, 60), Tier(300, 15), Tier(10_800, 9))
+"""Histograms, which are a hundred times larger: 10 min, 75 min, 27 h."""
 
 
 class Count(msgspec.Struct, frozen=True, array_like=True):

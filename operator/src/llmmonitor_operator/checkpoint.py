@@ -1,0 +1,133 @@
+"""A monitor's state as bytes that last: one hot checkpoint per monitor, small enough for a ConfigMap.
+
+What does not fit is left out, the least missed first, and named; nothing is ever counted twice for it. A
+checkpoint of another schema is refused, and the caller begins anew from `State()`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from llmmonitor_api.report import histogram
+from llmmonitor_operator.packing import pack, unpack
+from llmmonitor_operator.state import State
+from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS
+
+SCHEMA = 1
+"""Changes with every change of `State` that old bytes cannot be read as."""
+BYTES_LIMIT = 64 * 1024
+"""Compressed, of one monitor."""
+_DECOMPRESSED_LIMIT = 32 * 1024 * 1024
+_LAYOUT = (
+    histogram.LAYOUT,
+    *((tier.cell_seconds, tier.cells) for tier in COUNT_TIERS),
+    *((tier.cell_seconds, tier.cells) for tier in FIGURE_TIERS),
+)
+
+
+class UnreadableCheckpoint(ValueError):
+    """Bytes that are no checkpoint of this schema; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A checkpoint."""
+
+    data: bytes
+    left_out: tuple[str, ...]
+    """What did not fit, in words; empty when all of it did."""
+
+
+def encode(state: State, limit: int = BYTES_LIMIT) -> Encoded:
+    """`state` in at most `limit` bytes.
+
+    Raises:
+        ValueError: if not even a state without windows and sources fits.
+    """
+    left_out: list[str] = []
+    data = _compressed(state)
+    for name, reduce_state in _REDUCTIONS:
+        if len(data) <= limit:
+            break
+        state = reduce_state(state)
+        data = _compressed(state)
+        left_out.append(name)
+    if len(data) > limit:
+        raise ValueError(f"a checkpoint of {len(data)} bytes; the limit is {limit}")
+    return Encoded(data, tuple(left_out))
+
+
+def decode(data: bytes) -> State:
+    """The state.
+
+    Raises:
+        UnreadableCheckpoint: if it is damaged, too large, or of another schema or layout.
+    """
+    try:
+        plain = _decompressed(data)
+        document = msgspec.msgpack.decode(plain, type=tuple[int, str, dict[str, Any]], ext_hook=unpack)
+        return _state(*document)
+    except (zlib.error, msgspec.MsgspecError, ValueError) as error:
+        raise UnreadableCheckpoint(f"no checkpoint of ours: {error}") from error
+
+
+def _decompressed(data: bytes) -> bytes:
+    stream = zlib.decompressobj()
+    plain = stream.decompress(data, _DECOMPRESSED_LIMIT)
+    if not stream.eof:
+        raise ValueError(f"cut off, or larger than {_DECOMPRESSED_LIMIT} bytes")
+    return plain
+
+
+def _state(schema: int, layout: str, state: dict[str, Any]) -> State:
+    if (schema, layout) != (SCHEMA, str(_LAYOUT)):
+        raise ValueError(
+            f"schema {schema} {layout}; this version reads {SCHEMA} {_LAYOUT}, windows begin anew"
+        )
+    return msgspec.convert(state, State)
+
+
+def _compressed(state: State) -> bytes:
+    return zlib.compress(msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), pack(state))), level=9)
+
+
+def _without_figures(place: int) -> Callable[[State], State]:
+    def reduce_state(state: State) -> State:
+        tiers = tuple({} if n == place else cells for n, cells in enumerate(state.figures))
+        begins = tuple(
+            state.newest_at or begin if n == place else begin for n, begin in enumerate(state.figures_from)
+        )
+        return msgspec.structs.replace(state, figures=tiers, figures_from=begins)
+
+    return reduce_state
+
+
+def _without_counts(place: int) -> Callable[[State], State]:
+    def reduce_state(state: State) -> State:
+        tiers = tuple({} if n == place else cells for n, cells in enumerate(state.counts))
+        return msgspec.structs.replace(state, counts=tiers)
+
+    return reduce_state
+
+
+def _without_sources(state: State) -> State:
+    """Sources begin anew from where they are: what they counted since their last report is lost."""
+    return msgspec.structs.replace(state, pods={}, forgotten_until=state.newest_at)
+
+
+_REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
+    ("figures of the last minutes", _without_figures(0)),
+    ("figures by the hour", _without_figures(2)),
+    ("events of the last minutes", _without_counts(0)),
+    ("figures of the last hour", _without_figures(1)),
+    ("events by the day", _without_counts(3)),
+    ("the sources' counters", _without_sources),
+    ("events by the minute", _without_counts(1)),
+    ("events by the hour", _without_counts(2)),
+)
+"""What is left out, in this order, until the rest fits."""

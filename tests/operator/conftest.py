@@ -1,0 +1,190 @@
+"""A replica that serves requests and reports them, as a sidecar would: what most tests here begin with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.report import (
+    Engine,
+    Identity,
+    InterceptionState,
+    Live,
+    Report,
+    Resources,
+    decode,
+    encode,
+)
+from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries, objective_key, series_key
+from llmmonitor_api.spec import LLMMonitor, load_monitor
+from llmmonitor_operator.configure import configuration_for
+from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
+from llmmonitor_operator.gather.absorb import absorb
+from llmmonitor_operator.state import State
+
+START = 1_800_000_000.0
+OBJECTIVES = (
+    {
+        "name": "first-token",
+        "signal": "TimeToFirstToken",
+        "threshold": "1s",
+        "target": "99%",
+        "window": "30d",
+    },
+    {"name": "errors", "signal": "ErrorRate", "target": "99%", "window": "30d"},
+)
+IDLE = Live()
+LISTENING = InterceptionState(mode="listen", reading=True, read_connections=4)
+ROOMY = Resources(processes_visible=True, memory_used_bytes=2 << 30, memory_limit_bytes=4 << 30, oom_kills=0)
+NO_CLUSTER = Environment(cluster=False)
+
+
+@dataclass
+class Replica:
+    """Counts as a sidecar does; `report` gives what it would serve."""
+
+    configuration: Configuration
+    uid: str = "uid-0"
+    boot: str = "boot-0"
+    started_at: float = START
+    model: str = "m"
+    sequence: int = 0
+    totals: Totals = field(default_factory=Totals)
+    live: Live = IDLE
+    interception: InterceptionState = LISTENING
+    resources: Resources | None = ROOMY
+    engine: Engine | None = None
+
+    def __post_init__(self) -> None:
+        for objective in self.configuration.objectives:
+            key = objective_key(objective.name, objective.signal, objective.threshold_text)
+            self.totals.objectives[key] = ObjectiveCounts(
+                objective.name, objective.signal, objective.threshold_text
+            )
+
+    def serve(self, requests: int, *, ttft: float = 0.2, outcome: str = "ok") -> None:
+        """Streamed requests that all went the same way; `ttft` is infinite when no token came."""
+        self.totals.begun += requests
+        self.totals.interception.accepted += requests
+        key = series_key("chat", "openai", self.model, self.model, stream=True)
+        series = self.totals.traffic.setdefault(
+            key, TrafficSeries("chat", "openai", self.model, self.model, stream=True)
+        )
+        series.outcomes[outcome] = series.outcomes.get(outcome, 0) + requests
+        series.duration.record(min(ttft, 60) + 1, requests)
+        if math.isfinite(ttft):
+            series.time_to_first_token.record(ttft, requests)
+            series.completion_tokens_exact += 100 * requests
+            series.token_sources["usage"] = series.token_sources.get("usage", 0) + requests
+        for setting in self.configuration.objectives:
+            counts = self.totals.objectives[
+                objective_key(setting.name, setting.signal, setting.threshold_text)
+            ]
+            if setting.signal == "TimeToFirstToken":
+                good = ttft <= (setting.threshold or 0)
+            elif setting.signal == "ErrorRate" and outcome != "aborted":
+                good = outcome == "ok"
+            else:
+                continue
+            counts.good += requests * good
+            counts.bad += requests * (not good)
+
+    def report(self, at: float) -> Report:
+        """The next report, made at `at`, as it arrives over the wire."""
+        self.sequence += 1
+        identity = Identity(
+            pod_uid=self.uid,
+            pod_name=self.uid.replace("uid", "chat"),
+            boot_id=self.boot,
+            started_at=self.started_at,
+            sequence=self.sequence,
+            sidecar_version="0.1.0",
+            configuration_generation=self.configuration.generation,
+        )
+        return decode(
+            encode(
+                Report(
+                    identity=identity,
+                    at=at,
+                    uptime_seconds=at - self.started_at,
+                    totals=self.totals,
+                    live=self.live,
+                    interception=self.interception,
+                    resources=self.resources,
+                    engine=self.engine,
+                )
+            )
+        )
+
+    def restarted(self, boot: str, at: float) -> Replica:
+        """Its next life, with counters at zero."""
+        return Replica(self.configuration, uid=self.uid, boot=boot, started_at=at)
+
+
+@dataclass
+class Watch:
+    """A monitor, its state, and time."""
+
+    monitor: LLMMonitor
+    environment: Environment = NO_CLUSTER
+    state: State = field(default_factory=State)
+    now: float = START
+
+    @property
+    def configuration(self) -> Configuration:
+        return configuration_for(self.monitor)
+
+    def replica(self, number: int = 0) -> Replica:
+        return Replica(self.configuration, uid=f"uid-{number}", boot=f"boot-{number}", started_at=self.now)
+
+    def gather(self, replicas: Iterable[Replica], seconds: float = 15.0) -> Evaluation:
+        """`seconds` later every replica is asked and the monitor judged."""
+        self.now += seconds
+        for replica in replicas:
+            self.state = absorb(self.state, replica.report(self.now), self.now)
+        return self.judge()
+
+    def judge(self, seconds: float = 0.0) -> Evaluation:
+        """`seconds` later, without a report."""
+        self.now += seconds
+        result = evaluate(self.monitor, self.state, self.now, self.environment)
+        self.state = result.state
+        return result
+
+
+def monitor_with(**spec: Any) -> LLMMonitor:
+    return load_monitor(
+        {
+            "apiVersion": "llmmonitor.io/v1alpha1",
+            "kind": "LLMMonitor",
+            "metadata": {"name": "chat", "generation": 3},
+            "spec": {"selector": {"matchLabels": {"app": "chat"}}} | spec,
+        }
+    )
+
+
+@pytest.fixture
+def watch() -> Callable[..., Watch]:
+    """A watch over a monitor with two objectives over 30 days, or with the spec given."""
+
+    def make(environment: Environment | None = None, **spec: Any) -> Watch:
+        spec.setdefault("performance", {"objectives": list(OBJECTIVES)})
+        return Watch(monitor_with(**spec), environment or NO_CLUSTER)
+
+    return make
+
+
+@pytest.fixture
+def said() -> Callable[[Evaluation, str], tuple[str, str, str]]:
+    """Status, reason and message of one condition."""
+
+    def read(result: Evaluation, kind: str) -> tuple[str, str, str]:
+        one = next(one for one in result.conditions if one.type == kind)
+        return str(one.status), one.reason, one.message
+
+    return read
