@@ -55,6 +55,10 @@ def test_the_schema_keeps_every_rule_of_the_api_server() -> None:
     assert structural_errors(SCHEMA) == []
 
 
+def test_metadata_is_left_to_the_api_server() -> None:
+    assert SCHEMA["properties"]["metadata"] == {"type": "object"}
+
+
 def test_the_names_columns_and_subresource_are_those_of_the_design() -> None:
     definition = custom_resource_definition()
 
@@ -132,8 +136,12 @@ BREAKAGES: dict[str, tuple[Callable[[Any], object], str]] = {
         "False is no string",
     ),
     "a default with a field that is pruned": (
-        lambda s: _spec(s)["sampling"].update(default={"hourly": 1}),
+        lambda s: _spec(s)["sampling"]["default"].update(hourly=1),
         "unknown field",
+    ),
+    "a default without its fields' defaults": (
+        lambda s: _spec(s)["sampling"].update(default={}),
+        "CEL rules are run on it",
     ),
     "a list-map key that may be absent": (
         lambda s: _objective(s)["required"].remove("name"),
@@ -204,7 +212,7 @@ def test_a_model_that_no_structural_schema_can_say_is_refused_with_its_path() ->
         structural_schema(Open)
 
 
-def test_sections_default_to_themselves_so_that_kubectl_get_shows_what_holds() -> None:
-    assert _spec(SCHEMA)["interception"]["default"] == {}
+def test_sections_have_defaults_in_full_so_that_kubectl_get_shows_what_holds() -> None:
+    assert _spec(SCHEMA)["sampling"]["default"] == {"reportInterval": "15s", "resourceInterval": "1s"}
     assert _spec(SCHEMA)["interception"]["properties"]["maxAddedLatency"]["default"] == "5ms"
     assert "default" not in _spec(SCHEMA)["selector"]

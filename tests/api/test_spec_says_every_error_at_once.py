@@ -124,6 +124,7 @@ def test_a_rule_across_sections_is_checked_though_another_section_is_wrong() -> 
         ({"performance": _objective(threshold="0s")}, "a duration above zero; write for example 800ms"),
         ({"performance": _objective(signal="KVCacheUse")}, "the threshold of KVCacheUse is a percentage"),
         ({"performance": _objective(signal="QueueDepth")}, "the threshold of QueueDepth is a number of"),
+        ({"performance": _objective(signal="QueueDepth", threshold="5m")}, "QueueDepth is a number of"),
         (
             {"performance": _objective(signal="Throughput", threshold="5%")},
             "is a number of tokens per second",

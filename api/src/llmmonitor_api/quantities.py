@@ -208,15 +208,16 @@ def _string(pattern: str, max_length: int) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern, "maxLength": max_length})
 
 
-def integer_or_string(pattern: str, max_length: int, minimum: int) -> WithJsonSchema:
-    """The JSON schema of a text that may also be written as a whole number."""
+def integer_or_string(pattern: str, max_length: int, numbers: range) -> WithJsonSchema:
+    """The JSON schema of a text that may also be written as one of these whole numbers."""
     return WithJsonSchema(
         {
             "x-kubernetes-int-or-string": True,
             "anyOf": [{"type": "integer"}, {"type": "string"}],
             "pattern": pattern,
             "maxLength": max_length,
-            "minimum": minimum,
+            "minimum": numbers[0],
+            "maximum": numbers[-1],
         }
     )
 
@@ -233,7 +234,7 @@ Quantity = Annotated[
     Decimal,
     BeforeValidator(_reading(parse_quantity, Decimal, "512Mi", integers=True)),
     PlainSerializer(format_quantity, return_type=str),
-    integer_or_string(QUANTITY_PATTERN, 32, 0),
+    integer_or_string(QUANTITY_PATTERN, 32, range(10**15)),
 ]
 """A count or size, written `100k`, `512Mi`, `2.5`, or a whole number."""
 
@@ -249,7 +250,7 @@ Amount = Annotated[
     Decimal,
     BeforeValidator(_reading(parse_amount, Decimal, "2.50", integers=True)),
     PlainSerializer(format_amount, return_type=str),
-    integer_or_string(AMOUNT_PATTERN, 19, 0),
+    integer_or_string(AMOUNT_PATTERN, 19, range(10**12)),
 ]
 """An exact decimal number such as money, written `"2.50"`, or a whole number."""
 
@@ -257,6 +258,6 @@ PositiveAmount = Annotated[
     Decimal,
     BeforeValidator(_reading(parse_positive_amount, Decimal, "2.50", integers=True)),
     PlainSerializer(format_amount, return_type=str),
-    integer_or_string(POSITIVE_AMOUNT_PATTERN, 19, 1),
+    integer_or_string(POSITIVE_AMOUNT_PATTERN, 19, range(1, 10**12)),
 ]
 """An amount above zero."""

@@ -63,7 +63,7 @@ def open_api_schema() -> dict[str, Any]:
                 "description": "The version of this schema.",
             },
             "kind": {"type": "string", "maxLength": 64, "description": f"Always {KIND}."},
-            "metadata": {"type": "object", "description": "Name, namespace, labels and annotations."},
+            "metadata": {"type": "object"},
             "spec": structural_schema(MonitorSpec),
             "status": structural_schema(MonitorStatus),
         },

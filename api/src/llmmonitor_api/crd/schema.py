@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from llmmonitor_api.crd.instance import with_defaults
+
 Schema = dict[str, Any]
 
 _FIRST: Final = ("description", "type", "default", "enum", "required", "properties")
@@ -46,7 +48,7 @@ def _structural(node: Schema, definitions: dict[str, Schema], path: str) -> Sche
         result["items"] = _structural(node["items"], definitions, f"{path}[]")
     default = node.get("default")
     if "properties" in node and default is not None:
-        result["default"] = {}  # the fields' own defaults fill it
+        result["default"] = with_defaults({}, result)  # in full: the API server runs CEL rules on it as it is
     elif default is not None and default != []:
         result["default"] = default
     first = [key for key in _FIRST if key in result]

@@ -26,6 +26,8 @@ _ALLOWED: Final = {
 }  # fmt: skip
 _TYPES: Final = {"object", "array", "string", "integer", "number", "boolean"}
 _INTEGER_OR_STRING: Final = [{"type": "integer"}, {"type": "string"}]
+_ROOT_METADATA: Final = {"type": "object"}
+"""All that may be said of an object's metadata: the API server knows the rest (a description is refused)."""
 _SCALARS: Final = _TYPES - {"object", "array"}
 
 
@@ -39,7 +41,11 @@ def structural_errors(schema: Schema, path: str = "schema") -> list[str]:
     if "default" in schema:
         filled = with_defaults(schema["default"], schema)
         errors += instance_errors(filled, schema, f"{path}.default")
+        if filled != schema["default"]:
+            errors.append(f"{path}.default: lacks its fields' own defaults, and CEL rules are run on it")
     for name, child in schema.get("properties", {}).items():
+        if child == _ROOT_METADATA and name == "metadata":
+            continue
         if not child.get("description"):
             errors.append(f"{path}.{name}: has no description")
         errors += structural_errors(child, f"{path}.{name}")

@@ -156,14 +156,22 @@ def _threshold(value: object) -> object:
     return text
 
 
-Threshold = Annotated[str, BeforeValidator(_threshold), integer_or_string(THRESHOLD_PATTERN, 64, 1)]
+def _parse_count(text: str) -> Decimal:
+    if not re.fullmatch(COUNT_PATTERN, text):
+        raise ValueError(f"{text!r} is no count; write for example 20 or 1.5k")
+    return parse_quantity(text)
+
+
+Threshold = Annotated[
+    str, BeforeValidator(_threshold), integer_or_string(THRESHOLD_PATTERN, 64, range(1, 10**15))
+]
 """A threshold as written; its unit shows by how it ends: a duration's unit, a percent sign, or neither."""
 
 _PARSERS: Final = {
     ThresholdUnit.SECONDS: lambda text: Decimal(parse_duration(text) // timedelta(microseconds=1)).scaleb(-6),
     ThresholdUnit.RATIO: parse_percentage,
-    ThresholdUnit.REQUESTS: parse_quantity,
-    ThresholdUnit.TOKENS_PER_SECOND: parse_quantity,
+    ThresholdUnit.REQUESTS: _parse_count,
+    ThresholdUnit.TOKENS_PER_SECOND: _parse_count,
 }
 _BY_UNIT: Final = {
     unit: [signal.value for signal, facts in SIGNALS.items() if facts.unit is unit] for unit in ThresholdUnit
