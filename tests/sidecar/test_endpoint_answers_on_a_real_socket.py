@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Sidecar:
     now: float = START
     mode: str = "listen"
     reports: int = 0
+    report_takes: float = 0.0
     broken: Exception | None = None
     refuses: Exception | None = None
     applied: list[SignedConfiguration] = field(default_factory=list)
@@ -46,6 +48,7 @@ class Sidecar:
         if self.broken:
             raise self.broken
         self.reports += 1
+        self.now += self.report_takes
         return Report(
             identity=Identity(POD, "pod", "boot", START, self.reports, "0.1.0", 0),
             at=self.now,
@@ -229,16 +232,30 @@ async def test_metrics_ask_for_the_token_if_there_is_one() -> None:
         assert (await client.get("/healthz"))[0] == 200
 
 
-async def test_open_endpoints_make_a_report_at_most_once_a_second() -> None:
+async def test_open_endpoints_are_answered_anew_at_most_once_a_second() -> None:
     async with serve() as client:
         for _ in range(5):
             await client.get("/metrics")
             await client.get("/healthz")
-        assert client.sidecar.reports == 1
+        assert client.sidecar.reports == 2
 
         client.sidecar.now += 1
         await client.get("/healthz")
-        assert client.sidecar.reports == 2
+        assert client.sidecar.reports == 3
+
+
+async def test_a_costly_answer_is_made_so_rarely_that_it_takes_a_twentieth_of_the_time() -> None:
+    async with serve() as client:
+        client.sidecar.report_takes = 0.5
+        made_at = []
+        for _ in range(100):
+            before = client.sidecar.reports
+            await client.get("/healthz")
+            if client.sidecar.reports > before:
+                made_at.append(client.sidecar.now)
+            client.sidecar.now += 0.5
+
+        assert {b - a for a, b in itertools.pairwise(made_at)} == {10.5}
 
 
 async def test_health_is_about_the_sidecar_alone() -> None:

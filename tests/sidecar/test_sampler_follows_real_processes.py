@@ -160,6 +160,18 @@ def test_what_cannot_be_seen_is_said(hint: ModelHint, why: str) -> None:
     assert why in got.reason
 
 
+def test_a_model_that_is_not_there_is_looked_for_ever_more_rarely() -> None:
+    sampler = ProcessSampler(ModelHint(command_part=f"a-model-of-pid {os.getpid()}"), nobody)
+    for now_ns in (0, WALK):
+        assert not sampler.sample(now_ns).processes_visible
+
+    with started():
+        too_early = sampler.sample(2 * WALK)
+        in_time = sampler.sample(3 * WALK)
+
+    assert (too_early.processes_visible, in_time.processes_visible) == (False, True)
+
+
 @pytest.mark.parametrize(("host", "local"), [("127.0.0.1", True), ("localhost", True), ("192.0.2.1", False)])
 def test_only_this_machines_processes_can_be_seen(host: str, local: bool) -> None:  # noqa: FBT001 - parametrised
     assert is_local(host) is local

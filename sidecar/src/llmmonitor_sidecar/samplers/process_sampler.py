@@ -19,6 +19,8 @@ from llmmonitor_sidecar.samplers.model_process import ModelHint, ModelNotVisible
 from llmmonitor_sidecar.samplers.rates import LastMinute
 
 WALK_SECONDS = 10.0
+SEARCHES_SLOWED_TO = 6
+"""A model that is not found is looked for less and less often, up to so many walks apart."""
 
 
 class ProcessSampler:
@@ -40,6 +42,7 @@ class ProcessSampler:
         self._open_files = 0
         self._cgroup = cgroups.Cgroup()
         self._not_visible = ""
+        self._not_found = 0
         self._model_cpu = CpuAccount()
         self._sidecar_cpu = CpuAccount()
         self._last_minute = LastMinute()
@@ -49,7 +52,8 @@ class ProcessSampler:
         own_pids = frozenset(self._sidecar_pids())
         if self._walk_at_ns is None or now_ns >= self._walk_at_ns:
             self._walk(own_pids)
-            self._walk_at_ns = now_ns + round(WALK_SECONDS * 1e9)
+            self._not_found = 0 if self._tree else min(self._not_found + 1, SEARCHES_SLOWED_TO)
+            self._walk_at_ns = now_ns + round(WALK_SECONDS * 1e9) * max(1, self._not_found)
         tree = process_tree.read(self._tree)
         if self._tree and not tree.alive:
             self._not_visible = "the model's processes have ended"

@@ -1,6 +1,7 @@
 """Writes the families down in the format that the scraper asks for: Prometheus text or OpenMetrics.
 
-No exemplars: they would carry the ids of single exchanges out of the pod.
+Two formats and no more of the negotiation: what differs between their versions (quoting of names) never
+occurs here. No exemplars: they would carry the ids of single exchanges out of the pod.
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from prometheus_client import Metric
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as TEXT
+from prometheus_client.exposition import generate_latest as write_text
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS
+from prometheus_client.openmetrics.exposition import generate_latest as write_openmetrics
 from prometheus_client.registry import Collector
 
 from llmmonitor_api.report.report import Report
@@ -27,7 +31,13 @@ class ReportCollector(Collector):
         return families(self._report, self._refusals)
 
 
+def content_type(accept: str) -> str:
+    """The one of two formats that a scraper with this Accept header gets (empty without one)."""
+    return OPENMETRICS if "application/openmetrics-text" in accept else TEXT
+
+
 def exposition(report: Report, refusals: Mapping[tuple[str, str], int], accept: str) -> tuple[bytes, str]:
-    """Body and content type for a scraper that sent `accept` (the Accept header, empty without one)."""
-    encode, content_type = choose_encoder(accept)
-    return encode(ReportCollector(report, refusals)), content_type
+    """Body and content type."""
+    chosen = content_type(accept)
+    write = write_openmetrics if chosen == OPENMETRICS else write_text
+    return write(ReportCollector(report, refusals)), chosen
