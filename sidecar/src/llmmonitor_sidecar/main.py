@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING
 from llmmonitor_sidecar import settings as settings_
 from llmmonitor_sidecar.relay.process import run_relay
 from llmmonitor_sidecar.shared_page import SharedPage
-from llmmonitor_sidecar.supervisor import privileges, start
-from llmmonitor_sidecar.supervisor.decide import Policy
-from llmmonitor_sidecar.supervisor.supervisor import Supervisor
+from llmmonitor_sidecar.supervisor import start
 from llmmonitor_sidecar.tee import TeeChannel, TeeReceiver, TeeSender
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
     from llmmonitor_sidecar.settings import Settings
 
-ANALYSER_NICENESS = 10
 INVALID_SETTINGS_STATUS = 2
 
 _log = logging.getLogger(__name__)
@@ -52,7 +49,9 @@ def main() -> int:
             _log.error("settings: %s", problem)
         if not os.environ.get("KUBERNETES_SERVICE_HOST"):
             return INVALID_SETTINGS_STATUS
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        stop = {signal.SIGTERM, signal.SIGINT}
+        signal.pthread_sigmask(signal.SIG_BLOCK, stop)
+        signal.sigwait(stop)
         return 0
     run(settings)
     return 0
@@ -61,38 +60,25 @@ def main() -> int:
 def run(settings: Settings) -> None:
     """Supervise a relay and an analyser with these settings; returns when told to stop."""
     page, channel = SharedPage(), TeeChannel()
-    way, target = start.choose(settings, page)
-    policy = Policy(
-        max_added_latency_us=int(settings.max_added_latency_seconds * 1e6), can_step_aside=way.can_step_aside
+    start.supervise(
+        settings,
+        page,
+        relay=functools.partial(run_child_relay, settings, page, channel),
+        analyser=functools.partial(_run_child_analyser, settings, page, channel),
     )
-    Supervisor(
-        settings=settings,
-        page=page,
-        way=way,
-        target=target,
-        relay=functools.partial(_relay, settings, page, channel),
-        analyser=functools.partial(_analyser, settings, page, channel),
-        policy=policy,
-    ).run()
 
 
-def _relay(settings: Settings, page: SharedPage, channel: TeeChannel, listener: socket.socket | None) -> None:
-    _give_up_capabilities(settings)
+def run_child_relay(
+    settings: Settings, page: SharedPage, channel: TeeChannel, listener: socket.socket | None
+) -> None:
+    """What the relay's process does."""
     run_relay(settings, page, TeeSender(channel), listener)
 
 
-def _analyser(settings: Settings, page: SharedPage, channel: TeeChannel) -> None:
-    _give_up_capabilities(settings)
-    os.nice(ANALYSER_NICENESS)
+def _run_child_analyser(settings: Settings, page: SharedPage, channel: TeeChannel) -> None:
     from llmmonitor_sidecar.analyser.process import run_analyser  # noqa: PLC0415 - in the child only: it is large
 
     run_analyser(settings, page, TeeReceiver(channel))
-
-
-def _give_up_capabilities(settings: Settings) -> None:
-    """The supervisor has NET_ADMIN for its rules; its children have no use for it."""
-    if settings.mode is settings_.Mode.TRANSPARENT:
-        privileges.keep_nothing()
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ step-aside:
     relay died             arm again as soon as its successor is ready
     heartbeat stale        arm again after a hold, which doubles with every repetition
     starved of CPU         the same, and only once the latency is below half of the limit (hysteresis)
+    we were frozen         the kernel stopped by itself; arm again with the relay's next heartbeat
 
-Time in which the supervisor itself did not run (frozen, starved) says nothing about the relay: staleness adds
-up over the supervisor's own ticks only, so that a thawed pod does not kill a healthy relay.
+Time in which the supervisor itself did not run (frozen, starved) says nothing about the relay: the silence
+for which a relay is killed adds up over the supervisor's own ticks, so that a thawed pod keeps its relay.
 
 In listen mode nothing can step aside (the relay owns the port): armed means that the relay listens.
 """
@@ -42,8 +43,8 @@ class Policy:
     hold_limit_ns: int = 300 * SECOND_NS
     calm_ns: int = 60 * SECOND_NS
     """After so long armed without a step-aside, holds begin with the first again."""
-    tick_limit_ns: int = SECOND_NS // 2
-    """A longer gap between two ticks: the supervisor did not run."""
+    tick_limit_ns: int = SECOND_NS // 5
+    """In a longer gap between ticks the supervisor did not run: the rest of it is no fault of the relay."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class State:
     reason: Reason = Reason.STARTING
     heartbeat_ns: int = 0
     stale_ns: int = 0
-    """How long the heartbeat stood still, in the supervisor's own running time."""
+    """How long the heart stood still, in the supervisor's own running time."""
     held_reason: Reason = Reason.READING
     held_until_ns: int = 0
     hold_ns: int = 0
@@ -107,12 +108,14 @@ def decide(before: State, seen: Observation, now_ns: int, policy: Policy) -> tup
         wanted=bool(seen.model_listening) and seen.obstacle is Reason.READING,
     )
     reason = _reason(state, seen, now_ns, policy)
-    was_frozen = policy.can_step_aside and elapsed_ns > ELEMENT_TIMEOUT_SECONDS * SECOND_NS
-    stepped_aside = bool(before.armed) and (
-        was_frozen or (reason is not Reason.READING and _is_involuntary(reason))
-    )
+    expired = policy.can_step_aside and elapsed_ns > ELEMENT_TIMEOUT_SECONDS * SECOND_NS
+    stepped_aside = bool(before.armed) and (expired or _is_involuntary(reason))
     if stepped_aside:
-        state = _step_aside(state, reason, now_ns, policy)
+        state = dataclasses.replace(state, step_asides_total=state.step_asides_total + 1)
+        if reason is Reason.STARVED_OF_CPU or (
+            reason is Reason.RELAY_STALLED and elapsed_ns <= policy.tick_limit_ns
+        ):
+            state = _hold(state, reason, now_ns, policy)
     if reason is Reason.READING:
         state = _arm(state, seen, now_ns, policy)
     else:
@@ -142,7 +145,7 @@ def _blind_ns(before: State, elapsed_ns: int, policy: Policy) -> int:
     return max(0, elapsed_ns - ELEMENT_TIMEOUT_SECONDS * SECOND_NS) if policy.can_step_aside else 0
 
 
-def _reason(  # noqa: C901, PLR0911 - a table of reasons in the order in which they count
+def _reason(  # noqa: PLR0911 - a table of reasons in the order in which they count
     state: State, seen: Observation, now_ns: int, policy: Policy
 ) -> Reason:
     """Why not to be armed now; READING when there is no reason."""
@@ -152,14 +155,12 @@ def _reason(  # noqa: C901, PLR0911 - a table of reasons in the order in which t
         return Reason.MODEL_NOT_LISTENING
     if not seen.relay_alive:
         return Reason.RELAY_DOWN
-    if state.stale_ns > policy.fresh_ns:
-        return Reason.STARTING if seen.heartbeat_ns == 0 else Reason.RELAY_STALLED
-    if not seen.relay_listening:
+    if seen.heartbeat_ns and now_ns - seen.heartbeat_ns > policy.fresh_ns:
+        return Reason.RELAY_STALLED
+    if not (seen.heartbeat_ns and seen.relay_listening):
         return Reason.STARTING
     if not policy.can_step_aside:
         return Reason.READING
-    if now_ns - seen.heartbeat_ns > policy.fresh_ns:  # we were frozen, perhaps both: wait for a sign of life
-        return Reason.RELAY_STALLED
     held = now_ns < state.held_until_ns
     if held and state.held_reason is not Reason.STARVED_OF_CPU:
         return state.held_reason
@@ -173,15 +174,12 @@ def _reason(  # noqa: C901, PLR0911 - a table of reasons in the order in which t
 
 def _is_involuntary(reason: Reason) -> bool:
     """Whether interception ends against the owner's wish."""
-    return reason not in (Reason.MODEL_NOT_LISTENING, Reason.OFF, Reason.STOPPED, Reason.STOPPING)
+    voluntary = (Reason.READING, Reason.MODEL_NOT_LISTENING, Reason.OFF, Reason.STOPPED, Reason.STOPPING)
+    return reason not in voluntary
 
 
-def _step_aside(state: State, reason: Reason, now_ns: int, policy: Policy) -> State:
-    """Counted; and held for a while where coming back at once would only repeat it."""
-    state = dataclasses.replace(state, step_asides_total=state.step_asides_total + 1)
-    stalled = reason is Reason.RELAY_STALLED and state.stale_ns > policy.fresh_ns
-    if not policy.can_step_aside or not (stalled or reason is Reason.STARVED_OF_CPU):
-        return state
+def _hold(state: State, reason: Reason, now_ns: int, policy: Policy) -> State:
+    """Coming back at once would only repeat it."""
     hold_ns = state.hold_ns or policy.hold_first_ns
     return dataclasses.replace(
         state,

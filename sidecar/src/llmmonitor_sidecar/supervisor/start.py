@@ -7,21 +7,75 @@ says why it does not read.
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
 from llmmonitor_sidecar.settings import Mode, Settings
 from llmmonitor_sidecar.supervisor import privileges
+from llmmonitor_sidecar.supervisor.decide import Policy
 from llmmonitor_sidecar.supervisor.nftables import Nftables, NftablesError
 from llmmonitor_sidecar.supervisor.reasons import Reason
 from llmmonitor_sidecar.supervisor.socket_diagnosis import SocketDiagnosis
+from llmmonitor_sidecar.supervisor.supervisor import Supervisor
 from llmmonitor_sidecar.supervisor.target import LocalTarget, RemoteTarget, Target, local_addresses
 from llmmonitor_sidecar.supervisor.transparent import Transparent
 from llmmonitor_sidecar.supervisor.ways import Listen, Off, Way
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from llmmonitor_sidecar.shared_page import SharedPage
 
+ANALYSER_NICENESS = 10
+"""Behind relay and model when a CPU is short."""
+
 _log = logging.getLogger(__name__)
+
+
+def supervise(
+    settings: Settings,
+    page: SharedPage,
+    relay: Callable[[socket.socket | None], None],
+    analyser: Callable[[], None],
+) -> None:
+    """Take off privileges, choose the way, and supervise until SIGTERM or SIGINT.
+
+    Args:
+        settings: of the process.
+        page: shared with the children.
+        relay: what the relay's child runs, given its listener in transparent mode.
+        analyser: what the analyser's child runs.
+    """
+    way, target = choose(settings, page)
+
+    def run_relay(listener: socket.socket | None) -> None:
+        _give_up_capabilities(settings)
+        relay(listener)
+
+    def run_analyser() -> None:
+        _give_up_capabilities(settings)
+        os.nice(ANALYSER_NICENESS)
+        analyser()
+
+    policy = Policy(
+        max_added_latency_us=int(settings.max_added_latency_seconds * 1e6), can_step_aside=way.can_step_aside
+    )
+    Supervisor(
+        settings=settings,
+        page=page,
+        way=way,
+        target=target,
+        relay=run_relay,
+        analyser=run_analyser,
+        policy=policy,
+    ).run()
+
+
+def _give_up_capabilities(settings: Settings) -> None:
+    """The supervisor has NET_ADMIN for its rules; its children have no use for it."""
+    if settings.mode is Mode.TRANSPARENT:
+        privileges.keep_nothing()
 
 
 def choose(settings: Settings, page: SharedPage) -> tuple[Way, Target]:
@@ -58,6 +112,7 @@ def _transparent(settings: Settings) -> tuple[Way, Target]:
 
 def _instead(reason: Reason, why: str, settings: Settings) -> tuple[Way, Target]:
     _log.error("traffic is not read: %s", why)
+    privileges.keep_nothing()
     diagnosis = _diagnosis()
     if diagnosis is None:
         return Off(reason), RemoteTarget(settings.target_host, settings.target_port)

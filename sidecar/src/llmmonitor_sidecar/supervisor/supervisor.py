@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.1
 FAILURE_PAUSE_SECONDS = 1.0
-ANALYSER_STOP_SECONDS = 5.0
+ANALYSER_STOP_SECONDS = 10.0
+"""It goes on answering for some seconds, so that the last report can be fetched."""
 RELAY_STOP_MARGIN_SECONDS = 1.0
 KILLED_SECONDS = 1.0
 """A killed process is gone by then, or it is waiting in the kernel and is killed again."""
@@ -105,7 +106,7 @@ class Supervisor:
 
     def _turn(self, now_ns: int) -> None:
         self._reap(now_ns)
-        obstacle = self._way.obstacle(now_ns)
+        obstacle = self._obstacle(now_ns)
         if self._way.has_relay:
             self._relay.start_when_due(now_ns)
         self._analyser.start_when_due(now_ns)
@@ -125,12 +126,16 @@ class Supervisor:
             self._page[Slot.READ_CONNECTIONS] = coverage.read
             self._page[Slot.BYPASSING_CONNECTIONS] = coverage.bypassing
 
+    def _obstacle(self, now_ns: int) -> Reason:
+        if self._page[Slot.STOP_REQUESTED] and self._way.can_step_aside:
+            self._way.close()  # the monitor is gone: leave nothing; comes back with the next document
+            return Reason.STOPPED
+        return self._way.obstacle(now_ns)
+
     def _observe(self, obstacle: Reason, now_ns: int) -> Observation:
         page, child = self._page, self._relay.child
         if child is not None:
             self._delay.add(linux.schedule_statistics(child.pid), now_ns)
-        if page[Slot.STOP_REQUESTED] and self._way.can_step_aside:
-            obstacle = Reason.STOPPED
         speaks = child is not None and page[Slot.RELAY_PID] == child.pid
         return Observation(
             relay_alive=child is not None,
