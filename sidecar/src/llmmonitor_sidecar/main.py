@@ -45,14 +45,7 @@ def main() -> int:
     try:
         settings = settings_.from_environment(os.environ)
     except settings_.InvalidSettingsError as error:
-        for problem in error.problems:
-            _log.error("settings: %s", problem)
-        if not os.environ.get("KUBERNETES_SERVICE_HOST"):
-            return INVALID_SETTINGS_STATUS
-        stop = {signal.SIGTERM, signal.SIGINT}
-        signal.pthread_sigmask(signal.SIG_BLOCK, stop)
-        signal.sigwait(stop)
-        return 0
+        return _explain(error)
     run(settings)
     return 0
 
@@ -66,6 +59,20 @@ def run(settings: Settings) -> None:
         relay=functools.partial(run_child_relay, settings, page, channel),
         analyser=functools.partial(_run_child_analyser, settings, page, channel),
     )
+
+
+def _explain(error: settings_.InvalidSettingsError) -> int:
+    """Say what is wrong, and in a pod stay until told to go; the exit status."""
+    stop = {signal.SIGTERM, signal.SIGINT}
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
+    if in_pod:
+        signal.pthread_sigmask(signal.SIG_BLOCK, stop)
+    for problem in error.problems:
+        _log.error("settings: %s", problem)
+    if not in_pod:
+        return INVALID_SETTINGS_STATUS
+    signal.sigwait(stop)
+    return 0
 
 
 def run_child_relay(
