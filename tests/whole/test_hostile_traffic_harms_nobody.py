@@ -52,9 +52,15 @@ def processes(log: Path) -> dict[str, psutil.Process]:
     }
 
 
-async def alive(sidecar: SidecarProcess) -> Any:
-    """The report, from the same analyser and relay that were there at the start."""
-    report = await sidecar.report()
+async def alive(sidecar: SidecarProcess, accepted: int = 0, bytes_to_model: int = 0) -> Any:
+    """The report, from the same analyser and relay that were there at the start.
+
+    The relay publishes its numbers 20 times a second: wait until it has published so many.
+    """
+    counts = (report := await sidecar.report()).totals.interception
+    while counts.accepted < accepted or counts.bytes_to_model < bytes_to_model:
+        await asyncio.sleep(0.05)
+        counts = (report := await sidecar.report()).totals.interception
     assert report.totals.interception.analyser_starts == 1
     assert report.totals.interception.relay_starts == 1
     return report
@@ -86,7 +92,7 @@ async def test_whatever_a_client_sends_the_models_answer_passes_and_the_sidecar_
         for name, parts in HOSTILE.items():
             assert await exchange(sidecar.listen, *parts) == ANSWER, name
 
-        report = await alive(sidecar)
+        report = await alive(sidecar, accepted=len(HOSTILE))
         children = processes(sidecar.log)
         memory = {name: child.memory_info().rss for name, child in children.items()}
 
@@ -104,7 +110,7 @@ async def test_slow_clients_by_the_hundred_hold_up_nobody(scripted: Any, beside:
             writer.write(CHAT[:20])  # and then nothing more: slow-loris
 
         assert await exchange(sidecar.listen, b"GET /health HTTP/1.1\r\n\r\n") == ANSWER
-        report = await alive(sidecar)
+        report = await alive(sidecar, accepted=201)
         for _, writer in slow:
             writer.close()
 
@@ -139,10 +145,7 @@ async def test_a_body_of_one_gigabyte_passes_in_bounded_memory(scripted: Any, be
 
         assert await exchange(sidecar.listen, head, piece, times=1024) == ANSWER
 
-        report = await alive(sidecar)
-        while report.totals.interception.bytes_to_model < 1024 * MIB:  # the relay publishes 20 times a second
-            await asyncio.sleep(0.05)
-            report = await alive(sidecar)
+        await alive(sidecar, bytes_to_model=1024 * MIB)
         memory = {name: child.memory_info().rss for name, child in processes(sidecar.log).items()}
 
     assert memory["relay"] < 64 * MIB, memory
