@@ -216,6 +216,21 @@ def test_an_answer_without_output_is_empty() -> None:
     assert exchange.empty
 
 
+@pytest.mark.parametrize(
+    ("method", "status"), [(b"OPTIONS", b"204 No Content"), (b"GET", b"200 OK"), (b"POST", b"307 Moved")]
+)
+def test_what_was_not_generated_is_not_empty(method: bytes, status: bytes) -> None:
+    analyser = ConnectionAnalyser(1)
+    analyser.feed(REQUEST, 100, method + POST[4:])
+
+    exchange = _only_end(
+        analyser.feed(RESPONSE, 200, b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+    )
+
+    assert exchange.outcome is Outcome.OK
+    assert not exchange.empty
+
+
 def test_an_answer_that_is_no_json_is_not_judged() -> None:
     analyser = ConnectionAnalyser(1)
     analyser.feed(REQUEST, 100, POST)

@@ -137,7 +137,7 @@ class ConnectionAnalyser:
         """
         if len(self._queue) >= limits.PIPELINED_REQUESTS:
             raise Malformed("too_many_pipelined")
-        route, model = route_for(head.target)
+        route, model = route_for(head.method, head.target)
         exchange = Exchange(
             connection=self._connection,
             number=self._next_number,

@@ -20,6 +20,10 @@ from llmmonitor_sidecar.analyser.progress import Emit, Progress
 from llmmonitor_sidecar.analyser.sse import SseReader
 
 
+_REDIRECTION = 300
+"""RFC 9110, section 15.4: from here on the answer is elsewhere."""
+
+
 class ExchangeReader:
     """Fills one `Exchange`; tells of it by `emit`."""
 
@@ -104,7 +108,7 @@ class ExchangeReader:
         if outcome is not Outcome.OK:
             exchange.error_type = str(head.status)
             self._answer_body = BodyKeeper(limits.ERROR_BODY_BYTES)
-        elif self._route.answer is not None:
+        elif self._route.answer is not None and head.status < _REDIRECTION:
             self._answer = self._route.answer(Progress(exchange, self._emit))
             self._choose_reader(head.header(b"content-type").partition(";")[0].strip().lower())
         else:
@@ -117,17 +121,11 @@ class ExchangeReader:
     def response_body(self, data: bytes, at_ns: int) -> None:
         """Take a piece of the answer's body."""
         if self._decoder is None:
-            if self._events is not None:
-                self._stream(data, at_ns)
-            elif self._answer_body is not None:
-                self._answer_body.feed(data)
+            self._take_body(data, at_ns)
             return
         try:
             for piece in self._decoder.decode(data):
-                if self._events is not None:
-                    self._stream(piece, at_ns)
-                elif self._answer_body is not None:
-                    self._answer_body.feed(piece)
+                self._take_body(piece, at_ns)
         except BadEncoding as bad:
             self._give_up(bad.reason, at_ns)
 
@@ -199,9 +197,12 @@ class ExchangeReader:
         if self._events is None:
             self._answer_body = BodyKeeper(limits.ANSWER_BODY_BYTES)
 
-    def _stream(self, data: bytes, at_ns: int) -> None:
-        if self._events is not None:
-            self._take_events(self._events.feed(data), at_ns)
+    def _take_body(self, data: bytes, at_ns: int) -> None:
+        events = self._events
+        if events is not None:
+            self._take_events(events.feed(data), at_ns)
+        elif self._answer_body is not None:
+            self._answer_body.feed(data)
 
     def _take_events(self, events: list[tuple[bytes, bytes]], at_ns: int) -> None:
         answer = self._answer

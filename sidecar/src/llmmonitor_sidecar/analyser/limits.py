@@ -27,7 +27,7 @@ ERROR_BODY_BYTES = 65_536
 LENIENT_JSON_BYTES = 262_144
 """A document that is not of the expected shape is decoded to plain objects only up to this size."""
 
-DECODED_BODY_BYTES = 256 * 1024 * 1024
+DECODED_BODY_BYTES = 64 * 1024 * 1024
 """Output of one content-encoding in all; more is taken for a bomb."""
 DECODED_STEP_BYTES = 65_536
 """Output of a content-encoding at a time."""

@@ -57,6 +57,8 @@ class Responses:
             Malformed: what follows can't be told.
         """
         self._at_ns = at_ns
+        if self._reading is not None and not self.heads:  # a body goes on: the way of nearly all data
+            return Protocol.UPGRADED if self._parser.feed(data) is not None else self._other
         while data and self._other is None:
             if self._reading is None and self._head_only_next():
                 data = self._feed_head_only(data)

@@ -1,4 +1,4 @@
-"""Every dialect's routes, found by path. Adding a dialect is a file and a line here.
+"""Every dialect's routes, found by method and path. Adding a dialect is a file and a line here.
 
 A path matches by its end, so that prefixes of gateways (`/openai/v1/...`, `/api/v1/...`) do not hide it;
 longer ends come first. What matches nothing has HTTP figures only, under the path `other`: raw paths are the
@@ -36,8 +36,18 @@ _SEGMENTS = 3
 """The longest end in the table."""
 
 
-def route_for(target: bytes) -> tuple[Route, str | None]:
-    """Return the route of a request target (`OTHER` when there is none), and the model named in its path."""
+def route_for(method: str, target: bytes) -> tuple[Route, str | None]:
+    """Return the route of a request line (`OTHER` when there is none), and the model named in its path.
+
+    Only POST generates: a browser's OPTIONS to the same path is answered without output, and rightly so.
+    """
+    route, model = _route_of(target)
+    if route.generates and method != "POST":
+        route = Route(route.label, route.dialect)
+    return route, model
+
+
+def _route_of(target: bytes) -> tuple[Route, str | None]:
     path = target.split(b"?", 1)[0].split(b"#", 1)[0].decode("latin-1").rstrip("/")
     if "://" in path[:8]:  # absolute form, as sent to a proxy
         path = "/" + path.split("://", 1)[1].partition("/")[2]
