@@ -1,10 +1,13 @@
 """Invariant 2: each chunk is passed on when it arrives, and does not wait for the next."""
 
+import select
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from llmmonitor_sidecar.tee import RESPONSE, Kind, TeeReceiver
+from llmmonitor_sidecar.relay.flow import Flows
+from llmmonitor_sidecar.relay.listener import accept, listen
+from llmmonitor_sidecar.tee import RESPONSE, Kind, TeeChannel, TeeReceiver, TeeSender
 
 
 def test_each_token_arrives_before_the_next_is_sent(
@@ -18,16 +21,20 @@ def test_each_token_arrives_before_the_next_is_sent(
         assert tools.receive(client, len(token)) == token  # nothing else is on its way that could push it
 
 
-def test_small_writes_in_a_row_are_not_held_back(
-    start_relay: Callable[..., Any], connect: Any, tools: Any
-) -> None:
-    client, server = connect(start_relay())
-    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def test_neither_socket_of_a_connection_uses_nagles_algorithm(model: Any) -> None:
+    channel = TeeChannel()
+    front = listen(socket.AF_INET, ("127.0.0.1", 0))
+    with front, select.epoll() as poll, socket.create_connection(front.getsockname()):
+        flows = Flows(poll, TeeSender(channel))
 
-    for _ in range(100):
-        server.send(b"a")
-        server.send(b"b")  # with Nagle's algorithm this would wait for the acknowledgement of the first
-        assert tools.receive(client, 2) == b"ab"
+        flows.begin(*accept(front), model.address)
+
+        nodelay = [
+            side.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for side in flows.sides.values()
+        ]
+        assert nodelay == [1, 1]
+        flows.stop()
+    channel.close()
 
 
 def test_each_chunk_is_stamped_when_it_was_read(

@@ -26,6 +26,7 @@ from llmmonitor_sidecar.tee.ring import (
     padded,
 )
 
+_unpack_header: Final = HEADER.unpack_from
 _STREAM: Final = frozenset({int(Kind.DATA), int(Kind.EOF)})
 READ_LIMIT_BYTES: Final = 1024 * 1024  # per call, so that the analyser's loop comes round in between
 
@@ -53,29 +54,27 @@ class TeeReceiver:
         return self._channel.wake_fd
 
     def read(self) -> list[TeeRecord]:
-        """Take what is there, at most about `READ_LIMIT_BYTES`; an empty list when there is nothing."""
+        """Take what is there, at most about `READ_LIMIT_BYTES`; an empty list only when there is nothing."""
         words = self._words
-        tail = words[TAIL]
-        head = words[HEAD]
         records: list[TeeRecord] = []
-        if head == tail:
-            head = self._sleep(tail)
+        while not records:
+            tail = words[TAIL]
+            head = words[HEAD]
             if head == tail:
-                self._forget_dead_relays(words[EPOCH], records)
-                return records
-        with self._fence:
-            pass
-        end = min(head, tail + READ_LIMIT_BYTES)
-        base = words[BASE]
-        try:
-            while tail < end:
-                tail = self._take(tail, head, (tail - base) % self._capacity, records)
-        except ValueError:
-            tail = head
-            self._lose_everything(records)
-        with self._fence:
-            pass
-        words[TAIL] = tail
+                head = self._sleep(tail)
+                if head == tail:
+                    self._forget_dead_relays(words[EPOCH], records)
+                    return records
+            with self._fence:
+                pass
+            try:
+                tail = self._take(tail, head, records)
+            except ValueError:
+                tail = head
+                self._lose_everything(records)
+            with self._fence:
+                pass
+            words[TAIL] = tail
         return records
 
     def _sleep(self, tail: int) -> int:
@@ -90,28 +89,40 @@ class TeeReceiver:
             os.eventfd_write(self._channel.wake_fd, 1)
         return head
 
-    def _take(self, position: int, head: int, place: int, records: list[TeeRecord]) -> int:
-        """Read the record at a position; the position after it."""
-        start = RECORDS_AT + place
-        if self._capacity - place < HEADER.size or self._memory[start + 4] == WRAP:
-            return position + self._capacity - place
-        size, kind, direction, _, connection, at_ns = HEADER.unpack_from(self._memory, start)
-        after = position + padded(size)
-        if after > head or place + padded(size) > self._capacity:
-            raise ValueError(f"tee: record of {size} bytes at {position} reaches beyond {head}")
-        if connection >> EPOCH_SHIFT != self._epoch:
-            self._forget_dead_relays(connection >> EPOCH_SHIFT, records)
-        payload = self._memory[start + HEADER.size : start + HEADER.size + size]
-        record = TeeRecord(kind, connection, direction, at_ns, payload)
-        if kind in _STREAM:
-            reading = self._known.get(connection)
-            if reading:
-                records.append(record)
-            elif reading is None:
+    def _take(self, tail: int, head: int, records: list[TeeRecord]) -> int:
+        """Read records from one position towards another; the position reached.
+
+        Raises:
+            ValueError: what lies there is no record.
+        """
+        memory, known, capacity = self._memory, self._known, self._capacity
+        end = min(head, tail + READ_LIMIT_BYTES)
+        place = (tail - self._words[BASE]) % capacity
+        while tail < end:
+            start = RECORDS_AT + place
+            if capacity - place < HEADER.size or memory[start + 4] == WRAP:
+                tail += capacity - place
+                place = 0
+                continue
+            size, kind, direction, _, connection, at_ns = _unpack_header(memory, start)
+            taken = padded(size)
+            if tail + taken > head or place + taken > capacity:
+                raise ValueError(f"tee: record of {size} bytes at {tail} reaches beyond {head}")
+            if connection >> EPOCH_SHIFT != self._epoch:
+                self._forget_dead_relays(connection >> EPOCH_SHIFT, records)
+            start += HEADER.size
+            record = TeeRecord(kind, connection, direction, at_ns, memory[start : start + size])
+            if kind not in _STREAM:
+                self._note(record, records)
+            elif (reading := known.get(connection)) is None:
                 self._lose(connection, at_ns, records)
-        else:
-            self._note(record, records)
-        return after
+            elif reading:
+                records.append(record)
+            tail += taken
+            place += taken
+            if place == capacity:
+                place = 0
+        return tail
 
     def _note(self, record: TeeRecord, records: list[TeeRecord]) -> None:
         """OPEN, CLOSE and LOST change what is known."""
