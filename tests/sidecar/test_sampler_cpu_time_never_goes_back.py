@@ -84,6 +84,13 @@ def test_a_child_nobody_waited_for_still_counts() -> None:
     assert account.update([((1, 0.0), CpuTimes(11))]) == 16
 
 
+def test_what_a_grandchild_used_is_not_lost_with_the_child_that_waited_for_it() -> None:
+    account = CpuAccount()
+    account.update([((1, 0.0), CpuTimes(10)), ((2, 0.0), CpuTimes(1, 5))])
+
+    assert account.update([((1, 0.0), CpuTimes(10))]) == 16
+
+
 def test_a_pid_that_is_used_again_is_another_process() -> None:
     account = CpuAccount()
     account.update([((2, 100.0), CpuTimes(5))])
