@@ -58,6 +58,8 @@ class Exchange(msgspec.Struct):
     first_token_ns: int = 0
     last_token_ns: int = 0
     tokens: int = 0
+    sent_ns: list[int] = []
+    """Every token's time, only where the request's metadata says `keep_stamps`."""
 
 
 class Defaults(msgspec.Struct, frozen=True):
@@ -75,10 +77,11 @@ def _chunk(data: bytes) -> bytes:
 class Answer:
     """One streamed answer: knows its next event, and nothing of time or sockets."""
 
-    __slots__ = ("_after", "_before", "exchange", "period_seconds", "remaining", "tokens")
+    __slots__ = ("_after", "_before", "exchange", "keep_stamps", "period_seconds", "remaining", "tokens")
 
     def __init__(self, exchange: Exchange, model: str, tokens: int, tokens_per_second: float) -> None:
         self.exchange = exchange
+        self.keep_stamps = False
         self.tokens = tokens
         self.remaining = tokens
         self.period_seconds = 1 / tokens_per_second if tokens_per_second > 0 else 0.0
@@ -103,6 +106,8 @@ class Answer:
     def event(self, now_ns: int) -> bytes:
         """One token, stamped with `now_ns`."""
         self.remaining -= 1
+        if self.keep_stamps:
+            self.exchange.sent_ns.append(now_ns)
         return b"%b%019d%b" % (self._before, now_ns, self._after)
 
     def closing(self, model: str) -> bytes:
@@ -216,6 +221,7 @@ class Connection(asyncio.Protocol):
         tokens = max(1, min(asked, MAX_TOKENS))
         self._model = request.model
         answer = Answer(self._server.begin(now_ns), request.model, tokens, rate)
+        answer.keep_stamps = "keep_stamps" in request.metadata
         loop = self._server.loop
         if not request.stream:
             whole = first + (tokens - 1) * answer.period_seconds

@@ -14,9 +14,20 @@ from pathlib import Path
 
 from bench import comparison, plots, results
 from bench.comparison import Measured
-from bench.figures import accuracy, first_token, idle, isolation, jitter, memory, requests, saturation
+from bench.figures import (
+    accuracy,
+    first_token,
+    idle,
+    isolation,
+    jitter,
+    memory,
+    peer_accuracy,
+    requests,
+    saturation,
+)
 from bench.figures.scale import SMOKE, WHOLE, Scale
 from bench.measure import machine
+from bench.measure.statistics import quantile
 from bench.peers.install import install
 from bench.peers.registry import PROXIES
 from bench.rig import Rig
@@ -30,6 +41,7 @@ FIGURES: dict[str, Callable[[Rig, Scale], list[Measured]]] = {
     "isolation": isolation.measure,
     "idle": idle.measure,
     "accuracy": accuracy.measure,
+    "peer-accuracy": peer_accuracy.measure,
 }
 METHOD = {
     "rounds": (
@@ -55,12 +67,17 @@ def run(names: Sequence[str], scale: Scale, directory: Path) -> tuple[list[Measu
             begun = time.monotonic()
             measured += FIGURES[name](rig, scale)
             print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+        others = quantile(rig.others_cores, 0.5)
         rows = [row for figure in measured for row in comparison.rows(figure, rig.unavailable)]
     found = results.Results(
         machine=described,
         commit=machine.commit(),
         date=results.today(),
-        method=METHOD | {"scale": f"{scale.rounds} rounds, durations times {scale.factor:g}"},
+        method=METHOD
+        | {
+            "scale": f"{scale.rounds} rounds, durations times {scale.factor:g}",
+            "disturbance": f"other programs took {max(0.0, others):.2f} cores meanwhile (median of the runs)",
+        },
         subjects={name: kind.description for name, kind in PROXIES.items()},
         figures=rows,
         values=results.medians(measured),

@@ -46,7 +46,12 @@ def cores() -> tuple[frozenset[int], frozenset[int]]:
 
 
 class Rig:
-    """Owns every process of a bench run; use as a context manager."""
+    """Owns every process of a bench run; use as a context manager.
+
+    Attributes:
+        unavailable: why a subject could not be measured.
+        others_cores: per run, how many cores programs that are not of the bench took meanwhile.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -55,6 +60,7 @@ class Rig:
         self._stack = contextlib.ExitStack()
         self._running: dict[str, Running] = {}
         self.unavailable: dict[str, str] = {}
+        self.others_cores: list[float] = []
 
     def __enter__(self) -> Self:
         os.sched_setaffinity(0, self._load_cores)
@@ -132,13 +138,19 @@ class Rig:
         self._load.stdin.write(msgspec.json.encode(aimed) + b"\n")
         self._load.stdin.flush()
         begin, end = self._expect(Started), Ended(0, 0)
-        before = _cpu(running)
+        before, others_before = _cpu(running), self._others_seconds(running)
         end = self._expect(Ended)
-        after = _cpu(running)
+        after, others_after = _cpu(running), self._others_seconds(running)
+        seconds = (end.at_ns - begin.at_ns) / 1e9
+        self.others_cores.append((others_after - others_before) / seconds)
         at_end()
         finished = self._expect(Finished)
         used = {part: after[part] - before.get(part, 0.0) for part in after}
-        return Run(finished, (end.at_ns - begin.at_ns) / 1e9, end.tokens, used)
+        return Run(finished, seconds, end.tokens, used)
+
+    def _others_seconds(self, running: Running) -> float:
+        ours = [*running.pids(), self._load.pid, os.getpid()]
+        return processes.busy_seconds() - processes.cpu_seconds(ours)
 
     def _expect(self, kind: type[T]) -> T:
         assert self._load.stdout is not None  # noqa: S101 - opened with a pipe

@@ -7,6 +7,7 @@ counted once.
 """
 
 import contextlib
+import os
 from pathlib import Path
 
 import psutil
@@ -30,6 +31,13 @@ def cpu_seconds(pids: list[int]) -> float:
                 with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                     total_ns += int((task / "schedstat").read_text().split()[0])
     return total_ns / 1e9
+
+
+def busy_seconds() -> float:
+    """CPU time used so far by everything on the machine, all cores together (10 ms ticks of /proc/stat)."""
+    words = Path("/proc/stat").read_text().splitlines()[0].split()
+    user, nice, system, _, _, irq, softirq = (int(word) for word in words[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def pss_bytes(pids: list[int]) -> int:

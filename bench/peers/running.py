@@ -40,6 +40,10 @@ class Running:
         """The proxy's processes, none for the direct path."""
         return processes.tree(self._process.pid) if self._process is not None else []
 
+    def status(self) -> int | None:
+        """The exit status of its first process; None while it runs, and for the direct path."""
+        return self._process.poll() if self._process is not None else None
+
     def parts(self) -> dict[str, list[int]]:
         """The processes by the part they play; a peer is one part."""
         return {self.name: self.pids()}
@@ -98,16 +102,28 @@ def launch(  # noqa: PLR0913, PLR0917 - what a process needs
     finally:
         os.sched_setaffinity(0, before)
     running = kind(name, port, process)
+    try:
+        wait_for(port, running)
+    except PeerUnavailableError as error:
+        running.stop()
+        raise PeerUnavailableError(f"{error}: {_last_words(log)}") from error
+    return running
+
+
+def wait_for(port: int, running: Running) -> None:
+    """Wait until a port of `running` accepts.
+
+    Raises:
+        PeerUnavailableError: the program exits or does not listen in time.
+    """
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            running.stop()
-            raise PeerUnavailableError(f"{name}: exited with {process.returncode}: {_last_words(log)}")
+        if (status := running.status()) is not None:
+            raise PeerUnavailableError(f"{running.name}: exited with {status}")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return running
+            return
         time.sleep(0.02)
-    running.stop()
-    raise PeerUnavailableError(f"{name}: not listening after {START_TIMEOUT_SECONDS:g} s: {_last_words(log)}")
+    raise PeerUnavailableError(f"{running.name}: not listening after {START_TIMEOUT_SECONDS:g} s")
 
 
 def _last_words(log: Path) -> str:

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from bench.peers.running import PeerUnavailableError, Place, Running, free_port, launch
+from bench.peers.running import PeerUnavailableError, Place, Running, free_port, launch, wait_for
 
 DESCRIPTION = "our whole sidecar (supervisor, relay, analyser), all analysis on, on the relay's core"
 
@@ -43,4 +43,9 @@ def start(place: Place) -> Running:
     running = launch("sidecar", [program], port, place, environment, Sidecar)
     if isinstance(running, Sidecar):
         running.api_port = api_port
+    try:
+        wait_for(api_port, running)  # the analyser takes longer to start than the relay
+    except PeerUnavailableError:
+        running.stop()
+        raise
     return running
