@@ -142,11 +142,15 @@ class Watch:
     def replica(self, number: int = 0) -> Replica:
         return Replica(self.configuration, uid=f"uid-{number}", boot=f"boot-{number}", started_at=self.now)
 
-    def gather(self, replicas: Iterable[Replica], seconds: float = 15.0) -> Evaluation:
-        """`seconds` later every replica is asked and the monitor judged."""
+    def collect(self, replicas: Iterable[Replica], seconds: float = 15.0) -> None:
+        """`seconds` later every replica is asked."""
         self.now += seconds
         for replica in replicas:
             self.state = absorb(self.state, replica.report(self.now), self.now)
+
+    def gather(self, replicas: Iterable[Replica], seconds: float = 15.0) -> Evaluation:
+        """`seconds` later every replica is asked and the monitor judged."""
+        self.collect(replicas, seconds)
         return self.judge()
 
     def judge(self, seconds: float = 0.0) -> Evaluation:

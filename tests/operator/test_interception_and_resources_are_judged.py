@@ -103,7 +103,23 @@ def test_only_tls_is_encrypted_and_some_tls_is_a_remark(watch: Make, said: Said)
 
     assert only == ("False", "Encrypted", "4 connections in 5 min, all TLS: forwarded, not readable")
     assert some[:2] == ("True", "TrafficRead")
-    assert some[2].endswith("4 connections not readable in 5 min")
+    assert some[2].endswith("in the last 5 min 4 connections could not be read (TLS, HTTP/2 or an upgrade)")
+
+
+def test_what_was_missed_while_reading_is_said(watch: Make, said: Said) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.serve(10)
+    replica.totals.interception.blind_milliseconds = 1200
+    replica.totals.interception.unknown_connections = 1
+
+    status, _, message = said(one.gather([replica]), "Intercepting")
+
+    assert status == "True"
+    assert message.endswith(
+        "in the last 5 min new connections were not read for 1.2 s, 1 connection from before the"
+        " analyser started could not be read"
+    )
 
 
 def test_interception_turned_off_is_not_configured(watch: Make, said: Said) -> None:

@@ -43,7 +43,8 @@ def test_slow_first_tokens_burn_and_the_message_is_as_designed(watch: Make, said
     for _ in range(240):  # an hour
         replica.serve(15)
         replica.serve(3, ttft=2.3)
-        result = one.gather([replica])
+        one.collect([replica])
+    result = one.judge()
 
     status, reason, message = said(result, KIND)
 

@@ -7,6 +7,8 @@ taken; both add, so the order does not matter.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from functools import reduce
 
 import msgspec
@@ -57,10 +59,36 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.outcomes.get(OK, 0) + self.time_to_first_token.count
 
 
+_HISTOGRAMS = ("time_to_first_token", "time_per_output_token", "duration")
+
+
+def total(parts: Iterable[Figures]) -> Figures:
+    """The sum of many; the same as adding them one by one by `merge.add`, several times as fast."""
+    every = list(parts)
+    bare = reduce(merge.add, [msgspec.structs.replace(one, **_NO_HISTOGRAMS) for one in every], Figures())
+    sums = {name: _total_histogram([getattr(one, name) for one in every]) for name in _HISTOGRAMS}
+    return msgspec.structs.replace(bare, **sums)
+
+
+def _total_histogram(parts: list[Histogram]) -> Histogram:
+    buckets: Counter[int] = Counter()
+    for part in parts:
+        buckets.update(part.buckets)
+    return Histogram(
+        zero=sum(part.zero for part in parts),
+        overflow=sum(part.overflow for part in parts),
+        sum_nano=sum(part.sum_nano for part in parts),
+        buckets=dict(buckets),
+    )
+
+
+_NO_HISTOGRAMS = {name: Histogram() for name in _HISTOGRAMS}
+
+
 def figures_of(totals: Totals) -> Figures:
     """The totals of one report, its series added up."""
     generating = [series for series in totals.traffic.values() if series.generates]
-    traffic = reduce(merge.add, [_of_series(series) for series in generating], Figures())
+    traffic = total(_of_series(series) for series in generating)
     return msgspec.structs.replace(traffic, begun=totals.begun, interception=totals.interception)
 
 

@@ -6,14 +6,11 @@ conditions), `checkpoint.py` makes it last. Values are never changed in place: e
 
 from __future__ import annotations
 
-from functools import reduce
-
 import msgspec
 
 from llmmonitor_api.conditions import Condition
-from llmmonitor_api.report import merge
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
-from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.figures import Figures, total
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
 
 
@@ -110,8 +107,7 @@ class State(msgspec.Struct, frozen=True):
     def window(self, seconds: float) -> Figures:
         """Figures of the window that ends with the newest report; at most as far as FIGURE_TIERS reach."""
         place = tier_for(FIGURE_TIERS, seconds)
-        cells = within(self.figures[place], FIGURE_TIERS[place], seconds, self.newest_at or 0.0)
-        return reduce(merge.add, cells, Figures())
+        return total(within(self.figures[place], FIGURE_TIERS[place], seconds, self.newest_at or 0.0))
 
     def window_begin(self, seconds: float) -> float | None:
         """From when on `window(seconds)` holds figures; None before the first report."""

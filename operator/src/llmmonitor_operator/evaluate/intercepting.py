@@ -10,6 +10,7 @@ from llmmonitor_api.conditions import Reason, table
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_api.conditions.registry import UnknownReasonError
+from llmmonitor_api.report.totals import InterceptionCounts
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.figures import NOT_JUDGED, Figures
@@ -56,9 +57,23 @@ def _of_what_came(inputs: Inputs) -> Verdict:
         return Verdict(reasons.ENCRYPTED, f"{connections} in {window}, all TLS: forwarded, not readable")
     if counts.shed_connections or counts.exchanges_not_analysed:
         return Verdict(reasons.SHEDDING, f"{_shed(figures)} over {window}; {_coverage(inputs)}")
+    missed = _missed(counts)
+    remarks = [f"in the last {window} {', '.join(missed)}"] if missed else []
+    return Verdict(reasons.TRAFFIC_READ, "; ".join([_coverage(inputs), *remarks]))
+
+
+def _missed(counts: InterceptionCounts) -> list[str]:
+    """What was not read, though interception is on."""
+    found = []
+    if counts.blind_milliseconds:
+        found.append(f"new connections were not read for {wording.latency(counts.blind_milliseconds / 1000)}")
+    if counts.unknown_connections:
+        connections = wording.counted(counts.unknown_connections, "connection")
+        found.append(f"{connections} from before the analyser started could not be read")
     opaque = sum(counts.opaque_connections.values())
-    remark = f"{wording.counted(opaque, 'connection')} not readable in {window}" if opaque else ""
-    return Verdict(reasons.TRAFFIC_READ, "; ".join(filter(None, [_coverage(inputs), remark])))
+    if opaque:
+        found.append(f"{wording.counted(opaque, 'connection')} could not be read (TLS, HTTP/2 or an upgrade)")
+    return found
 
 
 def _reason(source: Source) -> Reason:

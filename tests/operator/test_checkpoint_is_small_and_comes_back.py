@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import math
+import random
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import reduce
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmmonitor_api.report import merge
+from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.report import InterceptionState, Live
+from llmmonitor_api.report.totals import InterceptionCounts, objective_key
+from llmmonitor_operator.checkpoint import BYTES_LIMIT, UnreadableCheckpoint, decode, encode
+from llmmonitor_operator.figures import Figures, total
+from llmmonitor_operator.packing import pack, unpack
+from llmmonitor_operator.state import Pod, Source, State
+from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier
+
+NOW = 1_800_000_000.0
+MODELS, VERSIONS = 20, 3
+REQUESTS_PER_SECOND = 10
+
+
+def histogram(rng: random.Random, requests: int, mean_log: float, spread: float) -> Histogram:
+    """As random as that of so many lognormal values, without drawing each."""
+    made = Histogram()
+    for step in range(-300, 301):
+        deviation = 0.01 * step
+        expected = requests * 0.01 * math.exp(-(deviation**2) / 2) / math.sqrt(2 * math.pi)
+        count = round(rng.gauss(expected, math.sqrt(expected)))
+        if count > 0:
+            made.record(math.exp(mean_log + spread * deviation), count)
+    return made
+
+
+def figures(rng: random.Random, requests: int) -> Figures:
+    """As much as happens in a cell."""
+    return Figures(
+        begun=requests,
+        outcomes={"ok": requests - 5, "aborted": 3, "server_error": 2},
+        prompt_tokens_exact=rng.randrange(10**9),
+        completion_tokens_exact=rng.randrange(10**9),
+        token_sources={"usage": requests},
+        time_to_first_token=histogram(rng, requests, -1, 0.6),
+        time_per_output_token=histogram(rng, requests, -3.5, 0.4),
+        duration=histogram(rng, requests, 1.5, 0.8),
+        interception=InterceptionCounts(accepted=requests, bytes_to_client=rng.randrange(10**12)),
+    )
+
+
+def full_state(objectives: int, replicas: int) -> State:
+    """Every cell of every tier is filled."""
+    rng = random.Random(7)
+    keys = [objective_key(f"objective-{n}", "TimeToFirstToken", "800ms") for n in range(objectives)]
+
+    def counts(tier: Tier) -> dict[int, Count]:
+        events = REQUESTS_PER_SECOND * tier.cell_seconds
+        cells = range(tier.index(NOW) - tier.cells + 1, tier.index(NOW) + 1)
+        return {
+            cell: Count(rng.randint(events * 4 // 5, events), rng.randint(0, events // 100 + 1))
+            for cell in cells
+        }
+
+    def cells(tier: Tier) -> dict[int, Figures]:
+        requests = REQUESTS_PER_SECOND * tier.cell_seconds
+        return {tier.index(NOW) - n: figures(rng, requests) for n in range(tier.cells)}
+
+    return State(
+        pods={
+            f"{n:08x}-1111-4222-8333-444455556666": Pod(
+                boots=(
+                    Source(
+                        pod_name=f"chat-7d9f8b6c5-{n:05x}",
+                        boot_id=f"{n:032x}",
+                        started_at=NOW - 86_400,
+                        sequence=5760,
+                        at=NOW - n,
+                        configuration_generation=3,
+                        sidecar_version="0.1.0",
+                        figures=figures(rng, 30_000),
+                        objectives={key: Count(rng.randrange(10**7), rng.randrange(10**4)) for key in keys},
+                        live=Live(),
+                        interception=InterceptionState("transparent", reading=True),
+                    ),
+                )
+            )
+            for n in range(replicas)
+        },
+        counts=tuple({key: counts(tier) for key in keys} for tier in COUNT_TIERS),
+        figures=tuple(cells(tier) for tier in FIGURE_TIERS),
+        figures_from=tuple(NOW - tier.reach_seconds for tier in FIGURE_TIERS),
+        newest_at=NOW,
+        events_at=dict.fromkeys(keys, NOW),
+    )
+
+
+def test_twenty_models_in_three_versions_take_no_more_than_one(watch: Callable[..., Any]) -> None:
+    one, many = watch(), watch()
+    lone, several = one.replica(), many.replica()
+    for model in range(MODELS * VERSIONS):
+        lone.serve(10, ttft=0.1 + model / 100)
+        several.model = f"organisation/model-{model // VERSIONS}-v{model % VERSIONS}"
+        several.serve(10, ttft=0.1 + model / 100)
+    one.gather([lone])
+    many.gather([several])
+
+    assert many.state == one.state
+
+
+def test_five_objectives_and_five_replicas_fit_whole() -> None:
+    state = full_state(objectives=5, replicas=5)
+
+    encoded = encode(state)
+
+    assert encoded.left_out == ()
+    assert len(encoded.data) <= BYTES_LIMIT
+    assert decode(encoded.data) == state
+
+
+@pytest.mark.parametrize(("objectives", "replicas"), [(20, 5), (20, 60)])
+def test_what_does_not_fit_is_left_out_and_named(objectives: int, replicas: int) -> None:
+    state = full_state(objectives, replicas)
+
+    encoded = encode(state)
+
+    assert encoded.left_out
+    assert len(encoded.data) <= BYTES_LIMIT
+    back = decode(encoded.data)
+    kept = state.counts[2].keys()
+    assert back.counts[2].keys() == kept  # the long burn rates outlast everything else
+    assert bool(back.pods) == ("the sources' counters" not in encoded.left_out)
+
+
+def test_a_source_that_was_left_out_goes_on_without_being_counted_twice(watch: Callable[..., Any]) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.serve(1000)
+    one.gather([replica])
+    before = one.state.count(next(iter(one.state.events_at)), 3600)
+
+    one.state = decode(encode(one.state, limit=1_200).data)
+    replica.serve(10)
+    one.gather([replica])
+    replica.serve(10)
+    one.gather([replica])
+
+    assert before == Count(1000, 0)
+    assert all(one.state.count(key, 3600).total <= 1010 for key in one.state.events_at)
+
+
+def test_evaluation_goes_on_from_a_checkpoint_as_if_nothing_had_happened(watch: Callable[..., Any]) -> None:
+    lasting, restarted = watch(), watch()
+    replica, twin = lasting.replica(), restarted.replica()
+    for one, pod in ((lasting, replica), (restarted, twin)):
+        pod.serve(100)
+        one.gather([pod])
+        pod.serve(100, outcome="server_error")
+        one.gather([pod])
+
+    restarted.state = decode(encode(restarted.state).data)
+
+    assert restarted.state == lasting.state
+    assert restarted.gather([twin]) == lasting.gather([replica])
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b"not zlib",
+        encode(State()).data[:-3],
+        zlib.compress(b"\xc1"),
+        zlib.compress(msgspec.msgpack.encode((99, "another layout", {}))),
+        zlib.compress(msgspec.msgpack.encode((1, "x", msgspec.msgpack.Ext(1, b"\xff\xff\xff\xff\xff\x01")))),
+        zlib.compress(b"\0" * (40 << 20)),
+    ],
+)
+def test_bytes_that_are_no_checkpoint_of_ours_are_refused(damaged: bytes) -> None:
+    with pytest.raises(UnreadableCheckpoint):
+        decode(damaged)
+
+
+@given(
+    st.dictionaries(st.integers(-(2**40), 2**40), st.integers(0, 2**70), min_size=1),
+    st.dictionaries(st.integers(-5, 2**33), st.tuples(st.integers(0, 2**40), st.integers(0, 9)), min_size=1),
+    st.dictionaries(st.text(max_size=3), st.integers()),
+)
+def test_packed_maps_come_back(
+    numbers: dict[int, int], pairs: dict[int, tuple[int, int]], texts: dict[str, int]
+) -> None:
+    lists = {key: list(pair) for key, pair in pairs.items()}
+    packed = pack([numbers, lists, texts, datetime(2026, 1, 2, tzinfo=UTC)])
+
+    assert unpack(packed[0].code, memoryview(packed[0].data)) == numbers
+    assert unpack(packed[1].code, memoryview(packed[1].data)) == lists
+    assert packed[2] == texts
+
+
+def test_summing_many_is_adding_one_by_one() -> None:
+    rng = random.Random(3)
+    parts = [figures(rng, 60) for _ in range(5)]
+
+    assert total(parts) == reduce(merge.add, parts, Figures())
+    assert total([]) == Figures()
