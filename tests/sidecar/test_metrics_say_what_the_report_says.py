@@ -179,7 +179,7 @@ def test_buckets_are_those_that_opentelemetry_advises() -> None:
     assert TOKENS[-1] == 67108864
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.floats(0.001, 200), min_size=1, max_size=50))
 def test_a_bucket_counts_its_values_up_to_the_sketchs_error(values: list[float]) -> None:
     got = samples(report(msgspec.structs.replace(series(), duration=histogram(*values))))
@@ -204,7 +204,7 @@ def test_what_is_not_known_is_absent_not_zero() -> None:
 anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=300)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(anything, min_size=2, max_size=4, unique=True))
 def test_no_model_name_breaks_the_exposition_or_hides_another(names: list[str]) -> None:
     got = samples(report(*(series(name, name) for name in names)))
