@@ -8,6 +8,7 @@ person sees every error at once.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 from typing import Annotated, Any, ClassVar, Self
 
@@ -116,10 +117,7 @@ class SpecModel(BaseModel):
             if key is None:
                 values[name] = field.get_default(call_default_factory=True)
             else:
-                kind: Any = (
-                    Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-                )
-                values[name] = TypeAdapter(kind).validate_python(given[key])
+                values[name] = _field_reader(cls, name).validate_python(given[key])
         return values
 
     @classmethod
@@ -138,6 +136,14 @@ class SpecModel(BaseModel):
                     )
                 )
         return broken
+
+
+@cache  # one entry per field of the models
+def _field_reader(model: type[SpecModel], name: str) -> TypeAdapter[Any]:
+    """What reads one field of a model by itself."""
+    field = model.model_fields[name]
+    kind: Any = Annotated[field.annotation, "as the model has it", *field.metadata]
+    return TypeAdapter(kind)
 
 
 def _again(details: Any) -> InitErrorDetails:
