@@ -172,7 +172,10 @@ def test_a_model_that_is_not_there_is_looked_for_ever_more_rarely() -> None:
     assert (too_early.processes_visible, in_time.processes_visible) == (False, True)
 
 
-@pytest.mark.parametrize(("host", "local"), [("127.0.0.1", True), ("localhost", True), ("192.0.2.1", False)])
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("192.0.2.1", False), ("there", False)],
+)
 def test_only_this_machines_processes_can_be_seen(host: str, local: bool) -> None:  # noqa: FBT001 - parametrised
     assert is_local(host) is local
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,16 +38,20 @@ def find_model(hint: ModelHint, not_these: frozenset[int] = frozenset()) -> psut
 
 
 def is_local(host: str) -> bool:
-    """Whether `host` is an address of this machine (one can be bound here); the DNS is not asked."""
-    numeric = socket.AI_NUMERICHOST if host != "localhost" else socket.AddressInfo(0)
+    """Whether `host` is an address of this machine; names but `localhost` are not asked for in the DNS."""
+    if host == "localhost":
+        return True
     try:
-        found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM, flags=numeric)
-        family, kind, protocol, _, address = found[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.bind(address)
-    except OSError:
+        address = ipaddress.ip_address(host)
+    except ValueError:
         return False
-    return True
+    return address.is_loopback or address.is_unspecified or str(address) in _addresses()
+
+
+def _addresses() -> set[str]:
+    return {
+        entry.address.partition("%")[0] for entries in psutil.net_if_addrs().values() for entry in entries
+    }
 
 
 def _by_pid(pid: int) -> psutil.Process:
