@@ -43,6 +43,8 @@ FIGURES: dict[str, Callable[[Rig, Scale], list[Measured]]] = {
     "accuracy": accuracy.measure,
     "peer-accuracy": peer_accuracy.measure,
 }
+SLOW = ("peer-accuracy",)
+"""Figures that a smoke run leaves out: their peer alone takes longer than all others together."""
 METHOD = {
     "rounds": (
         "every subject once a round, the order moving on by one; medians and 95 % bootstrap intervals of the "
@@ -109,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.rounds:
         scale = Scale(options.rounds, scale.factor)
     with tempfile.TemporaryDirectory(prefix="llm-monitor-bench-") as directory:
-        measured, found = run(options.only or list(FIGURES), scale, Path(directory))
+        names = options.only or [name for name in FIGURES if not options.quick or name not in SLOW]
+        measured, found = run(names, scale, Path(directory))
     if options.output is not None or not (options.quick or options.only):
         write(found, measured, options.output or results.DIRECTORY)
     print(results.markdown("relay", found))

@@ -20,10 +20,10 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
     plan = Plan(
         host="",
         port=0,
-        seconds=0.5,
-        warmup_seconds=1.2,
+        seconds=scale.seconds(0.5),
+        warmup_seconds=scale.seconds(1.2),
         streams=streams,
-        stagger_seconds=0.6,
+        stagger_seconds=scale.seconds(0.6),
         tokens=1000,
         tokens_per_second=2,
         first_token_seconds=0.05,

@@ -26,10 +26,10 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
     if program is None:
         rig.unavailable["wrk"] = "wrk: not installed (Debian: wrk)"
         return [Measured(clocked, "requests/s", {}, [Target("wrk", target.peer) for target in targets])]
-    seconds = max(1, round(scale.seconds(1.0)))
+    seconds = scale.seconds(1.0)
 
     def once(running: Running) -> tuple[float, float]:
-        _wrk(program, running.port, 0.2)
+        _wrk(program, running.port, scale.seconds(0.2))
         relay = running.parts().get("relay", running.pids())
         before = processes.cpu_seconds(relay)
         rate, total = _wrk(program, running.port, seconds)
