@@ -249,8 +249,11 @@ class Place:
         self.prefix: list[str] = []
 
     def start_model(self, host: str = "::", port: int = MODEL_PORT) -> Program:
+        """A model server that listens already."""
         model = Program([*self.prefix, sys.executable, str(HERE / "model_server.py"), host, str(port)])
         self._programs.append(model)
+        assert model.process.stdout
+        model.process.stdout.readline()
         return model
 
     def start_sidecar(self, prefix: tuple[str, ...] = (), **settings: str) -> Sidecar:

@@ -118,7 +118,6 @@ def test_a_second_signal_does_not_wait_for_streams(loopback: Loopback) -> None:
 
 def test_connections_past_the_relay_are_counted(loopback: Loopback) -> None:
     loopback.start_model()
-    wait_until(lambda: not loopback.direct.refused())
     with loopback.direct.connect(), loopback.direct.connect():
         sidecar = loopback.start_sidecar()
         wait_until(lambda: sidecar.page[Slot.BYPASSING_CONNECTIONS] == 2)

@@ -25,11 +25,11 @@ def test_the_nodes_network_is_never_touched(pod: Pod) -> None:
     pod.start_model()
     sidecar = pod.start_sidecar(POD_IP="10.77.0.1", HOST_IP="10.77.0.1")
 
-    wait_until(lambda: _says(sidecar, Reason.HOST_NETWORK) and sidecar.page[Slot.ANALYSER_STARTS_TOTAL])
+    wait_until(lambda: _says(sidecar, Reason.HOST_NETWORK) and sidecar.page[Slot.MODEL_LISTENING])
 
     assert pod.rules() == ""
     assert sidecar.page[Slot.RELAY_STARTS_TOTAL] == 0
-    assert sidecar.page[Slot.MODEL_LISTENING] == 1
+    assert sidecar.page[Slot.ANALYSER_STARTS_TOTAL] == 1
     assert pod.ipv4.post(b"direct") == b"direct"
 
 
@@ -42,7 +42,7 @@ def test_a_meshs_rules_are_left_alone(pod: Pod, rules: str) -> None:
     pod.start_model()
     sidecar = pod.start_sidecar()
 
-    wait_until(lambda: _says(sidecar, Reason.MESH_REDIRECTS))
+    wait_until(lambda: _says(sidecar, Reason.MESH_REDIRECTS) and sidecar.page[Slot.MODEL_LISTENING])
 
     assert pod.rules() == before
     assert pod.ipv4.post(b"direct") == b"direct"
@@ -50,9 +50,7 @@ def test_a_meshs_rules_are_left_alone(pod: Pod, rules: str) -> None:
 
 def test_an_ambient_meshs_listener_is_enough(pod: Pod) -> None:
     pod.start_model()
-    ztunnel = pod.start_model("::", 15008)
-    assert ztunnel.process.stdout
-    ztunnel.process.stdout.readline()
+    pod.start_model("::", 15008)
     sidecar = pod.start_sidecar()
 
     wait_until(lambda: _says(sidecar, Reason.MESH_REDIRECTS))
@@ -65,7 +63,7 @@ def test_without_a_capability_it_stays_and_says_so(pod: Pod, lacking: str) -> No
     pod.start_model()
     sidecar = pod.start_sidecar(("setpriv", f"--bounding-set=-{lacking}"))
 
-    wait_until(lambda: _says(sidecar, Reason.NOT_PERMITTED))
+    wait_until(lambda: _says(sidecar, Reason.NOT_PERMITTED) and sidecar.page[Slot.ANALYSER_STARTS_TOTAL])
 
     assert pod.rules() == ""
     assert lacking.upper() in sidecar.log
@@ -75,10 +73,8 @@ def test_without_a_capability_it_stays_and_says_so(pod: Pod, lacking: str) -> No
 def test_a_predecessors_port_is_waited_for(pod: Pod) -> None:
     pod.start_model()
     holder = pod.start_model("::", 14001)
-    assert holder.process.stdout
-    holder.process.stdout.readline()
     sidecar = pod.start_sidecar()
-    wait_until(lambda: _says(sidecar, Reason.PORT_TAKEN))
+    wait_until(lambda: _says(sidecar, Reason.PORT_TAKEN) and sidecar.page[Slot.MODEL_LISTENING])
     assert pod.ipv4.post(b"direct") == b"direct"
 
     holder.end()

@@ -28,7 +28,7 @@ def test_bytes_are_identical_and_copied_over_ipv4_and_ipv6(pod: Pod) -> None:
     answers = [client.post(body) for client, body in zip((pod.ipv4, pod.ipv6), bodies, strict=True)]
 
     assert answers == bodies
-    assert sidecar.page[Slot.ACCEPTED_TOTAL] == 2
+    wait_until(lambda: sidecar.page[Slot.ACCEPTED_TOTAL] == 2)
     for direction in (REQUEST, RESPONSE):
         wait_until(lambda: all(body in sidecar.copies(direction) for body in bodies))  # noqa: B023 - called at once
 
@@ -45,12 +45,10 @@ def test_clients_within_the_pod_are_not_intercepted(pod: Pod) -> None:
 
 def test_refused_stays_refused_until_the_model_listens_and_again_after(pod: Pod) -> None:
     sidecar = pod.start_sidecar()
-    wait_until(lambda: sidecar.page[Slot.LISTENING])
+    wait_until(lambda: sidecar.page[Slot.STEP_ASIDE_REASON] == Reason.MODEL_NOT_LISTENING)
     assert all(pod.ipv4.refused() and pod.ipv6.refused() for _ in range(20))
-    assert sidecar.page[Slot.STEP_ASIDE_REASON] == Reason.MODEL_NOT_LISTENING
 
     model = pod.start_model()
-    wait_until(lambda: not pod.ipv4.refused())
     with Load(pod.ipv4) as load:
         sidecar.wait_until_reading()
         read_before = sidecar.page[Slot.ACCEPTED_TOTAL]
@@ -76,7 +74,7 @@ def test_a_model_without_ipv6_goes_on_refusing_it(pod: Pod) -> None:
 def test_a_model_for_this_pod_only_is_not_opened_to_others(pod: Pod) -> None:
     pod.start_model("127.0.0.1")
     sidecar = pod.start_sidecar()
-    wait_until(lambda: sidecar.page[Slot.LISTENING])
+    wait_until(lambda: sidecar.page[Slot.STEP_ASIDE_REASON] == Reason.MODEL_NOT_LISTENING)
 
     assert pod.within.post(b"a") == b"a"
     assert pod.ipv4.refused()
@@ -85,7 +83,6 @@ def test_a_model_for_this_pod_only_is_not_opened_to_others(pod: Pod) -> None:
 
 def test_a_connection_from_before_goes_on(pod: Pod) -> None:
     pod.start_model()
-    wait_until(lambda: not pod.ipv4.refused())
     with pod.ipv4.connect() as early:
         assert exchange(early, b"before") == b"before"
         sidecar = pod.start_sidecar()
@@ -98,7 +95,6 @@ def test_a_connection_from_before_goes_on(pod: Pod) -> None:
 @pytest.mark.long
 def test_coverage_tells_the_connections_read_from_those_bypassing(pod: Pod) -> None:
     pod.start_model()
-    wait_until(lambda: not pod.ipv4.refused())
     with pod.ipv4.connect():
         sidecar = pod.start_sidecar()
         sidecar.wait_until_reading()

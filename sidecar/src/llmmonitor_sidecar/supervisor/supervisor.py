@@ -106,11 +106,7 @@ class Supervisor:
 
     def _turn(self, now_ns: int) -> None:
         self._reap(now_ns)
-        obstacle = self._obstacle(now_ns)
-        if self._way.has_relay:
-            self._relay.start_when_due(now_ns)
-        self._analyser.start_when_due(now_ns)
-        seen = self._observe(obstacle, now_ns)
+        seen = self._observe(now_ns)
         self._state, actions = decide(self._state, seen, now_ns, self._policy)
         self._way.apply(actions.arm, seen.model_listening, now_ns)
         if actions.stepped_aside:
@@ -120,6 +116,10 @@ class Supervisor:
             self._page.add(Slot.RELAY_KILLS_TOTAL)
             self._relay.child.signal(signal.SIGKILL)
         self._publish(seen, now_ns)
+        # Only now: a death is seen, and new connections go direct, before there is a successor.
+        if self._way.has_relay:
+            self._relay.start_when_due(now_ns)
+        self._analyser.start_when_due(now_ns)
         if now_ns >= self._coverage_at_ns:
             self._coverage_at_ns = now_ns + COVERAGE_INTERVAL_NS
             coverage = self._way.coverage(self._ownership())
@@ -132,7 +132,7 @@ class Supervisor:
             return Reason.STOPPED
         return self._way.obstacle(now_ns)
 
-    def _observe(self, obstacle: Reason, now_ns: int) -> Observation:
+    def _observe(self, now_ns: int) -> Observation:
         page, child = self._page, self._relay.child
         if child is not None:
             self._delay.add(linux.schedule_statistics(child.pid), now_ns)
@@ -144,7 +144,7 @@ class Supervisor:
             loop_lag_us=page[Slot.LOOP_LAG_P99_US],
             run_queue_delay_us=self._delay.p99_us(now_ns),
             model_listening=self._target.listening(now_ns),
-            obstacle=obstacle,
+            obstacle=self._obstacle(now_ns),
         )
 
     def _publish(self, seen: Observation, now_ns: int) -> None:
