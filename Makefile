@@ -6,6 +6,7 @@ LOCK := requirements/dev.txt
 MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
 .PHONY: help demo test test-fast test-e2e test-long lint format crds docs lock bench bench-relay bench-smoke fuzz clean
 
 help: ## Show this list
@@ -17,12 +18,14 @@ demo: $(READY) ## Watch a real model through an incident, with no cluster (about
 test: test-fast test-e2e ## All tests that CI runs: fast ones, then real-cluster ones
 
 test-fast: $(READY) lint ## Lint, types, contracts and the tests without a cluster
+	@tests/install-system-packages
 	$(BIN)/pytest tests -m "not long" -n auto --dist worksteal $(ARGS)
 
 test-e2e: $(READY) ## Tests on a real cluster (none yet: they come with the operator)
 	@echo "e2e: no real-cluster tests exist yet; they come with the operator's injection."
 
 test-long: $(READY) ## Tests that take minutes each: long soaks, 1 GB bodies, 10,000 exchanges
+	@tests/install-system-packages
 	$(BIN)/pytest tests -m long -p no:xdist $(ARGS)
 
 lint: $(READY) ## Style, types, import contracts, and that generated files are current

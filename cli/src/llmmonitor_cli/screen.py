@@ -38,6 +38,10 @@ class Screen:
             finally:
                 self._live = None
 
+    def announce(self, text: str) -> None:
+        """What one must know to use it, whatever else is shown."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     def say(self, phase: str) -> None:
         """What happens now, for a person."""
         self._phase = phase

@@ -85,7 +85,7 @@ async def run(manifest: Manifest, options: Options, out: Console, progress_on: C
         async with sidecar_beside(options.target, options.listen, configuration, log) as sidecar:
             watched = Watched(sidecar.pod_uid, str(options.target), sidecar.started_at)
             monitoring = Monitoring(manifest.monitor, manifest.written, watched)
-            screen.say(
+            screen.announce(
                 f"send clients to {sidecar.listen}, not to {options.target}; metrics: {sidecar.api}/metrics"
             )
             try:

@@ -13,7 +13,7 @@ from llmmonitor_api.report.totals import Totals
 
 VERSION = 1
 """Readers understand this one and the one before; a newer one is said, not guessed."""
-BYTES_LIMIT = 512 * 1024
+BYTES_LIMIT = 2 * 1024 * 1024
 """What a reader accepts of one report; a test holds the largest report under it."""
 
 

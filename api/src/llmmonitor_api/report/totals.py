@@ -11,7 +11,7 @@ import msgspec
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
 
-SERIES_LIMIT = 64
+SERIES_LIMIT = 32
 
 
 class TrafficSeries(msgspec.Struct, omit_defaults=True):

@@ -18,7 +18,7 @@ class PerformanceStatus(StatusModel):
     time_per_output_token_seconds: Distribution | None = None
     """Mean time between tokens of a request; exact token counts only."""
     request_duration_seconds: Distribution | None = None
-    """From the first byte of the request to the last of the answer."""
+    """From the last byte of the request to the last of the answer."""
     requests_per_second: Number | None = None
     """Requests finished per second."""
     tokens_per_second: Number | None = None

@@ -93,6 +93,11 @@ class MonitorStatus(StatusModel):
         return self.model_copy(update={"conditions": tuple(map(StatusCondition.of, conditions))})
 
     def to_api(self) -> dict[str, object]:
-        """As the API server takes it: camelCase, nothing that is not known."""
+        """As the API server takes it: camelCase, nothing that is not known, no empty lists or objects."""
         dumped: dict[str, object] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return dumped
+        return _without_empty(dumped)
+
+
+def _without_empty(value: dict[str, object]) -> dict[str, object]:
+    kept = {key: _without_empty(one) if isinstance(one, dict) else one for key, one in value.items()}
+    return {key: one for key, one in kept.items() if one not in ([], {})}
