@@ -38,7 +38,7 @@ def _reference(text: str) -> list[tuple[bytes, bytes]]:
     return events
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(lines=LINES, ends=ENDS, bom=st.booleans(), cuts=st.lists(st.integers(0, 400), max_size=30))
 def test_any_split_gives_the_standards_events(
     lines: list[str], ends: list[str], cuts: list[int], *, bom: bool
@@ -54,7 +54,7 @@ def test_any_split_gives_the_standards_events(
     assert events == _reference(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     payloads=st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_size=1), max_size=10

@@ -19,7 +19,6 @@ from llmmonitor_sidecar.analyser.outcomes import error_of_body, outcome_of_statu
 from llmmonitor_sidecar.analyser.progress import Emit, Progress
 from llmmonitor_sidecar.analyser.sse import SseReader
 
-
 _REDIRECTION = 300
 """RFC 9110, section 15.4: from here on the answer is elsewhere."""
 
