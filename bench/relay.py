@@ -22,6 +22,7 @@ from bench.figures import (
     jitter,
     memory,
     peer_accuracy,
+    report_accuracy,
     requests,
     saturation,
 )
@@ -41,6 +42,7 @@ FIGURES: dict[str, Callable[[Rig, Scale], list[Measured]]] = {
     "isolation": isolation.measure,
     "idle": idle.measure,
     "accuracy": accuracy.measure,
+    "report-accuracy": report_accuracy.measure,
     "peer-accuracy": peer_accuracy.measure,
 }
 SLOW = ("peer-accuracy",)

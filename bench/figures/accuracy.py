@@ -28,19 +28,7 @@ _SETTLE_SECONDS = 3.0
 
 def measure(rig: Rig, scale: Scale) -> list[Measured]:
     """Median and p99 of the errors, and tokens as a share of those the client counted."""
-    plan = Plan(
-        host="",
-        port=0,
-        seconds=scale.seconds(2.0),
-        requests_per_second=60,
-        connections="alternate",
-        streams=32,
-        tokens=40,
-        tokens_per_second=100,
-        first_token_seconds=0.03,
-        detail="arrivals",
-        drain_seconds=5.0,
-    )
+    plan = load(scale)
     first: list[float] = []
     first_tail: list[float] = []
     gaps: list[float] = []
@@ -78,6 +66,23 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
         _errors("error of gaps, median", gaps),
         exact,
     ]
+
+
+def load(scale: Scale) -> Plan:
+    """Streams of 40 tokens at 100/s, 60 begun a second, all awaited to their end."""
+    return Plan(
+        host="",
+        port=0,
+        seconds=scale.seconds(2.0),
+        requests_per_second=60,
+        connections="alternate",
+        streams=32,
+        tokens=40,
+        tokens_per_second=100,
+        first_token_seconds=0.03,
+        detail="arrivals",
+        drain_seconds=5.0,
+    )
 
 
 def matched(clients: Iterable[Record], recorded: Iterable[Recorded]) -> Iterator[tuple[Record, Recorded]]:

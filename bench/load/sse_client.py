@@ -5,6 +5,7 @@ body is only the stamps, the usage and the id. Makes no decisions about load: `d
 """
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Callable
@@ -116,8 +117,19 @@ class Client(asyncio.Protocol):
         self._reader = BodyReader(record, self._window, self._plan.detail)
         self._parser = httptools.HttpResponseParser(self)
         record.client_port = self.transport.get_extra_info("sockname")[1]
+        descriptor = self.transport.get_extra_info("socket").fileno()
         record.sent_ns = time.monotonic_ns()
-        self.transport.write(request)
+        try:
+            sent = os.write(
+                descriptor, request
+            )  # now, not when the loop's turn ends: the stamp is to be true
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.transport.abort()  # its end ends the record, as an error
+            return
+        if sent < len(request):
+            self.transport.write(request[sent:])
 
     def data_received(self, data: bytes) -> None:
         """Note the time first, then parse."""
