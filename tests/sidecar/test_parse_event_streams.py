@@ -54,22 +54,26 @@ def test_any_split_gives_the_standards_events(
     assert events == _reference(text)
 
 
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20)
+
+
 @settings(max_examples=100, deadline=None)
-@given(
-    payloads=st.lists(
-        st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_size=1), max_size=10
-    ),
-    step=st.integers(1, 64),
-)
-def test_the_short_way_gives_the_same_as_the_long_one(payloads: list[str], step: int) -> None:
-    chunks = [f"data: {payload}\n\n".encode() for payload in payloads]
-    wire = b"".join(chunks)
+@given(events=st.lists(st.tuples(st.none() | TEXT, TEXT), max_size=8), step=st.integers(1, 64))
+def test_the_short_way_gives_the_same_as_the_long_one(
+    events: list[tuple[str | None, str]], step: int
+) -> None:
+    chunks = [
+        f"data: {payload}\n\n" if name is None else f"event: {name}\ndata: {payload}\n\n"
+        for name, payload in events
+    ]
+    wire = "".join(chunks).encode()
 
     short, long = SseReader(), SseReader()
-    by_event = [event for chunk in chunks for event in short.feed(chunk)]
+    by_event = [event for chunk in chunks for event in short.feed(chunk.encode())]
     by_step = [event for i in range(0, len(wire), step) for event in long.feed(wire[i : i + step])]
 
-    assert by_event == by_step == [(b"", payload.encode()) for payload in payloads]
+    expected = [((name or "").encode(), payload.encode()) for name, payload in events if payload]
+    assert by_event == by_step == expected
 
 
 def test_an_event_is_given_as_soon_as_its_empty_line_began() -> None:

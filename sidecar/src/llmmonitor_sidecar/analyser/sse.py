@@ -5,8 +5,9 @@ byte order mark is dropped, comments and unknown fields are ignored, `data` line
 without data and one that the end of the stream cut are not delivered. Bytes stay bytes: UTF-8 never contains
 the bytes of CR, LF or a colon inside a character, so splits inside characters need no care.
 
-Common producers write exactly `data: ...LF LF`; whole events of that form take a short way that never copies
-more than the payload. `id` and `retry` concern reconnection and are ignored.
+Common producers write exactly `data: ...LF LF`, some with one `event: ...LF` before it; whole events of that
+form take a short way that never copies more than the payload. `id` and `retry` concern reconnection and are
+ignored.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from llmmonitor_sidecar.analyser import limits
 
 _BOM = b"\xef\xbb\xbf"
 _LF, _CR = b"\n\r"
+_EMPTY_BYTES = len(b"data: \n\n")
 
 
 class SseReader:
@@ -43,18 +45,23 @@ class SseReader:
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """Take what arrived and give the events that are complete by it."""
+        size = len(data)
         if (
-            not self._line
-            and not self._data
-            and not self._skip_lf
-            and not self._name
-            and data[:6] == b"data: "
-            and data[-2:] == b"\n\n"
+            data[-2:] == b"\n\n"
+            and size <= limits.EVENT_BYTES
+            and not (self._line or self._data or self._skip_lf or self._name or self._event_oversize)
             and b"\r" not in data
         ):
-            self._at_start = False
-            if data.find(b"\n") == len(data) - 2 and len(data) <= limits.EVENT_BYTES:
-                return [(b"", data[6:-2])]
+            if data[:6] == b"data: ":
+                if size > _EMPTY_BYTES and data.find(b"\n") == size - 2:
+                    self._at_start = False
+                    return [(b"", data[6:-2])]
+            elif data[:7] == b"event: ":
+                end = data.find(b"\n")
+                named = size > end + 1 + _EMPTY_BYTES and data[end + 1 : end + 7] == b"data: "
+                if named and data.find(b"\n", end + 1) == size - 2:
+                    self._at_start = False
+                    return [(data[7:end][: limits.EVENT_NAME_BYTES], data[end + 7 : -2])]
         return self._feed_lines(data)
 
     def _feed_lines(self, data: bytes) -> list[tuple[bytes, bytes]]:

@@ -12,9 +12,11 @@ from typing import Any
 
 import msgspec
 
+from llmmonitor_sidecar.analyser.dialects.chunk_template import ChunkTemplate
 from llmmonitor_sidecar.analyser.dialects.openai_chat import read_request
 from llmmonitor_sidecar.analyser.dialects.route import Answer, Route
 from llmmonitor_sidecar.analyser.json_reading import Count, JsonReader, Name
+from llmmonitor_sidecar.analyser.progress import Progress
 
 
 class _Usage(msgspec.Struct):
@@ -60,16 +62,21 @@ _read_usage = JsonReader(_Usage)
 class AnthropicAnswer(Answer):
     """Reads answers of the messages API."""
 
-    __slots__ = ()
+    __slots__ = ("_template",)
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress)
+        self._template = ChunkTemplate()
 
     def event(self, name: bytes, data: bytes, at_ns: int) -> None:
         """Take one event; its type stands in the data too, where proxies that drop names leave it."""
+        if self._template.match(data) >= 0:
+            self.progress.output(0, at_ns)
+            return
         event = _read(data)
         kind = event.type or name.decode("latin-1")
         if kind == "content_block_delta" and event.delta is not None:
-            delta = event.delta
-            if delta.text or delta.thinking or delta.partial_json:
-                self.progress.output(0, at_ns, content=bool(delta.text))
+            self._take_delta(event.delta, data, at_ns)
         elif kind == "content_block_start" and event.content_block is not None:
             if event.content_block.type in ("tool_use", "server_tool_use"):
                 self.progress.output(0, at_ns, content=False)
@@ -83,6 +90,12 @@ class AnthropicAnswer(Answer):
             self.complete = True
         elif kind == "error":
             self.fail(event.error)
+
+    def _take_delta(self, delta: _Part, data: bytes, at_ns: int) -> None:
+        if delta.text or delta.thinking or delta.partial_json:
+            self.progress.output(0, at_ns, content=bool(delta.text))
+            if not (delta.thinking or delta.partial_json):
+                self._template.learn(data, b'"text"', delta.text, 0, content=True)
 
     def body(self, data: bytes) -> None:
         """Take a whole message."""
