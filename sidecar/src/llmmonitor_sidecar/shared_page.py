@@ -51,6 +51,7 @@ class Slot(IntEnum):
     ANALYSER_HEARTBEAT_NS = 128  # when the analyser's loop last came round
     GENERATION_APPLIED = 129  # generation of the configuration document in force
     STOP_REQUESTED = 130  # 1 when a signed document asked for interception to end
+    MAX_ADDED_LATENCY_US = 131  # the limit in force, microseconds; 0: as the settings say
 
 
 class SharedPage:

@@ -158,8 +158,11 @@ def test_blind_time_is_wanted_time_that_was_not_read() -> None:
     watch.tick(1)
     assert watch.state.blind_ns_total == SECOND
 
-    watch.tick(5, obstacle=Reason.STOPPED)
+    watch.tick(5, obstacle=Reason.STOPPED).tick(1)
     assert watch.state.blind_ns_total == SECOND
+
+    watch.tick(2, obstacle=Reason.MESH_REDIRECTS).tick(1)
+    assert watch.state.blind_ns_total == 3 * SECOND
 
 
 def test_a_model_that_stops_is_no_step_aside() -> None:

@@ -81,3 +81,15 @@ def test_a_predecessors_port_is_waited_for(pod: Pod) -> None:
 
     sidecar.wait_until_reading(40)
     assert pod.ipv4.post(b"read") == b"read"
+
+
+def test_a_limit_pushed_later_is_obeyed_at_once(pod: Pod) -> None:
+    pod.start_model()
+    sidecar = pod.start_sidecar()
+    sidecar.wait_until_reading()
+
+    sidecar.page[Slot.MAX_ADDED_LATENCY_US] = 1  # the analyser does this
+
+    wait_until(lambda: _says(sidecar, Reason.STARVED_OF_CPU))
+    assert "elements" not in pod.rules()
+    assert sidecar.page[Slot.STEP_ASIDES_TOTAL] == 1

@@ -153,6 +153,7 @@ class _Process:
         self._reports.generation = configuration.generation
         self._page[Slot.GENERATION_APPLIED] = configuration.generation
         self._page[Slot.STOP_REQUESTED] = int(configuration.stop)
+        self._page[Slot.MAX_ADDED_LATENCY_US] = int(configuration.max_added_latency_seconds * 1e6)
         _log.info("configuration of generation %d is in force", configuration.generation)
 
 

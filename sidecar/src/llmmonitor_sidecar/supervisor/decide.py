@@ -1,7 +1,7 @@
 """Whether to intercept, now: a function of what was and what is seen, without clock or I/O.
 
 Theory of operation. Every tick (100 ms) the shell hands over an `Observation`. Interception is *wanted* while
-the model listens, nothing forbids it (`obstacle`) and nobody asked to stop. It is *armed* while it is wanted
+the model listens and nobody asked to stop. It is *armed* while it is wanted, nothing forbids it (`obstacle`)
 and the relay is fit: alive, listening, heartbeat fresh, and adding no more latency than the owner allows.
 Wanted and not armed is blind time, and it is counted. Leaving the armed state against the owner's wish is a
 step-aside:
@@ -26,6 +26,7 @@ from llmmonitor_sidecar.supervisor.ruleset import ELEMENT_TIMEOUT_SECONDS, Famil
 
 SECOND_NS = 1_000_000_000
 _NOTHING = Families()
+_NOT_WANTED = (Reason.OFF, Reason.STOPPED, Reason.STOPPING)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def decide(before: State, seen: Observation, now_ns: int, policy: Policy) -> tup
         heartbeat_ns=seen.heartbeat_ns,
         stale_ns=_stale_ns(before, seen, elapsed_ns, policy),
         blind_ns_total=before.blind_ns_total + _blind_ns(before, elapsed_ns, policy),
-        wanted=bool(seen.model_listening) and seen.obstacle is Reason.READING,
+        wanted=bool(seen.model_listening) and seen.obstacle not in _NOT_WANTED,
     )
     reason = _reason(state, seen, now_ns, policy)
     expired = policy.can_step_aside and elapsed_ns > ELEMENT_TIMEOUT_SECONDS * SECOND_NS
@@ -174,8 +175,7 @@ def _reason(  # noqa: PLR0911 - a table of reasons in the order in which they co
 
 def _is_involuntary(reason: Reason) -> bool:
     """Whether interception ends against the owner's wish."""
-    voluntary = (Reason.READING, Reason.MODEL_NOT_LISTENING, Reason.OFF, Reason.STOPPED, Reason.STOPPING)
-    return reason not in voluntary
+    return reason not in (Reason.READING, Reason.MODEL_NOT_LISTENING, *_NOT_WANTED)
 
 
 def _hold(state: State, reason: Reason, now_ns: int, policy: Policy) -> State:

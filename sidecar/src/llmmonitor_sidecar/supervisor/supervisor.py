@@ -107,7 +107,7 @@ class Supervisor:
     def _turn(self, now_ns: int) -> None:
         self._reap(now_ns)
         seen = self._observe(now_ns)
-        self._state, actions = decide(self._state, seen, now_ns, self._policy)
+        self._state, actions = decide(self._state, seen, now_ns, self._policy_in_force())
         self._way.apply(actions.arm, seen.model_listening, now_ns)
         if actions.stepped_aside:
             self._page.add(Slot.ACCEPTED_BEFORE_STEP_ASIDE_TOTAL, self._page[Slot.OPEN_CONNECTIONS])
@@ -125,6 +125,13 @@ class Supervisor:
             coverage = self._way.coverage(self._ownership())
             self._page[Slot.READ_CONNECTIONS] = coverage.read
             self._page[Slot.BYPASSING_CONNECTIONS] = coverage.bypassing
+
+    def _policy_in_force(self) -> Policy:
+        """The limit may have been pushed since the start."""
+        pushed_us = self._page[Slot.MAX_ADDED_LATENCY_US]
+        return (
+            dataclasses.replace(self._policy, max_added_latency_us=pushed_us) if pushed_us else self._policy
+        )
 
     def _obstacle(self, now_ns: int) -> Reason:
         if self._page[Slot.STOP_REQUESTED] and self._way.can_step_aside:
