@@ -168,6 +168,17 @@ def test_a_full_kv_cache_of_one_replica_is_false_even_when_processes_are_hidden(
     assert message == "chat-1: KV cache 96 % > 95 %"
 
 
+def test_a_kv_cache_of_a_scrape_that_failed_is_not_judged(watch: Make, said: Said) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.engine = Engine(name="VLLM", kv_cache_use=0.99, error="connection refused")
+
+    result = said(one.gather([replica]), "ResourcesHealthy")
+
+    assert result[1] == "WithinLimits"
+    assert "KV cache" not in result[2]
+
+
 def test_hidden_processes_are_unknown_and_do_not_gate(watch: Make, said: Said) -> None:
     one = watch()
     replica = one.replica()

@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmmonitor_api.report.report import Live
+from llmmonitor_operator.state import State
 
 Make = Callable[..., Any]
 Said = Callable[[Any, str], tuple[str, str, str]]
@@ -69,6 +71,22 @@ def test_requests_that_never_got_a_token_are_not_hidden_by_the_quantile(watch: M
         in message
     )
     assert "errors: errors 40 %" in message
+
+
+def test_a_quantile_of_a_part_of_the_events_is_not_given(watch: Make, said: Said) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.serve(1000)
+    replica.serve(400, ttft=2.3)
+    one.collect([replica])
+    # as after a checkpoint that had no room for histograms
+    one.state = msgspec.structs.replace(one.state, figures=State().figures)
+    replica.serve(10, ttft=2.3)
+
+    _, reason, message = said(one.gather([replica]), KIND)
+
+    assert reason == "BurnRateHigh"
+    assert message.startswith("first-token: no first token within 1s 29.1 %")
 
 
 def test_four_bad_of_four_do_not_fire(watch: Make, said: Said) -> None:
