@@ -52,10 +52,10 @@ lock: $(READY) ## Lock all dependencies anew, with hashes
 bench: bench-relay ## All benchmarks
 
 bench-relay: $(READY) ## The relay beside nginx, HAProxy, Envoy and an aiohttp proxy
-	$(BIN)/python bench/relay.py $(ARGS)
+	$(BIN)/python -m bench.relay $(ARGS)
 
 bench-smoke: $(READY) ## Prove in seconds that the benchmarks run
-	$(BIN)/python bench/relay.py --quick $(ARGS)
+	$(BIN)/python -m bench.relay --quick $(ARGS)
 
 clean: ## Remove what make brought
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

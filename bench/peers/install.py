@@ -41,7 +41,8 @@ def install(*, with_aiperf: bool = False) -> list[str]:
 
 
 def _environment(name: str, locked: str) -> list[str]:
-    uv = os.environ.get("UV", "uv")
+    own = Path(sys.executable).with_name("uv")
+    uv = os.environ.get("UV") or (str(own) if own.exists() else "uv")
     home = ENVIRONMENTS / name
     home.parent.mkdir(parents=True, exist_ok=True)
     install = [uv, "pip", "install", "--quiet", "--python", str(home / "bin" / "python"), "--require-hashes"]
