@@ -45,7 +45,6 @@ def figures(rng: random.Random, requests: int) -> Figures:
     return Figures(
         begun=requests,
         outcomes={"ok": requests - 5, "aborted": 3, "server_error": 2},
-        prompt_tokens_exact=rng.randrange(10**9),
         completion_tokens_exact=rng.randrange(10**9),
         token_sources={"usage": requests},
         time_to_first_token=histogram(rng, requests, -1, 0.6),
@@ -83,7 +82,6 @@ def full_state(objectives: int, replicas: int) -> State:
                         sequence=5760,
                         at=NOW - n,
                         configuration_generation=3,
-                        sidecar_version="0.1.0",
                         figures=figures(rng, 30_000),
                         objectives={key: Count(rng.randrange(10**7), rng.randrange(10**4)) for key in keys},
                         live=Live(),

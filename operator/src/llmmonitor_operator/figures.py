@@ -33,15 +33,9 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
 
     begun: int = 0
     outcomes: dict[str, int] = {}
-    error_types: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
     finish_reasons: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
-    empty: int = 0
-    prompt_tokens_exact: int = 0
-    prompt_tokens_counted: int = 0
     completion_tokens_exact: int = 0
     completion_tokens_counted: int = 0
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
     token_sources: dict[str, int] = {}
     time_to_first_token: Histogram = msgspec.field(default_factory=Histogram)
     time_per_output_token: Histogram = msgspec.field(default_factory=Histogram)
@@ -95,15 +89,9 @@ def figures_of(totals: Totals) -> Figures:
 def _of_series(series: TrafficSeries) -> Figures:
     return Figures(
         outcomes=series.outcomes,
-        error_types=series.error_types,
         finish_reasons=series.finish_reasons,
-        empty=series.empty,
-        prompt_tokens_exact=series.prompt_tokens_exact,
-        prompt_tokens_counted=series.prompt_tokens_counted,
         completion_tokens_exact=series.completion_tokens_exact,
         completion_tokens_counted=series.completion_tokens_counted,
-        cached_tokens=series.cached_tokens,
-        reasoning_tokens=series.reasoning_tokens,
         token_sources=series.token_sources,
         time_to_first_token=series.time_to_first_token,
         time_per_output_token=series.time_per_output_token,

@@ -12,9 +12,6 @@ from fractions import Fraction
 from llmmonitor_api.conditions import Role
 from llmmonitor_api.report.totals import objective_key
 
-TIME_SIGNALS = frozenset({"QueueDepth", "KVCacheUse", "Availability", "Throughput"})
-"""Signals whose events are slices of time, not requests."""
-
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveSettings:
@@ -40,11 +37,6 @@ class ObjectiveSettings:
     def budget(self) -> Fraction:
         """The share of events that may be bad."""
         return 1 - self.target
-
-    @property
-    def of_time(self) -> bool:
-        """Whether its events are slices of time."""
-        return self.signal in TIME_SIGNALS
 
 
 @dataclass(frozen=True, slots=True)

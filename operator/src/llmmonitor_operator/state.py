@@ -24,7 +24,6 @@ class Source(msgspec.Struct, frozen=True):
     at: float
     """When the last absorbed report was made, never after it was read."""
     configuration_generation: int
-    sidecar_version: str
     figures: Figures
     objectives: dict[str, Count]
     live: Live

@@ -79,7 +79,6 @@ def _source(report: Report, at: float) -> Source:
         sequence=identity.sequence,
         at=at,
         configuration_generation=identity.configuration_generation,
-        sidecar_version=identity.sidecar_version,
         figures=figures_of(report.totals),
         objectives={key: Count(one.good, one.bad) for key, one in report.totals.objectives.items()},
         live=report.live,
