@@ -207,7 +207,9 @@ class Program:
 class Sidecar(Program):
     """A sidecar: supervisor, relay, analyser; and its page."""
 
-    def __init__(self, folder: Path, prefix: list[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, prefix: list[str], environment: dict[str, str], script: str = "sidecar_process.py"
+    ) -> None:
         number = next(_names)
         files = [folder / f"{name}{number}" for name in ("page", "records", "log")]
         page, self._records, self._log_path = files
@@ -217,7 +219,7 @@ class Sidecar(Program):
         with page.open("r+b") as file:
             self.page._map = mmap.mmap(file.fileno(), mmap.PAGESIZE)
         self.page._words = memoryview(self.page._map).cast("Q")
-        command = [*prefix, sys.executable, str(HERE / "sidecar_process.py"), str(page), str(self._records)]
+        command = [*prefix, sys.executable, str(HERE / script), str(page), str(self._records)]
         environment = {f"LLM_MONITOR_{name}": value for name, value in environment.items()}
         super().__init__(command, {**os.environ, **environment}, self._log_path)
 

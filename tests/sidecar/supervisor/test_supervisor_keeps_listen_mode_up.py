@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.sidecar.supervisor.conftest import read_answer, wait_until
+from tests.sidecar.supervisor.conftest import Sidecar, read_answer, wait_until
 
 from llmmonitor_sidecar.shared_page import Slot
 from llmmonitor_sidecar.supervisor.reasons import Reason
@@ -142,6 +142,23 @@ def test_what_listen_mode_runs_without(loopback: Loopback) -> None:
     fields = dict(line.split(":\t") for line in lines if line.startswith(("CapEff", "NoNew")))
 
     assert fields == {"CapEff": "0" * 16, "NoNewPrivs": "1"}
+
+
+def test_an_error_of_its_own_is_shown_and_survived(tmp_path: Path) -> None:
+    environment = {"MODE": "off", "TARGET_PORT": "9"}
+    supervisor = Sidecar(tmp_path, [], environment, "failing_supervisor_process.py")
+    try:
+        wait_until(lambda: supervisor.page[Slot.STEP_ASIDE_REASON] == Reason.OFF)
+
+        supervisor.page[Slot.GENERATION_APPLIED] = 1
+        wait_until(lambda: supervisor.page[Slot.STEP_ASIDE_REASON] == Reason.SUPERVISOR_FAILED)
+        assert "as told" in supervisor.log
+
+        supervisor.page[Slot.GENERATION_APPLIED] = 0
+        wait_until(lambda: supervisor.page[Slot.STEP_ASIDE_REASON] == Reason.OFF)
+        assert supervisor.end(signal.SIGTERM) == 0
+    finally:
+        supervisor.kill_with_children()
 
 
 def _exists(pid: int) -> bool:
