@@ -21,6 +21,7 @@ from llmmonitor_sidecar.shared_page import SharedPage, Slot
 from llmmonitor_sidecar.tee import TeeChannel, TeeReceiver, TeeRecord, TeeSender
 
 PATIENCE_SECONDS = 20.0
+PATTERN = bytes(range(251)) * 1000  # of a length that fits no buffer
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -150,6 +151,7 @@ def start_relay(model: Model) -> Iterator[StartRelay]:
         grace_seconds: float = 5.0,
         descriptors: int | None = None,
         target: tuple[str, int] | None = None,
+        listen_host: str = "127.0.0.1",
         listener: socket.socket | None = None,
     ) -> RunningRelay:
         page, channel = page or SharedPage(), channel or TeeChannel()
@@ -158,6 +160,7 @@ def start_relay(model: Model) -> Iterator[StartRelay]:
             mode=Mode.TRANSPARENT if listener else Mode.LISTEN,
             target_host=host,
             target_port=port,
+            listen_host=listen_host,
             listen_port=0,
             stop_grace_seconds=grace_seconds,
         )
@@ -206,15 +209,15 @@ class Tools:
         sock.close()
 
     @staticmethod
-    def fill(sock: socket.socket) -> int:
-        """Send zeros until nobody takes any more for a while; how many were taken."""
+    def fill(sock: socket.socket) -> bytes:
+        """Send until nobody takes any more for a while; what was taken."""
         sock.settimeout(0)
         taken = 0
         while select.select([], [sock], [], 0.3)[1]:
             with contextlib.suppress(BlockingIOError):
-                taken += sock.send(bytes(256 * 1024))
+                taken += sock.send(PATTERN[taken % 251 :])
         sock.settimeout(PATIENCE_SECONDS)
-        return taken
+        return (PATTERN * (taken // len(PATTERN) + 1))[:taken]
 
     @staticmethod
     def receive(sock: socket.socket, size: int) -> bytes:

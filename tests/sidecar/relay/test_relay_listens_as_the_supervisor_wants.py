@@ -31,6 +31,20 @@ def test_refused_stays_refused_while_the_model_does_not_listen(
     connect(relay)
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_a_client_by_ipv6_reaches_a_model_that_speaks_ipv4(
+    start_relay: Callable[..., Any], model: Any, tools: Any
+) -> None:
+    relay = start_relay(listen_host="::1")
+
+    with (
+        socket.create_connection(("::1", relay.page[Slot.LISTENING]), 20) as client,
+        model.accept() as server,
+    ):
+        client.sendall(b"hello")
+        assert tools.receive(server, 5) == b"hello"
+
+
 def test_figures_are_on_the_page(start_relay: Callable[..., Any], connect: Any, tools: Any) -> None:
     relay = start_relay()
     page = relay.page

@@ -151,6 +151,24 @@ def test_notices_are_bounded_by_the_connections_that_are_open(channel: TeeChanne
     assert sender.lost_connections >= 5000
 
 
+def test_nobody_is_announced_while_a_notice_waits(channel: TeeChannel) -> None:
+    sender, receiver = TeeSender(channel), TeeReceiver(channel)
+    connections = [sender.open(1, ADDRESSES) for _ in range(45)]
+    fill(sender)
+    for connection in connections:
+        sender.close(connection, 2, CloseReason.EOF)
+    sender.flush()
+    assert sender.waiting_notices > 0
+    records = drain(receiver)
+
+    late = sender.open(3, ADDRESSES)  # there would be room
+    sender.flush()
+    records += drain(receiver)
+
+    assert [r.kind for r in records if r.connection == late] == [Kind.LOST]
+    assert sum(r.kind == Kind.CLOSE for r in records) == len(connections)
+
+
 def fill(sender: TeeSender) -> int:
     filler = sender.open(1, ADDRESSES)
     while not sender.lost_connections:

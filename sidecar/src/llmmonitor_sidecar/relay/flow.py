@@ -32,6 +32,7 @@ Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 """An IPv4 or IPv6 socket address as the socket module gives and takes it."""
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
+_IPV4_PARTS: Final = 2  # host and port; IPv6 has flow and scope too
 _NON_BLOCKING_STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
 _BROKEN: Final = select.EPOLLERR | select.EPOLLHUP
 _IN: Final = select.EPOLLIN
@@ -103,7 +104,8 @@ class Flows:
             OSError: no descriptor or memory to be had; the client is reset.
         """
         try:
-            model = socket.SocketType(client.family, _NON_BLOCKING_STREAM)
+            family = socket.AF_INET if len(target) == _IPV4_PARTS else socket.AF_INET6
+            model = socket.SocketType(family, _NON_BLOCKING_STREAM)
         except OSError:
             close_with_reset(client)
             raise
@@ -243,7 +245,8 @@ class Flows:
         """Error or hang-up on a side that is not being read."""
         if side.connecting or side.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._reset(side, _reset_by(side))
-        else:  # both FINs are through, what it sent waits for its peer: epoll would say so without end
+        elif side.mask == 0:  # not wanted again since epoll looked, perhaps earlier in this pass
+            # Both FINs are through, what it sent waits for its peer: epoll would say so without end.
             self._poll.unregister(side.fd)
             side.mask = _PARKED
 

@@ -22,6 +22,16 @@ from llmmonitor_sidecar.tee import REQUEST, RESPONSE, TeeSender
 EVENTS_PER_PASS: Final = 256
 ACCEPTS_PER_PASS: Final = 64
 ACCEPT_PAUSE_SECONDS: Final = 0.1
+TICKS_PER_LAG: Final = 5
+_TOTALS: Final = (  # in the order in which `_publish` reads them
+    Slot.ACCEPTED_TOTAL,
+    Slot.UPSTREAM_REFUSED_TOTAL,
+    Slot.BYTES_TO_MODEL_TOTAL,
+    Slot.BYTES_TO_CLIENT_TOTAL,
+    Slot.TEE_DROPPED_BYTES_TOTAL,
+    Slot.TEE_LOST_CONNECTIONS_TOTAL,
+    Slot.ACCEPT_FAILURES_TOTAL,
+)
 _EPOLL_ROUNDING_SECONDS: Final = 0.001  # epoll waits whole milliseconds
 
 log = logging.getLogger(__name__)
@@ -57,7 +67,8 @@ class RelayLoop:
         self._accept_failures = 0
         self._accept_again_at = 0.0  # CLOCK_MONOTONIC seconds; 0: not paused
         self._stop_at = float("inf")
-        self._published: dict[Slot, int] = {}
+        self._published = (0,) * len(_TOTALS)
+        self._ticks = 0
         self._listener: socket.socket | None = None
         self._listen_failed = False
         if listener is not None:
@@ -169,22 +180,23 @@ class RelayLoop:
     def _publish(self) -> None:
         """Heartbeat and figures; totals go on from what earlier relays left."""
         page, flows = self._page, self._flows
-        totals = {
-            Slot.ACCEPTED_TOTAL: self._accepted,
-            Slot.UPSTREAM_REFUSED_TOTAL: flows.refused,
-            Slot.BYTES_TO_MODEL_TOTAL: flows.moved_bytes[REQUEST],
-            Slot.BYTES_TO_CLIENT_TOTAL: flows.moved_bytes[RESPONSE],
-            Slot.TEE_DROPPED_BYTES_TOTAL: self._tee.dropped_bytes,
-            Slot.TEE_LOST_CONNECTIONS_TOTAL: self._tee.lost_connections,
-            Slot.ACCEPT_FAILURES_TOTAL: self._accept_failures,
-        }
-        for slot, value in totals.items():
-            grown = value - self._published.get(slot, 0)
-            if grown:
-                page.add(slot, grown)
-        self._published = totals
+        totals = (
+            self._accepted,
+            flows.refused,
+            flows.moved_bytes[REQUEST],
+            flows.moved_bytes[RESPONSE],
+            self._tee.dropped_bytes,
+            self._tee.lost_connections,
+            self._accept_failures,
+        )
+        if totals != self._published:
+            for slot, value, before in zip(_TOTALS, totals, self._published, strict=True):
+                page.add(slot, value - before)
+            self._published = totals
         page[Slot.OPEN_CONNECTIONS] = len(flows)
-        page[Slot.LOOP_LAG_P99_US] = self._lag.p99_us
-        page[Slot.LOOP_LAG_MAX_US] = self._lag.max_us
         page[Slot.ACCEPT_STALLED] = int(self._accept_again_at > 0)
+        self._ticks += 1
+        if self._ticks % TICKS_PER_LAG == 0:
+            page[Slot.LOOP_LAG_P99_US] = self._lag.p99_us
+            page[Slot.LOOP_LAG_MAX_US] = self._lag.max_us
         page[Slot.HEARTBEAT_NS] = time.monotonic_ns()
