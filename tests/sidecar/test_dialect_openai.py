@@ -265,6 +265,16 @@ def test_a_chunk_that_only_looks_alike_is_read_in_full() -> None:
     assert exchange.finish_reasons == ("length",)
 
 
+def test_a_chunk_alike_whose_text_never_ends_is_not_taken_for_output() -> None:
+    texts = [json.dumps(_chunk(_choice({"content": text})), separators=(",", ":")) for text in "abC"]
+    exchange = _stream(
+        *texts[:2], texts[2].replace('"C"', '"c\\"'), _chunk(_choice({"content": "d"})), STOP, "[DONE]"
+    )
+
+    assert exchange.choices[0].chunks == 3
+    assert exchange.malformed_reason == "event_bad_json"
+
+
 def test_the_request_is_known_before_the_answer() -> None:
     body = b'{"stream":true,"model":"m","messages":[{"role":"user","content":"\\"model\\":\\"x\\""}]}'
     head = b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)

@@ -104,7 +104,13 @@ def test_a_body_of_tiny_pieces_costs_no_more_than_its_bytes() -> None:
 def test_the_usage_at_the_end_of_a_huge_answer_is_found() -> None:
     item = json.dumps({"object": "embedding", "embedding": [0.123456] * 8_000}).encode()
     usage = b'"usage":{"prompt_tokens":4321,"total_tokens":4321,"prompt_tokens_details":{"cached_tokens":7}}'
-    answer = b'{"model":"bge","data":[' + b",".join([item] * 200) + b"]," + usage + b"}"
+    answer = (
+        b'{"model":"bge","data":['
+        + b",".join([item] * 200)
+        + b',{"usage":{"prompt_tokens":1}}],'
+        + usage
+        + b"}"
+    )
     analyser = ConnectionAnalyser(1)
     analyser.feed(REQUEST, 1, b"POST /v1/embeddings HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
     analyser.feed(RESPONSE, 2, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer))
