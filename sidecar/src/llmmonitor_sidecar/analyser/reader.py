@@ -123,7 +123,7 @@ class TrafficReader:
 
     def _protocol_known(self, connection: _Connection) -> None:
         connection.protocol = connection.analyser.protocol
-        if connection.protocol != "http/1":
+        if connection.protocol not in ("http/1", "unknown"):
             opaque = self.totals.interception.opaque_connections
             opaque[connection.protocol] = opaque.get(connection.protocol, 0) + 1
 
