@@ -13,8 +13,6 @@ import signal
 import socket
 from pathlib import Path
 
-CAP_SETGID = 6
-CAP_SETUID = 7
 CAP_NET_ADMIN = 12
 
 PR_SET_PDEATHSIG = 1

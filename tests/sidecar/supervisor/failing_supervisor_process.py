@@ -1,4 +1,4 @@
-"""A real supervisor whose way fails while the test says so: by `GENERATION_APPLIED`, in a page that is a file."""
+"""A real supervisor whose way fails while the test says so, by `GENERATION_APPLIED` in a page on disk."""
 
 import dataclasses
 import logging

@@ -48,7 +48,3 @@ class Nftables:
         if status:
             raise NftablesError(" ".join(errors.decode(errors="replace").split()) or "nft gave no reason")
         return output.decode(errors="replace")
-
-    def close(self) -> None:
-        """Free the context."""
-        self._library.nft_ctx_free(self._context)

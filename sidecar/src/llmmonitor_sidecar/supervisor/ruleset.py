@@ -25,9 +25,6 @@ class Families:
     def __bool__(self) -> bool:
         return self.ipv4 or self.ipv6
 
-    def __and__(self, other: Families) -> Families:
-        return Families(self.ipv4 and other.ipv4, self.ipv6 and other.ipv6)
-
 
 def install(relay_port: int) -> str:
     """The table with empty sets: nothing is intercepted yet."""
