@@ -110,7 +110,7 @@ def test_what_was_missed_while_reading_is_said(watch: Make, said: Said) -> None:
     one = watch()
     replica = one.replica()
     replica.serve(10)
-    replica.totals.interception.blind_milliseconds = 1200
+    replica.totals.interception.blind_nanoseconds = 1_200_000_000
     replica.totals.interception.unknown_connections = 1
 
     status, _, message = said(one.gather([replica]), "Intercepting")

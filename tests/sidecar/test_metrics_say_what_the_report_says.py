@@ -88,7 +88,7 @@ def report(*traffic: TrafficSeries) -> Report:
             interception=InterceptionCounts(
                 accepted=12,
                 shed_bytes=7,
-                blind_milliseconds=1500,
+                blind_nanoseconds=1_500_000_000,
                 relay_starts=2,
                 opaque_connections={"tls": 1},
                 malformed=FrequencyTable(counts={"bad_chunk": 2}, other=3),

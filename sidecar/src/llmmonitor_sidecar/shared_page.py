@@ -53,6 +53,19 @@ class Slot(IntEnum):
     STOP_REQUESTED = 130  # 1 when a signed document asked for interception to end
     MAX_ADDED_LATENCY_US = 131  # the limit in force, microseconds; 0: as the settings say
 
+    # Written by the analyser: what it has already put into reports of the totals above, so that its successor
+    # goes on from there and neither loses nor repeats what happened in between.
+    REPORTED_ACCEPTED_TOTAL = 160
+    REPORTED_UPSTREAM_REFUSED_TOTAL = 161
+    REPORTED_BYTES_TO_MODEL_TOTAL = 162
+    REPORTED_BYTES_TO_CLIENT_TOTAL = 163
+    REPORTED_TEE_DROPPED_BYTES_TOTAL = 164
+    REPORTED_TEE_LOST_CONNECTIONS_TOTAL = 165
+    REPORTED_STEP_ASIDES_TOTAL = 166
+    REPORTED_BLIND_NS_TOTAL = 167
+    REPORTED_RELAY_STARTS_TOTAL = 168
+    REPORTED_ANALYSER_STARTS_TOTAL = 169
+
 
 class SharedPage:
     """The page itself. Index it by `Slot`; values are unsigned 64-bit, 0 at first."""

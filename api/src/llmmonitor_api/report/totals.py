@@ -85,7 +85,7 @@ class InterceptionCounts(msgspec.Struct, omit_defaults=True):
     """Connections that were open before the analyser (re)started."""
     exchanges_not_analysed: int = 0
     step_asides: int = 0
-    blind_milliseconds: int = 0
+    blind_nanoseconds: int = 0
     """Time in which new connections were not read though interception was wanted."""
     relay_starts: int = 0
     analyser_starts: int = 0

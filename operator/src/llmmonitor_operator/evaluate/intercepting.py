@@ -65,8 +65,8 @@ def _of_what_came(inputs: Inputs) -> Verdict:
 def _missed(counts: InterceptionCounts) -> list[str]:
     """What was not read, though interception is on."""
     found = []
-    if counts.blind_milliseconds:
-        found.append(f"new connections were not read for {wording.latency(counts.blind_milliseconds / 1000)}")
+    if counts.blind_nanoseconds:
+        found.append(f"new connections were not read for {wording.latency(counts.blind_nanoseconds * 1e-9)}")
     if counts.unknown_connections:
         connections = wording.counted(counts.unknown_connections, "connection")
         found.append(f"{connections} from before the analyser started could not be read")

@@ -1,7 +1,8 @@
 """Puts a report together: the signals' totals, the request path's numbers from the shared page, the gauges.
 
-The page outlives an analyser, its totals do not begin at zero with a new boot: what is reported is what was
-added since this analyser started, and since the sidecar's start for the first one.
+The page outlives an analyser: its totals do not begin at zero with a new boot. Each report leaves behind, on the
+page itself, how far it came, and the next analyser's reports begin there. So nothing that the request path did
+while no analyser was alive is lost, and nothing is counted twice.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ _COUNTS = {
     "bytes_to_model": Slot.BYTES_TO_MODEL_TOTAL,
     "bytes_to_client": Slot.BYTES_TO_CLIENT_TOTAL,
     "shed_bytes": Slot.TEE_DROPPED_BYTES_TOTAL,
+    "shed_connections": Slot.TEE_LOST_CONNECTIONS_TOTAL,
     "step_asides": Slot.STEP_ASIDES_TOTAL,
+    "blind_nanoseconds": Slot.BLIND_NS_TOTAL,
     "relay_starts": Slot.RELAY_STARTS_TOTAL,
     "analyser_starts": Slot.ANALYSER_STARTS_TOTAL,
 }
-"""Fields of InterceptionCounts that are a slot of the page."""
+"""Fields of InterceptionCounts that the page has."""
+_REPORTED = {name: Slot[f"REPORTED_{slot.name}"] for name, slot in _COUNTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,7 @@ class ReportMaker:
         self._reader = reader
         self._boot = boot
         self._sequence = 0
-        first = page[Slot.ANALYSER_STARTS_TOTAL] <= 1
-        slots = (*_COUNTS.values(), Slot.BLIND_NS_TOTAL, Slot.TEE_LOST_CONNECTIONS_TOTAL)
-        self._began = {slot: 0 if first else page[slot] for slot in slots}
+        self._began = {name: page[slot] for name, slot in _REPORTED.items()}
         self.resources: Resources | None = None
         self.engine: Engine | None = None
         self.generation = 0
@@ -71,9 +73,8 @@ class ReportMaker:
             configuration_generation=self.generation,
         )
         counts = self._reader.totals.interception
-        path = {name: self._since_boot(slot) for name, slot in _COUNTS.items()}
-        path["blind_milliseconds"] = self._since_boot(Slot.BLIND_NS_TOTAL) // 1_000_000
-        path["shed_connections"] = counts.shed_connections + self._since_boot(Slot.TEE_LOST_CONNECTIONS_TOTAL)
+        path = self._path_since_boot()
+        path["shed_connections"] += counts.shed_connections
         return Report(
             identity=identity,
             at=now,
@@ -87,8 +88,12 @@ class ReportMaker:
             engine=self.engine,
         )
 
-    def _since_boot(self, slot: Slot) -> int:
-        return self._page[slot] - self._began[slot]
+    def _path_since_boot(self) -> dict[str, int]:
+        path = {}
+        for name, slot in _COUNTS.items():
+            self._page[_REPORTED[name]] = now = self._page[slot]
+            path[name] = now - self._began[name]
+        return path
 
     def _interception(self, now_ns: int) -> InterceptionState:
         page, mode = self._page, self._settings.mode

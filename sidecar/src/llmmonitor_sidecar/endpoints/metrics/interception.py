@@ -65,7 +65,7 @@ def _missed(counts: InterceptionCounts) -> Iterator[Metric]:
     yield counter(
         f"{_OURS}_interception_blind_seconds",
         "Time in which new connections were not read though they should have been.",
-        one(counts.blind_milliseconds / 1000),
+        one(counts.blind_nanoseconds * 1e-9),
         "seconds",
     )
     yield counter(
