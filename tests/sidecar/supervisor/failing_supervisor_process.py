@@ -1,4 +1,7 @@
-"""A real supervisor whose way fails while the test says so, by `GENERATION_APPLIED` in a page on disk."""
+"""A real supervisor whose way fails while the test says so, by `GENERATION_APPLIED` in a page on disk.
+
+Its analyser never gives a sign of life.
+"""
 
 import dataclasses
 import logging
@@ -39,5 +42,5 @@ if __name__ == "__main__":
         target=RemoteTarget("127.0.0.1", settings.target_port),
         relay=lambda _listener: None,
         analyser=signal.pause,
-        policy=Policy(max_added_latency_us=5_000, can_step_aside=False),
+        policy=Policy(max_added_latency_us=5_000, can_step_aside=False, kill_analyser_after_ns=1_000_000_000),
     ).run()

@@ -144,6 +144,16 @@ def test_what_listen_mode_runs_without(loopback: Loopback) -> None:
     assert fields == {"CapEff": "0" * 16, "NoNewPrivs": "1"}
 
 
+def test_an_analyser_that_hangs_is_replaced(tmp_path: Path) -> None:
+    environment = {"MODE": "off", "TARGET_PORT": "9"}
+    supervisor = Sidecar(tmp_path, [], environment, "failing_supervisor_process.py")
+    try:
+        wait_until(lambda: supervisor.page[Slot.ANALYSER_STARTS_TOTAL] == 2)
+        assert "analyser killed" in supervisor.log
+    finally:
+        supervisor.kill_with_children()
+
+
 def test_an_error_of_its_own_is_shown_and_survived(tmp_path: Path) -> None:
     environment = {"MODE": "off", "TARGET_PORT": "9"}
     supervisor = Sidecar(tmp_path, [], environment, "failing_supervisor_process.py")

@@ -11,6 +11,7 @@ from llmmonitor_sidecar.supervisor import restart
 from llmmonitor_sidecar.supervisor.children import Child, Death
 from llmmonitor_sidecar.supervisor.delay import RunQueueDelay
 from llmmonitor_sidecar.supervisor.kept import Kept
+from llmmonitor_sidecar.supervisor.silence import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,6 +57,15 @@ def test_a_vanished_process_has_no_delay() -> None:
     delay.add(ScheduleStatistics(0, 9 * MS, 1), 200 * MS)
 
     assert delay.p99_us(200 * MS) == 0
+
+
+def test_silence_adds_up_over_looks_and_not_over_gaps() -> None:
+    silence = Silence(SECOND)
+
+    assert not any(silence.exceeds_limit(7, tick * 100 * MS) for tick in range(11))
+    assert silence.exceeds_limit(7, 1_100 * MS)
+    assert not silence.exceeds_limit(8, 1_200 * MS)
+    assert not silence.exceeds_limit(8, 3_600 * SECOND), "the watcher was frozen"
 
 
 def test_the_first_death_is_answered_at_once_a_crash_loop_more_and_more_slowly() -> None:

@@ -29,7 +29,7 @@ def test_the_nodes_network_is_never_touched(pod: Pod) -> None:
 
     assert pod.rules() == ""
     assert sidecar.page[Slot.RELAY_STARTS_TOTAL] == 0
-    assert sidecar.page[Slot.ANALYSER_STARTS_TOTAL] == 1
+    wait_until(lambda: sidecar.page[Slot.ANALYSER_STARTS_TOTAL] == 1)
     assert pod.ipv4.post(b"direct") == b"direct"
 
 

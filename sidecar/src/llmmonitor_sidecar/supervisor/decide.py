@@ -40,6 +40,8 @@ class Policy:
     """A heartbeat (every 50 ms) older than this is stale."""
     kill_after_ns: int = 10 * SECOND_NS
     """A relay without heartbeat for so long is killed."""
+    kill_analyser_after_ns: int = 120 * SECOND_NS
+    """The same for the analyser: traffic does not need it, its start takes seconds."""
     hold_first_ns: int = 5 * SECOND_NS
     hold_limit_ns: int = 300 * SECOND_NS
     calm_ns: int = 60 * SECOND_NS

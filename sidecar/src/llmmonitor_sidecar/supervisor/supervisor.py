@@ -24,6 +24,7 @@ from llmmonitor_sidecar.supervisor.reasons import Reason, name_of
 from llmmonitor_sidecar.supervisor.restart import Backoff
 from llmmonitor_sidecar.supervisor.ruleset import Families
 from llmmonitor_sidecar.supervisor.signals import Signals
+from llmmonitor_sidecar.supervisor.silence import Silence
 from llmmonitor_sidecar.supervisor.ways import COVERAGE_INTERVAL_NS
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from llmmonitor_sidecar.shared_page import SharedPage
     from llmmonitor_sidecar.supervisor.socket_diagnosis import TcpSocket
     from llmmonitor_sidecar.supervisor.target import Target
-    from llmmonitor_sidecar.supervisor.ways import Way
+from llmmonitor_sidecar.supervisor.ways import Way
 
 TICK_SECONDS = 0.1
 FAILURE_PAUSE_SECONDS = 1.0
@@ -84,6 +85,7 @@ class Supervisor:
         self._analyser_entry = analyser
         self._relay = Kept("relay", self._start_relay, Backoff())
         self._analyser = Kept("analyser", self._start_analyser, ANALYSER_BACKOFF)
+        self._analyser_silence = Silence(policy.kill_analyser_after_ns)
         self._delay = RunQueueDelay()
         self._state = State(at_ns=time.monotonic_ns())
         self._coverage_at_ns = 0
@@ -116,6 +118,11 @@ class Supervisor:
             self._page.add(Slot.RELAY_KILLS_TOTAL)
             self._relay.child.signal(signal.SIGKILL)
         self._publish(seen, now_ns)
+        if self._analyser.child and self._analyser_silence.exceeds_limit(
+            self._page[Slot.ANALYSER_HEARTBEAT_NS], now_ns
+        ):
+            _log.error("analyser killed: pid=%d, no heartbeat", self._analyser.child.pid)
+            self._analyser.child.signal(signal.SIGKILL)
         # Only now: a death is seen, and new connections go direct, before there is a successor.
         if self._way.has_relay:
             self._relay.start_when_due(now_ns)
@@ -195,6 +202,7 @@ class Supervisor:
     def _start_analyser(self) -> children.Child:
         child = children.start("analyser", self._analyser_entry, signal.SIGKILL)
         self._page.add(Slot.ANALYSER_STARTS_TOTAL)
+        self._analyser_silence = Silence(self._policy.kill_analyser_after_ns)
         return child
 
     def _ownership(self) -> Callable[[TcpSocket], bool]:
