@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.whole.conftest import SidecarBeside
+from tests.conftest import SidecarBeside
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.totals import Totals, TrafficSeries

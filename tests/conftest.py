@@ -1,4 +1,4 @@
-"""The whole sidecar as a user runs it: real processes, real sockets, a real model or a scripted server."""
+"""Fixtures of more than one folder: the whole sidecar as a user runs it, a real model, a scripted server."""
 
 from __future__ import annotations
 
