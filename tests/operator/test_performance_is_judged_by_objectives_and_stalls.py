@@ -39,6 +39,23 @@ def test_a_few_requests_are_no_verdict_and_the_number_needed_is_said(watch: Make
     assert "errors (n=20 over 3 d, a verdict needs 21)" in message
 
 
+def test_requests_that_no_objective_counts_are_not_called_no_traffic(watch: Make, said: Said) -> None:
+    objectives = [{"name": "aborts", "signal": "AbortRate", "target": "95%"}]
+    one = watch(performance={"objectives": objectives})
+    replica = one.replica()
+    before = said(one.gather([replica]), KIND)
+    replica.serve(50, outcome="client_error")
+
+    after = said(one.gather([replica]), KIND)
+
+    assert before == ("Unknown", "NoTraffic", "no request has been seen yet")
+    assert after == (
+        "Unknown",
+        "TooFewRequests",
+        "50 requests, none that an objective counts (clients' own errors do not)",
+    )
+
+
 def test_slow_first_tokens_burn_and_the_message_is_as_designed(watch: Make, said: Said) -> None:
     one = watch()
     replica = one.replica()
@@ -52,7 +69,7 @@ def test_slow_first_tokens_burn_and_the_message_is_as_designed(watch: Make, said
 
     assert (status, reason) == ("False", "BurnRateHigh")
     assert message == (
-        "first-token: TTFT p99 2.32 s (2.3–2.3) > 1 s over 1 h (n=4,320), burn rate 16.7 (limit 14.4)"  # noqa: RUF001
+        "first-token: TTFT p99 2.32 s (2.32–2.32) > 1 s over 1 h (n=4,320), burn rate 16.7 (limit 14.4)"  # noqa: RUF001
     )
     assert said(result, "Healthy")[:2] == ("False", "BurnRateHigh")
 

@@ -69,8 +69,17 @@ def _evidence_at(inputs: Inputs, recent: list[ObjectiveStanding]) -> float:
 def _no_traffic(inputs: Inputs) -> Verdict:
     last = max((one.last_event_at or 0.0 for one in inputs.objectives), default=0.0)
     if not last:
-        return Verdict(shared.NO_TRAFFIC, "no request has been seen yet")
+        return _no_event_yet(inputs)
     return Verdict(shared.NO_TRAFFIC, f"no request for {wording.duration(inputs.now - last)}")
+
+
+def _no_event_yet(inputs: Inputs) -> Verdict:
+    ended = inputs.state.window(inputs.settings.hold_for_seconds).ended
+    if not ended:
+        return Verdict(shared.NO_TRAFFIC, "no request has been seen yet")
+    requests = wording.counted(ended, "request")
+    text = f"{requests}, none that an objective counts (clients' own errors do not)"
+    return Verdict(shared.TOO_FEW_REQUESTS, text)
 
 
 def _too_few(one: ObjectiveStanding) -> str:

@@ -34,6 +34,8 @@ from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
 WINDOW_SECONDS = 3600.0
 _EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
 _NOT_MONITORED_LIMIT = 10
+UNRECOGNISED = "Unknown"
+"""What a sidecar calls an engine that it does not recognise."""
 
 
 def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[str, Any]:
@@ -53,7 +55,7 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
 
 def _engine(inputs: Inputs) -> EngineStatus | None:
     engine = next((source.engine for _, source in inputs.fresh if source.engine), None)
-    if engine is None:
+    if engine is None or engine.name == UNRECOGNISED:
         return None
     return EngineStatus(
         name=engine.name,
@@ -144,7 +146,7 @@ def _quantile(histogram: Histogram, q: float) -> Quantile | None:
 
 def _objective(standing: ObjectiveStanding, inputs: Inputs) -> ObjectiveStatus:
     objective = standing.objective
-    nearest = standing.nearest
+    nearest = standing.nearest if standing.whole.total else None
     old = standing.last_event_at is None or (
         inputs.now - standing.last_event_at > inputs.settings.hold_for_seconds
     )

@@ -56,13 +56,21 @@ def latency_with_interval(seconds: float, interval: Interval) -> str:
     """`2.31 s (1.9-2.9)`: a quantile with its interval in the same unit; an open end is said."""
     size, unit = _latency_unit(seconds)
     text = f"{number(seconds / size)} {unit}"
-    low = None if interval.low is None else number(interval.low / size, _INTERVAL_DIGITS)
-    high = None if interval.high is None else number(interval.high / size, _INTERVAL_DIGITS)
+    digits = _enclosing_digits(seconds / size, interval, size)
+    low = None if interval.low is None else number(interval.low / size, digits)
+    high = None if interval.high is None else number(interval.high / size, digits)
     if low is None and high is None:
         return text
     if high is None:
         return f"{text} (above {low})"
     return f"{text} (below {high})" if low is None else f"{text} ({low}–{high})"  # noqa: RUF001 - a range
+
+
+def _enclosing_digits(value: float, interval: Interval, unit: float) -> int:
+    """Two, unless an interval so rounded would no longer hold the value."""
+    low = -math.inf if interval.low is None else significant(interval.low / unit, _INTERVAL_DIGITS)
+    high = math.inf if interval.high is None else significant(interval.high / unit, _INTERVAL_DIGITS)
+    return _INTERVAL_DIGITS if low < significant(value) < high else DIGITS
 
 
 def _latency_unit(seconds: float) -> tuple[float, str]:
