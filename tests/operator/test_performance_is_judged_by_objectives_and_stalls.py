@@ -24,7 +24,8 @@ def test_enough_good_requests_are_true_with_their_numbers(watch: Make, said: Sai
 
     assert (status, reason) == ("True", "ObjectivesHold")
     assert message == (
-        "first-token: 0 % bad over 3 d (n=100, allowed 1 %); errors: 0 % bad over 3 d (n=100, allowed 1 %)"
+        "first-token: 0 % bad over 15 s of 3 d (n=100, allowed 1 %); "
+        "errors: 0 % bad over 15 s of 3 d (n=100, allowed 1 %)"
     )
 
 
@@ -36,7 +37,7 @@ def test_a_few_requests_are_no_verdict_and_the_number_needed_is_said(watch: Make
     status, reason, message = said(one.gather([replica]), KIND)
 
     assert (status, reason) == ("Unknown", "TooFewRequests")
-    assert "errors (n=20 over 3 d, a verdict needs 21)" in message
+    assert "errors (n=20 over 15 s of 3 d, a verdict needs 21)" in message
 
 
 def test_requests_that_no_objective_counts_are_not_called_no_traffic(watch: Make, said: Said) -> None:
@@ -84,7 +85,7 @@ def test_requests_that_never_got_a_token_are_not_hidden_by_the_quantile(watch: M
 
     assert reason == "BurnRateHigh"
     assert (
-        "first-token: no first token within 1s 40 % (31–50) > 1 % over 1 h (n=100), burn rate 40"  # noqa: RUF001
+        "first-token: no first token within 1s 40 % (31–50) > 1 % over 15 s of 1 h (n=100), burn rate 40"  # noqa: RUF001
         in message
     )
     assert "errors: errors 40 %" in message

@@ -103,6 +103,14 @@ class State(msgspec.Struct, frozen=True):
         cells = self.counts[place].get(key, {})
         return sum(within(cells, COUNT_TIERS[place], seconds, self.events_at.get(key, 0.0)), Count())
 
+    def known_seconds(self, key: str, seconds: float) -> float:
+        """How much of the window of `count` is known: less than `seconds` until that long has passed."""
+        place = tier_for(COUNT_TIERS, seconds)
+        cells = self.counts[place].get(key)
+        if not cells:
+            return 0.0
+        return min(seconds, self.events_at.get(key, 0.0) - min(cells) * COUNT_TIERS[place].cell_seconds)
+
     def window(self, seconds: float) -> Figures:
         """Figures of the window that ends with the newest report; at most as far as FIGURE_TIERS reach."""
         place = tier_for(FIGURE_TIERS, seconds)

@@ -25,12 +25,12 @@ def judge(inputs: Inputs) -> Verdict:
         for name, verdict in inputs.verdicts.items()
         if is_gating(condition_type(name), verdict.reason, inputs.settings.roles)
     }
-    not_judged = [
-        f"{name} ({verdict.reason.name})"
-        for name, verdict in inputs.verdicts.items()
-        if verdict.reason.status is Status.UNKNOWN and name not in gating
-    ]
-    trailer = [f"not judged: {', '.join(not_judged)}"] if not_judged else []
+    not_judged: dict[str, list[str]] = {}
+    for name, verdict in inputs.verdicts.items():
+        if verdict.reason.status is Status.UNKNOWN and name not in gating:
+            not_judged.setdefault(verdict.reason.name, []).append(name)
+    groups = [f"{', '.join(names)} ({reason})" for reason, names in not_judged.items()]
+    trailer = [f"not judged: {', '.join(groups)}"] if groups else []
     for status in (Status.FALSE, Status.UNKNOWN):
         found = sorted((name for name in gating if gating[name].reason.status is status), key=_rank)
         if found:

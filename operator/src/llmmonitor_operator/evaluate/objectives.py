@@ -95,6 +95,7 @@ def _standing(objective: ObjectiveSettings, state: State) -> ObjectiveStanding:
                 long=state.count(objective.key, pair.long_seconds),
                 short=state.count(objective.key, pair.short_seconds),
                 budget=objective.budget,
+                known_seconds=state.known_seconds(objective.key, pair.long_seconds),
             )
             for pair in reachable
         ),
@@ -108,7 +109,7 @@ def _standing(objective: ObjectiveSettings, state: State) -> ObjectiveStanding:
 def firing_message(standing: ObjectiveStanding, burn: Burn, state: State) -> str:
     """`first-token: TTFT p99 2.31 s (1.9-2.9) > 1 s over 1 h (n=4,210), burn rate 16.2 (limit 14.4)`."""
     objective = standing.objective
-    window = wording.duration(burn.pair.long_seconds)
+    window = window_text(burn)
     figure = _quantile_above(objective, burn, state) or _bad_share(objective, burn)
     rate, limit = (wording.number(float(one)) for one in (burn.long_rate or 0, burn.pair.factor))
     return (
@@ -147,6 +148,13 @@ def _bad_share(objective: ObjectiveSettings, burn: Burn) -> str:
     return f"{what} {wording.share_with_interval(burn.long.bad, burn.long.total)} > {allowed}"
 
 
+def window_text(burn: Burn) -> str:
+    """The long window, and how much of it is known as long as it is not filled: `40 s of 6 min`."""
+    whole, known = wording.duration(burn.pair.long_seconds), burn.known_seconds
+    filled = known >= burn.pair.long_seconds or not burn.long.total
+    return whole if filled else f"{wording.duration(known)} of {whole}"
+
+
 def holding_message(standing: ObjectiveStanding) -> str:
     """`errors: 0.2 % bad of 4,210 over 1 h (allowed 1 %)`."""
     burn = standing.judged_over
@@ -155,6 +163,6 @@ def holding_message(standing: ObjectiveStanding) -> str:
     bad = wording.share(burn.long.bad / burn.long.total)
     allowed = wording.share(float(standing.objective.budget))
     return (
-        f"{standing.objective.name}: {bad} bad over {wording.duration(burn.pair.long_seconds)}"
+        f"{standing.objective.name}: {bad} bad over {window_text(burn)}"
         f" (n={wording.count(burn.long.total)}, allowed {allowed})"
     )

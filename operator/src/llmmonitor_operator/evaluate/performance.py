@@ -10,7 +10,12 @@ from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
-from llmmonitor_operator.evaluate.objectives import ObjectiveStanding, firing_message, holding_message
+from llmmonitor_operator.evaluate.objectives import (
+    ObjectiveStanding,
+    firing_message,
+    holding_message,
+    window_text,
+)
 
 
 def judge(inputs: Inputs) -> Verdict:
@@ -86,6 +91,6 @@ def _too_few(one: ObjectiveStanding) -> str:
     burn = one.judged_over
     if burn is None:
         return f"{one.objective.name} (its target can reach no burn rate)"
-    window = wording.duration(burn.pair.long_seconds)
+    window = window_text(burn)
     needed = wording.count(one.events_needed)
     return f"{one.objective.name} (n={wording.count(one.events)} over {window}, a verdict needs {needed})"

@@ -8,6 +8,8 @@ started, or that lost copies, is counted and never guessed at.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,10 +21,14 @@ from llmmonitor_sidecar.analyser.exchange import ExchangeEvent
 from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
 from llmmonitor_sidecar.signals.objectives import Objectives, Sample
-from llmmonitor_sidecar.signals.traffic import Traffic
+from llmmonitor_sidecar.signals.traffic import REASONS_LIMIT, Traffic
 from llmmonitor_sidecar.tee import CloseReason, Kind, TeeRecord
 
 CONNECTIONS_LIMIT = 8_192
+PARSER_DEFECT = "parser_defect"
+"""The reason under which exchanges are counted that a defect of ours kept from being read."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -56,22 +62,41 @@ class TrafficReader:
             connection = connections.get(number)
             if connection is None:
                 self._unknown(record)
-            elif kind == Kind.DATA:
-                analyser = connection.analyser
-                events = analyser.feed(record.direction, record.at_ns, record.payload)
-                if events:
-                    self._handle(events)
-                if analyser.protocol != connection.protocol:
-                    self._protocol_known(connection)
-            elif kind == Kind.EOF:
-                self._handle(connection.analyser.eof(record.direction, record.at_ns))
-            elif kind == Kind.CLOSE:
-                if record.payload in (CloseReason.REFUSED, CloseReason.TIMEOUT):
-                    self._objectives.refused()
-                self._handle(connection.analyser.close(record.payload.decode(), record.at_ns))
-                del connections[number]
-            elif kind == Kind.LOST:
-                self._handle(connection.analyser.lost(record.at_ns))
+                continue
+            try:
+                self._take(connection, kind, record)
+            except Exception:  # noqa: BLE001 - a defect of ours costs this connection, never the analyser
+                _log.exception("connection %d: the parser failed; it is read no further", number)
+                self.totals.interception.malformed.record(PARSER_DEFECT, REASONS_LIMIT)
+                self._give_up(number, connection, record)
+            else:
+                if kind == Kind.CLOSE:
+                    del connections[number]
+
+    def _take(self, connection: _Connection, kind: int, record: TeeRecord) -> None:
+        analyser = connection.analyser
+        if kind == Kind.DATA:
+            events = analyser.feed(record.direction, record.at_ns, record.payload)
+            if events:
+                self._handle(events)
+            if analyser.protocol != connection.protocol:
+                self._protocol_known(connection)
+        elif kind == Kind.EOF:
+            self._handle(analyser.eof(record.direction, record.at_ns))
+        elif kind == Kind.CLOSE:
+            if record.payload in (CloseReason.REFUSED, CloseReason.TIMEOUT):
+                self._objectives.refused()
+            self._handle(analyser.close(record.payload.decode(), record.at_ns))
+        elif kind == Kind.LOST:
+            self._handle(analyser.lost(record.at_ns))
+
+    def _give_up(self, number: int, connection: _Connection, record: TeeRecord) -> None:
+        """Read this connection no further."""
+        del self._connections[number]
+        if record.kind != Kind.CLOSE:
+            self._ignored.add(number)
+        with contextlib.suppress(Exception):  # it has failed already; that is logged and counted
+            self._handle(connection.analyser.lost(record.at_ns))
 
     def tick(self, now_ns: int) -> None:
         """Look at what is still in flight as of `now_ns`."""

@@ -20,7 +20,7 @@ from llmmonitor_sidecar.analyser.exchange import (
 from llmmonitor_sidecar.signals.models import OTHER, ModelNames
 
 NANO = 1e-9
-_TEXT_LIMIT = 24
+REASONS_LIMIT = 24
 """Distinct error types and finish reasons kept per series."""
 
 
@@ -59,15 +59,15 @@ class Traffic:
         if exchange.outcome is Outcome.NOT_ANALYSED:
             counts.exchanges_not_analysed += 1
         if exchange.malformed_reason:
-            counts.malformed.record(exchange.malformed_reason, _TEXT_LIMIT)
+            counts.malformed.record(exchange.malformed_reason, REASONS_LIMIT)
         series = self._series(exchange)
         self._drain_into(exchange, series)
         outcome = exchange.outcome.value
         series.outcomes[outcome] = series.outcomes.get(outcome, 0) + 1
         if exchange.error_type:
-            series.error_types.record(exchange.error_type, _TEXT_LIMIT)
+            series.error_types.record(exchange.error_type, REASONS_LIMIT)
         for reason in exchange.finish_reasons:
-            series.finish_reasons.record(reason, _TEXT_LIMIT)
+            series.finish_reasons.record(reason, REASONS_LIMIT)
         series.empty += exchange.empty
         _record_times(series, exchange)
         _record_tokens(series, exchange)
