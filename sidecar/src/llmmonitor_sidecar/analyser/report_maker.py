@@ -1,8 +1,8 @@
 """Puts a report together: the signals' totals, the request path's numbers from the shared page, the gauges.
 
-The page outlives an analyser: its totals do not begin at zero with a new boot. Each report leaves behind, on
-the page itself, how far it came, and the next analyser's reports begin there. So nothing that the request path
-did while no analyser was alive is lost, and nothing is counted twice.
+The page outlives an analyser: its totals do not begin at zero with a new boot. Each report leaves behind,
+on the page itself, how far it came, and the next analyser's reports begin there. So nothing that the request
+path did while no analyser was alive is lost, and nothing is counted twice.
 """
 
 from __future__ import annotations
