@@ -126,7 +126,7 @@ def test_the_kernel_lists_real_sockets_with_their_owners(family: socket.AddressF
     diagnosis = SocketDiagnosis()
     with socket.create_server((host, 0), family=family) as server:
         port = server.getsockname()[1]
-        (listener,) = [found for found in diagnosis.listeners() if found.local_port == port]
+        (listener,) = diagnosis.listeners(port)
         assert listener.local == ipaddress.ip_address(host).packed
         assert (listener.inode, listener.uid) == (os.fstat(server.fileno()).st_ino, os.getuid())
 

@@ -74,9 +74,12 @@ class SocketDiagnosis:
         """Give the netlink socket back."""
         self._socket.close()
 
-    def listeners(self) -> list[TcpSocket]:
-        """All listening sockets, IPv4 and IPv6."""
-        return [*self._dump(socket.AF_INET, State.LISTEN), *self._dump(socket.AF_INET6, State.LISTEN)]
+    def listeners(self, port: int = 0) -> list[TcpSocket]:
+        """The sockets that listen on `port` (0: any), IPv4 and IPv6."""
+        return [
+            *self._dump(socket.AF_INET, State.LISTEN, port),
+            *self._dump(socket.AF_INET6, State.LISTEN, port),
+        ]
 
     def established(self, *, local_port: int = 0, remote_port: int = 0) -> list[TcpSocket]:
         """Established connections with these ports (0: any), IPv4 and IPv6."""

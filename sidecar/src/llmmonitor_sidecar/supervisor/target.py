@@ -50,7 +50,7 @@ class LocalTarget:
 
     def listening(self, now_ns: int) -> Families:  # noqa: ARG002 - the kernel knows what is so now
         """By which protocols; asks the kernel."""
-        return families_listening(self._diagnosis.listeners(), self._port, self._addresses)
+        return families_listening(self._diagnosis.listeners(self._port), self._port, self._addresses)
 
     def on_death(self, death: children.Death, now_ns: int) -> None:
         """No child of ours."""
