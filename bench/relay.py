@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import comparison, plots, results
-from bench.comparison import Measured
+from bench.comparison import Figure, Measured
 from bench.figures import (
     accuracy,
     first_token,
@@ -47,9 +47,21 @@ FIGURES: dict[str, Callable[[Rig, Scale], list[Measured]]] = {
 }
 SLOW = ("peer-accuracy",)
 """Figures that a smoke run leaves out: their peer alone takes longer than all others together."""
+KILLED = [
+    Figure(
+        name=f"relay SIGKILLed under load: connections failed, {kind}",
+        subject="sidecar, transparent",
+        peer_name="none",
+        unit="connections",
+        target=target,
+        reason="counted by tests/sidecar/supervisor/test_transparent_fails_open.py, which needs root",
+    )
+    for kind, target in (("begun after", "0"), ("in the accept queue", None), ("carried", None))
+]
+"""Correctness rather than speed: a test fails when it changes, so it is no bench's to repeat."""
 METHOD = {
     "rounds": (
-        "every subject once a round, the order moving on by one; medians and 95 % bootstrap intervals of the "
+        "every subject once a round, in a random order; medians and 95 % bootstrap intervals of the "
         "rounds' ratios; warm-up dropped; A/A: the same proxy measured twice in each round"
     ),
     "verdicts": "`indistinguishable` where the interval holds the target",
@@ -82,8 +94,9 @@ def run(names: Sequence[str], scale: Scale, directory: Path) -> tuple[list[Measu
             "scale": f"{scale.rounds} rounds, durations times {scale.factor:g}",
             "disturbance": f"other programs took {max(0.0, others):.2f} cores meanwhile (median of the runs)",
         },
+        failures={f"{proxy}: {error}": count for (proxy, error), count in rig.failures.items()},
         subjects={name: kind.description for name, kind in PROXIES.items()},
-        figures=rows,
+        figures=[*rows, *(KILLED if len(names) == len(FIGURES) else [])],
         values=results.medians(measured),
     )
     return measured, found

@@ -8,6 +8,7 @@ import msgspec
 from bench.comparison import Figure, Measured, digits
 from bench.measure.machine import Machine
 from bench.measure.statistics import estimate
+from bench.peers.registry import DIRECT
 
 DIRECTORY = Path(__file__).resolve().parent / "results"
 
@@ -20,6 +21,8 @@ class Results(msgspec.Struct, kw_only=True):
     date: str
     method: dict[str, str]
     subjects: dict[str, str]
+    failures: dict[str, int]
+    """Requests that failed, by proxy and error."""
     figures: list[Figure]
     values: dict[str, dict[str, float]]
 
@@ -33,7 +36,8 @@ def medians(measured: Sequence[Measured]) -> dict[str, dict[str, float]]:
             middle = estimate(values)
             if middle is not None:
                 row[name] = digits(middle.median)
-        found[f"{figure.name} [{figure.unit}]"] = row
+        name = f"{figure.name}, not yet less direct" if figure.added else figure.name
+        found[f"{name} [{figure.unit}]"] = row
     return found
 
 
@@ -73,11 +77,15 @@ def markdown(name: str, results: Results) -> str:
         "## Medians",
         "",
     ]
-    subjects = list(dict.fromkeys(name for row in results.values.values() for name in row))
+    known = {DIRECT, *results.subjects}
+    proxied = {figure: row for figure, row in results.values.items() if len(known & row.keys()) > 1}
+    subjects = [name for name in (DIRECT, *results.subjects) if any(name in row for row in proxied.values())]
     lines += ["| figure | " + " | ".join(subjects) + " |", "|---|" + "---:|" * len(subjects)]
-    for figure, row in results.values.items():
+    for figure, row in proxied.items():
         cells = " | ".join(f"{row[subject]:g}" if subject in row else "" for subject in subjects)
         lines.append(f"| {figure} | {cells} |")
+    failed = [f"- {what}: {count}" for what, count in results.failures.items()]
+    lines += ["", "## Requests that failed", "", *(failed or ["none"])]
     lines += ["", "## Who is who", ""]
     lines += [f"- **{subject}**: {what}" for subject, what in results.subjects.items()]
     return "\n".join(lines) + "\n"

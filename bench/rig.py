@@ -4,8 +4,10 @@ With two or more cores the proxies have the first to themselves and load, server
 last; a sidecar's analyser shares its relay's core, as it would in a pod with one CPU.
 """
 
+import collections
 import contextlib
 import os
+import random
 import subprocess
 import sys
 import time
@@ -51,6 +53,7 @@ class Rig:
     Attributes:
         unavailable: why a subject could not be measured.
         others_cores: per run, how many cores programs that are not of the bench took meanwhile.
+        failures: requests that failed, by proxy and error.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -61,6 +64,7 @@ class Rig:
         self._running: dict[str, Running] = {}
         self.unavailable: dict[str, str] = {}
         self.others_cores: list[float] = []
+        self.failures: collections.Counter[tuple[str, str]] = collections.Counter()
 
     def __enter__(self) -> Self:
         os.sched_setaffinity(0, self._load_cores)
@@ -146,6 +150,7 @@ class Rig:
         at_end()
         finished = self._expect(Finished)
         used = {part: after[part] - before.get(part, 0.0) for part in after}
+        self.failures.update((running.name, record.error) for record in finished.records if record.error)
         return Run(finished, seconds, end.tokens, used)
 
     def _others_seconds(self, running: Running) -> float:
@@ -174,10 +179,10 @@ class Rig:
     def interleave(
         self, names: Sequence[str], rounds: int, measure: Callable[[Running], T]
     ) -> dict[str, list[T]]:
-        """Measure every subject once per round, the order moving on by one each round."""
+        """Measure every subject once per round, in a random order."""
         subjects = self.available(names)
         found: dict[str, list[T]] = {name: [] for name in subjects}
-        for order in _orders(subjects, rounds):
+        for order in orders(subjects, rounds):
             for name in order:
                 running = self.proxy(name)
                 found[name].append(measure(running))
@@ -185,10 +190,11 @@ class Rig:
         return found
 
 
-def _orders(names: list[str], rounds: int) -> Iterator[list[str]]:
-    for index in range(rounds):
-        shift = index % max(1, len(names))
-        yield names[shift:] + names[:shift]
+def orders(names: Sequence[str], rounds: int, seed: int = 11) -> Iterator[list[str]]:
+    """The subjects of each round in a random order of its own, so that none always follows the same other."""
+    chance = random.Random(seed)
+    for _ in range(rounds):
+        yield chance.sample(names, len(names))
 
 
 def _cpu(running: Running) -> dict[str, float]:

@@ -18,7 +18,7 @@ from bench.figures.scale import Scale
 from bench.measure.statistics import quantile
 from bench.peers.registry import SIDECAR
 from bench.peers.running import PeerUnavailableError, Running
-from bench.rig import Rig
+from bench.rig import Rig, orders
 
 NORMAL = "sidecar, analyser running"
 STOPPED = "sidecar, analyser stopped"
@@ -39,9 +39,8 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
     load = plan(scale)
     found: dict[str, list[float]] = {name: [] for name in _CONDITIONS}
     try:
-        for index in range(scale.rounds):
-            shift = index % len(_CONDITIONS)
-            for name in _CONDITIONS[shift:] + _CONDITIONS[:shift]:
+        for order in orders(_CONDITIONS, scale.rounds):
+            for name in order:
                 with _condition(rig, name, _analyser(running)):
                     run = rig.run(running, load)
                 found[name].append(quantile(hop_us(run), 0.99))

@@ -8,7 +8,7 @@ from bench.load.plan import Plan
 from bench.measure import processes
 from bench.peers.registry import RELAY, SIDECAR
 from bench.peers.running import PeerUnavailableError
-from bench.rig import Rig
+from bench.rig import Rig, orders
 
 STREAMS = 1000
 _SUBJECTS = (RELAY, "envoy", SIDECAR, "nginx", "haproxy-tcp")
@@ -31,8 +31,8 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
         drain_seconds=0.02,
     )
     found: dict[str, list[float]] = {name: [] for name in _SUBJECTS}
-    for _ in range(scale.rounds):
-        for name in _SUBJECTS:
+    for order in orders(_SUBJECTS, scale.rounds):
+        for name in order:
             try:
                 value = _once(rig, name, plan)
             except PeerUnavailableError as error:
