@@ -67,7 +67,7 @@ METHOD = {
     "verdicts": "`indistinguishable` where the interval holds the target",
     "cores": (
         "the proxy under test has one core (all processes of a sidecar share it); load and model server have "
-        "another, in one process; loopback only"
+        "another, in one process; a proxy that is not being measured is stopped (SIGSTOP); loopback only"
     ),
     "clock": "every token carries CLOCK_MONOTONIC ns of its sending",
     "CPU": "`sum_exec_runtime` of all threads, /proc/PID/task/*/schedstat",

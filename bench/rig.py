@@ -24,6 +24,8 @@ from bench.peers.running import PeerUnavailableError, Place, Running
 
 _IDLE_SHARE = 0.05
 _SETTLE_SECONDS = 3.0
+_THAW_SECONDS = 0.1
+"""A sidecar notices that it was frozen and reads again within some of its supervisor's 100 ms passes."""
 T = TypeVar("T")
 
 
@@ -107,7 +109,7 @@ class Rig:
         return start(Place(directory, self.model_port, self.proxy_cores))
 
     def proxy(self, name: str) -> Running:
-        """The proxy that all runs share, started at first use.
+        """The proxy that all runs share, started at first use and then frozen: see `thawed`.
 
         Raises:
             PeerUnavailableError: with the reason, also kept in `unavailable`.
@@ -118,10 +120,23 @@ class Rig:
         if name not in self._running:
             try:
                 self._running[name] = self.start(name)
+                self._running[name].freeze()
             except PeerUnavailableError as error:
                 self.unavailable[name] = str(error)
                 raise
         return self._running[name]
+
+    @contextlib.contextmanager
+    def thawed(self, name: str) -> Iterator[Running]:
+        """A shared proxy for as long as it is measured; it is left only when it has worked everything off."""
+        running = self.proxy(name)
+        running.thaw()
+        try:
+            time.sleep(_THAW_SECONDS)
+            yield running
+            self.settle(running)
+        finally:
+            running.freeze()
 
     def available(self, names: Sequence[str]) -> list[str]:
         """Those of the subjects that start; the others are in `unavailable`."""
@@ -184,9 +199,8 @@ class Rig:
         found: dict[str, list[T]] = {name: [] for name in subjects}
         for order in orders(subjects, rounds):
             for name in order:
-                running = self.proxy(name)
-                found[name].append(measure(running))
-                self.settle(running)
+                with self.thawed(name) as running:
+                    found[name].append(measure(running))
         return found
 
 

@@ -23,7 +23,7 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
     plan = Plan(
         host="",
         port=0,
-        seconds=scale.seconds(2.0),
+        seconds=scale.seconds(1.8),
         warmup_seconds=scale.seconds(0.3),
         requests_per_second=200,
         streams=64,

@@ -22,7 +22,7 @@ _SUBJECTS = (DIRECT, RELAY, "nginx", SIDECAR, "envoy", RELAY + AGAIN, "haproxy-t
 
 def plan(scale: Scale) -> Plan:
     """The load: streams that outlast the measured time, begun one after another over half a second."""
-    seconds, warmup = scale.seconds(2.2), scale.seconds(0.8)
+    seconds, warmup = scale.seconds(2.0), scale.seconds(0.7)
     return Plan(
         host="",
         port=0,

@@ -13,7 +13,17 @@ from bench.load.plan import Plan
 from bench.peers.registry import DIRECT, RELAY, SIDECAR
 from bench.rig import Rig, Run
 
-_SUBJECTS = (DIRECT, RELAY, "nginx", SIDECAR, "aiohttp", RELAY + AGAIN, "haproxy-tcp", "envoy")
+_SUBJECTS = (
+    DIRECT,
+    RELAY,
+    "nginx",
+    SIDECAR,
+    "aiohttp",
+    RELAY + AGAIN,
+    "haproxy-tcp",
+    "envoy",
+    "haproxy-http",
+)
 _TARGETS = (
     Target(RELAY, "nginx", 0.7, at_least=True),
     Target(RELAY, "aiohttp", 5.0, at_least=True),
@@ -27,7 +37,7 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
     plan = Plan(
         host="",
         port=0,
-        seconds=scale.seconds(1.2),
+        seconds=scale.seconds(1.0),
         warmup_seconds=scale.seconds(0.3),
         streams=64,
         tokens=10_000_000,

@@ -48,11 +48,25 @@ class Running:
         """The processes by the part they play; a peer is one part."""
         return {self.name: self.pids()}
 
+    def freeze(self) -> None:
+        """Stop its processes for a while (SIGSTOP): one that is not measured must not disturb the others."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def stop(self) -> None:
         """Stop the proxy and wait until it is gone; what is left of its tree is killed."""
         if self._process is None:
             return
         family = self.pids()
+        self.thaw()
         self._process.terminate()
         try:
             self._process.wait(STOP_TIMEOUT_SECONDS)

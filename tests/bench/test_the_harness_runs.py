@@ -26,8 +26,8 @@ STREAMS = Plan(
 
 
 def test_a_closed_loop_through_the_relay_sees_every_token(tmp_path: Path) -> None:
-    with Rig(tmp_path) as rig:
-        run = rig.run(rig.proxy("relay"), STREAMS)
+    with Rig(tmp_path) as rig, rig.thawed("relay") as running:
+        run = rig.run(running, STREAMS)
 
     complete = [record for record in run.finished.records if not record.error]
     assert len(complete) >= 4
