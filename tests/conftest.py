@@ -29,7 +29,7 @@ def beside(tmp_path: Path) -> SidecarBeside:
 def model_file() -> Path:
     """The real model; fetched once, by one of the workers."""
     try:
-        return model.fetch(model.SMOLLM2, model.cache_folder(), lambda _done, _all: None)
+        return asyncio.run(model.fetch(model.SMOLLM2, model.cache_folder(), lambda _done, _all: None))
     except model.ModelUnavailable as problem:
         if os.environ.get("CI"):
             raise

@@ -18,6 +18,8 @@ import psutil
 import pytest
 from aiohttp import web
 
+from llmmonitor_cli.manifest import parse
+
 MONITOR = """
 apiVersion: llmmonitor.io/v1alpha1
 kind: LLMMonitor
@@ -30,6 +32,9 @@ spec:
     objectives:
       - {name: no-errors, signal: ErrorRate, target: 90%, window: 1h}
 """
+BILLIONS = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
+)
 COMPLETION = {
     "object": "chat.completion",
     "model": "m",
@@ -102,7 +107,8 @@ async def test_a_failing_server_ends_the_command_with_status_1_and_the_reason(tm
         openai_server(status=500) as port,
         watching(tmp_path, port, "--fail-on", "PerformanceHealthy=False") as (process, listen),
     ):
-        await ask(listen, 40)
+        with contextlib.suppress(aiohttp.ClientError):  # it ends as soon as it knows enough
+            await ask(listen, 40)
         out, err = await asyncio.wait_for(process.communicate(), 60)
 
     assert process.returncode == 1
@@ -158,6 +164,8 @@ async def test_however_it_ends_it_leaves_no_process_behind(tmp_path: Path, numbe
     [
         (["--target", "nonsense"], "must be HOST:PORT"),
         (["--target", "127.0.0.1:99999"], "must be HOST:PORT"),
+        (["--target", "http://127.0.0.1:8000"], "must be HOST:PORT"),
+        (["--target", "127.0.0.1:8000", "--listen", "8000"], "it is the model's own"),
         (["--target", "127.0.0.1:8000", "--fail-on", "Helthy=False"], "no condition 'Helthy'"),
         (["--target", "127.0.0.1:8000", "--fail-on", "Healthy=Maybe"], "status 'Maybe'"),
         (["--target", "127.0.0.1:8000", "--for", "soon"], "soon"),
@@ -194,6 +202,12 @@ async def test_bad_arguments_are_refused_with_what_would_do(
             "190%",
         ),
         (MONITOR.replace("metadata: {name: mine}", "metadata: 7"), "metadata"),
+        ("{a: " * 3000 + "}" * 3000, "nested too deeply"),
+        ("spec: &itself {performance: *itself}", "aliases"),
+        (BILLIONS, "aliases"),
+        (MONITOR.replace("name: mine", "name: mine, one: .nan"), "nan is no number"),
+        (MONITOR.replace("name: mine", "name: mine, one: !!set {a}"), "holds a set"),
+        ("#" * 2_000_000, "larger than"),
     ],
 )
 async def test_a_bad_file_is_refused_with_every_error(tmp_path: Path, text: str, said: str) -> None:
@@ -207,3 +221,48 @@ async def test_a_bad_file_is_refused_with_every_error(tmp_path: Path, text: str,
     assert process.returncode == 2
     assert said in err.decode()
     assert "Traceback" not in err.decode()
+
+
+def test_a_time_in_the_file_is_kept_as_text() -> None:
+    written = MONITOR.replace("name: mine", "name: mine, creationTimestamp: 2026-01-01T10:00:00Z")
+
+    assert parse(written, "m.yaml").written["metadata"]["creationTimestamp"].startswith("2026-01-01T10:00:00")
+
+
+async def test_a_port_that_somebody_has_is_not_given_to_clients(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(MONITOR)
+    command = [sys.executable, "-m", "llmmonitor_cli.main", "watch", "-f", str(tmp_path / "m.yaml")]
+    async with openai_server() as taken:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *("--target", "127.0.0.1:1", "--listen", str(taken)),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, err = await asyncio.wait_for(process.communicate(), 60)
+
+    assert process.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{taken}" in err.decode()
+    assert "send clients" not in err.decode()
+
+
+async def test_a_sidecar_that_is_killed_ends_the_command_with_its_last_words(tmp_path: Path) -> None:
+    async with openai_server() as port, watching(tmp_path, port) as (process, _):
+        (supervisor,) = psutil.Process(process.pid).children()
+        supervisor.kill()
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+
+    assert process.returncode == 2
+    assert "the sidecar ended with status -9" in err.decode()
+    assert "Traceback" not in err.decode()
+    assert "Healthy" in out.decode()
+
+
+async def test_killed_it_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+
+    async with openai_server() as port, watching(tmp_path, port) as (process, _):
+        process.kill()
+        await process.wait()
+
+    assert not list((tmp_path / "tmp").iterdir())

@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
+import aiohttp
 import typer
 from rich.console import Console
 
@@ -97,8 +98,17 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(until_signalled())
     except asyncio.CancelledError:
         raise typer.Exit(INTERRUPTED_STATUS) from None
-    except RuntimeError as error:
-        _stop(str(error))
+    except Exception as error:
+        cause = _first_cause(error)
+        if not isinstance(cause, RuntimeError | OSError | aiohttp.ClientError):
+            raise
+        _stop(str(cause) or type(cause).__name__)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):  # of tasks that ran together
+        error = error.exceptions[0]
+    return error
 
 
 def _stop(message: str) -> NoReturn:

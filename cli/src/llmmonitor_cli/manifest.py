@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,9 @@ from ruamel.yaml.error import YAMLError
 from llmmonitor_api.spec import InvalidMonitor, LLMMonitor, load_monitor
 
 _BYTES_LIMIT = 1024 * 1024
+_VALUES_LIMIT = 50_000
+"""After aliases: a few hundred bytes of them can stand for billions of values."""
+_DEPTH_LIMIT = 64
 
 
 class UnusableManifest(ValueError):
@@ -34,9 +40,11 @@ def read(path: Path) -> Manifest:
         UnusableManifest: if it cannot be read, is no YAML, holds not exactly one document, or is invalid.
     """
     try:
-        if path.stat().st_size > _BYTES_LIMIT:
+        with path.open("rb") as file:
+            content = file.read(_BYTES_LIMIT + 1)
+        if len(content) > _BYTES_LIMIT:
             raise UnusableManifest(f"{path}: larger than {_BYTES_LIMIT} bytes; an LLMMonitor is a few KB")
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(content.decode(), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise UnusableManifest(f"{path}: {error}") from error
 
@@ -53,12 +61,35 @@ def parse(text: str, name: str) -> Manifest:
         ]
     except (YAMLError, ValueError) as error:
         raise UnusableManifest(f"{name}: not YAML: {error}") from error
+    except RecursionError:
+        raise UnusableManifest(f"{name}: nested too deeply") from None
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise UnusableManifest(f"{name}: holds {len(documents)} documents; one LLMMonitor object is needed")
     try:
-        written = documents[0]
+        written = _plain(documents[0], name, count(1), 0)
         if isinstance(written.get("metadata"), dict):  # the API server would count from 1
             written = {**written, "metadata": {"generation": 1, **written["metadata"]}}
         return Manifest(written, load_monitor(written))
     except InvalidMonitor as error:
         raise UnusableManifest(f"{name}:\n" + "\n".join(f"  {line}" for line in error.errors)) from error
+
+
+def _plain(value: Any, name: str, values: Iterator[int], depth: int) -> Any:
+    """`value` as JSON has it, each alias a copy of its own; `values` counts them."""
+    if next(values) > _VALUES_LIMIT or depth > _DEPTH_LIMIT:
+        raise UnusableManifest(
+            f"{name}: more than {_VALUES_LIMIT} values or {_DEPTH_LIMIT} levels once its aliases are followed"
+        )
+    if isinstance(value, dict):
+        return {key: _plain(one, name, values, depth + 1) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one, name, values, depth + 1) for one in value]
+    if isinstance(value, date):  # a time that YAML knows, and JSON writes as text
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UnusableManifest(f"{name}: {value} is no number that JSON has")
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise UnusableManifest(
+        f"{name}: holds a {type(value).__name__}, which JSON does not have; leave its tag out"
+    )

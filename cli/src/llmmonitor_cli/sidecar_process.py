@@ -14,10 +14,11 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,7 @@ _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 _PULL_SECONDS = 3.0
 LOOPBACK = "127.0.0.1"
+_OUR_OWN = (LOOPBACK, "localhost", "0.0.0.0")
 
 
 class SidecarFailed(RuntimeError):
@@ -50,7 +52,7 @@ class Target:
     """Where it is known; else the owner of the port is looked up."""
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(slots=True)
@@ -128,9 +130,10 @@ async def sidecar_beside(
     """Run a sidecar in front of `target` as long as the context lasts; its log goes to `log`.
 
     Raises:
-        SidecarFailed: if it does not start, with its last words.
+        SidecarFailed: if it does not start, with its last words, or cannot listen there.
     """
-    listen, api = (listen_port or free_port()), free_port()
+    listen = _checked(listen_port, target) if listen_port else free_port()
+    api = free_port()
     key, pod_uid = generate_private_key(), str(uuid.uuid4())
     environment = {
         "LLM_MONITOR_MODE": "listen",
@@ -178,7 +181,7 @@ async def spawn(
         env={**os.environ, **environment},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=output,
-        stderr=output,
+        stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
         preexec_fn=_die_with_parent if killed_with_us else None,
     )
@@ -197,11 +200,31 @@ async def end(process: asyncio.subprocess.Process) -> None:
                 return
 
 
+@contextmanager
+def scratch_file() -> Iterator[Path]:
+    """A file that has no name, so that nothing is left of it however we end; the path is good here only."""
+    with tempfile.TemporaryFile() as file:
+        yield Path(f"/proc/self/fd/{file.fileno()}")
+
+
 def free_port() -> int:
     """A loopback port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def _checked(port: int, target: Target) -> int:
+    """A port that was asked for, while nobody else has it: clients sent to it would reach them, not us."""
+    if port == target.port and target.host in _OUR_OWN:
+        raise SidecarFailed(f"clients cannot be given port {port}: it is the model's own; listen on another")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise SidecarFailed(f"cannot listen on {LOOPBACK}:{port}: {error}") from error
+    return port
 
 
 async def _bounded(content: aiohttp.StreamReader) -> bytes:

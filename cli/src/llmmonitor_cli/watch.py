@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
+import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
@@ -16,10 +15,12 @@ from llmmonitor_cli.following import follow, look
 from llmmonitor_cli.manifest import Manifest
 from llmmonitor_cli.monitoring import Monitoring, Watched
 from llmmonitor_cli.screen import Screen
-from llmmonitor_cli.sidecar_process import SidecarProcess, Target, sidecar_beside
+from llmmonitor_cli.sidecar_process import SidecarProcess, Target, scratch_file, sidecar_beside
 from llmmonitor_operator.configure import configuration_for
 
 _STATUSES = ("True", "False", "Unknown")
+_HOST = re.compile(r"[\w.%-]+|\[?[0-9a-fA-F:.]+(%\w+)?\]?")
+"""A name or IPv4 address, or an IPv6 address; no URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def parse_target(text: str) -> Target:
         ValueError: if it is none.
     """
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:  # noqa: PLR2004 - ports
+    if not _HOST.fullmatch(host) or not port.isdecimal() or not 1 <= int(port) <= 65535:  # noqa: PLR2004 - ports
         raise ValueError(f"--target {text}: must be HOST:PORT, such as 127.0.0.1:8000")
     return Target(host.strip("[]"), int(port))
 
@@ -79,9 +80,8 @@ async def run(manifest: Manifest, options: Options, out: Console, progress_on: C
         SidecarFailed: with the sidecar's last words.
     """
     screen = Screen(progress_on, f"llm-monitor watch {options.target}", quiet=options.as_json)
-    with tempfile.TemporaryDirectory(prefix="llm-monitor-watch-") as folder:
-        configuration = configuration_for(manifest.monitor)
-        log = Path(folder) / "sidecar.log"
+    configuration = configuration_for(manifest.monitor)
+    with scratch_file() as log:
         async with sidecar_beside(options.target, options.listen, configuration, log) as sidecar:
             watched = Watched(sidecar.pod_uid, str(options.target), sidecar.started_at)
             monitoring = Monitoring(manifest.monitor, manifest.written, watched)

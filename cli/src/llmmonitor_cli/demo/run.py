@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from llmmonitor_cli.following import follow, look
 from llmmonitor_cli.manifest import parse
 from llmmonitor_cli.monitoring import Monitoring, Watched
 from llmmonitor_cli.screen import Screen
-from llmmonitor_cli.sidecar_process import LOOPBACK, SidecarProcess, Target, sidecar_beside
+from llmmonitor_cli.sidecar_process import LOOPBACK, SidecarProcess, Target, scratch_file, sidecar_beside
 from llmmonitor_operator.configure import configuration_for
 
 
@@ -51,12 +50,11 @@ async def run(options: Options, out: Console, progress_on: Console) -> None:
     Raises:
         ModelUnavailable, ModelServerFailed, SidecarFailed: what is missing, and what to do about it.
     """
-    file = await asyncio.to_thread(_fetch, progress_on)
+    file = await _fetch(progress_on)
     screen = Screen(progress_on, "llm-monitor demo", quiet=options.as_json)
-    with tempfile.TemporaryDirectory(prefix="llm-monitor-demo-") as folder:
-        logs = Path(folder)
+    with scratch_file() as model_log, scratch_file() as sidecar_log:
         screen.say("starting the model server (llama.cpp, SmolLM2-135M-Instruct)")
-        async with serving(file, story.SLOTS, logs / "model.log") as server:
+        async with serving(file, story.SLOTS, model_log) as server:
             screen.say("timing one request at the idle model")
             pace = await story.measure_pace(server.url)
             text = Path(__file__).with_name("monitor.yaml").read_text()
@@ -65,7 +63,7 @@ async def run(options: Options, out: Console, progress_on: Console) -> None:
             )
             target = Target(LOOPBACK, server.port)
             configuration = configuration_for(manifest.monitor)
-            async with sidecar_beside(target, options.listen, configuration, logs / "sidecar.log") as sidecar:
+            async with sidecar_beside(target, options.listen, configuration, sidecar_log) as sidecar:
                 watched = Watched(sidecar.pod_uid, str(target), sidecar.started_at)
                 stage = _Stage(
                     server=server,
@@ -130,7 +128,7 @@ def _summary(monitoring: Monitoring) -> list[str]:
     ]
 
 
-def _fetch(console: Console) -> Path:
+async def _fetch(console: Console) -> Path:
     columns = (
         TextColumn("fetching SmolLM2-135M-Instruct"),
         BarColumn(),
@@ -139,7 +137,7 @@ def _fetch(console: Console) -> Path:
     )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("model", total=None, visible=False)
-        return model.fetch(
+        return await model.fetch(
             model.SMOLLM2,
             model.cache_folder(),
             lambda done, total: progress.update(task, completed=done, total=total, visible=True),
