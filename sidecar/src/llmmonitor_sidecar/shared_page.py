@@ -41,7 +41,7 @@ class Slot(IntEnum):
     MODEL_LISTENING = 70  # 1 while the model's listening socket exists
     BYPASSING_CONNECTIONS = 71  # established connections to the model that are not the relay's
     READ_CONNECTIONS = 72  # established connections to the model that are the relay's
-    ACCEPT_WANTED = 73  # listen mode: 1 while the relay shall keep its listener open
+    ACCEPT_WANTED = 73  # listen mode: not 0 while the relay shall listen; 1: model on IPv4, 2: IPv6, 3: both
     RUN_QUEUE_DELAY_P99_US = 74  # p99 over 5 s of the relay's wait for a CPU, microseconds
     ACCEPTED_BEFORE_STEP_ASIDE_TOTAL = 75  # connections the relay held at each step-aside, added up
     SUPERVISOR_HEARTBEAT_NS = 76  # when the supervisor last came round its own timer

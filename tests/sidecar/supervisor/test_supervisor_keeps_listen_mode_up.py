@@ -55,6 +55,20 @@ def test_a_killed_relay_is_back_at_once_and_the_gap_is_counted(loopback: Loopbac
     wait_until(lambda: sidecar.page[Slot.BLIND_NS_TOTAL] > blind_ns)
 
 
+def test_a_relay_killed_again_and_again_is_back_as_quickly_each_time(loopback: Loopback) -> None:
+    loopback.start_model()
+    sidecar = loopback.start_sidecar()
+    sidecar.wait_until_reading()
+
+    for starts in range(2, 10):  # eight in a row: a crash of its own would have it wait 12.8 s by then
+        os.kill(sidecar.relay_pid, signal.SIGKILL)
+        wait_until(lambda: sidecar.page[Slot.RELAY_STARTS_TOTAL] == starts)  # noqa: B023 - called here only
+        sidecar.wait_until_reading()
+
+    assert loopback.client.post(b"hello") == b"hello"
+    wait_until(lambda: sidecar.page[Slot.BLIND_NS_TOTAL] > 0)
+
+
 def test_a_killed_or_frozen_analyser_changes_nothing_for_traffic(loopback: Loopback) -> None:
     loopback.start_model()
     sidecar = loopback.start_sidecar()
@@ -129,6 +143,14 @@ def test_a_target_known_by_name_is_tried_by_connecting(loopback: Loopback) -> No
     assert loopback.client.refused()
 
     loopback.start_model()
+    sidecar.wait_until_reading()
+
+    assert loopback.client.post(b"hello") == b"hello"
+
+
+def test_a_name_of_two_addresses_reaches_the_model_that_listens_on_one(loopback: Loopback) -> None:
+    loopback.start_model(host="::1")
+    sidecar = loopback.start_sidecar(TARGET_HOST="localhost")
     sidecar.wait_until_reading()
 
     assert loopback.client.post(b"hello") == b"hello"

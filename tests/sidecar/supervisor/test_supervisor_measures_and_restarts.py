@@ -79,6 +79,16 @@ def test_the_first_death_is_answered_at_once_a_crash_loop_more_and_more_slowly()
     assert row == restart.Row(deaths=1, start_at_ns=7)
 
 
+def test_a_child_that_was_killed_may_have_a_limit_of_its_own() -> None:
+    backoff, row = restart.Backoff(killed_limit_ns=400 * MS), restart.Row()
+    for _ in range(11):
+        row = restart.after_death(row, lived_ns=0, now_ns=0, backoff=backoff, killed=True)
+    assert row.start_at_ns == 400 * MS
+
+    row = restart.after_death(row, lived_ns=0, now_ns=0, backoff=backoff)
+    assert row.start_at_ns == 30 * SECOND, "one that ends by itself is in a crash loop"
+
+
 def test_a_start_that_fails_is_tried_again_later() -> None:
     attempts = []
 

@@ -9,15 +9,22 @@ BACKLOG: Final = 65535
 """As long as the kernel allows (net.core.somaxconn); what does not fit is tried again after 1 s."""
 
 
-def resolve(host: str, port: int) -> tuple[int, Address]:
-    """Family and address of a host, looked up once; IPv4 first.
+def resolve(host: str, port: int) -> dict[int, Address]:
+    """Addresses of a host by family, the first of each, looked up once; IPv4 first.
+
+    localhost is both loopbacks (RFC 6761, 6.3), whatever a container's /etc/hosts says.
 
     Raises:
         OSError: the name has no address.
     """
+    if host == "localhost":
+        return {socket.AF_INET: ("127.0.0.1", port), socket.AF_INET6: ("::1", port, 0, 0)}
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-    return family, cast("Address", address)  # a stream socket has no other kind
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    addresses: dict[int, Address] = {}
+    for family, _, _, _, address in found:
+        addresses.setdefault(family, cast("Address", address))  # a stream socket has no other kind
+    return addresses
 
 
 def listen(family: int, address: Address) -> socket.socket:

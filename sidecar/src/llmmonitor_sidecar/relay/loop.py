@@ -32,6 +32,7 @@ _TOTALS: Final = (  # in the order in which `_publish` reads them
     Slot.TEE_LOST_CONNECTIONS_TOTAL,
     Slot.ACCEPT_FAILURES_TOTAL,
 )
+_FAMILY_WANTED: Final = {1: socket.AF_INET, 2: socket.AF_INET6, 3: socket.AF_INET}
 _EPOLL_ROUNDING_SECONDS: Final = 0.001  # epoll waits whole milliseconds
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class RelayLoop:
     Args:
         page: heartbeat and figures go there, `ACCEPT_WANTED` comes from there.
         tee: where copies go.
-        target: where every connection goes; None: where the client wanted to go (transparent).
+        targets: where every connection goes, by family; None: where the client wanted to go (transparent).
         own_address: family and address to listen on while `ACCEPT_WANTED`; None with a `listener`.
         listener: transparent mode's socket, listening already.
     """
@@ -52,13 +53,14 @@ class RelayLoop:
         self,
         page: SharedPage,
         tee: TeeSender,
-        target: Address | None,
+        targets: dict[int, Address] | None,
         own_address: tuple[int, Address] | None = None,
         listener: socket.socket | None = None,
     ) -> None:
         self._page = page
         self._tee = tee
-        self._target = target
+        self._targets = targets or {}
+        self._target = next(iter(self._targets.values()), None)
         self._own_address = own_address
         self._poll = select.epoll()
         self._flows = Flows(self._poll, tee)
@@ -125,6 +127,7 @@ class RelayLoop:
     def _follow_wish(self, own_address: tuple[int, Address]) -> None:
         """Listen exactly while the supervisor wants it, so that refused stays refused."""
         wanted = self._page[Slot.ACCEPT_WANTED]
+        self._target = self._targets.get(_FAMILY_WANTED.get(wanted, 0), self._target)
         if wanted and self._listener is None:
             try:
                 self._adopt(listen(*own_address))

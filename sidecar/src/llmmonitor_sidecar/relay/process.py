@@ -43,9 +43,9 @@ def run_relay(
             raise ValueError("relay: transparent mode needs the listener made by the supervisor")
         loop = RelayLoop(page, tee_sender, None, listener=listener)
     else:
-        own_address = resolve(settings.listen_host, settings.listen_port)
-        target = resolve(settings.target_host, settings.target_port)
-        loop = RelayLoop(page, tee_sender, target[1], own_address)
+        own_address = next(iter(resolve(settings.listen_host, settings.listen_port).items()))
+        targets = resolve(settings.target_host, settings.target_port)
+        loop = RelayLoop(page, tee_sender, targets, own_address)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         loop.request_stop(settings.stop_grace_seconds)

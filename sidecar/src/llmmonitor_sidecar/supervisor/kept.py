@@ -42,7 +42,9 @@ class Kept:
         child = self.child
         if child is None or child.pid != death.pid:
             return False
-        self._row = restart.after_death(self._row, now_ns - child.started_ns, now_ns, self._backoff)
+        self._row = restart.after_death(
+            self._row, now_ns - child.started_ns, now_ns, self._backoff, killed=death.exit_status < 0
+        )
         self.child = None
         _log.warning("%s ended: pid=%d status=%d", self._name, death.pid, death.exit_status)
         return True

@@ -44,6 +44,8 @@ ANALYSER_STOP_SECONDS = 10.0
 RELAY_STOP_MARGIN_SECONDS = 1.0
 KILLED_SECONDS = 1.0
 """A killed process is gone by then, or it is waiting in the kernel and is killed again."""
+RELAY_ALONE_LIMIT_NS = 400_000_000
+"""Where nobody else answers, a relay that is killed again and again is back within a second each time."""
 ANALYSER_BACKOFF = Backoff(first_ns=500_000_000, second_ns=1_000_000_000, limit_ns=60_000_000_000)
 
 _GAUGES_OF_A_RELAY = (Slot.HEARTBEAT_NS, Slot.LISTENING, Slot.OPEN_CONNECTIONS, Slot.LOOP_LAG_P99_US)
@@ -83,7 +85,8 @@ class Supervisor:
         self._policy = policy
         self._relay_entry = relay
         self._analyser_entry = analyser
-        self._relay = Kept("relay", self._start_relay, Backoff())
+        alone = Backoff(killed_limit_ns=RELAY_ALONE_LIMIT_NS)
+        self._relay = Kept("relay", self._start_relay, Backoff() if way.can_step_aside else alone)
         self._analyser = Kept("analyser", self._start_analyser, ANALYSER_BACKOFF)
         self._analyser_silence = Silence(policy.kill_analyser_after_ns)
         self._delay = RunQueueDelay()

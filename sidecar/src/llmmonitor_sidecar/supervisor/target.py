@@ -7,6 +7,7 @@ while it does not.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
 import signal
@@ -26,6 +27,8 @@ _SECOND_NS = 1_000_000_000
 _TRY_TIMEOUT_SECONDS = 2.0
 _TRY_FIRST_NS = _SECOND_NS // 4
 _TRY_LIMIT_NS = 5 * _SECOND_NS
+_ANSWERED_BY_IPV4, _ANSWERED_BY_IPV6 = 0, 6
+"""Exit status of a try."""
 _IPV4_BYTES = 4
 _IPV6_BYTES = 16
 
@@ -64,7 +67,7 @@ class RemoteTarget:
         self._child: children.Child | None = None
         self._interval_ns = _TRY_FIRST_NS
         self._next_ns = 0
-        self._answered = False
+        self._answered = Families()
 
     def listening(self, now_ns: int) -> Families:
         """As the last try said; starts the next one when it is due."""
@@ -73,13 +76,15 @@ class RemoteTarget:
                 self._child = children.start("probe", functools.partial(_try, self._address), signal.SIGKILL)
         elif now_ns - self._child.started_ns > _TRY_TIMEOUT_SECONDS * _SECOND_NS:
             self._child.signal(signal.SIGKILL)
-        return Families(ipv4=self._answered, ipv6=self._answered)
+        return self._answered
 
     def on_death(self, death: children.Death, now_ns: int) -> None:
         """Perhaps the try ended: its exit status is the answer."""
         if self._child is None or death.pid != self._child.pid:
             return
-        answered = death.exit_status == 0
+        answered = Families(
+            ipv4=death.exit_status == _ANSWERED_BY_IPV4, ipv6=death.exit_status == _ANSWERED_BY_IPV6
+        )
         self._interval_ns = (
             min(2 * self._interval_ns, _TRY_LIMIT_NS) if answered == self._answered else _TRY_FIRST_NS
         )
@@ -130,8 +135,14 @@ def local_addresses(host: str) -> frozenset[bytes]:
 
 
 def _try(address: tuple[str, int]) -> None:
-    """In a child: exit status 0 when the target takes a connection."""
+    """In a child: the exit status says by which protocol the target takes a connection, IPv4 first."""
     try:
-        socket.create_connection(address, timeout=_TRY_TIMEOUT_SECONDS).close()
+        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
     except OSError:
         raise SystemExit(1) from None
+    for family, _, _, _, resolved in sorted(found, key=lambda entry: entry[0] != socket.AF_INET):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.settimeout(_TRY_TIMEOUT_SECONDS / len(found))
+            sock.connect(resolved)
+            raise SystemExit(_ANSWERED_BY_IPV4 if family == socket.AF_INET else _ANSWERED_BY_IPV6)
+    raise SystemExit(1)

@@ -74,7 +74,7 @@ class Listen:
 
     def apply(self, arm: Families, model: Families, now_ns: int) -> None:  # noqa: ARG002 - a level, no deadline
         """Refused stays refused: listen while the model does."""
-        self._page[Slot.ACCEPT_WANTED] = bool(model)
+        self._page[Slot.ACCEPT_WANTED] = model.ipv4 + 2 * model.ipv6
 
     def coverage(self, is_ours: Callable[[TcpSocket], bool]) -> Coverage:
         """Of a model elsewhere only the relay's own connections are known."""
