@@ -22,9 +22,10 @@ BUSY_NS = 50_000_000
 class Intake:
     """Feeds `reader` from `tee` in the running event loop; made and used in one thread."""
 
-    def __init__(self, tee: TeeReceiver, reader: TrafficReader) -> None:
+    def __init__(self, tee: TeeReceiver, reader: TrafficReader, *, busy_ns: int = BUSY_NS) -> None:
         self._tee = tee
         self._reader = reader
+        self._busy_ns = busy_ns
         self._loop = asyncio.get_running_loop()
         self._pending: asyncio.TimerHandle | asyncio.Handle | None = None
         self.watermark_ns = time.monotonic_ns()
@@ -36,14 +37,13 @@ class Intake:
     def stop(self) -> None:
         """Read no more."""
         self._loop.remove_reader(self._tee.fileno())
-        if self._pending:
-            self._pending.cancel()
+        self._cancel_pending()
 
     def drain(self) -> None:
         """Read what is there, for a bounded time; goes on by itself when that was not all."""
-        self._pending = None
+        self._cancel_pending()  # called from elsewhere: else each call under load would go on for itself
         began_ns = now_ns = time.monotonic_ns()
-        while now_ns - began_ns < BUSY_NS:
+        while now_ns - began_ns < self._busy_ns:
             records = self._tee.read()
             if not records:
                 self.watermark_ns = now_ns
@@ -53,6 +53,11 @@ class Intake:
             self._reader.take(records)
             now_ns = time.monotonic_ns()
         self._pending = self._loop.call_soon(self.drain)
+
+    def _cancel_pending(self) -> None:
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
 
     def _wake_when_ready(self) -> None:
         self._loop.add_reader(self._tee.fileno(), self._ready)
