@@ -1,20 +1,22 @@
 """Takes the samples of one resource interval: the model's processes and the engine's own figures.
 
 procfs may block (a process in uninterruptible sleep), so the process sampler has one thread of its own; while
-it hangs, no second sample is begun and the last one ages. The engine is asked directly, never through the
-relay, and bounds its own time.
+it hangs, no second sample is begun and the last one ages. A defect of it costs the sample and never the
+analyser. The engine is asked directly, never through the relay, and bounds its own time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from llmmonitor_api.report.report import Engine, Resources
 from llmmonitor_sidecar.engines.http import model_session
@@ -24,15 +26,29 @@ from llmmonitor_sidecar.samplers.process_sampler import ProcessSampler
 from llmmonitor_sidecar.settings import Settings
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
 
-_PROCESS_SAMPLE_SECONDS = 5.0
+PROCESS_SAMPLE_SECONDS = 5.0
+"""How long a sample is waited for; a later one is taken at the next look."""
 _STATM = Path("/proc/self/statm")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
+_log = logging.getLogger(__name__)
+
 
 class Sampling:
-    """The newest samples; made and used in the analyser's loop."""
+    """The newest samples; made and used in the analyser's loop.
 
-    def __init__(self, settings: Settings, page: SharedPage) -> None:
+    `sample_processes` is called in a thread with CLOCK_MONOTONIC ns; None: the sampler of the model that
+    `settings` speak of.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        page: SharedPage,
+        sample_processes: Callable[[int], Resources] | None = None,
+        process_sample_seconds: float = PROCESS_SAMPLE_SECONDS,
+    ) -> None:
+        self._process_sample_seconds = process_sample_seconds
         self.resources: Resources | None = None
         self.engine: Engine | None = None
         self._page = page
@@ -42,9 +58,11 @@ class Sampling:
             host=settings.target_host,
             port=settings.target_port,
         )
-        self._processes = ProcessSampler(hint, self._sidecar_pids)
+        self._sample_processes = sample_processes or ProcessSampler(hint, self._sidecar_pids).sample
+        self._sampler_failed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="processes")
         self._running: asyncio.Future[Resources] | None = None
+        self._began_ns = self._sampled_ns = 0
         self._session: aiohttp.ClientSession = model_session()
         self._scraper = EngineScraper(
             self._session,
@@ -61,16 +79,34 @@ class Sampling:
         """Take both samples; what is not ready in time is left for the next call."""
         if self._running is None:
             loop = asyncio.get_running_loop()
-            self._running = loop.run_in_executor(self._thread, self._processes.sample, time.monotonic_ns())
+            self._began_ns = time.monotonic_ns()
+            self._running = loop.run_in_executor(self._thread, self._sample, self._began_ns)
         self.engine = await self._scraper.scrape()
-        done, _ = await asyncio.wait([self._running], timeout=_PROCESS_SAMPLE_SECONDS)
+        done, _ = await asyncio.wait([self._running], timeout=self._process_sample_seconds)
         if done:
-            self.resources, self._running = self._running.result(), None
+            self.resources, self._sampled_ns = self._running.result(), self._began_ns
+            self._running = None
+        if self.resources is not None:
+            age_seconds = (time.monotonic_ns() - self._sampled_ns) * 1e-9
+            self.resources = msgspec.structs.replace(self.resources, sampled_age_seconds=age_seconds)
 
     async def close(self) -> None:
         """Let go of connections and of the thread, without waiting for it."""
         self._thread.shutdown(wait=False, cancel_futures=True)
         await self._session.close()
+
+    def _sample(self, now_ns: int) -> Resources:
+        """In the thread."""
+        try:
+            resources = self._sample_processes(now_ns)
+        except Exception as error:  # noqa: BLE001 - a defect of ours: logged once, said, and tried again
+            if not self._sampler_failed:
+                _log.exception("the process sampler failed and is tried again")
+            self._sampler_failed = True
+            why = f"the sampler failed with {type(error).__name__}; the sidecar's log says more"
+            return Resources(processes_visible=False, reason=why)
+        self._sampler_failed = False
+        return resources
 
     def _sidecar_pids(self) -> Iterator[int]:
         yield from (os.getppid(), os.getpid(), self._page[Slot.RELAY_PID])
