@@ -27,7 +27,7 @@ from bench.figures import (
     saturation,
 )
 from bench.figures.scale import SMOKE, WHOLE, Scale
-from bench.measure import machine
+from bench.measure import machine, processes
 from bench.measure.statistics import quantile
 from bench.peers.install import install
 from bench.peers.registry import PROXIES
@@ -78,11 +78,13 @@ def run(names: Sequence[str], scale: Scale, directory: Path) -> tuple[list[Measu
     """Measure the named figures."""
     described = machine.describe()
     measured: list[Measured] = []
+    began, stolen_before = time.monotonic(), processes.stolen_seconds()
     with Rig(directory) as rig:
         for name in names:
             begun = time.monotonic()
             measured += FIGURES[name](rig, scale)
             print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+        stolen = (processes.stolen_seconds() - stolen_before) / (time.monotonic() - began)
         others = quantile(rig.others_cores, 0.5)
         rows = [row for figure in measured for row in comparison.rows(figure, rig.unavailable)]
     found = results.Results(
@@ -92,7 +94,10 @@ def run(names: Sequence[str], scale: Scale, directory: Path) -> tuple[list[Measu
         method=METHOD
         | {
             "scale": f"{scale.rounds} rounds, durations times {scale.factor:g}",
-            "disturbance": f"other programs took {max(0.0, others):.2f} cores meanwhile (median of the runs)",
+            "disturbance": (
+                f"meanwhile other programs took {max(0.0, others):.2f} cores (median of the runs) "
+                f"and the hypervisor {stolen:.2f} (mean)"
+            ),
         },
         failures={f"{proxy}: {error}": count for (proxy, error), count in rig.failures.items()},
         subjects={name: kind.description for name, kind in PROXIES.items()},

@@ -23,16 +23,16 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
     plan = Plan(
         host="",
         port=0,
-        seconds=scale.seconds(1.8),
-        warmup_seconds=scale.seconds(0.3),
-        requests_per_second=200,
+        seconds=scale.seconds(0.9),
+        warmup_seconds=scale.seconds(0.2),
+        requests_per_second=400,
         streams=64,
         connections="alternate",
         tokens=2,
         tokens_per_second=200,
         first_token_seconds=0.02,
     )
-    runs = rig.interleave(_SUBJECTS, scale.rounds, lambda running: rig.run(running, plan))
+    runs = rig.interleave(_SUBJECTS, 2 * scale.rounds, lambda running: rig.run(running, plan))
     return [_figure(runs, label, share, new) for label, share in _QUANTILES for new in (False, True)]
 
 
@@ -47,7 +47,7 @@ def _figure(runs: dict[str, list[Run]], label: str, share: float, new: bool) -> 
         values,
         _targets(label),
         added=True,
-        note="200 requests/s, Poisson; time to first token through the proxy minus direct",
+        note="400 requests/s, Poisson; time to first token through the proxy minus direct",
     )
 
 

@@ -39,7 +39,7 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
     load = plan(scale)
     found: dict[str, list[float]] = {name: [] for name in _CONDITIONS}
     try:
-        for order in orders(_CONDITIONS, scale.rounds):
+        for order in orders(_CONDITIONS, 2 * scale.rounds):
             for name in order:
                 with _condition(rig, name, _analyser(running)):
                     run = rig.run(running, load)

@@ -22,7 +22,7 @@ _SUBJECTS = (DIRECT, RELAY, "nginx", SIDECAR, "envoy", RELAY + AGAIN, "haproxy-t
 
 def plan(scale: Scale) -> Plan:
     """The load: streams that outlast the measured time, begun one after another over half a second."""
-    seconds, warmup = scale.seconds(2.0), scale.seconds(0.7)
+    seconds, warmup = scale.seconds(1.0), scale.seconds(0.6)
     return Plan(
         host="",
         port=0,
@@ -54,7 +54,7 @@ def hop_us(run: Run) -> list[float]:
 def measure(rig: Rig, scale: Scale) -> list[Measured]:
     """Jitter p99.9 and CPU per token, of the relay alone and of everything."""
     load = plan(scale)
-    runs = rig.interleave(_SUBJECTS, scale.rounds, lambda running: rig.run(running, load))
+    runs = rig.interleave(_SUBJECTS, 2 * scale.rounds, lambda running: rig.run(running, load))
     proxied = {name: of_name for name, of_name in runs.items() if name != DIRECT}
     rate = f"{load.streams} streams at {TOKENS_PER_SECOND} tokens/s"
     targets = (Target(RELAY, "nginx", 1.2), Target(SIDECAR, "nginx", 1.2), Target(RELAY, DIRECT))

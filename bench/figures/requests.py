@@ -26,7 +26,7 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
     if program is None:
         rig.unavailable["wrk"] = "wrk: not installed (Debian: wrk)"
         return [Measured(clocked, "requests/s", {}, [Target("wrk", target.peer) for target in targets])]
-    seconds = scale.seconds(1.0)
+    seconds = scale.seconds(0.6)
 
     def once(running: Running) -> tuple[float, float]:
         _wrk(program, running.port, scale.seconds(0.2))

@@ -37,8 +37,8 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
     plan = Plan(
         host="",
         port=0,
-        seconds=scale.seconds(1.0),
-        warmup_seconds=scale.seconds(0.3),
+        seconds=scale.seconds(0.7),
+        warmup_seconds=scale.seconds(0.2),
         streams=64,
         tokens=10_000_000,
         tokens_per_second=0,

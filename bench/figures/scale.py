@@ -4,7 +4,7 @@ import msgspec
 
 
 class Scale(msgspec.Struct, frozen=True):
-    """Rounds per figure, and a factor on every duration and number of streams."""
+    """Rounds per figure (twice as many for latencies), and a factor on all durations and numbers of streams."""
 
     rounds: int
     factor: float

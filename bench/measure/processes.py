@@ -40,6 +40,12 @@ def busy_seconds() -> float:
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
+def stolen_seconds() -> float:
+    """CPU time the hypervisor gave to others so far although this machine wanted it, all cores together."""
+    words = Path("/proc/stat").read_text().splitlines()[0].split()
+    return int(words[8]) / os.sysconf("SC_CLK_TCK")
+
+
 def pss_bytes(pids: list[int]) -> int:
     """Proportional set size of the processes; those that vanished count nothing."""
     total = 0
