@@ -4,7 +4,7 @@ import msgspec
 
 
 class Scale(msgspec.Struct, frozen=True):
-    """Rounds per figure (twice as many for latencies), and a factor on all durations and numbers of streams."""
+    """Rounds per figure (twice that for latencies), and a factor on durations and numbers of streams."""
 
     rounds: int
     factor: float
