@@ -15,7 +15,6 @@ import uuid
 from importlib.metadata import version
 
 import msgspec
-import uvloop
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Report
@@ -52,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 def run_analyser(settings: Settings, page: SharedPage, tee: TeeReceiver) -> None:
     """Analyse until SIGTERM, and some seconds longer for the last pull."""
-    uvloop.run(_Process(settings, page).run(tee))
+    asyncio.run(_Process(settings, page).run(tee))
 
 
 class _Process:
