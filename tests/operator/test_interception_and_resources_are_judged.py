@@ -33,13 +33,13 @@ def test_the_share_of_connections_that_is_read_is_said(watch: Make, said: Said) 
     [
         ("StarvedOfCPU", "StarvedOfCPU", "False"),
         ("RelayStalled", "RelayStalled", "False"),
-        ("RelayDown", "RelayStalled", "False"),
+        ("RelayDown", "RelayDown", "False"),
         ("MeshRedirects", "MeshRedirects", "False"),
         ("HostNetwork", "HostNetwork", "False"),
         ("KernelUnsupported", "KernelUnsupported", "False"),
-        ("NotPermitted", "PodSecurityForbids", "False"),
+        ("NotPermitted", "NotPermitted", "False"),
         ("ModelNotListening", "ModelNotListening", "Unknown"),
-        ("Starting", "NoTrafficYet", "Unknown"),
+        ("Starting", "Starting", "Unknown"),
         ("Off", "NotConfigured", "Unknown"),
         ("AWordOfANewerSidecar", "RelayStalled", "False"),
     ],
@@ -59,14 +59,24 @@ def test_a_sidecar_that_does_not_read_says_why(
 
 def test_every_reason_that_the_supervisor_can_give_is_understood(watch: Make, said: Said) -> None:
     supervisor = pytest.importorskip("llmmonitor_sidecar.supervisor.reasons")
-    for code in supervisor.Reason:
-        word = supervisor.name_of(code)
+    not_wanted = {"Off", "Stopped", "Stopping"}
+    words = [supervisor.name_of(code) for code in supervisor.Reason if code != supervisor.Reason.READING]
+
+    for word in words:
         one = watch()
         replica = one.replica()
-        replica.interception = InterceptionState("transparent", reading=not word, reason=word)
+        replica.interception = InterceptionState("transparent", reading=False, reason=word)
         reason = said(one.gather([replica]), "Intercepting")[1]
-        unknown = word not in ("RelayDown", "RelayStalled", "PortTaken", "SupervisorFailed")
-        assert not (unknown and reason == "RelayStalled"), word
+        assert reason == ("NotConfigured" if word in not_wanted else word)
+
+
+def test_a_replica_that_cannot_read_decides_before_one_that_waits(watch: Make, said: Said) -> None:
+    one = watch()
+    waiting, starved = one.replica(0), one.replica(1)
+    for replica, reason in ((waiting, "ModelNotListening"), (starved, "StarvedOfCPU")):
+        replica.interception = InterceptionState("transparent", reading=False, reason=reason)
+
+    assert said(one.gather([waiting, starved]), "Intercepting")[:2] == ("False", "StarvedOfCPU")
 
 
 def test_no_connection_yet_is_unknown(watch: Make, said: Said) -> None:

@@ -124,6 +124,26 @@ RELAY_STALLED = fails(
     "The relay gave no heartbeat or added more than interception.maxAddedLatency, and stepped aside.",
     "Nothing, it retries with back-off; if it recurs, see the sidecar's log.",
 )
+RELAY_DOWN = fails(
+    "RelayDown",
+    "The relay's process ended, and its successor is not ready yet.",
+    "Nothing, it is started anew with back-off; if it recurs, see the sidecar's log.",
+)
+PORT_TAKEN = fails(
+    "PortTaken",
+    "Another process listens on the port that the relay needs for itself.",
+    "Give one of the two another port; the sidecar tries again by itself.",
+)
+NOT_PERMITTED = fails(
+    "NotPermitted",
+    "The sidecar lacks NET_ADMIN, or may not leave root, so it cannot touch the packet filter.",
+    "Allow NET_ADMIN, SETUID and SETGID to the sidecar's container, or use interception.mode Port or Off.",
+)
+SUPERVISOR_FAILED = fails(
+    "SupervisorFailed",
+    "The sidecar's own supervisor failed; through the kernel (Transparent), nothing is intercepted meanwhile.",
+    "Nothing, it is tried again; the sidecar's log has the error, which is a defect worth reporting.",
+)
 SHEDDING = fails(
     "Shedding",
     "More traffic came than the analyser's CPU can read, so a share of it is only counted.",
@@ -144,6 +164,7 @@ MODEL_NOT_LISTENING = undecided(
     "The model does not listen on its port, so its refusals are left as they are and nothing is read.",
     "Wait while it loads; otherwise look at the model's container.",
 )
+STARTING = undecided("Starting", "The relay has been started and is not ready yet.", "Wait some seconds.")
 NO_TRAFFIC_YET = undecided(
     "NoTrafficYet", "Interception is on, and no connection has come yet.", "Send a request."
 )

@@ -1,12 +1,13 @@
 """Intercepting: traffic is being read, and what share of it.
 
-Each replica says how it reads (`InterceptionState`); one that does not decides. Copies that the analyser had
-no time for (`Shedding`) and connections that cannot be read (TLS, HTTP/2) are figures of the last window.
+Each replica says how it reads (`InterceptionState`); one that does not decides, and one that cannot decides
+before one that only waits. Copies that the analyser had no time for (`Shedding`) and connections that cannot
+be read (TLS, HTTP/2) are figures of the last window.
 """
 
 from __future__ import annotations
 
-from llmmonitor_api.conditions import Reason, table
+from llmmonitor_api.conditions import Reason, Status, table
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_api.conditions.registry import UnknownReasonError
@@ -18,17 +19,8 @@ from llmmonitor_operator.state import Source
 
 WINDOW_SECONDS = 300.0
 _TLS = "tls"
-_SIDECAR_REASONS = {
-    "Off": shared.NOT_CONFIGURED,
-    "Stopped": shared.NOT_CONFIGURED,
-    "Stopping": shared.NOT_CONFIGURED,
-    "Starting": reasons.NO_TRAFFIC_YET,
-    "RelayDown": reasons.RELAY_STALLED,
-    "PortTaken": reasons.RELAY_STALLED,
-    "SupervisorFailed": reasons.RELAY_STALLED,
-    "NotPermitted": reasons.POD_SECURITY_FORBIDS,
-}
-"""What a sidecar says that is no reason of the condition; its message goes along."""
+_NOT_WANTED = frozenset({"Off", "Stopped", "Stopping"})
+"""What a sidecar says that was told not to read; every other word of it is a reason of the condition."""
 
 
 def judge(inputs: Inputs) -> Verdict:
@@ -41,7 +33,9 @@ def judge(inputs: Inputs) -> Verdict:
     blind = [(name, source) for name, source in inputs.fresh if not source.interception.reading]
     if blind:
         texts = [_blind_text(name, source) for name, source in blind]
-        return Verdict(_reason(blind[0][1]), "; ".join([wording.listed(texts), _coverage(inputs)]))
+        found = [_reason(source) for _, source in blind]
+        worst = next((reason for reason in found if reason.status is Status.FALSE), found[0])
+        return Verdict(worst, "; ".join([wording.listed(texts), _coverage(inputs)]))
     if not any(source.figures.interception.accepted for _, source in inputs.fresh):
         return Verdict(reasons.NO_TRAFFIC_YET, f"no connection has come yet; {_coverage(inputs)}")
     return _of_what_came(inputs)
@@ -78,8 +72,8 @@ def _missed(counts: InterceptionCounts) -> list[str]:
 
 def _reason(source: Source) -> Reason:
     said = source.interception.reason
-    if said in _SIDECAR_REASONS:
-        return _SIDECAR_REASONS[said]
+    if said in _NOT_WANTED:
+        return shared.NOT_CONFIGURED
     try:
         return table.INTERCEPTING.reason(said)
     except UnknownReasonError:  # a newer sidecar's word
