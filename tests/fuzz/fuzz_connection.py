@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["llmmonitor_sidecar"]):
 
 REQUEST, RESPONSE = 0, 1
 FIXTURES = Path(__file__).parents[1] / "sidecar" / "fixtures" / "exchanges"
-REASONS = ("eof", "client_reset", "server_reset", "refused", "stopped")
+REASONS = ("eof", "client_reset", "server_reset", "refused", "timeout", "stopped", "relay_died")
 OTHER_RECORDS = 16
 """One record in so many is no data."""
 BUFFERED_BYTES = limits.PIPELINED_REQUESTS * limits.REQUEST_BODY_BYTES

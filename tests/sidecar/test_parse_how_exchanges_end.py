@@ -8,6 +8,7 @@ import pytest
 
 from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
 from llmmonitor_sidecar.analyser.exchange import EventKind, Exchange, ExchangeEvent, Outcome, TokenSource
+from llmmonitor_sidecar.tee import CloseReason
 
 REQUEST, RESPONSE = 0, 1
 BODY = b'{"model":"m","stream":true}'
@@ -122,13 +123,17 @@ def test_hanging_up_on_the_last_event_is_no_abort(last: bytes) -> None:
     assert _only_end(analyser.close("client_reset", 900)).outcome is Outcome.OK
 
 
-def test_the_relay_stopping_is_nobodys_fault() -> None:
+@pytest.mark.parametrize(
+    ("closed", "reason"),
+    [(CloseReason.STOPPED, "relay_stopped"), (CloseReason.RELAY_DIED, "relay_died")],
+)
+def test_what_the_relay_itself_ended_is_not_the_models_fault(closed: bytes, reason: str) -> None:
     analyser, _ = _streaming(_delta("a"))
 
-    exchange = _only_end(analyser.close("stopped", 900))
+    exchange = _only_end(analyser.close(closed.decode(), 900))
 
     assert exchange.outcome is Outcome.NOT_ANALYSED
-    assert exchange.malformed_reason == "relay_stopped"
+    assert exchange.malformed_reason == reason
 
 
 def test_lost_copies_end_what_is_open_and_nothing_more_is_read() -> None:

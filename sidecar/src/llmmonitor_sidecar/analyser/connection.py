@@ -25,6 +25,9 @@ from llmmonitor_sidecar.analyser.http1 import REQUEST, RESPONSE, Head, Malformed
 from llmmonitor_sidecar.analyser.preface import Protocol, recognise
 from llmmonitor_sidecar.analyser.responses import Responses
 
+_ENDED_BY_RELAY = {"stopped": "relay_stopped", "relay_died": "relay_died"}
+"""The relay's reason for a connection's end, and the exchange's."""
+
 
 class ConnectionAnalyser:
     """Analyses one connection.
@@ -72,7 +75,7 @@ class ConnectionAnalyser:
 
     @property
     def buffered_bytes(self) -> int:
-        """Memory held for bodies that are not complete, for whoever sheds."""
+        """Memory held for bodies that are not complete: what the limits are tested by."""
         return sum(reader.buffered_bytes for reader in self._queue)
 
     def feed(self, direction: int, at_ns: int, data: bytes) -> list[ExchangeEvent]:
@@ -103,11 +106,11 @@ class ConnectionAnalyser:
     def close(self, reason: str, at_ns: int) -> list[ExchangeEvent]:
         """The connection ended, for one of the relay's reasons.
 
-        They are `eof`, `client_reset`, `server_reset`, `refused` and `stopped` (by the relay itself).
+        They are those of `tee.CloseReason`. What the relay ended, by stopping or dying, is not the model's.
         """
         self._at_ns = at_ns
-        if reason == "stopped":
-            self._end_all(Outcome.NOT_ANALYSED, "relay_stopped")
+        if reason in _ENDED_BY_RELAY:
+            self._end_all(Outcome.NOT_ANALYSED, _ENDED_BY_RELAY[reason])
         elif reason == "client_reset":
             self._end_all(Outcome.ABORTED)
         elif reason == "eof":
