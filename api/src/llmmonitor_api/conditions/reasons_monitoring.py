@@ -141,7 +141,7 @@ NOT_PERMITTED = fails(
 )
 SUPERVISOR_FAILED = fails(
     "SupervisorFailed",
-    "The sidecar's own supervisor failed; through the kernel (Transparent), nothing is intercepted meanwhile.",
+    "The sidecar's supervisor failed; in mode Transparent nothing is intercepted while that lasts.",
     "Nothing, it is tried again; the sidecar's log has the error, which is a defect worth reporting.",
 )
 SHEDDING = fails(
