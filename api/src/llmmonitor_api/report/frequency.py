@@ -12,14 +12,16 @@ from hashlib import blake2b
 
 import msgspec
 
+from llmmonitor_api.report.values import Count
+
 LIMIT = 1024
 
 
 class FrequencyTable(msgspec.Struct, omit_defaults=True):
     """Counts by key; what did not fit is in `other`."""
 
-    counts: dict[str, int] = {}
-    other: int = 0
+    counts: dict[str, Count] = {}
+    other: Count = 0
 
     @property
     def total(self) -> int:

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
+from typing import Annotated, TypeAlias
 
 import msgspec
+
+from llmmonitor_api.report.values import Count, Sum
 
 LAYOUT = 1
 """Changes whenever GAMMA or the limits do; histograms of different layouts never merge."""
@@ -22,6 +25,10 @@ SMALLEST = 1e-6
 LARGEST = 1e9
 """Values above go to the overflow bucket."""
 _PER_LOG = 1 / math.log(GAMMA)
+_Index: TypeAlias = Annotated[
+    int,
+    msgspec.Meta(ge=math.floor(math.log(SMALLEST) * _PER_LOG), le=math.ceil(math.log(LARGEST) * _PER_LOG)),
+]
 _EXACT_RANKS_LIMIT = 2_000
 
 
@@ -35,11 +42,11 @@ class Interval(msgspec.Struct, frozen=True):
 class Histogram(msgspec.Struct, omit_defaults=True):
     """Counts per log bucket. `record` changes it; everything else returns something new."""
 
-    zero: int = 0
-    overflow: int = 0
-    sum_nano: int = 0
+    zero: Count = 0
+    overflow: Count = 0
+    sum_nano: Sum = 0
     """Sum of all values in 1e-9 of their unit."""
-    buckets: dict[int, int] = {}
+    buckets: dict[_Index, Count] = {}
 
     @property
     def count(self) -> int:

@@ -10,6 +10,7 @@ import msgspec
 
 from llmmonitor_api.report import histogram
 from llmmonitor_api.report.totals import Totals
+from llmmonitor_api.report.values import Count, Moment, Name, Seconds, Share
 
 VERSION = 1
 """Readers understand this one and the one before; a newer one is said, not guessed."""
@@ -24,28 +25,28 @@ class UnreadableReport(ValueError):
 class Identity(msgspec.Struct, frozen=True):
     """Which sidecar, which life of it, which report."""
 
-    pod_uid: str
-    pod_name: str
-    boot_id: str
+    pod_uid: Name
+    pod_name: Name
+    boot_id: Name
     """New with every start of the analyser: counters begin at zero."""
-    started_at: float
+    started_at: Moment
     """Unix seconds."""
-    sequence: int
+    sequence: Count
     """Grows by one with every report made."""
-    sidecar_version: str
-    configuration_generation: int
+    sidecar_version: Name
+    configuration_generation: Count
     """Generation of the configuration in force; 0 before any."""
 
 
 class Live(msgspec.Struct, frozen=True):
     """What is going on at this moment."""
 
-    in_flight: int = 0
+    in_flight: Count = 0
     """Requests that the model has completely and has not answered completely."""
-    oldest_in_flight_seconds: float = 0.0
+    oldest_in_flight_seconds: Seconds = 0.0
     seconds_without_progress: float | None = None
     """With requests in flight: time since the model last gave any sign of work on one. None without."""
-    last_request_age_seconds: float | None = None
+    last_request_age_seconds: Seconds | None = None
 
 
 class InterceptionState(msgspec.Struct, frozen=True):
@@ -60,11 +61,11 @@ class InterceptionState(msgspec.Struct, frozen=True):
     message: str = ""
     model_listening: bool = False
     relay_alive: bool = False
-    read_connections: int = 0
+    read_connections: Count = 0
     """Established connections to the model that pass through the relay."""
-    bypassing_connections: int = 0
+    bypassing_connections: Count = 0
     """Established connections to the model that do not."""
-    added_latency_p99_seconds: float | None = None
+    added_latency_p99_seconds: Seconds | None = None
     """The relay's own delay: loop lag over the last 5 s."""
 
 
@@ -74,56 +75,56 @@ class Resources(msgspec.Struct, frozen=True):
     processes_visible: bool
     reason: str = ""
     """Why they are not visible, in words."""
-    sampled_age_seconds: float = 0.0
-    processes: int = 0
-    threads: int = 0
-    open_files: int = 0
-    cpu_seconds: float = 0.0
+    sampled_age_seconds: Seconds = 0.0
+    processes: Count = 0
+    threads: Count = 0
+    open_files: Count = 0
+    cpu_seconds: Seconds = 0.0
     """User and system time of the tree since its start."""
     cpu_cores_used: float | None = None
     """Over the last minute or since the first sample."""
     cpu_limit_cores: float | None = None
-    cpu_throttled_share: float | None = None
+    cpu_throttled_share: Share | None = None
     """Share of CFS periods throttled over the last minute."""
-    rss_bytes: int = 0
-    memory_used_bytes: int | None = None
+    rss_bytes: Count = 0
+    memory_used_bytes: Count | None = None
     """What the limit applies to: the cgroup's working set; without a cgroup limit the tree's RSS."""
-    memory_limit_bytes: int | None = None
-    oom_kills: int | None = None
-    sidecar_rss_bytes: int = 0
-    sidecar_cpu_seconds: float = 0.0
+    memory_limit_bytes: Count | None = None
+    oom_kills: Count | None = None
+    sidecar_rss_bytes: Count = 0
+    sidecar_cpu_seconds: Seconds = 0.0
 
 
 class Engine(msgspec.Struct, frozen=True):
     """The engine's own account of itself, normalised; None where it does not say."""
 
-    name: str
+    name: Name
     version: str | None = None
     model: str | None = None
     detected_by: str = ""
-    scraped_age_seconds: float | None = None
+    scraped_age_seconds: Seconds | None = None
     error: str = ""
     """Why the last scrape failed, in words; the figures are then those of the last good one."""
     missing: tuple[str, ...] = ()
     """Metrics that this engine is known to have and did not give."""
-    running: int | None = None
-    waiting: int | None = None
-    kv_cache_use: float | None = None
+    running: Count | None = None
+    waiting: Count | None = None
+    kv_cache_use: Share | None = None
     """0 to 1."""
-    preemptions: int | None = None
-    prefix_cache_hit_rate: float | None = None
-    prompt_tokens: int | None = None
-    generation_tokens: int | None = None
-    finished_requests: dict[str, int] | None = None
+    preemptions: Count | None = None
+    prefix_cache_hit_rate: Share | None = None
+    prompt_tokens: Count | None = None
+    generation_tokens: Count | None = None
+    finished_requests: dict[str, Count] | None = None
 
 
 class Report(msgspec.Struct, frozen=True):
     """Everything one sidecar says."""
 
     identity: Identity
-    at: float
+    at: Moment
     """Unix seconds when it was made."""
-    uptime_seconds: float
+    uptime_seconds: Seconds
     """Monotonic, since `identity.started_at`."""
     totals: Totals
     live: Live

@@ -10,6 +10,7 @@ import msgspec
 
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.values import Count
 
 SERIES_LIMIT = 32
 
@@ -27,21 +28,21 @@ class TrafficSeries(msgspec.Struct, omit_defaults=True):
     generates: bool = True
     """Whether this operation makes the model generate."""
 
-    outcomes: dict[str, int] = {}
+    outcomes: dict[str, Count] = {}
     """Ended exchanges by `Outcome`."""
     error_types: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
     finish_reasons: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
-    empty: int = 0
+    empty: Count = 0
     """Successful answers without any output."""
 
-    prompt_tokens_exact: int = 0
-    prompt_tokens_counted: int = 0
-    completion_tokens_exact: int = 0
-    completion_tokens_counted: int = 0
+    prompt_tokens_exact: Count = 0
+    prompt_tokens_counted: Count = 0
+    completion_tokens_exact: Count = 0
+    completion_tokens_counted: Count = 0
     """Lower bounds from counted deltas: never priced, never compared."""
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
-    token_sources: dict[str, int] = {}
+    cached_tokens: Count = 0
+    reasoning_tokens: Count = 0
+    token_sources: dict[str, Count] = {}
     """Ended generating exchanges by the source of their completion tokens."""
 
     time_to_first_token: Histogram = msgspec.field(default_factory=Histogram)
@@ -51,7 +52,7 @@ class TrafficSeries(msgspec.Struct, omit_defaults=True):
     """Seconds; per choice, exact counts only."""
     gaps: Histogram = msgspec.field(default_factory=Histogram)
     """Seconds between successive chunks of one choice."""
-    gaps_dropped: int = 0
+    gaps_dropped: Count = 0
     duration: Histogram = msgspec.field(default_factory=Histogram)
     """Seconds from the last request byte (as TTFT) to the end, whatever the outcome."""
     prompt_tokens: Histogram = msgspec.field(default_factory=Histogram)
@@ -66,30 +67,30 @@ class ObjectiveCounts(msgspec.Struct, omit_defaults=True):
     signal: str
     threshold: str
     """The threshold as the owner wrote it, empty without one: a changed threshold is a new series."""
-    good: int = 0
-    bad: int = 0
+    good: Count = 0
+    bad: Count = 0
 
 
 class InterceptionCounts(msgspec.Struct, omit_defaults=True):
     """What the request path did."""
 
-    accepted: int = 0
-    upstream_refused: int = 0
-    bytes_to_model: int = 0
-    bytes_to_client: int = 0
-    shed_bytes: int = 0
+    accepted: Count = 0
+    upstream_refused: Count = 0
+    bytes_to_model: Count = 0
+    bytes_to_client: Count = 0
+    shed_bytes: Count = 0
     """Copies dropped because the analyser did not keep up."""
-    shed_connections: int = 0
+    shed_connections: Count = 0
     """Connections not analysed because of that."""
-    unknown_connections: int = 0
+    unknown_connections: Count = 0
     """Connections that were open before the analyser (re)started."""
-    exchanges_not_analysed: int = 0
-    step_asides: int = 0
-    blind_nanoseconds: int = 0
+    exchanges_not_analysed: Count = 0
+    step_asides: Count = 0
+    blind_nanoseconds: Count = 0
     """Time in which new connections were not read though interception was wanted."""
-    relay_starts: int = 0
-    analyser_starts: int = 0
-    opaque_connections: dict[str, int] = {}
+    relay_starts: Count = 0
+    analyser_starts: Count = 0
+    opaque_connections: dict[str, Count] = {}
     """Connections carried but not readable, by protocol (tls, h2, upgrade, other)."""
     malformed: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
     """Exchanges that could not be parsed, by reason."""
@@ -98,7 +99,7 @@ class InterceptionCounts(msgspec.Struct, omit_defaults=True):
 class Totals(msgspec.Struct, omit_defaults=True):
     """Everything cumulative; the zero of `merge.add` is `Totals()`."""
 
-    begun: int = 0
+    begun: Count = 0
     """Generating requests that the model has received completely."""
     traffic: dict[str, TrafficSeries] = {}
     """By `series_key`."""

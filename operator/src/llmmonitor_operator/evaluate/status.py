@@ -34,6 +34,8 @@ from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
 WINDOW_SECONDS = 3600.0
 _EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
 _NOT_MONITORED_LIMIT = 10
+_LABEL_LIMIT = 256
+"""Characters of a `Label`; an engine may call its model by a long path."""
 UNRECOGNISED = "Unknown"
 """What a sidecar calls an engine that it does not recognise."""
 
@@ -59,8 +61,8 @@ def _engine(inputs: Inputs) -> EngineStatus | None:
         return None
     return EngineStatus(
         name=engine.name,
-        version=engine.version or "",
-        model=engine.model or "",
+        version=(engine.version or "")[:_LABEL_LIMIT],
+        model=(engine.model or "")[:_LABEL_LIMIT],
         detected_by=engine.detected_by,
     )
 

@@ -1,0 +1,20 @@
+"""What a number or name in a report may be.
+
+A sidecar stands in somebody else's pod: one that is damaged, or not ours, must cost its own pod's report and
+never the judgement of a whole monitor. What cannot be is refused by these types where reports are decoded.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""Up to what msgspec can bound."""
+Sum: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
+Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
+Moment: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+"""Unix seconds that can be written as a date."""

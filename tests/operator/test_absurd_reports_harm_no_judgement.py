@@ -1,0 +1,155 @@
+"""One damaged or hostile sidecar costs its own report: what is decoded at all can be judged and written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.operator.conftest import OBJECTIVES
+
+from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.report import (
+    Engine,
+    Identity,
+    InterceptionState,
+    Live,
+    Report,
+    Resources,
+    UnreadableReport,
+    decode,
+    encode,
+)
+from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries
+from llmmonitor_api.spec import load_monitor
+from llmmonitor_operator.evaluate import Environment, ExpectedPod, evaluate
+from llmmonitor_operator.gather.absorb import absorb
+from llmmonitor_operator.state import State
+
+NOW = 1_800_000_000.0
+MONITOR = load_monitor(
+    {
+        "apiVersion": "llmmonitor.io/v1alpha1",
+        "kind": "LLMMonitor",
+        "metadata": {"name": "chat"},
+        "spec": {"selector": {"matchLabels": {"a": "b"}}, "performance": {"objectives": list(OBJECTIVES)}},
+    }
+)
+ABSURD = [
+    -1,
+    -1e9,
+    1e300,
+    -1e300,
+    2**63,
+    2**64,
+    10**30,
+    -(2**63),
+    "",
+    "m" * 5_000,
+    "\u202e\x00",
+    None,
+    [],
+    {},
+]
+
+
+def _report() -> Report:
+    histogram = Histogram()
+    for value in (0.1, 0.2, 5.0):
+        histogram.record(value)
+    series = TrafficSeries(
+        *("chat", "openai", "m", "m"),
+        stream=True,
+        outcomes={"ok": 40, "cut_off": 2},
+        completion_tokens_exact=7,
+        token_sources={"usage": 3},
+        time_to_first_token=histogram,
+        time_per_output_token=histogram,
+        duration=histogram,
+    )
+    objective = ObjectiveCounts("no-errors", "ErrorRate", "", good=40, bad=2)
+    return Report(
+        identity=Identity("uid", "pod", "boot", NOW - 300, 7, "0.1.0", 1),
+        at=NOW - 1,
+        uptime_seconds=299.0,
+        totals=Totals(begun=42, traffic={"k": series}, objectives={"o": objective}),
+        live=Live(1, 2.0, 1.0, 3.0),
+        interception=InterceptionState("listen", reading=True, read_connections=3, bypassing_connections=1),
+        resources=Resources(
+            processes_visible=True,
+            cpu_cores_used=1.0,
+            cpu_throttled_share=0.1,
+            memory_used_bytes=5,
+            memory_limit_bytes=10,
+        ),
+        engine=Engine("vllm", "1", "m", running=1, waiting=2, kv_cache_use=0.5),
+    )
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _leaves(one, (*path, key))
+    else:
+        yield path
+
+
+DOCUMENT = encode(_report())
+PATHS = list(_leaves(json.loads(DOCUMENT)))
+
+
+def _with(path: tuple[str, ...], value: Any) -> bytes:
+    document = place = json.loads(DOCUMENT)
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return json.dumps(document).encode()
+
+
+def _judge(report: Report) -> None:
+    state = absorb(State(), report, NOW, pod_uid="uid")
+    pods = (ExpectedPod(uid="uid", name="pod", expected_since=NOW - 300),)
+    for later in (0.0, 1.0, 600.0):
+        evaluation = evaluate(MONITOR, state, NOW + later, Environment(cluster=False, pods=pods))
+        json.dumps(evaluation.status, allow_nan=False)
+        state = evaluation.state
+
+
+@given(st.sampled_from(PATHS), st.sampled_from(ABSURD) | st.integers() | st.floats(allow_nan=False))
+@example(("live", "in_flight"), -1)
+@example(("engine", "model"), "/models/" * 100)
+@example(("identity", "started_at"), -1e11)
+def test_whatever_can_be_read_can_be_judged(path: tuple[str, ...], value: Any) -> None:
+    try:
+        report = decode(_with(path, value))
+    except UnreadableReport:
+        return
+    _judge(report)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("identity", "pod_name"), "p" * 300),
+        (("identity", "started_at"), -1e11),
+        (("at",), 1e18),
+        (("live", "in_flight"), -1),
+        (("interception", "read_connections"), -5),
+        (("resources", "cpu_throttled_share"), -0.5),
+        (("resources", "memory_used_bytes"), -1),
+        (("engine", "waiting"), 2**63),
+        (("totals", "traffic", "k", "outcomes"), {"ok": -1}),
+        (("totals", "traffic", "k", "duration", "buckets"), {"900000": 1}),
+        (("totals", "traffic", "k", "duration", "buckets"), {"5": -1}),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_place(path: tuple[str, ...], value: Any) -> None:
+    with pytest.raises(UnreadableReport, match=path[-1]):
+        decode(_with(path, value))
+
+
+def test_the_report_itself_is_read() -> None:
+    assert decode(DOCUMENT) == _report()
