@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from llmmonitor_api.conditions import CONDITION_TYPES
+from llmmonitor_cli.describe import Event
 from llmmonitor_cli.following import follow, look
 from llmmonitor_cli.manifest import Manifest
 from llmmonitor_cli.monitoring import Monitoring, Watched
@@ -102,8 +103,8 @@ async def _until(
         async with asyncio.timeout(options.for_seconds), asyncio.TaskGroup() as group:
             met: asyncio.Future[FailOn] = asyncio.get_running_loop().create_future()
 
-            def seen(changed: tuple[object, ...]) -> None:
-                screen.update(monitoring, changed)  # type: ignore[arg-type]  # events
+            def seen(changed: tuple[Event, ...]) -> None:
+                screen.update(monitoring, changed)
                 for one in options.fail_on:
                     if one.met(monitoring) and not met.done():
                         met.set_result(one)
@@ -118,6 +119,8 @@ async def _until(
 
 
 def _print(monitoring: Monitoring, options: Options, out: Console) -> None:
+    if not monitoring.conditions:  # ended before the first look: then this is what is known
+        monitoring.evaluate(time.time())
     if options.as_json:
         out.print_json(json.dumps(monitoring.resource()))
     else:
