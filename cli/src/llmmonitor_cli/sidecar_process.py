@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import ctypes
+import functools
 import os
 import signal
 import socket
@@ -29,8 +29,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import BYTES_LIMIT, Report, UnreadableReport, decode
 from llmmonitor_api.signing import generate_private_key, public_key_bytes, sign_configuration, sign_request
+from llmmonitor_sidecar.linux import die_with_parent
 
-_PR_SET_PDEATHSIG = 1
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 _PULL_SECONDS = 3.0
@@ -176,6 +176,7 @@ async def spawn(
     command: list[str], environment: dict[str, str], output: int, *, killed_with_us: bool = True
 ) -> asyncio.subprocess.Process:
     """Start a program in a session of its own (a terminal's Ctrl-C does not reach it) that ends with us."""
+    dying = functools.partial(die_with_parent, signal.SIGTERM, os.getpid())
     return await asyncio.create_subprocess_exec(
         *command,
         env={**os.environ, **environment},
@@ -183,7 +184,7 @@ async def spawn(
         stdout=output,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=_die_with_parent if killed_with_us else None,
+        preexec_fn=dying if killed_with_us else None,
     )
 
 
@@ -235,10 +236,6 @@ async def _bounded(content: aiohttp.StreamReader) -> bytes:
         if len(body) > BYTES_LIMIT:
             break
     return bytes(body)
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _last_words(log: Path) -> str:

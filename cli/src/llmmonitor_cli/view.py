@@ -21,7 +21,8 @@ from llmmonitor_api.report.report import Live
 from llmmonitor_cli.describe import Event
 
 _STYLES = {"True": "green", "False": "bold red", "Unknown": "yellow"}
-_QUIET_REASONS = frozenset({"NotConfigured", "NotApplicable"})
+QUIET_REASONS = frozenset({"NotConfigured", "NotApplicable"})
+"""Conditions with them are named, not shown: the owner has asked for nothing, or there is nothing."""
 _EVENTS_SHOWN = 6
 
 
@@ -101,7 +102,7 @@ def _conditions(snapshot: Snapshot) -> Table:
     table.add_column("Message", ratio=1)
     hidden = []
     for condition in snapshot.status.get("conditions", ()):
-        if condition["reason"] in _QUIET_REASONS:
+        if condition["reason"] in QUIET_REASONS:
             hidden.append(condition["type"])
             continue
         status = Text(condition["status"], style=_STYLES.get(condition["status"], ""))

@@ -20,6 +20,7 @@ from llmmonitor_cli.manifest import parse
 from llmmonitor_cli.monitoring import Monitoring, Watched
 from llmmonitor_cli.screen import Screen
 from llmmonitor_cli.sidecar_process import LOOPBACK, SidecarProcess, Target, scratch_file, sidecar_beside
+from llmmonitor_cli.view import QUIET_REASONS
 from llmmonitor_operator.configure import configuration_for
 
 
@@ -120,11 +121,10 @@ async def _while_following(stage: _Stage, act: Callable[[], Awaitable[None]]) ->
 
 
 def _summary(monitoring: Monitoring) -> list[str]:
-    quiet = {"NotConfigured", "NotApplicable"}
     return [
         f"{one.type}={one.status} {one.reason}: {one.message}"
         for one in monitoring.conditions
-        if one.reason not in quiet
+        if one.reason not in QUIET_REASONS
     ]
 
 

@@ -49,18 +49,16 @@ class Pace:
 
 async def measure_pace(url: str) -> Pace:
     """Time an ordinary request at an idle model, the second of two (the first warms it up)."""
-    body = {
-        "stream": True,
-        "max_tokens": 24,
-        "messages": [{"role": "user", "content": "Tell me briefly about rivers, rain and hills. " * 3}],
-    }
     first = total = 0.0
     async with new_session() as session:
         for attempt in range(2):
+            prompt = f"{attempt} Tell me about rivers, rain and hills. " * 3  # another one: nothing is cached
+            body = {
+                "stream": True,
+                "max_tokens": 24,
+                "messages": [{"role": "user", "content": prompt}],
+            }
             began = time.monotonic()
-            body["messages"] = [
-                {"role": "user", "content": f"{attempt} Tell me about rivers, rain and hills. " * 3}
-            ]
             async with session.post(f"{url}/v1/chat/completions", json=body) as answer:
                 await answer.content.readline()
                 first = time.monotonic() - began
