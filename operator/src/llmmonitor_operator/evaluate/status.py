@@ -32,7 +32,7 @@ from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
 
 WINDOW_SECONDS = 3600.0
-_EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
+EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
 _NOT_MONITORED_LIMIT = 10
 _LABEL_LIMIT = 256
 """Characters of a `Label`; an engine may call its model by a long path."""
@@ -92,7 +92,7 @@ def _window(inputs: Inputs, figures: Figures) -> WindowStatus | None:
     begin = inputs.state.window_begin(WINDOW_SECONDS)
     if begin is None or inputs.state.newest_at is None:
         return None
-    exact = sum(count for source, count in figures.token_sources.items() if source in _EXACT_SOURCES)
+    exact = sum(count for source, count in figures.token_sources.items() if source in EXACT_SOURCES)
     every = sum(figures.token_sources.values())
     states = [source.interception for _, source in inputs.fresh]
     read = sum(state.read_connections for state in states)

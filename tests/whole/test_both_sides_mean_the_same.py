@@ -1,0 +1,51 @@
+"""Facts that stand on both sides of the report, since operator and sidecar do not import each other."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+
+from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.spec import load_monitor
+from llmmonitor_operator import figures
+from llmmonitor_operator.configure import configuration_for, settings_for
+from llmmonitor_operator.evaluate.status import EXACT_SOURCES
+from llmmonitor_operator.settings import Settings as Judging
+from llmmonitor_sidecar.analyser.exchange import Outcome, TokenSource
+from llmmonitor_sidecar.settings import Mode
+from llmmonitor_sidecar.settings import Settings as Starting
+from llmmonitor_sidecar.signals.objectives import FAILED
+
+SMALLEST = {
+    "apiVersion": "llmmonitor.io/v1alpha1",
+    "kind": "LLMMonitor",
+    "metadata": {"name": "m"},
+    "spec": {"selector": {"matchLabels": {"app": "m"}}},
+}
+
+
+def test_outcomes_are_called_and_blamed_alike() -> None:
+    assert {outcome.value for outcome in FAILED} == figures.FAILED
+    assert (Outcome.OK.value, Outcome.ABORTED.value) == (figures.OK, figures.ABORTED)
+    assert {Outcome.NOT_ANALYSED.value, Outcome.MALFORMED.value} == figures.NOT_JUDGED
+
+
+def test_token_counts_are_exact_by_the_same_sources() -> None:
+    assert {source.value for source in TokenSource if source.exact} == EXACT_SOURCES
+
+
+def test_what_nobody_set_is_the_specs_default_everywhere() -> None:
+    monitor = load_monitor(SMALLEST)
+    configured, judged = configuration_for(monitor), settings_for(monitor)
+    starting = Starting(mode=Mode.OFF, target_port=1)
+
+    own = {"generation", "objectives"}
+    for field in msgspec.structs.fields(Configuration):
+        if field.name not in own:
+            assert getattr(configured, field.name) == getattr(Configuration(), field.name), field.name
+            if hasattr(starting, field.name):
+                assert getattr(configured, field.name) == getattr(starting, field.name), field.name
+    for held in dataclasses.fields(Judging):
+        if held.name not in own:
+            assert getattr(judged, held.name) == getattr(Judging(), held.name), held.name
