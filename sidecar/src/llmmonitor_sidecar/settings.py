@@ -104,19 +104,26 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     """
     read = _Reader(environment)
     mode = read.mode("MODE")
+    default = Settings(mode=mode, target_port=0)
     settings = Settings(
         mode=mode,
         target_port=read.port("TARGET_PORT", lowest=1),
-        target_host=read.text("TARGET_HOST", "127.0.0.1"),
-        listen_host=read.text("LISTEN_HOST", "127.0.0.1"),
+        target_host=read.text("TARGET_HOST", default.target_host),
+        listen_host=read.text("LISTEN_HOST", default.listen_host),
         listen_port=read.port("LISTEN_PORT", lowest=1) if mode is Mode.LISTEN else 0,
-        relay_port=read.port("RELAY_PORT", 14001, lowest=_LOWEST_OWN_PORT),
-        api_host=read.text("API_HOST", "0.0.0.0"),
-        api_port=read.port("API_PORT", 14002, lowest=_LOWEST_OWN_PORT),
-        report_interval_seconds=read.seconds("REPORT_INTERVAL", 15.0, lowest=1.0, highest=300.0),
-        resource_interval_seconds=read.seconds("RESOURCE_INTERVAL", 1.0, lowest=0.1, highest=60.0),
-        max_added_latency_seconds=read.seconds("MAX_ADDED_LATENCY", 0.005, lowest=0.0005, highest=10.0),
-        stop_grace_seconds=read.seconds("STOP_GRACE", 25.0, lowest=0.0, highest=3600.0),
+        relay_port=read.port("RELAY_PORT", default.relay_port, lowest=_LOWEST_OWN_PORT),
+        api_host=read.text("API_HOST", default.api_host),
+        api_port=read.port("API_PORT", default.api_port, lowest=_LOWEST_OWN_PORT),
+        report_interval_seconds=read.seconds(
+            "REPORT_INTERVAL", default.report_interval_seconds, lowest=1.0, highest=300.0
+        ),
+        resource_interval_seconds=read.seconds(
+            "RESOURCE_INTERVAL", default.resource_interval_seconds, lowest=0.1, highest=60.0
+        ),
+        max_added_latency_seconds=read.seconds(
+            "MAX_ADDED_LATENCY", default.max_added_latency_seconds, lowest=0.0005, highest=10.0
+        ),
+        stop_grace_seconds=read.seconds("STOP_GRACE", default.stop_grace_seconds, lowest=0.0, highest=3600.0),
         model_pid=read.pid("MODEL_PID"),
         model_process=read.text("MODEL_PROCESS"),
         metrics_url=read.url("METRICS_URL"),
