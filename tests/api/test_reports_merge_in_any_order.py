@@ -26,7 +26,7 @@ counts = st.integers(0, 10**12)
 @st.composite
 def histograms(draw: st.DrawFn) -> Histogram:
     histogram = Histogram()
-    for value in draw(st.lists(values, max_size=20)):
+    for value in draw(st.lists(values, max_size=6)):
         histogram.record(value, draw(st.integers(1, 5)))
     return histogram
 
@@ -34,7 +34,7 @@ def histograms(draw: st.DrawFn) -> Histogram:
 @st.composite
 def tables(draw: st.DrawFn) -> FrequencyTable:
     table = FrequencyTable(other=draw(counts))
-    for key in draw(st.lists(st.sampled_from("abcdefgh"), max_size=10)):
+    for key in draw(st.lists(st.sampled_from("abcdefgh"), max_size=8)):
         table.record(key, limit=5)
     return table
 
@@ -42,7 +42,7 @@ def tables(draw: st.DrawFn) -> FrequencyTable:
 @st.composite
 def totals(draw: st.DrawFn) -> Totals:
     result = Totals(interception=InterceptionCounts(accepted=draw(counts), malformed=draw(tables())))
-    for model in draw(st.sets(st.sampled_from(["a", "b", "other"]), max_size=3)):
+    for model in draw(st.sets(st.sampled_from(["a", "b", "other"]), max_size=2)):
         result.traffic[series_key("chat", "openai", model, model, stream=True)] = TrafficSeries(
             operation="chat",
             provider="openai",
