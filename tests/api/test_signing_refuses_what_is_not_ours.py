@@ -36,7 +36,7 @@ SKEW = 300
 SETTINGS = Configuration(
     generation=7,
     objectives=(ObjectiveSetting("fast", "TimeToFirstToken", 0.8, "800ms"),),
-    stall_after_seconds=9,
+    resource_interval_seconds=9,
 )
 
 

@@ -20,8 +20,6 @@ def test_a_spec_with_a_selector_only_gives_the_documented_defaults(watch: Make) 
             ObjectiveSetting("errors", "ErrorRate"),
             ObjectiveSetting("first-token", "TimeToFirstToken", 2.0, "2s"),
         ),
-        stall_after_seconds=30.0,
-        report_interval_seconds=15.0,
         resource_interval_seconds=1.0,
         max_added_latency_seconds=0.005,
     )
@@ -42,7 +40,7 @@ def test_every_unit_is_normalised_and_targets_stay_exact(watch: Make) -> None:
                 {"name": "rate", "signal": "Throughput", "threshold": "1.5k", "target": "95%"},
             ],
         },
-        interception={"maxAddedLatency": "2ms", "existingConnections": "DrainIdle"},
+        interception={"maxAddedLatency": "2ms"},
         sampling={"reportInterval": "5s", "resourceInterval": "2s"},
         resources={"memory": "80%"},
         roles={"Intercepting": "Gating"},
@@ -52,10 +50,10 @@ def test_every_unit_is_normalised_and_targets_stay_exact(watch: Make) -> None:
 
     assert [one.threshold for one in configuration.objectives] == [0.05, 0.9, 20.0, 1500.0]
     assert [one.threshold_text for one in configuration.objectives] == ["50ms", "90%", "20", "1.5k"]
-    assert configuration.stall_after_seconds == 90.0
+    assert settings_for(monitor).stall_after_seconds == 90.0
     assert configuration.max_added_latency_seconds == 0.002
-    assert (configuration.report_interval_seconds, configuration.resource_interval_seconds) == (5.0, 2.0)
-    assert configuration.drain_idle
+    assert configuration.resource_interval_seconds == 2.0
+    assert settings_for(monitor).report_interval_seconds == 5.0
     assert configuration.stop
     assert settings.objectives[0].budget == Fraction(1, 1000)
     assert settings.memory_limit == 0.8

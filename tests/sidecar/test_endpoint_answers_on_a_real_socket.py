@@ -143,7 +143,7 @@ async def test_the_query_is_part_of_what_is_signed() -> None:
 
 async def test_a_signed_configuration_is_put_in_force() -> None:
     async with serve() as client:
-        settings = Configuration(generation=3, stall_after_seconds=9.0)
+        settings = Configuration(generation=3, resource_interval_seconds=9.0)
 
         status, answer = await client.put(sign_configuration(settings, KEY, POD, START))
 

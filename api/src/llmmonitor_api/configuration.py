@@ -26,11 +26,7 @@ class Configuration(msgspec.Struct, frozen=True):
 
     generation: int = 0
     objectives: tuple[ObjectiveSetting, ...] = ()
-    stall_after_seconds: float = 30.0
-    report_interval_seconds: float = 15.0
     resource_interval_seconds: float = 1.0
     max_added_latency_seconds: float = 0.005
-    drain_idle: bool = False
-    """Close idle connections that bypass the relay (`interception.existingConnections: DrainIdle`)."""
     stop: bool = False
     """Remove the rule and idle: the monitor is gone."""

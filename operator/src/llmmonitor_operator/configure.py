@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from llmmonitor_api.configuration import Configuration, ObjectiveSetting
 from llmmonitor_api.spec import LLMMonitor, Objective, ObjectiveSource
-from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
+from llmmonitor_api.spec.interception import InterceptionMode
 from llmmonitor_operator.settings import ObjectiveSettings, Settings
 
 
@@ -24,11 +24,8 @@ def configuration_for(monitor: LLMMonitor, *, stop: bool = False) -> Configurati
     return Configuration(
         generation=monitor.metadata.generation,
         objectives=tuple(_setting(objective) for objective, _ in spec.performance.effective_objectives),
-        stall_after_seconds=spec.performance.stall_after.total_seconds(),
-        report_interval_seconds=spec.sampling.report_interval.total_seconds(),
         resource_interval_seconds=spec.sampling.resource_interval.total_seconds(),
         max_added_latency_seconds=spec.interception.max_added_latency.total_seconds(),
-        drain_idle=spec.interception.existing_connections is ExistingConnections.DRAIN_IDLE,
         stop=stop,
     )
 

@@ -69,7 +69,6 @@ class Settings:
     """Where the kernel delivers intercepted connections in transparent mode."""
     api_host: str = "0.0.0.0"
     api_port: int = 14002
-    report_interval_seconds: float = 15.0
     resource_interval_seconds: float = 1.0
     max_added_latency_seconds: float = 0.005
     """Above it (p99 over 5 s) the sidecar steps aside."""
@@ -114,9 +113,6 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         relay_port=read.port("RELAY_PORT", default.relay_port, lowest=_LOWEST_OWN_PORT),
         api_host=read.text("API_HOST", default.api_host),
         api_port=read.port("API_PORT", default.api_port, lowest=_LOWEST_OWN_PORT),
-        report_interval_seconds=read.seconds(
-            "REPORT_INTERVAL", default.report_interval_seconds, lowest=1.0, highest=300.0
-        ),
         resource_interval_seconds=read.seconds(
             "RESOURCE_INTERVAL", default.resource_interval_seconds, lowest=0.1, highest=60.0
         ),

@@ -31,7 +31,7 @@ def test_defaults_are_those_of_the_resource() -> None:
     assert settings == Settings(mode=Mode.TRANSPARENT, target_port=8000)
     assert (settings.relay_port, settings.api_port) == (14001, 14002)
     assert settings.max_added_latency_seconds == 0.005
-    assert (settings.report_interval_seconds, settings.resource_interval_seconds) == (15.0, 1.0)
+    assert settings.resource_interval_seconds == 1.0
 
 
 def test_everything_can_be_said() -> None:
@@ -41,7 +41,7 @@ def test_everything_can_be_said() -> None:
         **LISTEN,
         TARGET_HOST="model.example",
         MAX_ADDED_LATENCY="1.5ms",
-        REPORT_INTERVAL="1m30s",
+        STOP_GRACE="1m30s",
         MODEL_PID="42",
         METRICS_URL="http://127.0.0.1:8000/metrics",
         PUBLIC_KEY=base64.b64encode(key).decode(),
@@ -50,7 +50,7 @@ def test_everything_can_be_said() -> None:
     )
 
     assert settings.max_added_latency_seconds == pytest.approx(0.0015)
-    assert settings.report_interval_seconds == 90.0
+    assert settings.stop_grace_seconds == 90.0
     assert (settings.model_pid, settings.public_key, settings.pod_uid) == (42, key, "u")
     assert settings.configuration == b'{"generation": 3}'
 
@@ -60,7 +60,7 @@ def test_every_error_is_named_with_its_value_and_the_way_out() -> None:
         MODE="magic",
         RELAY_PORT="15001",
         API_PORT="80",
-        REPORT_INTERVAL="15",
+        STOP_GRACE="15",
         MAX_ADDED_LATENCY="1h",
         MODEL_PID="-1",
         METRICS_URL="ftp://x",
@@ -72,8 +72,8 @@ def test_every_error_is_named_with_its_value_and_the_way_out() -> None:
         "LLM_MONITOR_TARGET_PORT is not set",
         "LLM_MONITOR_RELAY_PORT is '15001'",
         "LLM_MONITOR_API_PORT is '80'",
-        "LLM_MONITOR_REPORT_INTERVAL is '15'",
         "LLM_MONITOR_MAX_ADDED_LATENCY is '1h'",
+        "LLM_MONITOR_STOP_GRACE is '15'",
         "LLM_MONITOR_MODEL_PID is '-1'",
         "LLM_MONITOR_METRICS_URL is 'ftp",
         "LLM_MONITOR_PUBLIC_KEY is 'c2hvcnQ='",

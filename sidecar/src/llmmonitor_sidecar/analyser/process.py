@@ -63,7 +63,6 @@ class _Process:
         self._reports = ReportMaker(settings, page, self._reader, self._boot)
         self._throughput = Throughput()
         self._configuration = Configuration(
-            report_interval_seconds=settings.report_interval_seconds,
             resource_interval_seconds=settings.resource_interval_seconds,
         )
         self._expires_at = (
