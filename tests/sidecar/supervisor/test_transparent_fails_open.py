@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +120,23 @@ def test_with_every_process_frozen_new_connections_go_direct_within_a_second(pod
     assert load.failed_after(frozen + DEAD_MAN_SECONDS) == []
     assert while_frozen.failed_after(0) == []
     assert sidecar.page[Slot.BLIND_NS_TOTAL] > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("command", [["flush", "ruleset"], ["flush", "table", "inet", "llmmonitor"]])
+def test_rules_that_somebody_flushed_are_made_anew(pod: Pod, command: list[str]) -> None:
+    pod.start_model()
+    sidecar = pod.start_sidecar()
+    sidecar.wait_until_reading()
+
+    with Load(pod.ipv4) as load:
+        wait_until(lambda: len(load.attempts) > ENOUGH)
+        subprocess.check_call([*pod.prefix, "nft", *command])
+        wait_until(lambda: "made anew" in sidecar.log, 30)
+        accepted = sidecar.page[Slot.ACCEPTED_TOTAL]
+        wait_until(lambda: sidecar.page[Slot.ACCEPTED_TOTAL] > accepted + ENOUGH)
+
+    assert load.failed_after(0) == []
 
 
 @pytest.mark.long

@@ -50,6 +50,11 @@ table inet {TABLE} {{
 """
 
 
+def is_whole(rules: str, relay_port: int) -> bool:
+    """Whether both of our rules are in what `list_all` gave: somebody may have flushed them."""
+    return all(f"tproxy {family} to :{relay_port}" in rules for family in ("ip", "ip6"))
+
+
 def remove() -> str:
     """Nothing of ours is left."""
     return f"table inet {TABLE}\ndelete table inet {TABLE}\n"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 RENEWAL_INTERVAL_NS = 300_000_000
 INSTALL_RETRY_NS = 5_000_000_000
-MESH_INTERVAL_NS = 10_000_000_000
+RULES_INTERVAL_NS = 10_000_000_000
 
 _log = logging.getLogger(__name__)
 
@@ -50,14 +50,14 @@ class Transparent:
         self._refusal = Reason.STARTING
         self._install_at_ns = 0
         self._mesh = ""
-        self._look_for_mesh_at_ns = 0
+        self._look_at_rules_at_ns = 0
         self._listener_refusal = Reason.READING
 
     def obstacle(self, now_ns: int) -> Reason:
-        """What forbids interception; looks for a mesh, and installs the table, when due."""
-        if now_ns >= self._look_for_mesh_at_ns:
-            self._look_for_mesh_at_ns = now_ns + MESH_INTERVAL_NS
-            self._look_for_mesh()
+        """What forbids interception; looks at the rules, and installs the table, when due."""
+        if now_ns >= self._look_at_rules_at_ns:
+            self._look_at_rules_at_ns = now_ns + RULES_INTERVAL_NS
+            self._look_at_rules(now_ns)
         if self._mesh:
             return Reason.MESH_REDIRECTS
         if not self._installed and now_ns >= self._install_at_ns:
@@ -110,7 +110,8 @@ class Transparent:
         except NftablesError as error:
             _log.error("the rules stay, without effect: %s", error)
 
-    def _look_for_mesh(self) -> None:
+    def _look_at_rules(self, now_ns: int) -> None:
+        """A mesh's among them are left alone, ours that are gone are made anew."""
         try:
             rules = self._nft.run(ruleset.list_all())
         except NftablesError as error:
@@ -121,6 +122,10 @@ class Transparent:
             _log.warning("a service mesh redirects this pod's traffic already: %s", found)
             self.close()
         self._mesh = found
+        if self._installed and rules and not ruleset.is_whole(rules, self._relay_port):
+            _log.error("somebody took our rules away; they are made anew")
+            self._installed, self._install_at_ns = False, now_ns
+            self._armed = ruleset.Families()
 
     def _install(self) -> None:
         try:
