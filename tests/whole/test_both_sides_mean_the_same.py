@@ -10,13 +10,17 @@ from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.spec import load_monitor
 from llmmonitor_operator import figures
 from llmmonitor_operator.configure import configuration_for, settings_for
+from llmmonitor_operator.evaluate import intercepting
 from llmmonitor_operator.evaluate.status import EXACT_SOURCES
 from llmmonitor_operator.settings import Settings as Judging
 from llmmonitor_sidecar.analyser.exchange import Outcome, TokenSource
+from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.settings import Mode
 from llmmonitor_sidecar.settings import Settings as Starting
 from llmmonitor_sidecar.signals.objectives import FAILED
+from llmmonitor_sidecar.tee import REQUEST, Kind, TeeRecord
 
+CLIENT_HELLO = b"\x16\x03\x01\x00\xf4\x01"
 SMALLEST = {
     "apiVersion": "llmmonitor.io/v1alpha1",
     "kind": "LLMMonitor",
@@ -29,6 +33,13 @@ def test_outcomes_are_called_and_blamed_alike() -> None:
     assert {outcome.value for outcome in FAILED} == figures.FAILED
     assert (Outcome.OK.value, Outcome.ABORTED.value) == (figures.OK, figures.ABORTED)
     assert {Outcome.NOT_ANALYSED.value, Outcome.MALFORMED.value} == figures.NOT_JUDGED
+
+
+def test_only_tls_is_recognised_by_what_the_reader_counts_it_as() -> None:
+    reader = TrafficReader()
+    reader.take([TeeRecord(Kind.OPEN, 1, REQUEST, 1, b""), TeeRecord(Kind.DATA, 1, REQUEST, 2, CLIENT_HELLO)])
+
+    assert reader.totals.interception.opaque_connections == {intercepting.TLS: 1}
 
 
 def test_token_counts_are_exact_by_the_same_sources() -> None:

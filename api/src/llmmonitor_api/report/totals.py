@@ -91,7 +91,7 @@ class InterceptionCounts(msgspec.Struct, omit_defaults=True):
     relay_starts: Count = 0
     analyser_starts: Count = 0
     opaque_connections: dict[str, Count] = {}
-    """Connections carried but not readable, by protocol (tls, h2, upgrade, other)."""
+    """Connections carried but not readable, by protocol (tls, h2, upgrade, tunnel, other)."""
     malformed: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
     """Exchanges that could not be parsed, by reason."""
 

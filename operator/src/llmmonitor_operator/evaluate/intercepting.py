@@ -18,7 +18,7 @@ from llmmonitor_operator.figures import NOT_JUDGED, Figures
 from llmmonitor_operator.state import Source
 
 WINDOW_SECONDS = 300.0
-_TLS = "tls"
+TLS = "tls"
 _NOT_WANTED = frozenset({"Off", "Stopped", "Stopping"})
 """What a sidecar says that was told not to read; every other word of it is a reason of the condition."""
 
@@ -45,7 +45,7 @@ def _of_what_came(inputs: Inputs) -> Verdict:
     figures = inputs.state.window(WINDOW_SECONDS)
     counts = figures.interception
     window = wording.duration(WINDOW_SECONDS)
-    encrypted = counts.opaque_connections.get(_TLS, 0)
+    encrypted = counts.opaque_connections.get(TLS, 0)
     if encrypted and not figures.ended:
         connections = wording.counted(encrypted, "connection")
         return Verdict(reasons.ENCRYPTED, f"{connections} in {window}, all TLS: forwarded, not readable")

@@ -12,17 +12,20 @@ _ENOUGH_BYTES = len(_H2)
 
 
 class Protocol(StrEnum):
-    """What a connection speaks; only `HTTP1` is read, the rest is known by its bytes and times."""
+    """What a connection speaks; only `HTTP1` is read, the rest is known by its bytes and times.
+
+    The values are the keys of `InterceptionCounts.opaque_connections`.
+    """
 
     UNKNOWN = "unknown"
     HTTP1 = "http/1"
-    H2 = "h2 opaque"
-    TLS = "tls opaque"
-    UPGRADED = "upgraded opaque"
+    H2 = "h2"
+    TLS = "tls"
+    UPGRADED = "upgrade"
     """HTTP/1 until an answer agreed to another protocol (websocket, h2c)."""
-    TUNNEL = "tunnel opaque"
+    TUNNEL = "tunnel"
     """HTTP/1 until a CONNECT was granted."""
-    OPAQUE = "opaque"
+    OPAQUE = "other"
 
 
 def recognise(first: bytes) -> Protocol:

@@ -18,6 +18,7 @@ from llmmonitor_api.report.report import Live
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
 from llmmonitor_sidecar.analyser.exchange import ExchangeEvent
+from llmmonitor_sidecar.analyser.preface import Protocol
 from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
 from llmmonitor_sidecar.signals.objectives import Objectives, Sample
@@ -148,7 +149,7 @@ class TrafficReader:
 
     def _protocol_known(self, connection: _Connection) -> None:
         connection.protocol = connection.analyser.protocol
-        if connection.protocol not in ("http/1", "unknown"):
+        if connection.protocol not in (Protocol.HTTP1, Protocol.UNKNOWN):
             opaque = self.totals.interception.opaque_connections
             opaque[connection.protocol] = opaque.get(connection.protocol, 0) + 1
 
