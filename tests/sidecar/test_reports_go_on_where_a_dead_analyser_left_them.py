@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from llmmonitor_api.report.merge import add
 from llmmonitor_api.report.totals import InterceptionCounts
 from llmmonitor_sidecar.analyser.reader import TrafficReader
@@ -45,3 +47,11 @@ def test_a_report_is_cumulative_within_one_life() -> None:
 
     assert counts(reports).step_asides == 2
     assert counts(reports).step_asides == 2
+
+
+def test_the_added_latency_is_what_the_supervisor_compares_with_its_limit() -> None:
+    page = SharedPage()
+    page[Slot.HEARTBEAT_NS] = 1
+    page[Slot.LOOP_LAG_P99_US], page[Slot.RUN_QUEUE_DELAY_P99_US] = 300, 7_000
+
+    assert analyser(page, "a").make(1.0, 1, 1).interception.added_latency_p99_seconds == pytest.approx(0.007)

@@ -66,7 +66,8 @@ class InterceptionState(msgspec.Struct, frozen=True):
     bypassing_connections: Count = 0
     """Established connections to the model that do not."""
     added_latency_p99_seconds: Seconds | None = None
-    """The relay's own delay: loop lag over the last 5 s."""
+    """What `interception.maxAddedLatency` limits: the larger of the relay's loop lag and its wait for a CPU,
+    over the last 5 s."""
 
 
 class Resources(msgspec.Struct, frozen=True):

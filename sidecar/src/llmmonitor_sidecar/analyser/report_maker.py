@@ -98,6 +98,7 @@ class ReportMaker:
     def _interception(self, now_ns: int) -> InterceptionState:
         page, mode = self._page, self._settings.mode
         relay_alive = mode is not Mode.OFF and now_ns - page[Slot.HEARTBEAT_NS] < RELAY_HEARTBEAT_LIMIT_NS
+        added_us = max(page[Slot.LOOP_LAG_P99_US], page[Slot.RUN_QUEUE_DELAY_P99_US])
         reason = name_of(page[Slot.STEP_ASIDE_REASON])
         return InterceptionState(
             mode=str(mode),
@@ -107,5 +108,5 @@ class ReportMaker:
             relay_alive=relay_alive,
             read_connections=page[Slot.READ_CONNECTIONS],
             bypassing_connections=page[Slot.BYPASSING_CONNECTIONS],
-            added_latency_p99_seconds=page[Slot.LOOP_LAG_P99_US] * 1e-6 if relay_alive else None,
+            added_latency_p99_seconds=added_us * 1e-6 if relay_alive else None,
         )
