@@ -5,19 +5,18 @@ The copies are read and thrown away by a second process, as an analyser that kee
 """
 
 import argparse
-import ctypes
 import os
 import select
 import signal
 import sys
 import time
 
+from llmmonitor_sidecar.linux import die_with_parent
 from llmmonitor_sidecar.relay.process import run_relay
 from llmmonitor_sidecar.settings import Mode, Settings
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
 from llmmonitor_sidecar.tee import TeeChannel, TeeReceiver, TeeSender
 
-_PR_SET_PDEATHSIG = 1
 _READ_PAUSE_SECONDS = 0.01
 
 
@@ -54,14 +53,8 @@ def _host_and_port(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _die_with(parent: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def _read_and_forget(channel: TeeChannel, parent: int) -> None:
-    _die_with(parent)
+    die_with_parent(signal.SIGKILL, parent)
     receiver = TeeReceiver(channel)
     while True:
         select.select([receiver], [], [])
@@ -71,7 +64,7 @@ def _read_and_forget(channel: TeeChannel, parent: int) -> None:
 
 
 def _say_port(page: SharedPage, parent: int) -> None:
-    _die_with(parent)
+    die_with_parent(signal.SIGKILL, parent)
     while not page[Slot.LISTENING]:
         time.sleep(_READ_PAUSE_SECONDS)
     sys.stdout.write(f"{page[Slot.LISTENING]}\n")
