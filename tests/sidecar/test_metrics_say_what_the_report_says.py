@@ -201,6 +201,15 @@ def test_what_is_not_known_is_absent_not_zero() -> None:
     assert not any(name.startswith("gen_ai") for name in names)
 
 
+def test_a_sample_that_got_old_says_how_old() -> None:
+    hung = Resources(processes_visible=True, sampled_age_seconds=42.0)
+
+    found = samples(msgspec.structs.replace(report(), resources=hung))
+
+    ages = {value for (name, _), value in found.items() if name == "llm_monitor_model_sample_age_seconds"}
+    assert ages == {42.0}
+
+
 anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=300)
 
 

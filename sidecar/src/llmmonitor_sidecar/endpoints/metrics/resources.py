@@ -20,6 +20,12 @@ def families(resources: Resources) -> Iterator[Metric]:
         "1 while the model's processes can be seen.",
         one(resources.processes_visible),
     )
+    yield gauge(
+        f"{_MODEL}_sample_age_seconds",
+        "Age of the figures about the model's processes.",
+        one(resources.sampled_age_seconds),
+        "seconds",
+    )
     if resources.processes_visible:
         yield from _tree(resources)
     yield from _cgroup(resources)
