@@ -53,8 +53,8 @@ def locate(pid: int, root: Path = Path("/")) -> Cgroup:
 
 def read(cgroup: Cgroup) -> CgroupFigures:
     """The figures of this moment."""
-    quota, quota_at = _tightest(cgroup.cpu, _quota_v2 if cgroup.cpu_version == 2 else _quota_v1)  # noqa: PLR2004
-    limit, limit_at = _tightest(cgroup.memory, _limit_v2 if cgroup.memory_version == 2 else _limit_v1)  # noqa: PLR2004
+    quota, quota_at = _tightest(cgroup.cpu, _quota_v2 if cgroup.cpu_version == 2 else _quota_v1)  # noqa: PLR2004 - cgroup v2
+    limit, limit_at = _tightest(cgroup.memory, _limit_v2 if cgroup.memory_version == 2 else _limit_v1)  # noqa: PLR2004 - cgroup v2
     cpu_stat = _table(quota_at / "cpu.stat") if quota_at else {}
     return CgroupFigures(
         cpu_limit_cores=quota,
@@ -72,7 +72,7 @@ def _mounts(mountinfo: str) -> dict[str, tuple[PurePosixPath, PurePosixPath]]:
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
         fields, kinds = left.split(), right.split()
-        if len(fields) < 5 or len(kinds) < 3 or kinds[0] not in ("cgroup", "cgroup2"):  # noqa: PLR2004
+        if len(fields) < 5 or len(kinds) < 3 or kinds[0] not in ("cgroup", "cgroup2"):  # noqa: PLR2004 - as proc(5) has it
             continue
         where = PurePosixPath(fields[3]), PurePosixPath(fields[4])
         for controller in [""] if kinds[0] == "cgroup2" else kinds[2].split(","):
