@@ -1,0 +1,149 @@
+"""Puts the cluster up and takes it down: the order of things, and nothing else.
+
+`down` looks for what is there (a cgroup, namespaces, mounts, a folder) and not for what was written down, and
+`up` begins with it; so a run that was killed at any line leaves nothing that the next one trips over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from e2e.cluster import (
+    binaries,
+    cgroups,
+    containerd,
+    control_plane,
+    images,
+    kubelet,
+    mounts,
+    network,
+    packages,
+    sysctls,
+)
+from e2e.cluster.credentials import Credentials
+from e2e.cluster.layout import CONTROL_PLANE, HELM_VERSION, Layout, Node
+from e2e.cluster.processes import Daemon, start, wait_until
+
+_START_TIMEOUT_SECONDS = 120.0
+_ASK_TIMEOUT_SECONDS = 15
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SHIM_SOCKETS = Path("/run/containerd/s")
+
+
+def up(layout: Layout, nodes: Sequence[Node]) -> None:
+    """Start a new cluster of `nodes`; one that runs already is taken down first.
+
+    Raises:
+        ClusterUnavailable: this machine can't have one.
+        ClusterFailed: it did not start.
+    """
+    packages.ensure()
+    with _alone(layout):
+        programs = binaries.find(layout)
+        _remove(layout)
+        layout.root.mkdir(parents=True)
+        sysctls.note(layout.root / "sysctls.json")
+        network.create(nodes)
+        credentials = Credentials.create(layout, CONTROL_PLANE)
+        credentials.kubeconfig("admin", "admin", ("system:masters",))
+        (layout.root / "bin").symlink_to(programs.resolve())
+        daemons = [
+            start(program, layout.logs, _SYSTEM_PATH)
+            for program in control_plane.programs(layout, programs, credentials)
+        ]
+        for node in nodes:
+            daemons.append(_start_runtime(layout, node))
+            daemons += [
+                start(program, layout.logs, _SYSTEM_PATH)
+                for program in kubelet.programs(layout, node, programs, credentials)
+            ]
+        for what, question in _questions(nodes):
+            wait_until(what, partial(_holds, layout, question), daemons, _START_TIMEOUT_SECONDS)
+
+
+def down(layout: Layout) -> None:
+    """Remove every trace of the cluster but the cache; does nothing where there is none."""
+    with _alone(layout):
+        _remove(layout)
+
+
+def is_up(layout: Layout) -> bool:
+    """Whether a cluster runs and its nodes are ready."""
+    return layout.admin_kubeconfig.exists() and _holds(layout, ("get", "--raw=/readyz"))
+
+
+def kubectl(layout: Layout) -> list[str]:
+    """The start of a kubectl command on the cluster, in its network."""
+    return [
+        *network.inside(CONTROL_PLANE),
+        str(layout.root / "bin" / "kubectl"),
+        f"--kubeconfig={layout.admin_kubeconfig}",
+    ]
+
+
+def _start_runtime(layout: Layout, node: Node) -> Daemon:
+    daemon = start(containerd.program(layout, node), layout.logs, _SYSTEM_PATH)
+    answers = containerd.ctr(layout, node, "version")
+    wait_until("containerd answers", lambda: _succeeds(answers), [daemon], _START_TIMEOUT_SECONDS)
+    images.import_into(layout, node, images.all_images())
+    return daemon
+
+
+def _questions(nodes: Sequence[Node]) -> list[tuple[str, tuple[str, ...]]]:
+    ready = ("wait", "--for=condition=Ready", "--timeout=5s")
+    return [
+        ("the API server is ready", ("get", "--raw=/readyz")),
+        *((f"{node.name} is Ready", (*ready, f"node/{node.name}")) for node in nodes),
+        ("pods can be created", ("get", "serviceaccount", "default", "--namespace=default")),
+    ]
+
+
+def _holds(layout: Layout, question: Sequence[str]) -> bool:
+    return _succeeds([*kubectl(layout), f"--request-timeout={_ASK_TIMEOUT_SECONDS}s", *question])
+
+
+def _succeeds(command: Sequence[str]) -> bool:
+    done = subprocess.run(command, capture_output=True, timeout=4 * _ASK_TIMEOUT_SECONDS, check=False)
+    return done.returncode == 0
+
+
+def _remove(layout: Layout) -> None:
+    cgroups.kill_all()
+    _remove_shim_sockets(layout)
+    mounts.unmount_all(layout.root)
+    network.delete_all()
+    cgroups.delete_all()
+    sysctls.restore(layout.root / "sysctls.json")
+    if layout.root.exists():
+        shutil.rmtree(layout.root)
+
+
+def _remove_shim_sockets(layout: Layout) -> None:
+    """Shims listen outside the state folder; each container's bundle says where."""
+    for address in layout.root.glob("*/run/io.containerd.runtime.v2.task/*/*/address"):
+        socket = Path(address.read_text(encoding="utf-8").removeprefix("unix://"))
+        if socket.parent == _SHIM_SOCKETS:
+            socket.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """One `up` or `down` at a time; the second waits."""
+    layout.cache.mkdir(parents=True, exist_ok=True)
+    with (layout.cache / "cluster.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def shell_environment(layout: Layout) -> dict[str, str]:
+    """The environment of a person at work on the cluster: KUBECONFIG, and kubectl and Helm on the path."""
+    helm = layout.cache / f"helm-{HELM_VERSION}"
+    folders = [str(layout.root / "bin"), str(helm), os.environ.get("PATH", os.defpath)]
+    return {**os.environ, "KUBECONFIG": str(layout.admin_kubeconfig), "PATH": os.pathsep.join(folders)}

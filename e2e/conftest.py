@@ -1,0 +1,65 @@
+"""The cluster under test: someone's own (E2E_KUBECONFIG), the one that is up, or one for this session."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e.cluster import running
+from e2e.cluster.layout import Layout
+from e2e.kubectl import Kubectl
+
+ROOT = Path(__file__).parents[1]
+CRD = ROOT / "crds" / "llmmonitors.llmmonitor.io.yaml"
+_UNAVAILABLE = 3
+"""How `python -m e2e.cluster` says that this machine can't have a cluster."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:  # the first test's set-up may build Kubernetes: only the test itself is timed
+        item.add_marker(pytest.mark.timeout(120, func_only=True))
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Kubectl]:
+    """kubectl on a cluster whose nodes are ready; without one, tests are skipped (with CI=true they fail)."""
+    if given := os.environ.get("E2E_KUBECONFIG"):
+        program = shutil.which("kubectl") or str(Layout.from_environment().built_binaries / "kubectl")
+        yield Kubectl([program, f"--kubeconfig={given}"])
+        return
+    layout = Layout.from_environment()
+    if running.is_up(layout):
+        yield Kubectl(running.kubectl(layout))
+        return
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        done = subprocess.run([sys.executable, "-m", "e2e.cluster", "up"], cwd=ROOT, check=False)
+    if done.returncode == _UNAVAILABLE and os.environ.get("CI") != "true":
+        pytest.skip("!!! NOT TESTED on a real cluster: this machine can't have one; the reason stands above")
+    assert done.returncode == 0, "the test cluster did not start; the reason stands above"
+    yield Kubectl(running.kubectl(layout))
+    running.down(layout)
+
+
+@pytest.fixture(scope="session")
+def monitors(cluster: Kubectl) -> Kubectl:
+    """A cluster that knows LLMMonitors."""
+    cluster("apply", "--server-side", f"--filename={CRD}")
+    established = ("wait", "--for=condition=Established", "--timeout=30s")
+    cluster(*established, "customresourcedefinition/llmmonitors.llmmonitor.io")
+    return cluster
+
+
+@pytest.fixture
+def namespace(cluster: Kubectl) -> Iterator[Kubectl]:
+    """kubectl in a namespace of the test's own."""
+    name = f"e2e-{secrets.token_hex(4)}"
+    cluster("create", "namespace", name)
+    yield cluster.within(name)
+    cluster("delete", "namespace", name, "--wait=false")
