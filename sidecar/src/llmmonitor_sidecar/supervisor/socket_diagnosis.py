@@ -31,7 +31,7 @@ _REQUEST = struct.Struct("=BBBBI2s2s16s16sIII")
 _ANSWER = struct.Struct("=BBBB2s2s16s16sIIIIIIII")
 _ATTRIBUTE = struct.Struct("=HH")
 _RECEIVE_BYTES = 64 * 1024
-_TIMEOUT_SECONDS = 1.0
+_TIMEOUT_SECONDS = 1
 _V4_MAPPED = bytes(10) + b"\xff\xff"
 
 
@@ -67,7 +67,10 @@ class SocketDiagnosis:
         self._socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG
         )
-        self._socket.settimeout(_TIMEOUT_SECONDS)
+        # By the kernel: Python's own settimeout would poll before every call.
+        timeout = struct.pack("@ll", _TIMEOUT_SECONDS, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
         self._sequence = 0
 
     def close(self) -> None:
