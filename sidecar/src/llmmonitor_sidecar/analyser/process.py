@@ -26,6 +26,7 @@ from llmmonitor_api.signing import (
     public_keys_by_id,
 )
 from llmmonitor_sidecar.analyser.intake import Intake
+from llmmonitor_sidecar.analyser.memory import LIMIT_BYTES, Measure, MemoryWatch
 from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.analyser.report_maker import Boot, ReportMaker
 from llmmonitor_sidecar.analyser.sampling import Sampling, own_rss_bytes
@@ -39,14 +40,16 @@ from llmmonitor_sidecar.signals.throughput import Throughput
 from llmmonitor_sidecar.tee import TeeReceiver
 
 TICK_SECONDS = 0.25
-MEMORY_LIMIT_BYTES = 160 * 1024 * 1024
-"""Above it everything half-read is given up; the sidecar's own limit is 256 MiB."""
 FIRST_CONFIGURATION_SECONDS = 24 * 3600.0
 """How long the configuration from the environment holds when somebody holds the key to renew it."""
 LAST_PULL_SECONDS = 4.0
 """How long a stopping sidecar goes on answering, so that the last figures can be fetched."""
 
 _log = logging.getLogger(__name__)
+
+
+class OutOfBounds(RuntimeError):
+    """The analyser takes more memory than it may."""
 
 
 def run_analyser(settings: Settings, page: SharedPage, tee: TeeReceiver) -> None:
@@ -62,6 +65,7 @@ class _Process:
         self._reader = TrafficReader()
         self._reports = ReportMaker(settings, page, self._reader, self._boot)
         self._throughput = Throughput()
+        self._memory = MemoryWatch()
         self._configuration = Configuration(
             resource_interval_seconds=settings.resource_interval_seconds,
         )
@@ -96,13 +100,17 @@ class _Process:
             self._reader.tick(self._intake.watermark_ns)
             now_ns = time.monotonic_ns()
             self._page[Slot.ANALYSER_HEARTBEAT_NS] = now_ns
-            if own_rss_bytes() > MEMORY_LIMIT_BYTES:
-                _log.warning(
-                    "more than %d MiB in use: giving up half-read connections", MEMORY_LIMIT_BYTES >> 20
-                )
-                self._reader.shed_all(now_ns)
+            self._watch_memory(now_ns)
             if self._expires_at is not None and time.time() > self._expires_at:
                 self._page[Slot.STOP_REQUESTED] = 1
+
+    def _watch_memory(self, now_ns: int) -> None:
+        measure = self._memory.look(own_rss_bytes(), now_ns)
+        if measure is Measure.SHED:
+            _log.warning("more than %d MiB in use: giving up half-read connections", LIMIT_BYTES >> 20)
+            self._reader.shed_all(now_ns)
+        elif measure is Measure.END:
+            raise OutOfBounds(f"still more than {LIMIT_BYTES >> 20} MiB in use: ending, to be started anew")
 
     async def _sample(self) -> None:
         while True:

@@ -8,7 +8,6 @@ started, or that lost copies, is counted and never guessed at.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -69,7 +68,9 @@ class TrafficReader:
             except Exception:  # noqa: BLE001 - a defect of ours costs this connection, never the analyser
                 _log.exception("connection %d: the parser failed; it is read no further", number)
                 self.totals.interception.malformed.record(PARSER_DEFECT, REASONS_LIMIT)
-                self._give_up(number, connection, record)
+                if kind != Kind.CLOSE:
+                    self._ignored.add(number)
+                self._give_up(number, connection, record.at_ns)
             else:
                 if kind == Kind.CLOSE:
                     del connections[number]
@@ -91,13 +92,13 @@ class TrafficReader:
         elif kind == Kind.LOST:
             self._handle(analyser.lost(record.at_ns))
 
-    def _give_up(self, number: int, connection: _Connection, record: TeeRecord) -> None:
+    def _give_up(self, number: int, connection: _Connection, at_ns: int) -> None:
         """Read this connection no further."""
         del self._connections[number]
-        if record.kind != Kind.CLOSE:
-            self._ignored.add(number)
-        with contextlib.suppress(Exception):  # it has failed already; that is logged and counted
-            self._handle(connection.analyser.lost(record.at_ns))
+        try:
+            self._handle(connection.analyser.lost(at_ns))
+        except Exception:  # noqa: BLE001 - the same defect once more, or another: neither may end the analyser
+            _log.exception("connection %d: the parser failed when it was given up", number)
 
     def tick(self, now_ns: int) -> None:
         """Look at what is still in flight as of `now_ns`."""
@@ -126,11 +127,10 @@ class TrafficReader:
 
     def shed_all(self, now_ns: int) -> None:
         """Give up every connection's state: memory matters more than figures."""
-        for connection in self._connections.values():
-            self._handle(connection.analyser.lost(now_ns))
         self.totals.interception.shed_connections += len(self._connections)
-        self._ignored.update(self._connections)
-        self._connections.clear()
+        for number, connection in list(self._connections.items()):
+            self._ignored.add(number)
+            self._give_up(number, connection, now_ns)
 
     def _unknown(self, record: TeeRecord) -> None:
         number = record.connection
