@@ -63,3 +63,19 @@ clean: ## Remove what make brought
 $(READY): $(LOCK) $(MEMBERS) requirements/install
 	PYTHON=$(PYTHON) requirements/install
 	@touch $@
+
+# A real Kubernetes on this machine (e2e/README.md); not part of `make test` yet.
+.PHONY: cluster-up cluster-down cluster-shell test-cluster
+NODES ?= 1
+
+cluster-up: $(READY) ## Start a real Kubernetes on this machine (Linux, root; the first time builds it)
+	@$(BIN)/python -m e2e.cluster up --nodes $(NODES)
+
+cluster-down: $(READY) ## Remove it
+	@$(BIN)/python -m e2e.cluster down
+
+cluster-shell: $(READY) ## A shell in which kubectl reaches it
+	@$(BIN)/python -m e2e.cluster shell
+
+test-cluster: $(READY) ## Tests on a real cluster: E2E_KUBECONFIG's, the one that is up, or a new one
+	$(BIN)/python -m pytest e2e -p no:xdist $(ARGS)

@@ -18,7 +18,12 @@ pytestmark = pytest.mark.usefixtures("monitors")
 METADATA = {
     "name": "chat",
     "labels": {"team": "search", "app.kubernetes.io/part-of": "chat"},
-    "annotations": {"example.com/owner": "someone", "note": "two words"},
+    "annotations": {
+        "example.com/owner": "someone",
+        "note": "two words",
+        "long": "x" * 200,
+        "lines": "one\ntwo\n",
+    },
 }
 
 
@@ -73,7 +78,7 @@ def event(monitor: Mapping[str, Any], at: datetime) -> tuple[dict[str, Any], Eve
 
 
 def printed(namespace: Kubectl, monitor: Mapping[str, Any], events: list[Event]) -> tuple[str, set[str]]:
-    """What kubectl prints, and what the CLI does at each second at which kubectl may have looked at a clock."""
+    """What kubectl prints, and what the CLI prints at each second at which kubectl may have looked."""
     before = datetime.now(UTC)
     text = namespace("describe", "llmmonitor", "chat")
     seconds = int((datetime.now(UTC) - before).total_seconds()) + 2

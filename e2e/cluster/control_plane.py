@@ -16,18 +16,24 @@ _ETCD_URL = "http://127.0.0.1:2379"
 _ETCD_PEER_URL = "http://127.0.0.1:2380"
 
 
-def programs(layout: Layout, binaries: Path, credentials: Credentials) -> list[Program]:
-    """The control plane, in the order in which to start it."""
-    flags = {
-        "etcd": _etcd(layout),
-        "kube-apiserver": _api_server(credentials),
-        "kube-controller-manager": _controller_manager(credentials),
-        "kube-scheduler": _scheduler(credentials),
-    }
+def server(layout: Layout, binaries: Path, credentials: Credentials) -> list[Program]:
+    """The API server and its store."""
     return [
-        Program(name, CONTROL_PLANE, [binaries / name, *(f"--{flag}={value}" for flag, value in of.items())])
-        for name, of in flags.items()
+        _program(binaries, "etcd", _etcd(layout)),
+        _program(binaries, "kube-apiserver", _api_server(credentials)),
     ]
+
+
+def controllers(binaries: Path, credentials: Credentials) -> list[Program]:
+    """What gives up when the API server is not yet ready: it must have made their roles."""
+    return [
+        _program(binaries, "kube-controller-manager", _controller_manager(credentials)),
+        _program(binaries, "kube-scheduler", _scheduler(credentials)),
+    ]
+
+
+def _program(binaries: Path, name: str, flags: dict[str, str | Path]) -> Program:
+    return Program(name, CONTROL_PLANE, [binaries / name, *(f"--{key}={of}" for key, of in flags.items())])
 
 
 def _etcd(layout: Layout) -> dict[str, str | Path]:
@@ -62,8 +68,8 @@ def _api_server(credentials: Credentials) -> dict[str, str | Path]:
         # A node's name resolves nowhere here: logs and exec go to its address.
         "kubelet-preferred-address-types": "InternalIP",
         "service-account-issuer": "https://kubernetes.default.svc",
-        "service-account-key-file": credentials.service_accounts,
-        "service-account-signing-key-file": credentials.service_accounts,
+        "service-account-key-file": credentials.service_accounts.public,
+        "service-account-signing-key-file": credentials.service_accounts.private,
         "requestheader-client-ca-file": credentials.front_proxy_authority.files.certificate,
         "requestheader-allowed-names": "front-proxy-client",
         "requestheader-username-headers": "X-Remote-User",
@@ -84,7 +90,7 @@ def _controller_manager(credentials: Credentials) -> dict[str, str | Path]:
         "cluster-cidr": POD_CIDR,
         "leader-elect": "false",
         "root-ca-file": credentials.authority.files.certificate,
-        "service-account-private-key-file": credentials.service_accounts,
+        "service-account-private-key-file": credentials.service_accounts.private,
         "use-service-account-credentials": "true",
         "flex-volume-plugin-dir": credentials.layout.root / "volume-plugins",
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from e2e.cluster import kubeconfig
 from e2e.cluster.layout import API_URL, KUBERNETES_SERVICE_IP, Layout, Node
-from e2e.cluster.pki import Authority, Certificate, signing_key
+from e2e.cluster.pki import Authority, Certificate, KeyPair, signing_keys
 
 _API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", "127.0.0.1")
 
@@ -22,7 +22,7 @@ class Credentials:
     api_server: Certificate
     api_server_to_kubelets: Certificate
     front_proxy: Certificate
-    service_accounts: Path
+    service_accounts: KeyPair
 
     @classmethod
     def create(cls, layout: Layout, control_plane: Node) -> Credentials:
@@ -37,7 +37,7 @@ class Credentials:
             api_server=authority.issue("kube-apiserver", "kube-apiserver", hosts=hosts),
             api_server_to_kubelets=authority.issue("kubelet-client", "kubelet-client", ("system:masters",)),
             front_proxy=front.issue("front-proxy-client", "front-proxy-client"),
-            service_accounts=signing_key(layout.pki, "service-accounts"),
+            service_accounts=signing_keys(layout.pki, "service-accounts"),
         )
 
     def kubeconfig(self, file: str, user: str, groups: tuple[str, ...] = ()) -> Path:

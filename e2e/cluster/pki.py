@@ -29,6 +29,14 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPair:
+    """Where the two halves of a signing key lie."""
+
+    private: Path
+    public: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Authority:
     """Signs certificates into `folder`."""
 
@@ -79,11 +87,17 @@ class Authority:
         return _write(self.folder, file, builder.sign(self.key, hashes.SHA256()), key)
 
 
-def signing_key(folder: Path, name: str) -> Path:
-    """A private key by itself (service-account tokens are signed with it)."""
-    path = folder / f"{name}.key"
-    _write_key(path, ec.generate_private_key(ec.SECP256R1()))
-    return path
+def signing_keys(folder: Path, name: str) -> KeyPair:
+    """A private and a public key by themselves (service-account tokens are signed and checked with them)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    files = KeyPair(private=folder / f"{name}.key", public=folder / f"{name}.pub")
+    _write_key(files.private, key)
+    files.public.write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return files
 
 
 def _name(common_name: str, groups: tuple[str, ...] = ()) -> x509.Name:

@@ -29,7 +29,7 @@ from e2e.cluster import (
 )
 from e2e.cluster.credentials import Credentials
 from e2e.cluster.layout import CONTROL_PLANE, HELM_VERSION, Layout, Node
-from e2e.cluster.processes import Daemon, start, wait_until
+from e2e.cluster.processes import Daemon, Program, start, wait_until
 
 _START_TIMEOUT_SECONDS = 120.0
 _ASK_TIMEOUT_SECONDS = 15
@@ -54,18 +54,17 @@ def up(layout: Layout, nodes: Sequence[Node]) -> None:
         credentials = Credentials.create(layout, CONTROL_PLANE)
         credentials.kubeconfig("admin", "admin", ("system:masters",))
         (layout.root / "bin").symlink_to(programs.resolve())
-        daemons = [
-            start(program, layout.logs, _SYSTEM_PATH)
-            for program in control_plane.programs(layout, programs, credentials)
-        ]
+        daemons = [_start(layout, one) for one in control_plane.server(layout, programs, credentials)]
+        _wait(layout, daemons, "the API server is ready", "get", "--raw=/readyz")
+        daemons += [_start(layout, one) for one in control_plane.controllers(programs, credentials)]
         for node in nodes:
             daemons.append(_start_runtime(layout, node))
-            daemons += [
-                start(program, layout.logs, _SYSTEM_PATH)
-                for program in kubelet.programs(layout, node, programs, credentials)
-            ]
-        for what, question in _questions(nodes):
-            wait_until(what, partial(_holds, layout, question), daemons, _START_TIMEOUT_SECONDS)
+            daemons += [_start(layout, one) for one in kubelet.programs(layout, node, programs, credentials)]
+        for node in nodes:
+            ready = ("wait", "--for=condition=Ready", f"node/{node.name}")
+            _wait(layout, daemons, f"{node.name} is Ready", *ready)
+        account = ("get", "serviceaccount", "default", "--namespace=default")
+        _wait(layout, daemons, "pods can be created", *account)
 
 
 def down(layout: Layout) -> None:
@@ -88,21 +87,20 @@ def kubectl(layout: Layout) -> list[str]:
     ]
 
 
+def _start(layout: Layout, program: Program) -> Daemon:
+    return start(program, layout.logs, _SYSTEM_PATH)
+
+
 def _start_runtime(layout: Layout, node: Node) -> Daemon:
-    daemon = start(containerd.program(layout, node), layout.logs, _SYSTEM_PATH)
-    answers = containerd.ctr(layout, node, "version")
-    wait_until("containerd answers", lambda: _succeeds(answers), [daemon], _START_TIMEOUT_SECONDS)
+    daemon = _start(layout, containerd.program(layout, node))
+    answers = partial(_succeeds, containerd.ctr(layout, node, "version"))
+    wait_until(f"containerd of {node.name} answers", answers, [daemon], _START_TIMEOUT_SECONDS)
     images.import_into(layout, node, images.all_images())
     return daemon
 
 
-def _questions(nodes: Sequence[Node]) -> list[tuple[str, tuple[str, ...]]]:
-    ready = ("wait", "--for=condition=Ready", "--timeout=5s")
-    return [
-        ("the API server is ready", ("get", "--raw=/readyz")),
-        *((f"{node.name} is Ready", (*ready, f"node/{node.name}")) for node in nodes),
-        ("pods can be created", ("get", "serviceaccount", "default", "--namespace=default")),
-    ]
+def _wait(layout: Layout, daemons: Sequence[Daemon], what: str, *question: str) -> None:
+    wait_until(what, partial(_holds, layout, question), daemons, _START_TIMEOUT_SECONDS)
 
 
 def _holds(layout: Layout, question: Sequence[str]) -> bool:

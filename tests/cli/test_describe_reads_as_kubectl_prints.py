@@ -47,6 +47,43 @@ def test_ages_are_spelled_as_kubectl_does(seconds: int, text: str) -> None:
     assert age(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1.0, "1"),
+        (20_999_999.0, "20999999"),
+        (0.00012, "0.00012"),
+        (1e-5, "1e-05"),
+        (123_456.5, "123456.5"),
+        (1_234_567.5, "1.2345675e+06"),
+        (3e21, "3e+21"),
+        (-0.5, "-0.5"),
+    ],
+)
+def test_numbers_are_spelled_as_go_does(number: float, text: str) -> None:
+    monitor = {"metadata": {"name": "chat"}, "status": {"value": number}}
+
+    assert f"  Value:  {text}\n" in describe(monitor, [], NOW)
+
+
+def test_long_annotations_are_shortened_and_what_kubectl_applied_is_left_out() -> None:
+    annotations = {
+        "kubectl.kubernetes.io/last-applied-configuration": "{}",
+        "long": "x" * 200,
+        "lines": "one\ntwo\n",
+    }
+
+    text = describe({"metadata": {"name": "chat", "annotations": annotations}}, [], NOW)
+
+    assert text.splitlines()[3:8] == [
+        "Annotations:  lines:",
+        "                one",
+        "                two",
+        "              long:",
+        f"                {'x' * 138}...",
+    ]
+
+
 def test_a_monitor_is_described_field_by_field_with_its_events() -> None:
     monitor = {
         "apiVersion": "llmmonitor.io/v1alpha1",

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from llmmonitor_cli.columns import align
@@ -18,6 +19,9 @@ from llmmonitor_cli.columns import align
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|-+")
 _ONLY_LETTERS = re.compile(r"[A-Za-z-]+")
 _ACRONYMS = frozenset({"API", "URL", "UID", "OSB", "GUID"})
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_ANNOTATION_LENGTH = 140
+_INT64 = 2**63
 _SHOWN_ABOVE = frozenset({"name", "namespace", "labels", "annotations", "managedFields"})
 
 
@@ -37,8 +41,8 @@ def describe(monitor: Mapping[str, Any], events: list[Event], now: datetime) -> 
     """An LLMMonitor (apiVersion, kind, metadata, spec, status) and its events as kubectl shows them."""
     metadata = monitor["metadata"]
     lines = [f"Name:\t{metadata['name']}", f"Namespace:\t{metadata.get('namespace', 'default')}"]
-    lines += _pairs("Labels", metadata.get("labels"), "=")
-    lines += _pairs("Annotations", metadata.get("annotations"), ": ")
+    lines += _labels(metadata.get("labels") or {})
+    lines += _annotations(metadata.get("annotations") or {})
     rest = {key: value for key, value in metadata.items() if key not in _SHOWN_ABOVE}
     lines += _content({**monitor, "metadata": rest}, 0)
     lines += _events(events, now)
@@ -70,11 +74,26 @@ def _split(field: str) -> list[str]:
     return _WORDS.findall(field)
 
 
-def _pairs(title: str, pairs: Mapping[str, str] | None, joint: str) -> list[str]:
-    if not pairs:
-        return [f"{title}:\t<none>"]
-    shown = [f"{key}{joint}{pairs[key]}" for key in sorted(pairs)]
-    return [f"{title}:\t{shown[0]}", *(f"\t{line}" for line in shown[1:])]
+def _labels(labels: Mapping[str, str]) -> list[str]:
+    return _titled("Labels", [f"{key}={labels[key]}" for key in sorted(labels)])
+
+
+def _annotations(annotations: Mapping[str, str]) -> list[str]:
+    lines: list[str] = []
+    for key in sorted(annotations.keys() - {_LAST_APPLIED}):
+        value = annotations[key].removesuffix("\n")
+        if len(key) + len(value) + 2 <= _ANNOTATION_LENGTH and "\n" not in value:
+            lines.append(f"{key}: {value}")
+            continue
+        most = _ANNOTATION_LENGTH - 2
+        shortened = (line if len(line) <= most else f"{line[:most]}..." for line in value.split("\n"))
+        lines += [f"{key}:", *(f"  {line}" for line in shortened)]
+    return _titled("Annotations", lines)
+
+
+def _titled(title: str, lines: list[str]) -> list[str]:
+    first, *others = lines or ["<none>"]
+    return [f"{title}:\t{first}", *(f"\t{line}" for line in others)]
 
 
 def _content(content: Mapping[str, Any], level: int) -> list[str]:
@@ -100,9 +119,17 @@ def _scalar(value: object) -> str:
         return "<nil>"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _number(value: float) -> str:
+    """As kubectl shows what came as JSON: whole numbers are integers, others are Go's `%v` of a float64."""
+    if value.is_integer() and abs(value) < _INT64:
         return str(int(value))
-    return str(value)
+    shortest = Decimal(repr(value))
+    if -4 <= shortest.adjusted() < 6:  # noqa: PLR2004 - Go's own limits (strconv, format 'g')
+        return repr(value)
+    return f"{value:.{len(shortest.normalize().as_tuple().digits) - 1}e}"
 
 
 def _events(events: list[Event], now: datetime) -> list[str]:
