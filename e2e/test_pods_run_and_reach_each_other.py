@@ -37,7 +37,7 @@ def test_a_pod_asks_another_through_its_service(namespace: Kubectl) -> None:
     namespace("wait", "--for=condition=Ready", "pod/web", "--timeout=60s")
     address = namespace.get("service/web")["spec"]["clusterIP"]
 
-    ask = f"until wget -q -O - -T 2 http://{address}/; do sleep 0.2; done"
+    ask = f"until wget -q -O - http://{address}/; do sleep 0.2; done"
     namespace.apply(pod("client", ask, restartPolicy="Never"))
     namespace("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/client", "--timeout=60s")
 
@@ -50,7 +50,7 @@ def test_a_pod_reaches_itself_through_its_service(namespace: Kubectl) -> None:
     namespace("wait", "--for=condition=Ready", "pod/web", "--timeout=60s")
     address = namespace.get("service/web")["spec"]["clusterIP"]
 
-    ask = f"until wget -q -O - -T 2 http://{address}/; do sleep 0.2; done"
+    ask = f"until wget -q -O - http://{address}/; do sleep 0.2; done"
 
     assert namespace("exec", "web", "--", "sh", "-c", ask).endswith("hello from web\n")
 
