@@ -233,6 +233,39 @@ def test_a_relay_starved_of_cpu_steps_aside_and_comes_back(pod: Pod) -> None:
     assert sidecar.page[Slot.BLIND_NS_TOTAL] > 0
 
 
+@pytest.mark.long
+def test_a_relay_beside_a_cpu_hog_steps_aside_and_no_connection_fails(pod: Pod) -> None:
+    """The relay at the lowest priority there is on the hogs' core, as 2 CPU shares make an attached one."""
+    pod.start_model()
+    sidecar = pod.start_sidecar(MAX_ADDED_LATENCY="20ms")
+    sidecar.wait_until_reading(60)
+    core = min(os.sched_getaffinity(0))
+
+    with Load(pod.ipv4, threads=2) as load:
+        wait_until(lambda: len(load.attempts) > ENOUGH)
+        os.sched_setaffinity(sidecar.relay_pid, {core})
+        os.sched_setscheduler(sidecar.relay_pid, os.SCHED_IDLE, os.sched_param(0))
+        hogs = [
+            subprocess.Popen(["taskset", "-c", str(core), "sh", "-c", "while :; do :; done"])
+            for _ in range(2)
+        ]
+        try:
+            begun = time.monotonic()
+            wait_until(lambda: sidecar.page[Slot.STEP_ASIDES_TOTAL] > 0, 60)
+            aside = time.monotonic()
+            wait_until(lambda: len(load.begun_after(aside)) > ENOUGH, 60)
+        finally:
+            for hog in hogs:
+                hog.kill()
+                hog.wait()
+        os.sched_setscheduler(sidecar.relay_pid, os.SCHED_OTHER, os.sched_param(0))
+        sidecar.wait_until_reading(60)
+
+    failed = [attempt for attempt in load.begun_after(begun + DEAD_MAN_SECONDS) if attempt.error]
+    assert failed == []
+    assert sidecar.page[Slot.BLIND_NS_TOTAL] > 0
+
+
 def _lives(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
