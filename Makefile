@@ -66,7 +66,7 @@ $(READY): $(LOCK) $(MEMBERS) requirements/install
 
 # A real Kubernetes on this machine (e2e/README.md); not part of `make test` yet.
 .PHONY: cluster-up cluster-down cluster-shell test-cluster
-NODES ?= 1
+NODES ?= 2
 
 cluster-up: $(READY) ## Start a real Kubernetes on this machine (Linux, root; the first time builds it)
 	@$(BIN)/python -m e2e.cluster up --nodes $(NODES)

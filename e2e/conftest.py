@@ -39,7 +39,9 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Kubectl]:
         return
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        done = subprocess.run([sys.executable, "-m", "e2e.cluster", "up"], cwd=ROOT, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "e2e.cluster", "up", "--nodes", "2"], cwd=ROOT, check=False
+        )
     if done.returncode == _UNAVAILABLE and os.environ.get("CI") != "true":
         pytest.skip("!!! NOT TESTED on a real cluster: this machine can't have one; the reason stands above")
     assert done.returncode == 0, "the test cluster did not start; the reason stands above"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from e2e.cluster.images import TOOLS_IMAGE
 from e2e.kubectl import Kubectl
 
@@ -53,6 +55,21 @@ def test_a_pod_reaches_itself_through_its_service(namespace: Kubectl) -> None:
     ask = f"until wget -q -O - http://{address}/; do sleep 0.2; done"
 
     assert namespace("exec", "web", "--", "sh", "-c", ask).endswith("hello from web\n")
+
+
+def test_a_pod_asks_another_on_another_node(namespace: Kubectl) -> None:
+    nodes = [node["metadata"]["name"] for node in namespace.get("nodes")["items"]]
+    if len(nodes) < 2:
+        pytest.skip("the cluster has one node")
+    namespace.apply(pod("web", SERVER, nodeName=nodes[0]), SERVICE)
+    namespace("wait", "--for=condition=Ready", "pod/web", "--timeout=60s")
+    address = namespace.get("service/web")["spec"]["clusterIP"]
+
+    ask = f"until wget -q -O - http://{address}/; do sleep 0.2; done"
+    namespace.apply(pod("client", ask, nodeName=nodes[1], restartPolicy="Never"))
+    namespace("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/client", "--timeout=60s")
+
+    assert namespace("logs", "client").endswith("hello from web\n")
 
 
 def test_an_ephemeral_container_joins_a_running_pod(namespace: Kubectl) -> None:
