@@ -1,0 +1,149 @@
+"""What the operator's two processes are told at their start, from the environment (`LLM_MONITOR_OPERATOR_*`).
+
+The chart writes these variables; each process reads them once, and every error is said at once. What concerns
+one monitor stands in its LLMMonitor, not here.
+
+A Service named `llm-monitor-operator` makes the kubelet set `LLM_MONITOR_OPERATOR_PORT=tcp://10.0.0.1:8080`
+in every pod of its namespace: such values are service links, not settings, and are passed over.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+PREFIX = "LLM_MONITOR_OPERATOR_"
+
+_HIGHEST_PORT = 65535
+_LABEL_LENGTH_LIMIT = 63
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+"""A namespace's name, RFC 1123."""
+_SERVICE_LINKS = ("tcp://", "udp://", "sctp://")
+
+Choice = TypeVar("Choice", bound=enum.StrEnum)
+
+
+class InvalidProcessSettings(ValueError):
+    """The environment cannot be used; `problems` has one sentence for each error."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """Everything the webhook's process does not find in the cluster."""
+
+    namespace: str
+    """Of the release: where the verdicts, the operator's Lease and the webhook itself are."""
+    name: str = "llm-monitor"
+    """What the names of the release's objects begin with."""
+    pod_name: str = ""
+    watch_namespaces: tuple[str, ...] = ()
+    """Where monitors are looked for; empty: everywhere."""
+    port: int = 8080
+    """Plain: `/healthz`, `/readyz`, `/metrics`."""
+    tls_port: int = 8443
+    """TLS: `/mutate`."""
+    tls_dir: Path = Path("/etc/llm-monitor/tls")
+    """Has `tls.crt` and `tls.key` as soon as the operator or cert-manager has made them."""
+
+
+def webhook_settings(environment: Mapping[str, str]) -> WebhookSettings:
+    """The webhook's settings from the variables of a process.
+
+    Raises:
+        InvalidProcessSettings: naming every variable, value, limit and way out at once.
+    """
+    read = Reader(environment)
+    default = WebhookSettings(namespace="")
+    settings = WebhookSettings(
+        namespace=read.label("NAMESPACE"),
+        name=read.label("NAME", default.name),
+        pod_name=read.text("POD_NAME"),
+        watch_namespaces=read.labels("WATCH_NAMESPACES"),
+        port=read.port("PORT", default.port),
+        tls_port=read.port("TLS_PORT", default.tls_port),
+        tls_dir=Path(read.text("TLS_DIR", str(default.tls_dir))),
+    )
+    if settings.port == settings.tls_port:
+        read.problems.append(
+            f"{PREFIX}PORT and {PREFIX}TLS_PORT are both {settings.port}: give one of them another port"
+        )
+    read.finish()
+    return settings
+
+
+class Reader:
+    """Reads one variable at a time; a problem is kept and a default stands in for the value."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[str] = []
+
+    def finish(self) -> None:
+        """Say everything that was wrong.
+
+        Raises:
+            InvalidProcessSettings: if anything was.
+        """
+        if self.problems:
+            raise InvalidProcessSettings(self.problems)
+
+    def text(self, name: str, default: str = "") -> str:
+        """As it stands, without surrounding blanks."""
+        value = self._environment.get(PREFIX + name, "").strip()
+        return default if not value or value.startswith(_SERVICE_LINKS) else value
+
+    def required(self, name: str, wanted: str) -> str:
+        """Text that must be there; `wanted` says what it is and who sets it."""
+        value = self.text(name)
+        if not value:
+            self.problem(name, value, wanted)
+        return value
+
+    def label(self, name: str, default: str = "") -> str:
+        """A name as namespaces and Deployments have it; required where there is no default."""
+        value = self.text(name, default)
+        if not _is_label(value):
+            self.problem(name, value, "must be a name of lower-case letters, digits and '-', at most 63")
+        return value
+
+    def labels(self, name: str) -> tuple[str, ...]:
+        """Such names with commas between; none where it is not set."""
+        found = tuple(dict.fromkeys(part.strip() for part in self.text(name).split(",") if part.strip()))
+        for value in found:
+            if not _is_label(value):
+                self.problem(name, value, "must be names of namespaces with commas between: prod,test")
+        return found
+
+    def port(self, name: str, default: int) -> int:
+        """A port that an unprivileged process may bind, too."""
+        value = self.text(name, str(default))
+        port = int(value) if value.isascii() and value.isdecimal() else 0
+        if not 1 <= port <= _HIGHEST_PORT:
+            self.problem(name, value, f"must be a port from 1 to {_HIGHEST_PORT}")
+            return default
+        return port
+
+    def choice(self, name: str, default: Choice) -> Choice:
+        """One of an enum's values."""
+        value, allowed = self.text(name, default), type(default)
+        if value not in tuple(allowed):
+            self.problem(name, value, f"must be one of {', '.join(allowed)}")
+            return default
+        return allowed(value)
+
+    def problem(self, name: str, value: str, wanted: str) -> None:
+        """Keep a sentence about one variable."""
+        found = f"is {value!r}" if value else "is not set"
+        self.problems.append(f"{PREFIX}{name} {found}: {wanted}")
+
+
+def _is_label(value: str) -> bool:
+    return len(value) <= _LABEL_LENGTH_LIMIT and _LABEL.fullmatch(value) is not None

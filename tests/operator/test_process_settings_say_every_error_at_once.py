@@ -1,0 +1,57 @@
+"""The operator's processes are configured by environment; a wrong one is answered with all that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from llmmonitor_operator.process_settings import InvalidProcessSettings, WebhookSettings, webhook_settings
+
+
+def _webhook(**variables: str) -> WebhookSettings:
+    return webhook_settings({f"LLM_MONITOR_OPERATOR_{name}": value for name, value in variables.items()})
+
+
+def test_a_namespace_is_enough() -> None:
+    settings = _webhook(NAMESPACE="llm-monitor")
+
+    assert settings == WebhookSettings(namespace="llm-monitor")
+    assert (settings.name, settings.port, settings.tls_port) == ("llm-monitor", 8080, 8443)
+
+
+def test_everything_can_be_said() -> None:
+    settings = _webhook(
+        NAMESPACE="monitoring",
+        NAME="watchful",
+        POD_NAME="watchful-webhook-1",
+        WATCH_NAMESPACES="prod, test,prod",
+        PORT="9080",
+        TLS_PORT="9443",
+        TLS_DIR="/certificates",
+    )
+
+    assert settings.watch_namespaces == ("prod", "test")
+    assert (settings.port, settings.tls_port, settings.tls_dir) == (9080, 9443, Path("/certificates"))
+
+
+def test_every_error_is_named_with_its_value_and_the_way_out() -> None:
+    with pytest.raises(InvalidProcessSettings) as caught:
+        _webhook(NAME="Upper", WATCH_NAMESPACES="prod,a b", PORT="70000", TLS_PORT="https")
+
+    named = ["NAMESPACE is not set", "NAME is 'Upper'", "'a b'", "PORT is '70000'", "TLS_PORT is 'https'"]
+    assert len(caught.value.problems) == len(named)
+    for problem, part in zip(caught.value.problems, named, strict=True):
+        assert part in problem
+        assert "must be" in problem
+
+
+def test_one_port_cannot_serve_twice() -> None:
+    with pytest.raises(InvalidProcessSettings, match="both 8443: give one of them another port"):
+        _webhook(NAMESPACE="llm-monitor", PORT="8443")
+
+
+def test_service_links_of_the_kubelet_are_no_settings() -> None:
+    settings = _webhook(NAMESPACE="llm-monitor", PORT="tcp://10.96.0.17:8080")
+
+    assert settings.port == 8080
