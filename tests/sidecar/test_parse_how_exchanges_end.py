@@ -82,6 +82,34 @@ def test_a_half_close_alone_is_no_abort() -> None:
     assert exchange.outcome is Outcome.OK
 
 
+EMPTY = b"HTTP/1.1 200 OK\r\nServer: llama.cpp\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("given_up", [EMPTY, STREAM + b"0\r\n\r\n", STREAM + _delta("a") + b"0\r\n\r\n"])
+def test_a_server_that_gives_up_an_abandoned_request_properly_hides_no_abort(given_up: bytes) -> None:
+    # given llama.cpp, which answers a client that hung up with 200 and nothing: queued, and while streaming
+    analyser = ConnectionAnalyser(1)
+    analyser.feed(REQUEST, 100, POST)
+    analyser.eof(REQUEST, 500)
+
+    exchange = analyser.feed(RESPONSE, 600, given_up)[-1].exchange
+
+    assert exchange.outcome is Outcome.ABORTED
+    assert exchange.ended_ns == max(500, exchange.last_token_ns)
+    assert exchange.error_type is None
+    assert not exchange.empty
+
+
+def test_an_answer_of_nothing_to_a_client_that_waits_is_an_empty_answer() -> None:
+    analyser = ConnectionAnalyser(1)
+    analyser.feed(REQUEST, 100, POST)
+
+    exchange = _only_end(analyser.feed(RESPONSE, 600, EMPTY))
+
+    assert exchange.outcome is Outcome.OK
+    assert exchange.empty
+
+
 def test_half_a_request_can_only_be_an_abort() -> None:
     analyser = ConnectionAnalyser(1)
     analyser.feed(REQUEST, 100, POST[:-3])

@@ -10,7 +10,8 @@ are stamped and ordered by the relay; nothing here reads a clock or a socket.
         └─ copies lost, or input that can't be followed ──► ignored: open exchanges end as such
 
 How an exchange ends: by its complete answer; else by who went away first. A client's half-close alone is no
-abort (it may wait for the answer), but when the answer then stays incomplete, the client left first.
+abort (it may wait for the answer), but when the answer then stays incomplete, the client left first; also
+when the server closes it properly with nothing in it, as llama.cpp does with requests that it gives up.
 """
 
 from __future__ import annotations
@@ -98,6 +99,8 @@ class ConnectionAnalyser:
             self._end_of_responses(Outcome.ABORTED if self._client_eof_ns else Outcome.CUT_OFF)
         elif not self._client_eof_ns:
             self._client_eof_ns = at_ns
+            for reader in self._queue:
+                reader.client_left_ns = at_ns
             if self._writing is not None:  # half a request: no answer can make it a whole one
                 self._writing.end(Outcome.ABORTED, at_ns)
                 self._writing = None
@@ -230,10 +233,7 @@ class ConnectionAnalyser:
 
     def _end_all(self, outcome: Outcome, reason: str | None = None) -> None:
         for reader in self._queue:
-            at_ns = self._at_ns
-            if outcome is Outcome.ABORTED and self._client_eof_ns:
-                at_ns = max(self._client_eof_ns, reader.exchange.last_token_ns)
-            reader.end(outcome, at_ns, reason)
+            reader.end(outcome, self._at_ns, reason)
         self._queue.clear()
         self._writing = None
 

@@ -24,7 +24,11 @@ _REDIRECTION = 300
 
 
 class ExchangeReader:
-    """Fills one `Exchange`; tells of it by `emit`."""
+    """Fills one `Exchange`; tells of it by `emit`.
+
+    `client_left_ns` is when the client closed its side, 0 while it has not: it may still wait for the answer,
+    but a server that then ends it with nothing said has given up an abandoned request, and nobody's fault.
+    """
 
     __slots__ = (
         "_answer",
@@ -35,6 +39,7 @@ class ExchangeReader:
         "_request_body",
         "_request_decoder",
         "_route",
+        "client_left_ns",
         "ended",
         "exchange",
         "response_head_seen",
@@ -42,6 +47,7 @@ class ExchangeReader:
 
     def __init__(self, exchange: Exchange, route: Route, head: Head, emit: Emit) -> None:
         self.exchange = exchange
+        self.client_left_ns = 0
         self.ended = False
         self.response_head_seen = False
         self._route = route
@@ -138,10 +144,14 @@ class ExchangeReader:
             if isinstance(self._events, NdjsonReader):
                 self._take_events(self._events.rest(), at_ns)
             if not self._said_all() and answer.error is None and exchange.generates and not self.ended:
-                exchange.error_type = "stream_incomplete"
-                outcome = Outcome.CUT_OFF
+                outcome = Outcome.ABORTED if self.client_left_ns else Outcome.CUT_OFF
+                if outcome is Outcome.CUT_OFF:
+                    exchange.error_type = "stream_incomplete"
         elif self._answer_body is not None:
+            left_unanswered = self.client_left_ns and exchange.generates and not self._answer_body.size
             outcome = self._settle_body(self._answer_body, outcome)
+            if left_unanswered and outcome is Outcome.OK:  # llama.cpp says 200 and nothing
+                outcome = Outcome.ABORTED
         self.end(outcome, at_ns)
 
     def end(self, outcome: Outcome, at_ns: int, reason: str | None = None) -> None:
@@ -150,6 +160,8 @@ class ExchangeReader:
             return
         self.ended = True
         exchange, answer = self.exchange, self._answer
+        if outcome is Outcome.ABORTED and self.client_left_ns:
+            at_ns = max(self.client_left_ns, exchange.last_token_ns)
         if answer is not None and answer.error is not None:
             outcome, exchange.error_type = answer.error
         elif outcome in (Outcome.ABORTED, Outcome.CUT_OFF) and self._said_all():
