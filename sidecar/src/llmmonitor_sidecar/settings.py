@@ -17,7 +17,7 @@ import dataclasses
 import enum
 import itertools
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,8 @@ MESH_PORTS = range(15000, 15100)
 """Envoy's and ztunnel's own ports."""
 CONFIGURATION_BYTES_LIMIT = 120 * 1024
 """Linux takes 128 KiB for one variable (MAX_ARG_STRLEN)."""
+LOWEST_MEMORY_CAP_BYTES = 96 * 1024 * 1024
+"""Three processes at rest take about 80 MiB."""
 PUBLIC_KEY_BYTES = 32
 """Ed25519, RFC 8032."""
 
@@ -34,7 +36,10 @@ _HIGHEST_PORT = 65535
 _LOWEST_OWN_PORT = 1024
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
+_AMOUNT = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 _SERVICE_LINKS = ("tcp://", "udp://", "sctp://")
+
+_Number = TypeVar("_Number", int, float)
 
 
 class Mode(enum.StrEnum):
@@ -63,6 +68,7 @@ class Settings:
     target_host: str = "127.0.0.1"
     """In transparent mode only the samplers use it: the relay connects to where the client wanted to go."""
     listen_host: str = "127.0.0.1"
+    """In a pod all addresses, unless it is said: the relay stands where the model's port is expected."""
     listen_port: int = 0
     """Where the relay listens in listen mode; 0 in the other modes."""
     relay_port: int = 14001
@@ -79,8 +85,13 @@ class Settings:
     """Part of the model's command line, where its pid is not known; empty: found by its port."""
     metrics_url: str = ""
     """The model server's own metrics; empty: found by engine and target."""
-    public_key: bytes = b""
-    """Ed25519 key that signs configurations; empty: none is taken."""
+    model_memory_limit_bytes: int | None = None
+    """Limit of the model's container, whose cgroup cannot be seen from ours; None: read from the cgroup."""
+    model_cpu_limit_cores: float | None = None
+    memory_cap_bytes: int = 256 * 1024 * 1024
+    """What the whole sidecar allows itself: attached, nobody else limits it, and the model would pay."""
+    public_keys: tuple[bytes, ...] = ()
+    """Ed25519 keys that sign configurations, more than one while one is replaced; none: none is taken."""
     pod_uid: str = ""
     pod_name: str = ""
     pod_namespace: str = ""
@@ -88,6 +99,11 @@ class Settings:
     host_ip: str = ""
     configuration: bytes = b""
     """The first configuration document, JSON as written."""
+
+    @property
+    def in_pod(self) -> bool:
+        """Whether the webhook or the operator started us, and not a person."""
+        return bool(self.pod_ip)
 
     @property
     def host_network(self) -> bool:
@@ -108,7 +124,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         mode=mode,
         target_port=read.port("TARGET_PORT", lowest=1),
         target_host=read.text("TARGET_HOST", default.target_host),
-        listen_host=read.text("LISTEN_HOST", default.listen_host),
+        listen_host=read.text("LISTEN_HOST", "::" if read.text("POD_IP") else default.listen_host),
         listen_port=read.port("LISTEN_PORT", lowest=1) if mode is Mode.LISTEN else 0,
         relay_port=read.port("RELAY_PORT", default.relay_port, lowest=_LOWEST_OWN_PORT),
         api_host=read.text("API_HOST", default.api_host),
@@ -123,7 +139,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         model_pid=read.pid("MODEL_PID"),
         model_process=read.text("MODEL_PROCESS"),
         metrics_url=read.url("METRICS_URL"),
-        public_key=read.key("PUBLIC_KEY"),
+        model_memory_limit_bytes=read.amount("MEMORY_LIMIT_BYTES", int, lowest=1),
+        model_cpu_limit_cores=read.amount("CPU_LIMIT_CORES", float, lowest=0.001),
+        memory_cap_bytes=read.amount("MEMORY_CAP_BYTES", int, lowest=LOWEST_MEMORY_CAP_BYTES)
+        or default.memory_cap_bytes,
+        public_keys=read.keys("PUBLIC_KEY"),
         pod_uid=read.text("POD_UID"),
         pod_name=read.text("POD_NAME"),
         pod_namespace=read.text("POD_NAMESPACE"),
@@ -208,15 +228,26 @@ class _Reader:
             self._problem(name, value, "must begin with http:// or https://")
         return value
 
-    def key(self, name: str) -> bytes:
+    def amount(self, name: str, kind: type[_Number], *, lowest: _Number) -> _Number | None:
         value = self.text(name)
-        try:
-            key = base64.b64decode(value, validate=True)
-        except binascii.Error:
-            key = b"?"
-        if key and len(key) != PUBLIC_KEY_BYTES:
-            self._problem(name, value, f"must be {PUBLIC_KEY_BYTES} bytes of an Ed25519 public key in base64")
-        return key
+        if not value:
+            return None
+        amount = kind(value) if _AMOUNT.fullmatch(value) and (kind is float or "." not in value) else None
+        if amount is None or amount < lowest:
+            self._problem(
+                name, value, f"must be a plain number of at least {lowest:g}; leave it out for none"
+            )
+            return None
+        return amount
+
+    def keys(self, name: str) -> tuple[bytes, ...]:
+        values = [value.strip() for value in self.text(name).split(",") if value.strip()]
+        keys = tuple(_decoded(value) for value in values)
+        for value, key in zip(values, keys, strict=True):
+            if len(key) != PUBLIC_KEY_BYTES:
+                wanted = f"must be {PUBLIC_KEY_BYTES} bytes of an Ed25519 public key in base64"
+                self._problem(name, value, f"{wanted}, or several with commas between them")
+        return keys
 
     def document(self, name: str) -> bytes:
         value = self.text(name).encode()
@@ -228,6 +259,14 @@ class _Reader:
     def _problem(self, name: str, value: str, wanted: str) -> None:
         found = f"is {value!r}" if value else "is not set"
         self.problems.append(f"{PREFIX}{name} {found}: {wanted}")
+
+
+def _decoded(text: str) -> bytes:
+    """The bytes of base64; empty when it is none."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""
 
 
 def _duration_seconds(text: str) -> float | None:

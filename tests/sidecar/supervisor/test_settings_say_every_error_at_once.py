@@ -51,7 +51,7 @@ def test_everything_can_be_said() -> None:
 
     assert settings.max_added_latency_seconds == pytest.approx(0.0015)
     assert settings.stop_grace_seconds == 90.0
-    assert (settings.model_pid, settings.public_key, settings.pod_uid) == (42, key, "u")
+    assert (settings.model_pid, settings.public_keys, settings.pod_uid) == (42, (key,), "u")
     assert settings.configuration == b'{"generation": 3}'
 
 
@@ -106,6 +106,68 @@ def test_service_links_of_kubernetes_are_no_settings() -> None:
     settings = _settings(MODE="transparent", TARGET_PORT="8000", API_PORT="tcp://10.96.0.10:80")
 
     assert settings.api_port == 14002
+
+
+def test_what_a_newer_operator_says_is_passed_over() -> None:
+    settings = _settings(
+        MODE="off", TARGET_PORT="8000", FLUX_CAPACITOR="1.21GW", API_PORT_80_TCP_ADDR="10.96.0.10"
+    )
+
+    assert settings == Settings(mode=Mode.OFF, target_port=8000)
+
+
+def test_a_key_may_have_a_successor_beside_it() -> None:
+    old, new = bytes(range(32)), bytes(range(1, 33))
+    both = f"{base64.b64encode(old).decode()}, {base64.b64encode(new).decode()},"
+
+    settings = _settings(MODE="off", TARGET_PORT="8000", PUBLIC_KEY=both)
+
+    assert settings.public_keys == (old, new)
+
+
+def test_each_bad_key_is_named() -> None:
+    good = base64.b64encode(bytes(32)).decode()
+
+    problems = _problems(MODE="off", TARGET_PORT="8000", PUBLIC_KEY=f"{good},short,{good}x")
+
+    assert len(problems) == 2
+    assert "'short'" in problems[0]
+
+
+def test_limits_of_the_model_are_plain_numbers() -> None:
+    settings = _settings(
+        MODE="off",
+        TARGET_PORT="8000",
+        MEMORY_LIMIT_BYTES="17179869184",
+        CPU_LIMIT_CORES="0.5",
+        MEMORY_CAP_BYTES="134217728",
+    )
+
+    assert (settings.model_memory_limit_bytes, settings.model_cpu_limit_cores) == (1 << 34, 0.5)
+    assert settings.memory_cap_bytes == 128 << 20
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MEMORY_LIMIT_BYTES", "16Gi"),
+        ("MEMORY_LIMIT_BYTES", "1.5"),
+        ("MEMORY_LIMIT_BYTES", "0"),
+        ("CPU_LIMIT_CORES", "500m"),
+        ("CPU_LIMIT_CORES", "inf"),
+        ("MEMORY_CAP_BYTES", "1024"),
+    ],
+)
+def test_a_limit_that_is_none_is_said(name: str, value: str) -> None:
+    (problem,) = _problems(MODE="off", TARGET_PORT="8000", **{name: value})
+
+    assert problem.startswith(f"LLM_MONITOR_{name} is {value!r}: must be a plain number")
+
+
+def test_in_a_pod_the_relay_listens_where_the_model_is_expected() -> None:
+    assert _settings(**LISTEN).listen_host == "127.0.0.1"
+    assert _settings(**LISTEN, POD_IP="10.1.0.1").listen_host == "::"
+    assert _settings(**LISTEN, POD_IP="10.1.0.1", LISTEN_HOST="10.1.0.1").listen_host == "10.1.0.1"
 
 
 def test_a_pod_on_the_nodes_network_is_recognised() -> None:

@@ -70,7 +70,7 @@ class _Process:
             resource_interval_seconds=settings.resource_interval_seconds,
         )
         self._expires_at = (
-            self._boot.started_at + FIRST_CONFIGURATION_SECONDS if settings.public_key else None
+            self._boot.started_at + FIRST_CONFIGURATION_SECONDS if settings.public_keys else None
         )
 
     async def run(self, tee: TeeReceiver) -> None:
@@ -132,9 +132,7 @@ class _Process:
             await asyncio.sleep(max(0.1, interval - (time.monotonic() - began)))
 
     def _sources(self) -> Sources:
-        keys = public_keys_by_id(
-            [public_key_from_bytes(self._settings.public_key)] if self._settings.public_key else []
-        )
+        keys = public_keys_by_id(public_key_from_bytes(key) for key in self._settings.public_keys)
         return Sources(
             current_report=self._report,
             apply=self._apply,
