@@ -1,0 +1,220 @@
+"""The API server as verbs on raw JSON: authentication, TLS and connections are the kubernetes client's own.
+
+Raw JSON and not the client's models: fields that this version does not know must survive, ten thousand pods
+must not become ten thousand object trees, and what is signed or hashed must be what the server said. Every
+call has a time-out; what is retried, and for how long, the callers decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from llmmonitor_operator.kube.errors import ApiError, Unavailable, error_for
+
+CALL_SECONDS = 10.0
+WATCH_SECONDS = 290
+"""The server ends a watch after it, as its own default of five to ten minutes would."""
+_WATCH_SILENCE_SECONDS = 320.0
+PAGE = 500
+_ERRORS_FROM = 300
+
+
+class Patch(StrEnum):
+    """How a patch is meant."""
+
+    JSON = "application/json-patch+json"
+    MERGE = "application/merge-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All objects of a kind, as of one resource version."""
+
+    items: list[dict[str, Any]]
+    resource_version: str
+
+
+class Kube:
+    """One connection pool to one API server. Made by `connected`."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    @property
+    def client(self) -> ApiClient:
+        """For the leader election of the same library."""
+        return self._client
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """One object.
+
+        Raises:
+            ApiError: as `kube.errors` tells them apart; so do all verbs.
+        """
+        return await self._call("GET", path)
+
+    async def list(self, path: str, *, label_selector: str = "", field_selector: str = "") -> Listing:
+        """All objects of a kind, page by page."""
+        selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        items: list[dict[str, Any]] = []
+        following = ""
+        while True:
+            page = await self._call("GET", path, limit=PAGE, **{"continue": following}, **selectors)
+            items += page.get("items") or []
+            metadata = page.get("metadata") or {}
+            following = metadata.get("continue") or ""
+            if not following:
+                return Listing(items, metadata.get("resourceVersion", ""))
+
+    async def create(self, path: str, body: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Create an object in the collection `path`."""
+        return await self._call("POST", path, body, **_dry(dry_run))
+
+    async def replace(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Put an object in place of another; with its resourceVersion, only of that one."""
+        return await self._call("PUT", path, body)
+
+    async def patch(
+        self, path: str, body: Any, kind: Patch = Patch.MERGE, *, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Change an object."""
+        return await self._call("PATCH", path, body, content_type=kind, **_dry(dry_run))
+
+    async def delete(self, path: str) -> dict[str, Any]:
+        """Delete an object."""
+        return await self._call("DELETE", path)
+
+    async def watch(
+        self, path: str, resource_version: str, *, label_selector: str = "", field_selector: str = ""
+    ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """Changes since `resource_version`, bookmarks included, until the server ends the watch.
+
+        Raises:
+            Gone: the resource version is too old; list anew.
+            Unavailable: the connection broke.
+        """
+        url = _url(
+            path,
+            watch="true",
+            allowWatchBookmarks="true",
+            resourceVersion=resource_version,
+            timeoutSeconds=WATCH_SECONDS,
+            labelSelector=label_selector,
+            fieldSelector=field_selector,
+        )
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=CALL_SECONDS, sock_read=_WATCH_SILENCE_SECONDS
+        )
+        try:
+            response = await self._request("GET", url, timeout=timeout)
+            try:
+                if response.status >= _ERRORS_FROM:
+                    raise _refusal(response, await response.read())
+                async for line in response.content:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        status = event["object"]
+                        raise error_for(
+                            status.get("code", 0), status.get("reason", ""), status.get("message", "")
+                        )
+                    yield event["type"], event["object"]
+            finally:
+                response.close()
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise _no_answer(f"watch {path}", error) from error
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = "application/json",
+        **query: str | int,
+    ) -> dict[str, Any]:
+        timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                response = await self._request(
+                    method, _url(path, **query), body, content_type=content_type, timeout=timeout
+                )
+                data = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _no_answer(f"{method} {path}", error) from error
+        if response.status >= _ERRORS_FROM:
+            raise _refusal(response, data)
+        try:
+            answer: dict[str, Any] = json.loads(data)
+        except ValueError as error:
+            raise _no_answer(f"{method} {path}", error) from error
+        return answer
+
+    async def _request(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        *,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, per phase
+        content_type: str = "application/json",
+    ) -> aiohttp.ClientResponse:
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        host = self._client.configuration.host
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], url, method, body)
+        response = await self._client.rest_client.request(  # type: ignore[no-untyped-call]  # generated
+            method, host + url, headers=headers, body=body, _request_timeout=timeout
+        )
+        raw: aiohttp.ClientResponse = response.response
+        return raw
+
+
+@asynccontextmanager
+async def connected(kubeconfig: str = "") -> AsyncIterator[Kube]:
+    """A connection with the pod's own ServiceAccount, or by a kubeconfig file.
+
+    Raises:
+        kubernetes.aio.config.ConfigException: if there is neither.
+    """
+    configuration = Configuration()
+    if kubeconfig:
+        await config.load_kube_config(  # type: ignore[no-untyped-call]  # its own
+            config_file=kubeconfig, client_configuration=configuration
+        )
+    else:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # same
+    async with ApiClient(configuration=configuration) as client:
+        yield Kube(client)
+
+
+def _dry(dry_run: bool) -> dict[str, str]:  # noqa: FBT001 - the callers' own keyword
+    return {"dryRun": "All"} if dry_run else {}
+
+
+def _url(path: str, **query: str | int) -> str:
+    given = {key: value for key, value in query.items() if value != ""}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def _refusal(response: aiohttp.ClientResponse, data: bytes) -> ApiError:
+    try:
+        status = json.loads(data)
+        reason, message = str(status.get("reason", "")), str(status.get("message", ""))
+    except (ValueError, AttributeError):
+        reason, message = response.reason or "", data[:500].decode(errors="replace")
+    return error_for(response.status, reason, message, response.headers.get("Retry-After", ""))
+
+
+def _no_answer(what: str, error: Exception) -> Unavailable:
+    return Unavailable(0, "", f"{what}: {type(error).__name__}: {error}")

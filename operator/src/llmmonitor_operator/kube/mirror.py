@@ -1,0 +1,124 @@
+"""All objects of one kind in memory, kept current by list and watch.
+
+Level-triggered: whoever reads sees what is, and is told only that something changed. A watch that breaks goes
+on where it was; one that is too old begins with a new list, in which what is gone is missed and told as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Any
+
+from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.errors import ApiError, Gone, TooManyRequests
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+
+Changed = Callable[[str, dict[str, Any]], None]
+"""Called with `ADDED`, `MODIFIED` or `DELETED` and the object; must be quick and not fail."""
+
+_log = logging.getLogger(__name__)
+
+
+def without_managed_fields(thing: dict[str, Any]) -> dict[str, Any]:
+    """The object without what is a third of it and read by nobody here."""
+    metadata = thing.get("metadata") or {}
+    return {**thing, "metadata": {key: value for key, value in metadata.items() if key != "managedFields"}}
+
+
+class Mirror:
+    """Objects of one collection by (namespace, name)."""
+
+    def __init__(  # noqa: PLR0913 - what is mirrored, how, and for whom
+        self,
+        kube: Kube,
+        path: str,
+        *,
+        keep: Callable[[dict[str, Any]], dict[str, Any]] = without_managed_fields,
+        on_change: Changed | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> None:
+        """Args: keep: what of an object is remembered, at least its `metadata`."""
+        self._kube = kube
+        self._path = path
+        self._keep = keep
+        self._on_change = on_change
+        self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
+        self.synced = asyncio.Event()
+        """Set with the first complete list; it stays so while the API server is away: see `problem`."""
+        self.objects: dict[tuple[str, str], dict[str, Any]] = {}
+        self.problem = ""
+        """Why it may be behind, in words; empty while the watch runs."""
+
+    def of(self, namespace: str) -> list[dict[str, Any]]:
+        """The objects of one namespace."""
+        return [thing for (place, _), thing in self.objects.items() if place == namespace]
+
+    async def run(self) -> None:
+        """Keep current until cancelled."""
+        pause = _FIRST_PAUSE_SECONDS
+        version = ""
+        while True:
+            try:
+                if not version:
+                    version = await self._list()
+                    pause = _FIRST_PAUSE_SECONDS
+                self.problem = ""
+                async for kind, thing in self._kube.watch(self._path, version, **self._selectors):
+                    version = thing["metadata"]["resourceVersion"]
+                    pause = _FIRST_PAUSE_SECONDS
+                    if kind != "BOOKMARK":
+                        self._take(kind, thing)
+                continue  # the server ended it: go on where it was
+            except Gone:
+                version = ""
+                continue
+            except TooManyRequests as error:
+                self._say(error)
+                wait = max(pause, error.retry_after_seconds)
+            except ApiError as error:
+                self._say(error)
+                wait = pause
+                if error.status:
+                    version = ""  # it answered, and would not go on from there
+            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    async def _list(self) -> str:
+        listing = await self._kube.list(self._path, **self._selectors)
+        seen = {_key(thing) for thing in listing.items}
+        for key in self.objects.keys() - seen:
+            self._take("DELETED", self.objects[key])
+        for thing in listing.items:
+            self._take("MODIFIED" if _key(thing) in self.objects else "ADDED", thing)
+        self.synced.set()
+        return listing.resource_version
+
+    def _take(self, kind: str, thing: dict[str, Any]) -> None:
+        key = _key(thing)
+        kept = self._keep(thing)
+        if kind == "DELETED":
+            self.objects.pop(key, None)
+        else:
+            if self.objects.get(key, {}).get("metadata", {}).get("resourceVersion") == kept["metadata"].get(
+                "resourceVersion", ""
+            ):
+                return
+            self.objects[key] = kept
+        if self._on_change:
+            self._on_change(kind, kept)
+
+    def _say(self, error: ApiError) -> None:
+        if self.problem != str(error):
+            _log.warning("watching %s: %s", self._path, error)
+        self.problem = str(error)
+
+
+def _key(thing: dict[str, Any]) -> tuple[str, str]:
+    metadata = thing["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
