@@ -1,0 +1,78 @@
+"""What the sidecar is told at its start: the variables of `llmmonitor_sidecar.settings`.
+
+A native sidecar learns who it is by the downward API, since the pod has no uid or address yet when it is
+injected; an ephemeral one cannot change any more and is told it in words. What the sidecar takes for granted
+is left out.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+from llmmonitor_operator.inject.plan import Mode, Plan
+from llmmonitor_operator.kube.raw import Raw
+
+PREFIX: Final = "LLM_MONITOR_"
+DEFAULT_GRACE_SECONDS: Final = 30
+"""Of a pod that does not say (terminationGracePeriodSeconds)."""
+LAST_REPORT_SECONDS: Final = 5
+"""Kept of the pod's grace so that the last report can still be fetched."""
+
+_FIELDS: Final = {
+    "POD_NAME": "metadata.name",
+    "POD_NAMESPACE": "metadata.namespace",
+    "POD_UID": "metadata.uid",
+    "POD_IP": "status.podIP",
+    "HOST_IP": "status.hostIP",
+}
+
+
+def by_downward_api() -> list[dict[str, Any]]:
+    """Who the pod is, filled in by the kubelet."""
+    return [
+        {"name": PREFIX + name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
+        for name, path in _FIELDS.items()
+    ]
+
+
+def in_words(pod: Raw) -> list[dict[str, Any]]:
+    """Who the pod is, as it stands in the running pod."""
+    values = {name: _at(pod, path) for name, path in _FIELDS.items()}
+    if ":" in values["POD_IP"]:
+        values["API_HOST"] = "::"
+    return [_variable(name, value) for name, value in values.items()]
+
+
+def settings(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
+    """Everything else, in an order that never changes."""
+    grace = pod.get("spec", {}).get("terminationGracePeriodSeconds", DEFAULT_GRACE_SECONDS)
+    values = {
+        "MONITOR": plan.monitor,
+        "MODE": plan.mode.value,
+        "TARGET_PORT": str(plan.serving.port),
+        "API_PORT": str(plan.api_port),
+        "STOP_GRACE": f"{max(0, min(3600, grace - LAST_REPORT_SECONDS))}s",
+        "CONFIGURATION": plan.configuration,
+    }
+    if plan.public_keys:
+        values["PUBLIC_KEY"] = base64.b64encode(plan.public_keys[0]).decode()
+    if plan.mode is Mode.TRANSPARENT:
+        values["RELAY_PORT"] = str(plan.relay_port)
+    if plan.mode is Mode.LISTEN:
+        values |= {
+            "LISTEN_HOST": "0.0.0.0",
+            "LISTEN_PORT": str(plan.relay_port),
+            "TARGET_HOST": "localhost",
+        }
+    return [_variable(name, value) for name, value in values.items()]
+
+
+def _variable(name: str, value: str) -> dict[str, Any]:
+    """A literal: the kubelet would expand $(NAME), and takes $$ for $."""
+    return {"name": PREFIX + name, "value": value.replace("$", "$$")}
+
+
+def _at(pod: Raw, path: str) -> str:
+    section, field = path.split(".")
+    return str((pod.get(section) or {}).get(field, ""))

@@ -1,0 +1,38 @@
+"""Ports of the sidecar's own, beside those of the pod.
+
+Containers of a pod share one network, so that a port that anyone declares is taken. Pods on the node's
+network share it with each other too: there the numbers move with the model's port, which two such pods on one
+node can't have in common.
+"""
+
+from __future__ import annotations
+
+from llmmonitor_api.spec.interception import MESH_PORTS
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.containers import every_container
+from llmmonitor_operator.pods.serving import Serving
+
+_HOST_NETWORK_SPREAD = 400
+"""14002 and 400 pairs above it end below the mesh ports."""
+
+
+def own_ports(pod: Raw, serving: Serving, relay_port: int, api_port: int) -> tuple[int, int]:
+    """The relay's and the API's port: the wanted ones, or the next free ones above."""
+    spec = pod.get("spec", {})
+    taken = {serving.port, *MESH_PORTS, *_declared(pod)}
+    if spec.get("hostNetwork"):
+        apart = 2 * (serving.port % _HOST_NETWORK_SPREAD)
+        relay_port, api_port = relay_port + apart, api_port + apart
+    relay_port = _next_free(relay_port, taken)
+    return relay_port, _next_free(api_port, taken | {relay_port})
+
+
+def _declared(pod: Raw) -> set[int]:
+    ports = [port for container in every_container(pod) for port in container.get("ports") or ()]
+    return {int(port[kind]) for port in ports for kind in ("containerPort", "hostPort") if port.get(kind)}
+
+
+def _next_free(port: int, taken: set[int]) -> int:
+    while port in taken:
+        port += 1
+    return port

@@ -1,0 +1,95 @@
+"""Containers of a pod spec and their ports, probes, variables: raw JSON in which anything may be absent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from llmmonitor_operator.kube.raw import Raw
+
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredPort:
+    """An entry of `ports` that TCP can reach."""
+
+    number: int
+    name: str
+    """Empty when it has none."""
+
+
+def main_containers(pod: Raw) -> list[Raw]:
+    """`spec.containers`."""
+    return list(pod.get("spec", {}).get("containers") or ())
+
+
+def init_containers(pod: Raw) -> list[Raw]:
+    """`spec.initContainers`, native sidecars among them."""
+    return list(pod.get("spec", {}).get("initContainers") or ())
+
+
+def is_native_sidecar(init_container: Raw) -> bool:
+    """Whether an init container goes on running beside the main ones (KEP-753)."""
+    return init_container.get("restartPolicy") == "Always"
+
+
+def long_running(pod: Raw) -> list[Raw]:
+    """Main containers, then native sidecars."""
+    return main_containers(pod) + [one for one in init_containers(pod) if is_native_sidecar(one)]
+
+
+def every_container(pod: Raw) -> list[Raw]:
+    """Main and init containers: those that may have ports and resources."""
+    return main_containers(pod) + init_containers(pod)
+
+
+def tcp_ports(container: Raw) -> list[DeclaredPort]:
+    """Declared TCP ports, in order."""
+    return [
+        DeclaredPort(int(one["containerPort"]), one.get("name") or "")
+        for one in container.get("ports") or ()
+        if one.get("protocol", "TCP") == "TCP" and one.get("containerPort")
+    ]
+
+
+def number_of(container: Raw, port: object) -> int | None:
+    """A port that is given by number, or by the name of one that the container declares."""
+    if isinstance(port, int) and not isinstance(port, bool):
+        return port
+    if isinstance(port, str) and port.isascii() and port.isdecimal():
+        return int(port)
+    return next((one.number for one in tcp_ports(container) if port and one.name == port), None)
+
+
+def probed_ports(container: Raw) -> Iterator[int]:
+    """Where the kubelet asks by HTTP or TCP whether the container is well."""
+    for probe in PROBES:
+        for way in ("httpGet", "tcpSocket"):
+            number = number_of(container, ((container.get(probe) or {}).get(way) or {}).get("port"))
+            if number is not None:
+                yield number
+
+
+def environment(container: Raw) -> dict[str, str]:
+    """Variables whose value stands in the pod; others (valueFrom, envFrom) can't be known from it."""
+    found: dict[str, str] = {}
+    for one in container.get("env") or ():
+        if "valueFrom" not in one:
+            found[one["name"]] = expanded(one.get("value") or "", found)
+    return found
+
+
+def expanded(text: str, variables: Mapping[str, str]) -> str:
+    """As the kubelet expands commands, arguments and variables: $(NAME) is the value, $$ is a $.
+
+    What is not known stays as it is written.
+    """
+
+    def one(reference: re.Match[str]) -> str:
+        name = reference.group(1)
+        return "$" if name is None else variables.get(name, reference.group())
+
+    return _REFERENCE.sub(one, text)

@@ -1,0 +1,127 @@
+"""What a pod is (its class, its GPUs, whether it still counts) and what it has of us.
+
+Pure reading of raw JSON as the API server gives it; at CREATE there is no status and perhaps no name yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from llmmonitor_api.quantities import parse_quantity
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.containers import environment, every_container, init_containers
+
+NATIVE_NAME: Final = "llm-monitor-sidecar"
+EPHEMERAL_PREFIX: Final = "llm-monitor-"
+ATTACHMENTS_LIMIT: Final = 10
+"""Ephemeral containers cannot be removed from a pod."""
+MONITOR_ANNOTATION: Final = "llmmonitor.io/monitor"
+INJECTED_LABEL: Final = "llmmonitor.io/injected"
+OPT_OUT_ANNOTATION: Final = "llmmonitor.io/inject"
+
+EPHEMERAL_NAMES: Final = tuple(f"{EPHEMERAL_PREFIX}{number}" for number in range(1, ATTACHMENTS_LIMIT + 1))
+_STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+_GPUS = ("nvidia.com/gpu", "nvidia.com/mig-", "amd.com/gpu", "gpu.intel.com/", "habana.ai/gaudi")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OurSidecar:
+    """One of our containers: what it was told, and how it does."""
+
+    kind: Literal["native", "ephemeral"]
+    name: str
+    image: str
+    """As the spec has it, with its digest if it was given one."""
+    running: bool
+    started_at: float | None
+    """Unix seconds, while it runs."""
+    waiting_reason: str
+    """Why it does not run, in the kubelet's word (`ImagePullBackOff`); empty while it does."""
+    message: str
+    """The kubelet's words to that, or the container's last ones."""
+    restarts: int
+    api_port: int
+    """0 if it was not told one."""
+    mode: str
+    environment: Mapping[str, str]
+    """Its literal variables."""
+
+
+def our_native(pod: Raw) -> Raw | None:
+    """Our native sidecar's spec."""
+    return next((one for one in init_containers(pod) if one.get("name") == NATIVE_NAME), None)
+
+
+def our_ephemeral(pod: Raw) -> list[Raw]:
+    """Specs of the sidecars that were attached, in order."""
+    given = pod.get("spec", {}).get("ephemeralContainers") or ()
+    return [one for one in given if one.get("name") in EPHEMERAL_NAMES]
+
+
+def container_status(pod: Raw, name: str) -> Raw | None:
+    """A container's status, whatever its kind."""
+    status = pod.get("status") or {}
+    return next(
+        (one for kind in _STATUSES for one in status.get(kind) or () if one.get("name") == name), None
+    )
+
+
+def our_sidecar(pod: Raw) -> OurSidecar | None:
+    """The sidecar that counts now: the newest that runs, else the newest."""
+    native = our_native(pod)
+    found = [_sidecar(pod, one, "ephemeral") for one in reversed(our_ephemeral(pod))]
+    if native is not None:
+        found.append(_sidecar(pod, native, "native"))
+    return next((one for one in found if one.running), found[0] if found else None)
+
+
+def opted_out(pod: Raw) -> bool:
+    """Whether its owner said that it shall have no sidecar."""
+    annotations = pod.get("metadata", {}).get("annotations") or {}
+    return str(annotations.get(OPT_OUT_ANNOTATION, "")).lower() == "false"
+
+
+def gpus_requested(pod: Raw) -> int:
+    """GPUs (or parts that count as one) over all containers; those of resource claims are not seen."""
+    return sum(
+        int(parse_quantity(str(quantity)))
+        for container in every_container(pod)
+        for name, quantity in ((container.get("resources") or {}).get("limits") or {}).items()
+        if name.startswith(_GPUS)
+    )
+
+
+def is_mine_to_watch(pod: Raw) -> bool:
+    """Whether it runs or will: not ended, not on its way out."""
+    phase = (pod.get("status") or {}).get("phase", "Pending")
+    return phase in {"Running", "Pending"} and not pod.get("metadata", {}).get("deletionTimestamp")
+
+
+def _sidecar(pod: Raw, spec: Raw, kind: Literal["native", "ephemeral"]) -> OurSidecar:
+    status = container_status(pod, spec["name"]) or {}
+    state = status.get("state") or {}
+    stopped = state.get("waiting") or state.get("terminated") or {}
+    last = (status.get("lastState") or {}).get("terminated") or {}
+    running = state.get("running")
+    told = environment(spec)
+    port = told.get("LLM_MONITOR_API_PORT", "")
+    return OurSidecar(
+        kind=kind,
+        name=spec["name"],
+        image=spec.get("image", ""),
+        running=running is not None,
+        started_at=_unix_seconds((running or {}).get("startedAt")),
+        waiting_reason=stopped.get("reason", ""),
+        message=stopped.get("message") or last.get("message", ""),
+        restarts=status.get("restartCount", 0),
+        api_port=int(port) if port.isascii() and port.isdecimal() else 0,
+        mode=told.get("LLM_MONITOR_MODE", ""),
+        environment=told,
+    )
+
+
+def _unix_seconds(text: str | None) -> float | None:
+    return datetime.fromisoformat(text).timestamp() if text else None
