@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from llmmonitor_api.quantities import parse_quantity
+from llmmonitor_operator.inject.plan import SidecarImage
+
 PREFIX = "LLM_MONITOR_OPERATOR_"
 
 _HIGHEST_PORT = 65535
@@ -52,6 +55,72 @@ class WebhookSettings:
     """TLS: `/mutate`."""
     tls_dir: Path = Path("/etc/llm-monitor/tls")
     """Has `tls.crt` and `tls.key` as soon as the operator or cert-manager has made them."""
+
+
+class PullPolicy(enum.StrEnum):
+    """As Kubernetes has it."""
+
+    ALWAYS = "Always"
+    IF_NOT_PRESENT = "IfNotPresent"
+    NEVER = "Never"
+
+
+class Certificates(enum.StrEnum):
+    """Who makes the webhook's certificates."""
+
+    OPERATOR = "Operator"
+    CERT_MANAGER = "CertManager"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSettings:
+    """Everything the operator's process does not find in the cluster."""
+
+    namespace: str
+    """Of the release: Lease, verdicts, checkpoints, keys."""
+    sidecar: SidecarImage
+    """What is put into pods."""
+    name: str = "llm-monitor"
+    """What the names of the release's objects begin with."""
+    pod_name: str = ""
+    """Who holds the Lease."""
+    watch_namespaces: tuple[str, ...] = ()
+    """Where monitors are looked for; empty: everywhere."""
+    certificates: Certificates = Certificates.OPERATOR
+    port: int = 8080
+    """`/healthz`, `/readyz`, `/metrics`."""
+    kubeconfig: str = ""
+    """Outside a cluster; empty: the pod's ServiceAccount."""
+
+
+def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
+    """The operator's settings from the variables of a process.
+
+    Raises:
+        InvalidProcessSettings: naming every variable, value, limit and way out at once.
+    """
+    read = Reader(environment)
+    default = OperatorSettings(namespace="", sidecar=SidecarImage(image=""))
+    name = read.label("NAME", default.name)
+    settings = OperatorSettings(
+        namespace=read.label("NAMESPACE"),
+        name=name,
+        pod_name=read.text("POD_NAME", name),
+        sidecar=SidecarImage(
+            image=read.required("SIDECAR_IMAGE", "must be the sidecar's image, NAME@sha256:... or NAME:TAG"),
+            pull_policy=read.choice("SIDECAR_IMAGE_PULL_POLICY", PullPolicy.IF_NOT_PRESENT),
+            cpu_request=read.quantity("SIDECAR_CPU_REQUEST", default.sidecar.cpu_request),
+            memory_request=read.quantity("SIDECAR_MEMORY_REQUEST", default.sidecar.memory_request),
+            memory_limit=read.quantity("SIDECAR_MEMORY_LIMIT", default.sidecar.memory_limit),
+            guaranteed_cpu=read.quantity("SIDECAR_GUARANTEED_CPU", default.sidecar.guaranteed_cpu),
+        ),
+        watch_namespaces=read.labels("WATCH_NAMESPACES"),
+        certificates=read.choice("CERTIFICATES", default.certificates),
+        port=read.port("PORT", default.port),
+        kubeconfig=read.text("KUBECONFIG"),
+    )
+    read.finish()
+    return settings
 
 
 def webhook_settings(environment: Mapping[str, str]) -> WebhookSettings:
@@ -138,6 +207,17 @@ class Reader:
             self.problem(name, value, f"must be one of {', '.join(allowed)}")
             return default
         return allowed(value)
+
+    def quantity(self, name: str, default: str) -> str:
+        """A quantity of Kubernetes above zero."""
+        value = self.text(name, default)
+        try:
+            good = parse_quantity(value) > 0
+        except ValueError:
+            good = False
+        if not good:
+            self.problem(name, value, "must be a quantity above zero, such as 50m or 256Mi")
+        return value
 
     def problem(self, name: str, value: str, wanted: str) -> None:
         """Keep a sentence about one variable."""
