@@ -6,15 +6,17 @@ says why it does not read.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from typing import TYPE_CHECKING
 
 from llmmonitor_sidecar.settings import Mode, Settings
-from llmmonitor_sidecar.supervisor import privileges
+from llmmonitor_sidecar.supervisor import alone, privileges
 from llmmonitor_sidecar.supervisor.decide import Policy
 from llmmonitor_sidecar.supervisor.nftables import Nftables, NftablesError
 from llmmonitor_sidecar.supervisor.reasons import Reason
+from llmmonitor_sidecar.supervisor.signals import Signals
 from llmmonitor_sidecar.supervisor.socket_diagnosis import SocketDiagnosis
 from llmmonitor_sidecar.supervisor.supervisor import Supervisor
 from llmmonitor_sidecar.supervisor.target import LocalTarget, RemoteTarget, Target, local_addresses
@@ -48,12 +50,21 @@ def supervise(
         analyser: what the analyser's child runs.
     """
     way, target = choose(settings, page)
+    claim = contextlib.ExitStack()
+    if settings.in_pod and not settings.host_network:
+        with Signals() as signals:
+            claimed = alone.claim(signals)
+        if claimed is None:
+            return
+        claim.enter_context(claimed)
 
     def run_relay(listener: socket.socket | None) -> None:
+        claim.close()  # ours alone: a relay may outlive us by its grace period
         _give_up_capabilities(settings)
         relay(listener)
 
     def run_analyser() -> None:
+        claim.close()
         _give_up_capabilities(settings)
         os.nice(ANALYSER_NICENESS)
         analyser()
@@ -61,15 +72,16 @@ def supervise(
     policy = Policy(
         max_added_latency_us=int(settings.max_added_latency_seconds * 1e6), can_step_aside=way.can_step_aside
     )
-    Supervisor(
-        settings=settings,
-        page=page,
-        way=way,
-        target=target,
-        relay=run_relay,
-        analyser=run_analyser,
-        policy=policy,
-    ).run()
+    with claim:
+        Supervisor(
+            settings=settings,
+            page=page,
+            way=way,
+            target=target,
+            relay=run_relay,
+            analyser=run_analyser,
+            policy=policy,
+        ).run()
 
 
 def _give_up_capabilities(settings: Settings) -> None:
