@@ -57,8 +57,17 @@ bench-relay: $(READY) ## The relay beside nginx, HAProxy, Envoy and an aiohttp p
 bench-smoke: $(READY) ## Prove in seconds that the benchmarks run
 	$(BIN)/python -m bench.relay --quick $(ARGS)
 
+MINUTES ?= 10
+fuzz: .cache/fuzz/.ready ## Fuzz the parser for MINUTES=10 (Linux, x86-64); a finding ends it and stays as crash-*
+	PYTHONPATH=.cache/fuzz $(BIN)/python tests/fuzz/fuzz_connection.py -max_total_time=$$(( 60 * $(MINUTES) )) \
+		-dict=tests/fuzz/connection.dict $(ARGS)
+
+.cache/fuzz/.ready: requirements/fuzz.txt $(READY)
+	$(BIN)/uv pip install --quiet --target .cache/fuzz --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
 clean: ## Remove what make brought
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): $(LOCK) $(MEMBERS) requirements/install
 	PYTHON=$(PYTHON) requirements/install

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the parser: whatever either side sends, its promises hold.
 
-Run it with atheris in an environment of its own (it needs no other development tool):
+`make fuzz` brings atheris beside the other tools and runs it for ten minutes; by hand, with atheris at hand:
 
     python tests/fuzz/fuzz_connection.py -max_total_time=600 [corpus folder]
 
