@@ -1,0 +1,129 @@
+"""What the leader sees of the cluster: mirrors of the kinds that decide about injection, and of pods.
+
+Small kinds (namespaces, quotas, limit ranges, FailedCreate events) are mirrored wherever monitors may be;
+pods only in namespaces that have a monitor, or had one whose sidecars still have to be told to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from llmmonitor_operator.kube import paths
+from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.mirror import Mirror
+from llmmonitor_operator.kube.raw import Raw
+
+FAILED_CREATE = "reason=FailedCreate"
+
+NamespaceChanged = Callable[[str], None]
+"""Called with a namespace in which something changed."""
+
+
+class ClusterView:
+    """Everything the passes look at, beside the monitors themselves."""
+
+    def __init__(self, kube: Kube, watch_namespaces: Iterable[str], changed: NamespaceChanged) -> None:
+        """Args: watch_namespaces: where to look; empty: everywhere."""
+        self._kube = kube
+        self._changed = changed
+        self._places = tuple(watch_namespaces) or ("",)
+        self._quotas = self._everywhere(paths.resource_quotas)
+        self._limits = self._everywhere(paths.limit_ranges)
+        self._failed = self._everywhere(paths.events, field_selector=FAILED_CREATE)
+        self._services = self._everywhere(paths.services)
+        self._namespaces = [self._mirror(paths.NAMESPACES, namespaced=False)]
+        if self._places != ("",):
+            only = [f"metadata.name={name}" for name in self._places]
+            self._namespaces = [
+                self._mirror(paths.NAMESPACES, namespaced=False, field_selector=one) for one in only
+            ]
+        self._pods: dict[str, tuple[Mirror, asyncio.Task[None]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def _everywhere(self, path: Callable[[str], str], *, field_selector: str = "") -> list[Mirror]:
+        return [self._mirror(path(place), field_selector=field_selector) for place in self._places]
+
+    def _mirror(self, path: str, *, namespaced: bool = True, field_selector: str = "") -> Mirror:
+        def on_change(_kind: str, thing: dict[str, Any]) -> None:
+            metadata = thing["metadata"]
+            self._changed(metadata.get("namespace", "") if namespaced else metadata["name"])
+
+        return Mirror(self._kube, path, on_change=on_change, field_selector=field_selector)
+
+    async def start(self) -> None:
+        """Begin to look; returns when all small kinds are known."""
+        mirrors = [*self._quotas, *self._limits, *self._failed, *self._services, *self._namespaces]
+        self._tasks = {asyncio.create_task(mirror.run()) for mirror in mirrors}
+        for mirror in mirrors:
+            await mirror.synced.wait()
+
+    async def stop(self) -> None:
+        """Look no more."""
+        tasks = [*self._tasks, *(task for _, task in self._pods.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def watch_pods(self, namespace: str) -> None:
+        """See the namespace's pods from now on; returns when all are known."""
+        if namespace not in self._pods:
+            mirror = self._mirror(paths.pods(namespace))
+            self._pods[namespace] = mirror, asyncio.create_task(mirror.run())
+        await self._pods[namespace][0].synced.wait()
+
+    def forget_pods(self, namespace: str) -> None:
+        """See them no more."""
+        _, task = self._pods.pop(namespace, (None, None))
+        if task:
+            task.cancel()
+
+    @property
+    def pod_namespaces(self) -> frozenset[str]:
+        """Namespaces whose pods are seen."""
+        return frozenset(self._pods)
+
+    def pods(self, namespace: str) -> list[dict[str, Any]]:
+        """The namespace's pods, by age, then name; empty before `watch_pods`."""
+        if namespace not in self._pods:
+            return []
+        found = self._pods[namespace][0].objects.values()
+        return sorted(found, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
+
+    def namespace(self, name: str) -> Raw | None:
+        """The namespace itself."""
+        return next((found for one in self._namespaces if (found := one.objects.get(("", name)))), None)
+
+    def resource_quotas(self, namespace: str) -> list[dict[str, Any]]:
+        """The namespace's quotas."""
+        return _of(self._quotas, namespace)
+
+    def limit_ranges(self, namespace: str) -> list[dict[str, Any]]:
+        """The namespace's limit ranges."""
+        return _of(self._limits, namespace)
+
+    def services(self, namespace: str) -> list[dict[str, Any]]:
+        """The namespace's Services."""
+        return _of(self._services, namespace)
+
+    def failed_creates(self, namespace: str) -> list[dict[str, Any]]:
+        """Events that say that a controller could not create a pod there."""
+        return _of(self._failed, namespace)
+
+    @property
+    def problems(self) -> list[str]:
+        """Why it may be behind, in words."""
+        mirrors = [
+            *self._quotas,
+            *self._limits,
+            *self._failed,
+            *self._services,
+            *self._namespaces,
+            *(mirror for mirror, _ in self._pods.values()),
+        ]
+        return sorted({mirror.problem for mirror in mirrors if mirror.problem})
+
+
+def _of(mirrors: list[Mirror], namespace: str) -> list[dict[str, Any]]:
+    return [thing for mirror in mirrors for thing in mirror.of(namespace)]

@@ -1,0 +1,94 @@
+"""The LLMMonitors as they are now: what kopf's events say, read and validated once each.
+
+A spec that the API server let pass and we cannot read does not stop monitoring: the last valid one stays in
+force, and `Ready` says `InvalidSpec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from llmmonitor_api.spec import InvalidMonitor, LLMMonitor, load_monitor
+
+Key = tuple[str, str]
+"""Namespace and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One monitor."""
+
+    raw: dict[str, Any]
+    """As the API server gave it last."""
+    monitor: LLMMonitor | None
+    """The newest valid reading; None if none was ever valid."""
+    invalid: str = ""
+    """What is wrong with the newest one, in words; empty when it is valid."""
+
+    @property
+    def uid(self) -> str:
+        """The object's identity."""
+        return str(self.raw["metadata"]["uid"])
+
+    @property
+    def created(self) -> str:
+        """As Kubernetes writes it; sorts by time."""
+        return str(self.raw["metadata"]["creationTimestamp"])
+
+
+class Monitors:
+    """All of them by namespace and name."""
+
+    def __init__(self, changed: Callable[[Key], None]) -> None:
+        """Args: changed: called with the key of a monitor that came, changed its spec, or went."""
+        self._known: dict[Key, Known] = {}
+        self._changed = changed
+
+    def take(self, raw: dict[str, Any]) -> None:
+        """It is there, and is so."""
+        key = raw["metadata"]["namespace"], raw["metadata"]["name"]
+        before = self._known.get(key)
+        if before and before.uid == raw["metadata"]["uid"]:
+            if before.raw["metadata"]["generation"] == raw["metadata"]["generation"]:
+                self._known[key] = Known(raw, before.monitor, before.invalid)
+                return
+            last_valid = before.monitor
+        else:
+            last_valid = None
+        try:
+            known = Known(raw, load_monitor(raw))
+        except InvalidMonitor as error:
+            known = Known(raw, last_valid, "; ".join(error.errors))
+        self._known[key] = known
+        self._changed(key)
+
+    def drop(self, key: Key) -> None:
+        """It is gone."""
+        if self._known.pop(key, None):
+            self._changed(key)
+
+    def get(self, key: Key) -> Known | None:
+        """One of them."""
+        return self._known.get(key)
+
+    def of(self, namespace: str) -> list[Known]:
+        """Those of a namespace, the oldest first: of two that match one pod, the older has it."""
+        found = [known for (place, _), known in self._known.items() if place == namespace]
+        return sorted(found, key=lambda known: (known.created, known.raw["metadata"]["name"]))
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """All of them."""
+        return tuple(self._known)
+
+    @property
+    def uids(self) -> frozenset[str]:
+        """Identities of all of them."""
+        return frozenset(known.uid for known in self._known.values())
+
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """Where there is at least one."""
+        return frozenset(namespace for namespace, _ in self._known)

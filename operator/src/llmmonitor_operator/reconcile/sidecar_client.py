@@ -1,0 +1,135 @@
+"""One sidecar's endpoints, as the operator uses them: pull a report, push a configuration; all signed.
+
+Pod addresses are asked directly. An address may by now be another pod's: requests name the pod's UID, so a
+stranger refuses them, and a stranger's report is not taken either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.report import BYTES_LIMIT, Report, UnreadableReport, decode
+from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
+
+TIMEOUT_SECONDS = 3.0
+CONCURRENT = 64
+"""Sidecars that are talked to at once."""
+_OK = 200
+_WORDS_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a pod's sidecar answers, and who it is."""
+
+    uid: str
+    ip: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Without a path."""
+        host = f"[{self.ip}]" if ":" in self.ip else self.ip
+        return f"http://{host}:{self.port}"
+
+
+class NoAnswer(Exception):
+    """It could not be reached, or not in time; the text says how it failed."""
+
+
+class RefusedBySidecar(Exception):
+    """It answered that it will not; `unknown_key` means that it was made under another key."""
+
+    def __init__(self, message: str, *, unknown_key: bool) -> None:
+        self.unknown_key = unknown_key
+        super().__init__(message)
+
+
+class SidecarClient:
+    """Talks to sidecars, some at a time. Made once; `session` is the caller's to close."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        key: Ed25519PrivateKey,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._session = session
+        self._key = key
+        self._clock = clock
+        self._turn = asyncio.Semaphore(CONCURRENT)
+
+    async def report(self, address: Address) -> Report:
+        """The report of this moment.
+
+        Raises:
+            NoAnswer: it could not be reached.
+            RefusedBySidecar: it did not take our signature.
+            UnreadableReport: what came is no report.
+        """
+        path = "/v1/report"
+        signature = sign_request("GET", path, self._key, address.uid, self._clock())
+        body = await self._ask("GET", address, path, headers={"Authorization": signature})
+        return decode(body)
+
+    async def push(self, address: Address, configuration: Configuration) -> None:
+        """Put a configuration in force.
+
+        Raises:
+            NoAnswer: it could not be reached.
+            RefusedBySidecar: it did not take it.
+        """
+        document = sign_configuration(configuration, self._key, address.uid, self._clock())
+        await self._ask("PUT", address, "/v1/config", data=document.encode())
+
+    async def _ask(
+        self,
+        method: str,
+        address: Address,
+        path: str,
+        *,
+        headers: dict[str, str] | None = None,
+        data: bytes | None = None,
+    ) -> bytes:
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        async with self._turn:
+            try:
+                async with self._session.request(
+                    method,
+                    address.url + path,
+                    headers=headers,
+                    data=data,
+                    timeout=timeout,
+                    allow_redirects=False,
+                ) as answer:
+                    body = await _bounded(answer.content)
+                    status = answer.status
+            except TimeoutError as error:
+                raise NoAnswer(f"no answer from {address.url} within {TIMEOUT_SECONDS:.0f} s") from error
+            except (aiohttp.ClientError, OSError) as error:
+                raise NoAnswer(f"{address.url}: {error}") from error
+        if status == _OK:
+            return body
+        words = body[:_WORDS_LIMIT].decode(errors="replace")
+        if status in {401, 403}:
+            raise RefusedBySidecar(words, unknown_key=RefusedReason.UNKNOWN_KEY in words)
+        if method == "GET":
+            raise UnreadableReport(f"{address.url} answered {status}: {words}")
+        raise RefusedBySidecar(words, unknown_key=False)
+
+
+async def _bounded(content: aiohttp.StreamReader) -> bytes:
+    """The body, or a chunk more than `decode` takes of it."""
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > BYTES_LIMIT:
+            break
+    return bytes(body)
