@@ -53,6 +53,11 @@ SIDECAR_BLOCKS_POD = fails(
     "An injected sidecar did not start within 30 s, so injection stopped in this namespace.",
     "Correct what the message names (image, pull secret, security policy); injection then resumes.",
 )
+SIDECAR_NOT_RUNNING = fails(
+    "SidecarNotRunning",
+    "The pod has a sidecar that does not run; the model is not held up by it.",
+    "Correct what the message names (image, pull secret); an attached one that ended is attached anew.",
+)
 INJECTION_SUSPENDED = fails(
     "InjectionSuspended",
     "The API server refused pods that carry the sidecar, so injection stopped in this namespace.",
@@ -72,6 +77,19 @@ NOT_RESTARTABLE = fails(
     "NotRestartable",
     "existingPods is Restart, but the pod has no controller with two ready replicas to replace it.",
     "Restart it yourself, use Attach, or allow it by annotation.",
+)
+SIDECAR_NOT_STARTED = fails(
+    "SidecarNotStarted",
+    "A sidecar was put into the pod and does not run; the model is not held up by it.",
+    "Correct what the message names (image, pull secret, security policy); it is tried again by itself.",
+)
+MODEL_SERVER_NOT_FOUND = fails(
+    "ModelServerNotFound",
+    "No container of the pod is recognised as the one that serves the model, so there is nothing to read.",
+    "Set spec.target.container and spec.target.port.",
+)
+OPTED_OUT = not_judged(
+    "OptedOut", "Every matching pod that has no sidecar says by annotation that it shall have none."
 )
 PREFLIGHT_PENDING = undecided(
     "PreflightPending",
@@ -158,6 +176,11 @@ SERVER_TOO_OLD = fails(
     "ServerTooOld",
     "Port mode needs Kubernetes 1.32 or newer.",
     "Use interception.mode Transparent, or upgrade the cluster.",
+)
+NEEDS_RESTART = fails(
+    "NeedsRestart",
+    "Port mode takes a pod's port over when the pod is created, and this one ran already.",
+    "Restart the pod when convenient; until then engine metrics and probes still work.",
 )
 MODEL_NOT_LISTENING = undecided(
     "ModelNotListening",

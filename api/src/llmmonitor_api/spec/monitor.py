@@ -1,7 +1,7 @@
 """The whole resource: `LLMMonitor` with metadata and spec, and the rules that span sections."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -120,6 +120,8 @@ class Metadata(BaseModel):
     """The object's identity; empty without a cluster."""
     generation: Annotated[int, Field(ge=0)] = 0
     """Counts changes of the spec; 0 without a cluster."""
+    creation_timestamp: datetime | None = None
+    """When it was created: of two monitors that match one pod the older one counts; none without a cluster."""
 
 
 class LLMMonitor(SpecModel):
