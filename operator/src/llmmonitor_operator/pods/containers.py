@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from llmmonitor_api.quantities import parse_quantity
 from llmmonitor_operator.kube.raw import Raw
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+_GPUS = ("nvidia.com/gpu", "nvidia.com/mig-", "amd.com/gpu", "gpu.intel.com/", "habana.ai/gaudi")
+_METADATA = re.compile(r"metadata\.(name|namespace|uid|labels|annotations)(?:\['(.+)'\])?")
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
@@ -73,12 +76,22 @@ def probed_ports(container: Raw) -> Iterator[int]:
                 yield number
 
 
-def environment(container: Raw) -> dict[str, str]:
-    """Variables whose value stands in the pod; others (valueFrom, envFrom) can't be known from it."""
+def gpus_of(container: Raw) -> int:
+    """GPUs, or parts of one, that it asks for."""
+    limits = (container.get("resources") or {}).get("limits") or {}
+    return sum(int(parse_quantity(str(limits[name]))) for name in limits if name.startswith(_GPUS))
+
+
+def environment(container: Raw, pod: Raw | None = None) -> dict[str, str]:
+    """Variables whose value can be known: those in words, and with the pod at hand those of its metadata."""
     found: dict[str, str] = {}
     for one in container.get("env") or ():
         if "valueFrom" not in one:
             found[one["name"]] = expanded(one.get("value") or "", found)
+            continue
+        value = _field(pod or {}, (one["valueFrom"].get("fieldRef") or {}).get("fieldPath", ""))
+        if value is not None:
+            found[one["name"]] = value
     return found
 
 
@@ -93,3 +106,14 @@ def expanded(text: str, variables: Mapping[str, str]) -> str:
         return "$" if name is None else variables.get(name, reference.group())
 
     return _REFERENCE.sub(one, text)
+
+
+def _field(pod: Raw, path: str) -> str | None:
+    """What the downward API gives for a path of the metadata, such as `metadata.labels['app']`."""
+    metadata = pod.get("metadata") or {}
+    match = _METADATA.fullmatch(path)
+    if match is None:
+        return None
+    field, key = match.groups()
+    value = metadata.get(field)
+    return (value or {}).get(key) if key else value

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from llmmonitor_api.quantities import parse_quantity
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.containers import environment, every_container, init_containers
+from llmmonitor_operator.pods.containers import environment, every_container, gpus_of, init_containers
 
 NATIVE_NAME: Final = "llm-monitor-sidecar"
 EPHEMERAL_PREFIX: Final = "llm-monitor-"
@@ -24,7 +23,6 @@ OPT_OUT_ANNOTATION: Final = "llmmonitor.io/inject"
 
 EPHEMERAL_NAMES: Final = tuple(f"{EPHEMERAL_PREFIX}{number}" for number in range(1, ATTACHMENTS_LIMIT + 1))
 _STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
-_GPUS = ("nvidia.com/gpu", "nvidia.com/mig-", "amd.com/gpu", "gpu.intel.com/", "habana.ai/gaudi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +84,7 @@ def opted_out(pod: Raw) -> bool:
 
 def gpus_requested(pod: Raw) -> int:
     """GPUs (or parts that count as one) over all containers; those of resource claims are not seen."""
-    return sum(
-        int(parse_quantity(str(quantity)))
-        for container in every_container(pod)
-        for name, quantity in ((container.get("resources") or {}).get("limits") or {}).items()
-        if name.startswith(_GPUS)
-    )
+    return sum(map(gpus_of, every_container(pod)))
 
 
 def is_mine_to_watch(pod: Raw) -> bool:
