@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from e2e.cluster.images import TOOLS_IMAGE
 from e2e.kubectl import Kubectl
 
