@@ -53,11 +53,6 @@ SIDECAR_BLOCKS_POD = fails(
     "An injected sidecar did not start within 30 s, so injection stopped in this namespace.",
     "Correct what the message names (image, pull secret, security policy); injection then resumes.",
 )
-SIDECAR_NOT_RUNNING = fails(
-    "SidecarNotRunning",
-    "The pod has a sidecar that does not run; the model is not held up by it.",
-    "Correct what the message names (image, pull secret); an attached one that ended is attached anew.",
-)
 INJECTION_SUSPENDED = fails(
     "InjectionSuspended",
     "The API server refused pods that carry the sidecar, so injection stopped in this namespace.",

@@ -42,7 +42,6 @@ INJECTED: Final = ConditionType(
         monitoring.POD_SECURITY_FORBIDS,
         monitoring.OUTDATED,
         monitoring.SIDECAR_BLOCKS_POD,
-        monitoring.SIDECAR_NOT_RUNNING,
         monitoring.INJECTION_SUSPENDED,
         monitoring.NO_MEMORY_HEADROOM,
         monitoring.ATTACH_EXHAUSTED,

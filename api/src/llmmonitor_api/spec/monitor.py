@@ -121,7 +121,7 @@ class Metadata(BaseModel):
     generation: Annotated[int, Field(ge=0)] = 0
     """Counts changes of the spec; 0 without a cluster."""
     creation_timestamp: datetime | None = None
-    """When it was created: of two monitors that match one pod the older one counts; none without a cluster."""
+    """When it was created: of two monitors that match one pod the older counts. None without a cluster."""
 
 
 class LLMMonitor(SpecModel):
