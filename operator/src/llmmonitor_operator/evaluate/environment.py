@@ -15,10 +15,21 @@ class ExpectedPod:
     """Unix seconds from which on its sidecar could have reported."""
     gpus_requested: int = 0
     injection: str = ""
-    """A reason of the condition `Injected` that is not True; empty when the current sidecar is in."""
+    """A reason of the condition `Injected` that is not True; empty while the current sidecar is in or starts."""
+    attached: bool = False
+    """Whether its sidecar was added while it ran, rather than with it."""
     injection_message: str = ""
     unreachable: str = ""
     """Why its report could not be fetched the last time, in words; empty when it could."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A matching pod that is not meant to have a sidecar."""
+
+    name: str
+    reason: str
+    """`OptedOut`, or `NotServing` for the workers of a group whose leader answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,8 @@ class Environment:
     cluster: bool
     """False for `llm-monitor demo` and `watch`: conditions about injection and GPUs of pods do not apply."""
     pods: tuple[ExpectedPod, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    """Pods that match and are not meant to be monitored: they make nothing False."""
     conflict: str = ""
     """The older monitor that matches the same pods, in words; empty without one."""
     invalid_spec: str = ""

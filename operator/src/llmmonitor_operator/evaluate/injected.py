@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from llmmonitor_api.conditions import Status, table
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
-from llmmonitor_api.conditions import table
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict
 
 
 def judge(inputs: Inputs) -> Verdict:
-    """The first pod's reason stands for all; every pod is named with its own."""
-    if not inputs.environment.cluster:
+    """The worst pod's reason stands for all; every pod is named with its own."""
+    environment = inputs.environment
+    if not environment.cluster:
         return Verdict(shared.NOT_APPLICABLE, "without a cluster the sidecar is started beside the model")
+    left_out = [f"{pod.name}: {pod.reason}" for pod in environment.left_out]
     if not inputs.pods:
+        if left_out:
+            return Verdict(reasons.OPTED_OUT, f"not meant to be monitored: {wording.listed(left_out)}")
         return Verdict(shared.NO_MATCHING_PODS, "the selector matches no running pod")
     missing = [pod.expected for pod in inputs.pods if pod.expected.injection]
     pods = wording.counted(len(inputs.pods), "pod")
     summary = f"{len(inputs.pods) - len(missing)} of {pods} with the current sidecar"
-    if not missing:
-        return Verdict(reasons.ALL_INJECTED, summary)
+    attached = sum(pod.expected.attached for pod in inputs.pods)
+    if attached:
+        summary = f"{summary} ({attached} attached)"
     texts = [f"{pod.name}: {pod.injection} ({pod.injection_message})" for pod in missing]
-    return Verdict(table.INJECTED.reason(missing[0].injection), f"{summary}; {wording.listed(texts)}")
+    message = "; ".join([summary, *([wording.listed(texts)] if texts else [])])
+    if left_out:
+        message = f"{message}; left out: {wording.listed(left_out)}"
+    if not missing:
+        return Verdict(reasons.ALL_INJECTED, message)
+    found = [table.INJECTED.reason(pod.injection) for pod in missing]
+    return Verdict(next((one for one in found if one.status is Status.FALSE), found[0]), message)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from llmmonitor_api.conditions import Status, table
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_operator.evaluate import wording
-from llmmonitor_operator.evaluate.inputs import Inputs, Verdict
+from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict
 
 
 def judge(inputs: Inputs) -> Verdict:
@@ -19,7 +20,9 @@ def judge(inputs: Inputs) -> Verdict:
         return Verdict(
             reasons.NOTHING_TO_MONITOR, "; ".join(["no running pod matches the selector", *_dropped(inputs)])
         )
-    failing = [pod for pod in inputs.pods if pod.expected.injection or not (pod.fresh or pod.waited_for)]
+    undecided = [pod for pod in inputs.pods if _status(pod) is Status.UNKNOWN]
+    failing = [pod for pod in inputs.pods if pod not in undecided and not (pod.fresh or pod.waited_for)]
+    failing += [pod for pod in inputs.pods if _status(pod) is Status.FALSE and pod not in failing]
     fresh = len(inputs.fresh)
     summary = f"{fresh} of {wording.counted(len(inputs.pods), 'pod')} monitored"
     if failing:
@@ -28,6 +31,12 @@ def judge(inputs: Inputs) -> Verdict:
     if not fresh:
         return Verdict(shared.NO_REPORTS, "waiting for the first report")
     return Verdict(reasons.MONITORING, "; ".join([summary, *_dropped(inputs)]))
+
+
+def _status(pod: PodStanding) -> Status:
+    """Of its injection alone."""
+    injection = pod.expected.injection
+    return table.INJECTED.reason(injection).status if injection else Status.TRUE
 
 
 def _dropped(inputs: Inputs) -> list[str]:

@@ -69,16 +69,22 @@ def _engine(inputs: Inputs) -> EngineStatus | None:
 
 def _pods(inputs: Inputs) -> PodsStatus:
     matched, reporting = len(inputs.pods), len(inputs.fresh)
-    missing = [pod for pod in inputs.pods if pod.expected.injection or not (pod.fresh or pod.waited_for)]
+    missing = [
+        UnmonitoredPod(name=pod.name, reason=_why(pod))
+        for pod in inputs.pods
+        if pod.expected.injection or not (pod.fresh or pod.waited_for)
+    ]
+    missing += [UnmonitoredPod(name=pod.name, reason=pod.reason) for pod in inputs.environment.left_out]
     return PodsStatus(
         matched=matched,
-        injected=sum(not pod.expected.injection for pod in inputs.pods) if inputs.environment.cluster else 0,
+        injected=sum(not (pod.expected.injection or pod.expected.attached) for pod in inputs.pods)
+        if inputs.environment.cluster
+        else 0,
         reporting=reporting,
         outdated=sum(pod.expected.injection == "Outdated" for pod in inputs.pods),
         summary=f"{reporting}/{matched}",
-        not_monitored=tuple(
-            UnmonitoredPod(name=pod.name, reason=_why(pod)) for pod in missing[:_NOT_MONITORED_LIMIT]
-        ),
+        attached=sum(pod.expected.attached for pod in inputs.pods if not pod.expected.injection),
+        not_monitored=tuple(missing[:_NOT_MONITORED_LIMIT]),
     )
 
 
