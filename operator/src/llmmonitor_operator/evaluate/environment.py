@@ -15,7 +15,7 @@ class ExpectedPod:
     """Unix seconds from which on its sidecar could have reported."""
     gpus_requested: int = 0
     injection: str = ""
-    """A reason of the condition `Injected` that is not True; empty while the current sidecar is in or starts."""
+    """A reason of the condition `Injected` that is not True; empty while the sidecar is in or starts."""
     attached: bool = False
     """Whether its sidecar was added while it ran, rather than with it."""
     injection_message: str = ""
