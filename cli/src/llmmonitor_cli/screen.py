@@ -40,6 +40,7 @@ class Screen:
 
     def announce(self, text: str) -> None:
         """What one must know to use it, whatever else is shown."""
+        self._phase = text
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def say(self, phase: str) -> None:
