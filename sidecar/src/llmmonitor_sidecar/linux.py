@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import mmap
 import os
 import signal
 import socket
@@ -128,6 +129,15 @@ def schedule_statistics(pid: int) -> ScheduleStatistics | None:
     except OSError:
         return None
     return ScheduleStatistics(int(fields[0]), int(fields[1]), int(fields[2]))
+
+
+def anonymous_bytes(pid: int) -> int:
+    """A process's resident memory that no file and no shared mapping backs; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_bytes().split()
+    except OSError:
+        return 0
+    return (int(fields[1]) - int(fields[2])) * mmap.PAGESIZE
 
 
 def socket_inodes(pid: int) -> frozenset[int] | None:

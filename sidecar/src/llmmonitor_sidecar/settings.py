@@ -127,7 +127,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         listen_host=read.text("LISTEN_HOST", "::" if read.text("POD_IP") else default.listen_host),
         listen_port=read.port("LISTEN_PORT", lowest=1) if mode is Mode.LISTEN else 0,
         relay_port=read.port("RELAY_PORT", default.relay_port, lowest=_LOWEST_OWN_PORT),
-        api_host=read.text("API_HOST", default.api_host),
+        api_host=read.text("API_HOST", "::" if ":" in read.text("POD_IP") else default.api_host),
         api_port=read.port("API_PORT", default.api_port, lowest=_LOWEST_OWN_PORT),
         resource_interval_seconds=read.seconds(
             "RESOURCE_INTERVAL", default.resource_interval_seconds, lowest=0.1, highest=60.0

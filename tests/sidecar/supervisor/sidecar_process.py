@@ -32,6 +32,8 @@ def page_of(path: str) -> SharedPage:
 
 def write_down(page: SharedPage, channel: TeeChannel, records: int) -> None:
     receiver = TeeReceiver(channel)
+    grown = b"x" * int(os.environ.get("LLM_MONITOR_TEST_ANALYSER_GROWS_BYTES", "0"))
+    logging.getLogger(__name__).info("the analyser holds %d bytes", len(grown))
     while True:
         page[Slot.ANALYSER_HEARTBEAT_NS] += 1
         select.select([receiver], [], [], 0.5)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import enum
 
-LIMIT_BYTES = 160 * 1024 * 1024
-"""Above it everything half-read is given up; the sidecar's own limit is 256 MiB."""
+SHARE = 0.625
+"""Of what the whole sidecar allows itself (160 of 256 MiB): above it everything half-read is given up."""
 PATIENCE_NS = 60_000_000_000
 """How long it may stay above the limit after that."""
 
@@ -25,12 +25,14 @@ class Measure(enum.Enum):
 class MemoryWatch:
     """Decides by resident memory, look by look."""
 
-    def __init__(self) -> None:
+    def __init__(self, cap_bytes: int) -> None:
+        """`cap_bytes`: what the whole sidecar allows itself."""
+        self.limit_bytes = int(cap_bytes * SHARE)
         self._above_since_ns: int | None = None
 
     def look(self, rss_bytes: int, now_ns: int) -> Measure:
         """What to do at `now_ns` (CLOCK_MONOTONIC): shed once past the limit, end if it stays so."""
-        if rss_bytes <= LIMIT_BYTES:
+        if rss_bytes <= self.limit_bytes:
             self._above_since_ns = None
             return Measure.NONE
         if self._above_since_ns is None:

@@ -14,9 +14,6 @@ import time
 import uuid
 from importlib.metadata import version
 
-import msgspec
-
-from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.signing import (
     ConfigurationVerifier,
@@ -25,14 +22,16 @@ from llmmonitor_api.signing import (
     public_key_from_bytes,
     public_keys_by_id,
 )
+from llmmonitor_sidecar.analyser.in_force import InForce
 from llmmonitor_sidecar.analyser.intake import Intake
-from llmmonitor_sidecar.analyser.memory import LIMIT_BYTES, Measure, MemoryWatch
+from llmmonitor_sidecar.analyser.memory import Measure, MemoryWatch
 from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.analyser.report_maker import Boot, ReportMaker
 from llmmonitor_sidecar.analyser.sampling import Sampling, own_rss_bytes
 from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
 from llmmonitor_sidecar.endpoints.server import serving
+from llmmonitor_sidecar.kept_configuration import KeptConfiguration
 from llmmonitor_sidecar.settings import Settings
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
 from llmmonitor_sidecar.signals.objectives import Sample
@@ -40,8 +39,10 @@ from llmmonitor_sidecar.signals.throughput import Throughput
 from llmmonitor_sidecar.tee import TeeReceiver
 
 TICK_SECONDS = 0.25
-FIRST_CONFIGURATION_SECONDS = 24 * 3600.0
-"""How long the configuration from the environment holds when somebody holds the key to renew it."""
+IDLE_SECONDS = 1.0
+"""Between looks while there is nothing to do but to wait for a document."""
+API_RETRY_SECONDS = 1.0
+"""A predecessor in this pod may still have the port; it must never be the end of us."""
 LAST_PULL_SECONDS = 4.0
 """How long a stopping sidecar goes on answering, so that the last figures can be fetched."""
 
@@ -52,69 +53,93 @@ class OutOfBounds(RuntimeError):
     """The analyser takes more memory than it may."""
 
 
-def run_analyser(settings: Settings, page: SharedPage, tee: TeeReceiver) -> None:
+def run_analyser(settings: Settings, page: SharedPage, keeper: KeptConfiguration, tee: TeeReceiver) -> None:
     """Analyse until SIGTERM, and some seconds longer for the last pull."""
-    asyncio.run(_Process(settings, page).run(tee))
+    asyncio.run(_Process(settings, page, keeper).run(tee))
 
 
 class _Process:
-    def __init__(self, settings: Settings, page: SharedPage) -> None:
+    def __init__(self, settings: Settings, page: SharedPage, keeper: KeptConfiguration) -> None:
         self._settings = settings
         self._page = page
+        self._in_force = InForce(settings, keeper)
+        self._started_at = keeper.started_at
         self._boot = Boot(uuid.uuid4().hex, time.time(), time.monotonic_ns(), version("llmmonitor-sidecar"))
         self._reader = TrafficReader()
         self._reports = ReportMaker(settings, page, self._reader, self._boot)
         self._throughput = Throughput()
-        self._memory = MemoryWatch()
-        self._configuration = Configuration(
-            resource_interval_seconds=settings.resource_interval_seconds,
-        )
-        self._expires_at = (
-            self._boot.started_at + FIRST_CONFIGURATION_SECONDS if settings.public_keys else None
-        )
+        self._memory = MemoryWatch(settings.memory_cap_bytes)
 
     async def run(self, tee: TeeReceiver) -> None:
         self._intake = Intake(tee, self._reader)
         self._sampling = Sampling(self._settings, self._page)
-        if self._settings.configuration:
-            self._put_in_force(_first_configuration(self._settings.configuration))
+        self._put_in_force()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal's Ctrl-C: the supervisor decides
         self._intake.start()
-        app, settings = make_app(self._sources()), self._settings
-        async with serving(app, settings.api_host, settings.api_port), asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._tick()), group.create_task(self._sample())]
+        async with asyncio.TaskGroup() as group:
+            work = (self._serve(), self._tick(), self._sample())
+            tasks = [group.create_task(one) for one in work]
             await stop.wait()
-            await asyncio.sleep(min(LAST_PULL_SECONDS, settings.stop_grace_seconds))
+            await asyncio.sleep(min(LAST_PULL_SECONDS, self._settings.stop_grace_seconds))
             for task in tasks:
                 task.cancel()
         self._intake.stop()
         await self._sampling.close()
 
+    async def _serve(self) -> None:
+        """Answer for ever; a port that somebody else has is waited for."""
+        host, port, sources = self._settings.api_host, self._settings.api_port, self._sources()
+        said = ""
+        while True:
+            try:
+                async with serving(make_app(sources), host, port):
+                    _log.info("answering on port %d", port)
+                    await asyncio.Event().wait()
+            except OSError as error:
+                if str(error) != said:
+                    _log.error("no answers on %s port %d: %s; trying on", host, port, error)
+                said = str(error)
+                await asyncio.sleep(API_RETRY_SECONDS)
+
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(IDLE_SECONDS if self._reports.stopped_because else TICK_SECONDS)
             self._intake.drain()
             self._reader.tick(self._intake.watermark_ns)
             now_ns = time.monotonic_ns()
             self._page[Slot.ANALYSER_HEARTBEAT_NS] = now_ns
             self._watch_memory(now_ns)
-            if self._expires_at is not None and time.time() > self._expires_at:
-                self._page[Slot.STOP_REQUESTED] = 1
+            self._look_at_expiry()
+
+    def _look_at_expiry(self) -> None:
+        """Tell the supervisor, and whoever asks, whether there is anything to do."""
+        why = self._in_force.why_stopped(time.time())
+        if why != self._reports.stopped_because:
+            _log.warning("idle: %s", why) if why else _log.info("at work again")
+        self._reports.stopped_because = why
+        self._page[Slot.STOP_REQUESTED] = bool(why)
 
     def _watch_memory(self, now_ns: int) -> None:
         measure = self._memory.look(own_rss_bytes(), now_ns)
         if measure is Measure.SHED:
-            _log.warning("more than %d MiB in use: giving up half-read connections", LIMIT_BYTES >> 20)
+            _log.warning(
+                "more than %d MiB in use: giving up half-read connections", self._memory.limit_bytes >> 20
+            )
             self._reader.shed_all(now_ns)
         elif measure is Measure.END:
-            raise OutOfBounds(f"still more than {LIMIT_BYTES >> 20} MiB in use: ending, to be started anew")
+            limit = f"{self._memory.limit_bytes >> 20} MiB"
+            raise OutOfBounds(f"still more than {limit} in use: ending, to be started anew")
 
     async def _sample(self) -> None:
         while True:
             began = time.monotonic()
+            if self._reports.stopped_because:
+                self._reports.resources = self._reports.engine = None
+                await asyncio.sleep(IDLE_SECONDS)
+                continue
             await self._sampling.take()
             resources, engine = self._sampling.resources, self._sampling.engine
             self._reports.resources, self._reports.engine = resources, engine
@@ -128,18 +153,21 @@ class _Process:
                 ),
             )
             self._reader.sample(sample, watermark_ns)
-            interval = self._configuration.resource_interval_seconds
+            interval = self._in_force.configuration.resource_interval_seconds
             await asyncio.sleep(max(0.1, interval - (time.monotonic() - began)))
 
     def _sources(self) -> Sources:
         keys = public_keys_by_id(public_key_from_bytes(key) for key in self._settings.public_keys)
+        configurations = ConfigurationVerifier(
+            keys, self._settings.pod_uid, self._started_at, self._in_force.configuration.generation
+        )
+        if self._in_force.pushed is not None:
+            configurations.taken(self._in_force.pushed)
         return Sources(
             current_report=self._report,
             apply=self._apply,
             requests=RequestVerifier(keys, self._settings.pod_uid),
-            configurations=ConfigurationVerifier(
-                keys, self._settings.pod_uid, self._boot.started_at, self._configuration.generation
-            ),
+            configurations=configurations,
         )
 
     def _report(self) -> Report:
@@ -148,22 +176,14 @@ class _Process:
         return self._reports.make(time.time(), time.monotonic_ns(), self._intake.watermark_ns)
 
     def _apply(self, signed: SignedConfiguration) -> None:
-        self._expires_at = signed.expires_at
-        self._put_in_force(signed.configuration)
+        self._in_force.take(signed)
+        self._put_in_force()
 
-    def _put_in_force(self, configuration: Configuration) -> None:
-        self._configuration = configuration
+    def _put_in_force(self) -> None:
+        configuration = self._in_force.configuration
         self._reader.configure(configuration)
         self._reports.generation = configuration.generation
         self._page[Slot.GENERATION_APPLIED] = configuration.generation
-        self._page[Slot.STOP_REQUESTED] = int(configuration.stop)
         self._page[Slot.MAX_ADDED_LATENCY_US] = int(configuration.max_added_latency_seconds * 1e6)
         _log.info("configuration of generation %d is in force", configuration.generation)
-
-
-def _first_configuration(document: bytes) -> Configuration:
-    try:
-        return msgspec.json.decode(document, type=Configuration)
-    except msgspec.MsgspecError as error:
-        _log.error("LLM_MONITOR_CONFIGURATION is not a configuration: %s; going on with the defaults", error)
-        return Configuration()
+        self._look_at_expiry()

@@ -59,6 +59,8 @@ class ReportMaker:
         self.resources: Resources | None = None
         self.engine: Engine | None = None
         self.generation = 0
+        self.stopped_because = ""
+        """Why this sidecar idles; empty while it works."""
 
     def make(self, now: float, now_ns: int, watermark_ns: int) -> Report:
         """The report of this moment, in Unix seconds, CLOCK_MONOTONIC, and the intake's watermark."""
@@ -104,6 +106,7 @@ class ReportMaker:
             mode=str(mode),
             reading=bool(page[Slot.ARMED]),
             reason=reason,
+            message=self.stopped_because,
             model_listening=bool(page[Slot.MODEL_LISTENING]),
             relay_alive=relay_alive,
             read_connections=page[Slot.READ_CONNECTIONS],

@@ -27,16 +27,16 @@ def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.
     api = Api(sources)
 
     async def metrics(request: web.Request) -> web.StreamResponse:
-        return _response(api.metrics(_accept(request), _authorization(request)))
+        return give(api.metrics(_accept(request), _authorization(request)))
 
     async def report(request: web.Request) -> web.StreamResponse:
-        return _response(api.report(request.method, request.raw_path, _authorization(request)))
+        return give(api.report(request.method, request.raw_path, _authorization(request)))
 
     async def health(_request: web.Request) -> web.StreamResponse:
-        return _response(api.health())
+        return give(api.health())
 
     async def configure(request: web.Request) -> web.StreamResponse:
-        return _response(api.configure(await request.read()))
+        return give(api.configure(await request.read()))
 
     app = web.Application(client_max_size=BYTES_LIMIT, middlewares=[_in_time_and_in_json(request_seconds)])
     app.on_response_prepare.append(_without_banner)
@@ -63,18 +63,18 @@ def _in_time_and_in_json(request_seconds: float) -> Middleware:
             return _closing(error(408, "too_slow", f"the request took longer than {request_seconds:.0f} s"))
         except ValueError as problem:  # from `apply`: a configuration that cannot be put in force
             _log.warning("refused by the sidecar: %s %s: %s", request.method, request.path, problem)
-            return _response(error(422, "not_applicable", str(problem)))
+            return give(error(422, "not_applicable", str(problem)))
         except Exception:  # noqa: BLE001 - this shell must survive anything; it is logged and answered
             _log.exception("failed: %s %s", request.method, request.path)
             status = 503 if request.path == "/healthz" else 500
-            return _response(error(status, "sidecar_failed", "the sidecar's log says why"))
+            return give(error(status, "sidecar_failed", "the sidecar's log says why"))
 
     return middleware
 
 
 def _of_http(problem: web.HTTPException) -> web.Response:
     reason = (problem.reason or "").lower().replace(" ", "_")
-    response = _response(error(problem.status, reason, problem.text or problem.reason or ""))
+    response = give(error(problem.status, reason, problem.text or problem.reason or ""))
     if hdrs.ALLOW in problem.headers:
         response.headers[hdrs.ALLOW] = problem.headers[hdrs.ALLOW]
     if problem.status == web.HTTPRequestEntityTooLarge.status_code:
@@ -82,13 +82,14 @@ def _of_http(problem: web.HTTPException) -> web.Response:
     return response
 
 
-def _response(answer: Answer) -> web.Response:
+def give(answer: Answer) -> web.Response:
+    """An answer as aiohttp sends it."""
     headers = {hdrs.CONTENT_TYPE: answer.content_type, hdrs.CACHE_CONTROL: "no-store", **answer.headers}
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
 def _closing(answer: Answer) -> web.Response:
-    response = _response(answer)
+    response = give(answer)
     response.force_close()
     return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from typing import TYPE_CHECKING
 
 from llmmonitor_sidecar.supervisor import restart
@@ -24,6 +25,7 @@ class Kept:
         self._start = start
         self._backoff = backoff
         self._row = restart.Row()
+        self._retired: Child | None = None
 
     def start_when_due(self, now_ns: int) -> None:
         """Fork if there is none and the wait is over; a start that fails counts as a death."""
@@ -36,6 +38,12 @@ class Kept:
             _log.warning("%s cannot be started: %s", self._name, error)
         else:
             _log.info("%s started: pid=%d", self._name, self.child.pid)
+
+    def retire(self) -> None:
+        """Ask the living one to end, once; without `start_when_due` it has no successor."""
+        if self.child is not None and self.child is not self._retired:
+            self._retired = self.child
+            self.child.signal(signal.SIGTERM)
 
     def on_death(self, death: Death, now_ns: int) -> bool:
         """Take note if it was ours that died; whether it was."""

@@ -60,3 +60,13 @@ def keep_net_admin_only() -> None:
 def keep_nothing() -> None:
     """A child of the transparent supervisor: no capability at all."""
     linux.keep_only_capabilities(frozenset())
+
+
+def leave_everything() -> None:
+    """Leave root, if we are root and may, and keep no capability: for a process that only waits."""
+    try:
+        give_way_to_the_model()
+        keep_net_admin_only()
+    except OSError as error:
+        _log.debug("privileges stay until they are dropped altogether: %s", error)
+    keep_nothing()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from llmmonitor_sidecar import linux
 from llmmonitor_sidecar.shared_page import Slot
-from llmmonitor_sidecar.supervisor import children
+from llmmonitor_sidecar.supervisor import children, memory_cap
 from llmmonitor_sidecar.supervisor.decide import Observation, Policy, State, decide
 from llmmonitor_sidecar.supervisor.delay import RunQueueDelay
 from llmmonitor_sidecar.supervisor.kept import Kept
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 from llmmonitor_sidecar.supervisor.ways import Way
 
 TICK_SECONDS = 0.1
+IDLE_TICK_SECONDS = 1.0
+"""When stopped: nothing is to be seen to but a document that ends the stop."""
+QUIET_NS = 2_000_000_000
+"""When stopped, a relay that has carried nothing for so long is not needed."""
 FAILURE_PAUSE_SECONDS = 1.0
 ANALYSER_STOP_SECONDS = 10.0
 """It goes on answering for some seconds, so that the last report can be fetched."""
@@ -92,6 +96,8 @@ class Supervisor:
         self._delay = RunQueueDelay()
         self._state = State(at_ns=time.monotonic_ns())
         self._coverage_at_ns = 0
+        self._memory_at_ns = 0
+        self._carried_at_ns = 0
 
     def run(self) -> None:
         """Supervise until SIGTERM or SIGINT; returns when everything has been undone."""
@@ -99,7 +105,7 @@ class Supervisor:
         with Signals() as signals:
             stop = False
             while not stop:
-                pause_seconds = TICK_SECONDS
+                pause_seconds = IDLE_TICK_SECONDS if self._idle else TICK_SECONDS
                 try:
                     self._turn(time.monotonic_ns())
                 except Exception:  # noqa: BLE001 - an exit would keep the model from starting
@@ -107,7 +113,10 @@ class Supervisor:
                     self._show_failure()
                     pause_seconds = FAILURE_PAUSE_SECONDS
                 stop = signals.wait(pause_seconds)
-            self._stop(signals)
+            try:
+                self._stop(signals)
+            except Exception:  # noqa: BLE001 - told to end, we end: what is left undone undoes itself in a second
+                _log.exception("the supervisor failed while stopping and ends")
 
     def _turn(self, now_ns: int) -> None:
         self._reap(now_ns)
@@ -126,8 +135,13 @@ class Supervisor:
         ):
             _log.error("analyser killed: pid=%d, no heartbeat", self._analyser.child.pid)
             self._analyser.child.signal(signal.SIGKILL)
+        if now_ns >= self._memory_at_ns:
+            self._memory_at_ns = now_ns + memory_cap.LOOK_INTERVAL_NS
+            self._watch_memory()
         # Only now: a death is seen, and new connections go direct, before there is a successor.
-        if self._way.has_relay:
+        if self._idle:
+            self._retire_quiet_relay(now_ns)
+        elif self._way.has_relay:
             self._relay.start_when_due(now_ns)
         self._analyser.start_when_due(now_ns)
         if now_ns >= self._coverage_at_ns:
@@ -135,6 +149,34 @@ class Supervisor:
             coverage = self._way.coverage(self._ownership())
             self._page[Slot.READ_CONNECTIONS] = coverage.read
             self._page[Slot.BYPASSING_CONNECTIONS] = coverage.bypassing
+
+    @property
+    def _idle(self) -> bool:
+        """Stopped, and nobody needs the relay to be answered."""
+        return bool(self._page[Slot.STOP_REQUESTED]) and (self._way.can_step_aside or not self._way.has_relay)
+
+    def _retire_quiet_relay(self, now_ns: int) -> None:
+        """What a relay carries is never cut by a stop; it goes when the last of it has ended."""
+        if self._page[Slot.OPEN_CONNECTIONS]:
+            self._carried_at_ns = now_ns
+        elif now_ns - self._carried_at_ns > QUIET_NS:
+            self._relay.retire()
+
+    def _watch_memory(self) -> None:
+        """The sidecar dies, the model never."""
+        relay, analyser = self._relay.child, self._analyser.child
+        use = memory_cap.Use(
+            supervisor=linux.anonymous_bytes(os.getpid()),
+            relay=linux.anonymous_bytes(relay.pid) if relay else 0,
+            analyser=linux.anonymous_bytes(analyser.pid) if analyser else 0,
+        )
+        cap_bytes = self._settings.memory_cap_bytes
+        grown = memory_cap.grown(use, cap_bytes)
+        child = {memory_cap.Grown.RELAY: relay, memory_cap.Grown.ANALYSER: analyser}.get(grown)
+        if child is not None:
+            total, cap = use.total >> 20, cap_bytes >> 20
+            _log.error("%s killed: the sidecar takes %d MiB and may take %d", child.name, total, cap)
+            child.signal(signal.SIGKILL)
 
     def _policy_in_force(self) -> Policy:
         """The limit may have been pushed since the start."""

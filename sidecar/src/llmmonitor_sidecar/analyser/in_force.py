@@ -1,0 +1,73 @@
+"""Which configuration holds, and until when: the environment's at first, then what was pushed.
+
+An operator that is gone for good (cluster rebuilt, chart uninstalled by force) must not leave sidecars that
+intercept for ever: every configuration expires, the first one a day after the start of the sidecar. Stopped
+or expired, a sidecar removes its rule and idles until a newer document comes. Where nobody holds a key that
+could renew it (`llm-monitor demo` and `watch`), nothing expires.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import msgspec
+
+from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.signing import SignedConfiguration
+from llmmonitor_sidecar.kept_configuration import Kept, KeptConfiguration
+from llmmonitor_sidecar.settings import Settings
+
+FIRST_CONFIGURATION_SECONDS = 24 * 3600.0
+STOPPED_BY_DOCUMENT = "stopped by its operator: the monitor is gone"
+
+_log = logging.getLogger(__name__)
+
+
+class InForce:
+    """The configuration in force; times are Unix seconds."""
+
+    def __init__(self, settings: Settings, keeper: KeptConfiguration) -> None:
+        self._keeper = keeper
+        self.expires_at: float | None = None
+        self.pushed: SignedConfiguration | None = None
+        """What was pushed last, to this analyser or to one before it."""
+        kept = keeper.kept()
+        if kept is not None:
+            configuration = msgspec.json.decode(kept.content, type=Configuration)
+            self.pushed = SignedConfiguration(configuration, kept.signed_at, kept.expires_at)
+            self.configuration, self.expires_at = configuration, kept.expires_at
+            return
+        self.configuration = _first(settings)
+        if settings.public_keys:
+            self.expires_at = keeper.started_at + FIRST_CONFIGURATION_SECONDS
+
+    def take(self, signed: SignedConfiguration) -> None:
+        """Put a verified configuration in force, for successors too."""
+        content = msgspec.json.encode(signed.configuration)
+        self._keeper.keep(Kept(content, signed.signed_at, signed.expires_at))
+        self.pushed = signed
+        self.configuration, self.expires_at = signed.configuration, signed.expires_at
+
+    def why_stopped(self, now: float) -> str:
+        """Why this sidecar idles, in words; empty while it works."""
+        if self.configuration.stop:
+            return STOPPED_BY_DOCUMENT
+        if self.expires_at is not None and now > self.expires_at:
+            at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.expires_at))
+            return f"its configuration expired at {at} and was not renewed: no operator speaks to it"
+        return ""
+
+
+def _first(settings: Settings) -> Configuration:
+    plain = Configuration(
+        resource_interval_seconds=settings.resource_interval_seconds,
+        max_added_latency_seconds=settings.max_added_latency_seconds,
+    )
+    if not settings.configuration:
+        return plain
+    try:
+        return msgspec.json.decode(settings.configuration, type=Configuration)
+    except msgspec.MsgspecError as error:
+        _log.error("LLM_MONITOR_CONFIGURATION is not a configuration: %s; going on with the defaults", error)
+        return plain
