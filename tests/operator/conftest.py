@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.operator import kube_server
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import (
@@ -25,6 +26,7 @@ from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
 from llmmonitor_operator.gather.absorb import absorb
+from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.state import State
 
 START = 1_800_000_000.0
@@ -80,7 +82,8 @@ class Replica:
         if math.isfinite(ttft):
             series.time_to_first_token.record(ttft, requests)
             series.completion_tokens_exact += 100 * requests
-            series.token_sources["usage"] = series.token_sources.get("usage", 0) + requests
+        source = "usage" if math.isfinite(ttft) else "none"
+        series.token_sources[source] = series.token_sources.get(source, 0) + requests
         for setting in self.configuration.objectives:
             counts = self.totals.objectives[
                 objective_key(setting.name, setting.signal, setting.threshold_text)
@@ -170,6 +173,20 @@ def monitor_with(**spec: Any) -> LLMMonitor:
             "spec": {"selector": {"matchLabels": {"app": "chat"}}} | spec,
         }
     )
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[kube_server.KubeServer]:
+    """An API server with nothing in it."""
+    async with kube_server.serving() as one:
+        yield one
+
+
+@pytest.fixture
+async def kube(server: kube_server.KubeServer) -> AsyncIterator[Kube]:
+    """A client of it."""
+    async with kube_server.connected(server.url) as client:
+        yield client
 
 
 @pytest.fixture

@@ -49,8 +49,10 @@ class Listing:
 class Kube:
     """One connection pool to one API server. Made by `connected`."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, *, call_seconds: float = CALL_SECONDS) -> None:
+        """Args: call_seconds: after which a call without an answer is given up."""
         self._client = client
+        self._call_seconds = call_seconds
 
     @property
     def client(self) -> ApiClient:
@@ -115,7 +117,7 @@ class Kube:
             fieldSelector=field_selector,
         )
         timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=CALL_SECONDS, sock_read=_WATCH_SILENCE_SECONDS
+            total=None, sock_connect=self._call_seconds, sock_read=_WATCH_SILENCE_SECONDS
         )
         try:
             response = await self._request("GET", url, timeout=timeout)
@@ -144,9 +146,9 @@ class Kube:
         content_type: str = "application/json",
         **query: str | int,
     ) -> dict[str, Any]:
-        timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=self._call_seconds)
         try:
-            async with asyncio.timeout(CALL_SECONDS):
+            async with asyncio.timeout(self._call_seconds):
                 response = await self._request(
                     method, _url(path, **query), body, content_type=content_type, timeout=timeout
                 )
