@@ -1,0 +1,71 @@
+"""Which pod to evict because our sidecar keeps it from starting, so that its controller makes it anew.
+
+One at a time, each once, only what a controller brings back, and only after the suspension has had time to
+reach the webhook: else the successor would get the same sidecar. The Eviction API is left to the caller; a
+PodDisruptionBudget may make it wait (429).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from llmmonitor_operator.attach.proof import blocked
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.pod import our_native
+from llmmonitor_operator.preflight.verdict import NamespaceVerdict
+
+KNOWN_AFTER_SECONDS = 5.0
+"""A watch brings a ConfigMap to the webhook in far less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """The pod to evict."""
+
+    namespace: str
+    name: str
+    uid: str
+    """For the eviction's precondition: a successor of the same name is left alone."""
+    message: str
+    """Why, for the event and the log."""
+
+
+def to_evict(
+    pods: Sequence[Raw], verdict: NamespaceVerdict, evicted: frozenset[str], now: float
+) -> Eviction | None:
+    """The next one, or None.
+
+    Args:
+        pods: all of the namespace's that a monitor matches.
+        verdict: of the namespace.
+        evicted: UIDs that were evicted before.
+        now: Unix seconds.
+    """
+    if not verdict.suspended or now - verdict.suspended_at < KNOWN_AFTER_SECONDS:
+        return None
+    if any(_leaving(pod) and our_native(pod) is not None for pod in pods):
+        return None
+    owned = {_metadata(pod).get("uid"): pod for pod in pods if has_controller(pod)}
+    for one in blocked(pods, now):
+        if one.uid in owned and one.uid not in evicted:
+            return Eviction(one.namespace, one.name, one.uid, one.message)
+    return None
+
+
+def has_controller(pod: Raw) -> bool:
+    """Whether something makes the pod anew when it is gone."""
+    owners = _metadata(pod).get("ownerReferences")
+    return any(
+        isinstance(owner, Mapping) and owner.get("controller") is True and owner.get("kind") != "Node"
+        for owner in (owners if isinstance(owners, list) else ())
+    )
+
+
+def _leaving(pod: Raw) -> bool:
+    return bool(_metadata(pod).get("deletionTimestamp"))
+
+
+def _metadata(pod: Raw) -> Mapping[str, object]:
+    metadata = pod.get("metadata")
+    return metadata if isinstance(metadata, Mapping) else {}
