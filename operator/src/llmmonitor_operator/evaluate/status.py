@@ -33,6 +33,8 @@ from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
 
 WINDOW_SECONDS = 3600.0
 EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
+NO_TOKENS = "none"
+"""The source of a request that got no token, such as one refused: there is nothing to count well or badly."""
 _NOT_MONITORED_LIMIT = 10
 _LABEL_LIMIT = 256
 """Characters of a `Label`; an engine may call its model by a long path."""
@@ -99,7 +101,7 @@ def _window(inputs: Inputs, figures: Figures) -> WindowStatus | None:
     if begin is None or inputs.state.newest_at is None:
         return None
     exact = sum(count for source, count in figures.token_sources.items() if source in EXACT_SOURCES)
-    every = sum(figures.token_sources.values())
+    every = sum(count for source, count in figures.token_sources.items() if source != NO_TOKENS)
     states = [source.interception for _, source in inputs.fresh]
     read = sum(state.read_connections for state in states)
     open_connections = read + sum(state.bypassing_connections for state in states)
