@@ -19,6 +19,10 @@ class ExpectedPod:
     attached: bool = False
     """Whether its sidecar was added while it ran, rather than with it."""
     injection_message: str = ""
+    not_reading: str = ""
+    """A reason of the condition `Intercepting`: why its sidecar was told not to read, though the spec wants
+    it; empty when it was told to, or the spec does not want it."""
+    not_reading_message: str = ""
     unreachable: str = ""
     """Why its report could not be fetched the last time, in words; empty when it could."""
 

@@ -13,13 +13,15 @@ from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_api.conditions.registry import UnknownReasonError
 from llmmonitor_api.report.totals import InterceptionCounts
 from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate.environment import ExpectedPod
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.figures import NOT_JUDGED, Figures
 from llmmonitor_operator.state import Source
 
 WINDOW_SECONDS = 300.0
 TLS = "tls"
-_NOT_WANTED = frozenset({"Off", "Stopped", "Stopping"})
+_OFF = "Off"
+_NOT_WANTED = frozenset({_OFF, "Stopped", "Stopping"})
 """What a sidecar says that was told not to read; every other word of it is a reason of the condition."""
 
 
@@ -32,8 +34,9 @@ def judge(inputs: Inputs) -> Verdict:
         return nothing
     blind = [(name, source) for name, source in inputs.fresh if not source.interception.reading]
     if blind:
-        texts = [_blind_text(name, source) for name, source in blind]
-        found = [_reason(source) for _, source in blind]
+        told = {pod.name: pod.expected for pod in inputs.pods if pod.expected.not_reading}
+        texts = [_blind_text(name, source, told.get(name)) for name, source in blind]
+        found = [_reason(source, told.get(name)) for name, source in blind]
         worst = next((reason for reason in found if reason.status is Status.FALSE), found[0])
         return Verdict(worst, "; ".join([wording.listed(texts), _coverage(inputs)]))
     if not any(source.figures.interception.accepted for _, source in inputs.fresh):
@@ -70,8 +73,11 @@ def _missed(counts: InterceptionCounts) -> list[str]:
     return found
 
 
-def _reason(source: Source) -> Reason:
+def _reason(source: Source, told: ExpectedPod | None) -> Reason:
+    """What the sidecar found is truer than why it was not to read at all."""
     said = source.interception.reason
+    if said == _OFF and told:
+        said = told.not_reading
     if said in _NOT_WANTED:
         return shared.NOT_CONFIGURED
     try:
@@ -80,8 +86,10 @@ def _reason(source: Source) -> Reason:
         return reasons.RELAY_STALLED
 
 
-def _blind_text(name: str, source: Source) -> str:
+def _blind_text(name: str, source: Source, told: ExpectedPod | None) -> str:
     state = source.interception
+    if state.reason == _OFF and told:
+        return f"{name}: {told.not_reading} ({told.not_reading_message})"
     return f"{name}: {state.reason or 'not reading'}" + (f" ({state.message})" if state.message else "")
 
 

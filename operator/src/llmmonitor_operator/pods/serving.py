@@ -41,11 +41,16 @@ class NotServing(ValueError):
     """Nothing in this pod serves a model as far as can be told; the message says what would help."""
 
 
+class Worker(NotServing):
+    """The pod works for another that answers in its place, and is not meant to be monitored."""
+
+
 def find_serving(pod: Raw, target: Target) -> Serving:
     """The container and port that serve the model.
 
     Raises:
         NotServing: there is none, or more than one.
+        Worker: another pod answers in its place.
     """
     if ((pod.get("spec") or {}).get("os") or {}).get("name") == "windows":
         raise NotServing("the pod is for Windows; the sidecar runs on Linux only")
@@ -120,13 +125,13 @@ def _works_for_another(pod: Raw, one: Candidate) -> str:
 def _refuse_worker(pod: Raw, one: Candidate) -> None:
     by_command = _works_for_another(pod, one)
     if by_command:
-        raise NotServing(
+        raise Worker(
             f"container {one.name} is a worker of a model that is spread over several pods ({by_command}): "
             "only the leader serves HTTP"
         )
     by_label = worker_by_label(pod, one.container)
     if by_label:
-        raise NotServing(
+        raise Worker(
             f"the pod is a worker of a model that is spread over several ({by_label}): only the leader "
             f"serves HTTP; if this one does too, declare the port in container {one.name}"
         )

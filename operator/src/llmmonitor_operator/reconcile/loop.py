@@ -1,0 +1,83 @@
+"""One task per monitor: a pass, then sleep until it is woken or the next report is due.
+
+Wakes are levels, not messages: however many come while a pass runs, one more pass follows. Passes of one
+monitor never overlap, so its status has one writer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from llmmonitor_operator.reconcile.monitors import Key
+
+SHORTEST_SECONDS = 1.0
+"""Between the begins of two passes of one monitor."""
+FAILED_SECONDS = 5.0
+"""After a pass that failed, doubled up to `FAILED_LIMIT_SECONDS`."""
+FAILED_LIMIT_SECONDS = 120.0
+
+Pass = Callable[[Key], Awaitable[float | None]]
+"""One pass; gives in how many seconds the next is due, None when the monitor is gone for good."""
+
+_log = logging.getLogger(__name__)
+
+
+class Loop:
+    """Runs `one_pass` for every key it was woken for."""
+
+    def __init__(self, one_pass: Pass) -> None:
+        self._pass = one_pass
+        self._wakes: dict[Key, asyncio.Event] = {}
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+
+    def wake(self, key: Key) -> None:
+        """Something about it changed."""
+        if key not in self._tasks:
+            self._wakes[key] = asyncio.Event()
+            self._tasks[key] = asyncio.create_task(self._run(key), name=f"{key[0]}/{key[1]}")
+        self._wakes[key].set()
+
+    def wake_namespace(self, namespace: str) -> None:
+        """Something in its namespace changed."""
+        for key in self._tasks:
+            if key[0] == namespace:
+                self._wakes[key].set()
+
+    async def stop(self) -> None:
+        """No passes any more; one that runs is cancelled."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, key: Key) -> None:
+        wake = self._wakes[key]
+        failures = 0
+        while True:
+            wake.clear()
+            began = asyncio.get_running_loop().time()
+            try:
+                due = await self._pass(key)
+                failures = 0
+            except Exception:  # noqa: BLE001 - one monitor's trouble must not end the others; it is tried again
+                _log.exception("LLMMonitor %s/%s: pass failed", *key)
+                due = min(FAILED_SECONDS * 2.0**failures, FAILED_LIMIT_SECONDS)
+                failures = min(failures + 1, 10)
+            if due is None and not wake.is_set():
+                self._tasks.pop(key, None)
+                self._wakes.pop(key, None)
+                return
+            spent = asyncio.get_running_loop().time() - began
+            await asyncio.sleep(max(0.0, SHORTEST_SECONDS - spent))
+            if failures:
+                await asyncio.sleep(due or 0.0)
+                continue
+            wait = max(0.0, (due or 0.0) - spent) * random.uniform(0.95, 1.0)  # noqa: S311 - not all at once
+            try:
+                async with asyncio.timeout(wait):
+                    await wake.wait()
+            except TimeoutError:
+                continue

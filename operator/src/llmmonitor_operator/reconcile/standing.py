@@ -1,0 +1,229 @@
+"""How one pod of a monitor stands: whether its sidecar works, why not, and what to do about it.
+
+A function of the pod, its monitor, the namespace's verdict and the time; acting on it is the pass's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from llmmonitor_api.conditions import reasons_monitoring as reasons
+from llmmonitor_api.spec import LLMMonitor
+from llmmonitor_api.spec.interception import InterceptionMode
+from llmmonitor_operator.attach.decide import Attach, may_attach
+from llmmonitor_operator.attach.proof import BLOCKING_SECONDS
+from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
+from llmmonitor_operator.inject.plan import Mode
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.pod import OurSidecar, gpus_requested, opted_out, our_sidecar
+from llmmonitor_operator.pods.serving import NotServing, Serving, Worker, find_serving
+from llmmonitor_operator.preflight.mode import choose_mode
+from llmmonitor_operator.preflight.moments import unix_seconds
+from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict
+from llmmonitor_operator.reconcile.sidecar_client import Address
+
+LOOK_AGAIN_SECONDS = 2.0
+"""While something is about to happen: a container starts, a first report is due."""
+_MODES = {
+    InterceptionMode.OFF: {Mode.OFF},
+    InterceptionMode.PORT: {Mode.LISTEN, Mode.OFF},
+    InterceptionMode.AUTO: {Mode.TRANSPARENT, Mode.OFF},
+    InterceptionMode.TRANSPARENT: {Mode.TRANSPARENT, Mode.OFF},
+}
+"""In which of its modes a sidecar serves a spec; another one cannot be pushed to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a pod's standing depends on beside itself."""
+
+    monitor: LLMMonitor
+    common: Common
+    verdict: NamespaceVerdict
+    namespace: Raw | None
+    proving_pod: str
+    """UID of the pod that shall show that the sidecar runs in this namespace."""
+    now: float
+    first_seen: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """When each container of ours (pod UID, container) was first seen: the API does not say when it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One pod."""
+
+    pod: Raw
+    expected: ExpectedPod
+    sidecar: OurSidecar | None = None
+    serving: Serving | None = None
+    address: Address | None = None
+    """Where its sidecar answers; None while none runs."""
+    attach: Attach | None = None
+    """To be done now."""
+    look_again_seconds: float | None = None
+    """When something is expected to have changed."""
+
+
+def standing(pod: Raw, facts: Facts, memory_used_bytes: float | None = None) -> Standing | LeftOut:
+    """How `pod`, which the monitor selects and owns, stands.
+
+    Args:
+        pod: runs or is about to.
+        facts: see there.
+        memory_used_bytes: by the whole pod, where it is known.
+    """
+    name = pod["metadata"]["name"]
+    sidecar = our_sidecar(pod)
+    if opted_out(pod) and sidecar is None:
+        return LeftOut(name, reasons.OPTED_OUT.name)
+    try:
+        serving = find_serving(pod, facts.monitor.spec.target)
+    except Worker:
+        return LeftOut(name, "Worker")
+    except NotServing as error:
+        expected = _expected(pod, facts, reasons.MODEL_SERVER_NOT_FOUND.name, str(error))
+        return Standing(pod, expected, sidecar)
+    if sidecar is not None and sidecar.running:
+        return _running(pod, facts, sidecar, serving)
+    return _without(pod, facts, sidecar, serving, memory_used_bytes)
+
+
+def _running(pod: Raw, facts: Facts, sidecar: OurSidecar, serving: Serving) -> Standing:
+    ip = (pod.get("status") or {}).get("podIP", "")
+    uid = pod["metadata"]["uid"]
+    address = Address(uid, ip, sidecar.api_port) if ip and sidecar.api_port else None
+    outdated = _outdated(facts, sidecar, serving)
+    reason = reasons.OUTDATED.name if outdated else ""
+    expected = _expected(pod, facts, reason, outdated, sidecar=sidecar, serving=serving)
+    proving = uid == facts.proving_pod and not facts.verdict.proves(facts.common.image)
+    again = 10.0 if proving else None
+    return Standing(pod, expected, sidecar, serving, address, look_again_seconds=again)
+
+
+def _outdated(facts: Facts, sidecar: OurSidecar, serving: Serving) -> str:
+    """What of the sidecar is not as it would be made now and cannot be pushed; empty when nothing."""
+    if sidecar.image != facts.common.image:
+        return f"its image is {sidecar.image}, the operator's {facts.common.image}"
+    wanted = facts.monitor.spec.interception.mode
+    if sidecar.mode not in _MODES[wanted]:
+        return f"it was started in mode {sidecar.mode}, and spec.interception.mode is now {wanted.value}"
+    port = sidecar.environment.get("LLM_MONITOR_TARGET_PORT", "")
+    if port != str(serving.port):
+        return f"it watches port {port}, and the model serves on {serving.port} ({serving.because})"
+    return ""
+
+
+def _without(
+    pod: Raw, facts: Facts, sidecar: OurSidecar | None, serving: Serving, memory_used_bytes: float | None
+) -> Standing:
+    """No sidecar runs in it."""
+    answer = may_attach(
+        pod,
+        facts.monitor,
+        serving,
+        facts.common,
+        facts.verdict,
+        now=facts.now,
+        proves=pod["metadata"]["uid"] == facts.proving_pod,
+        memory_used_bytes=memory_used_bytes,
+        namespace=facts.namespace,
+    )
+    if isinstance(answer, Attach):
+        reason, message = _missing(pod, facts)
+        return Standing(
+            pod,
+            _expected(pod, facts, reason, message, sidecar=sidecar, serving=serving),
+            sidecar,
+            serving,
+            attach=answer,
+            look_again_seconds=LOOK_AGAIN_SECONDS,
+        )
+    starting = answer.reason in {"", reasons.SIDECAR_NOT_STARTED.name} and _begins(pod, sidecar, facts)
+    blocks = sidecar is not None and sidecar.kind == "native" and bool(facts.verdict.suspended)
+    reason = "" if starting else answer.reason
+    if reason == reasons.SIDECAR_NOT_STARTED.name and blocks:
+        reason = reasons.SIDECAR_BLOCKS_POD.name
+    again = LOOK_AGAIN_SECONDS if starting else answer.retry_after_seconds
+    expected = _expected(pod, facts, reason, answer.message, sidecar=sidecar, serving=serving)
+    return Standing(pod, expected, sidecar, serving, look_again_seconds=again)
+
+
+def _missing(pod: Raw, facts: Facts) -> tuple[str, str]:
+    """Why it has none, in the moment before one is attached."""
+    created = unix_seconds(pod["metadata"].get("creationTimestamp")) or 0.0
+    since = facts.monitor.metadata.creation_timestamp
+    if since is not None and created >= since.timestamp() and facts.verdict.proves(facts.common.image):
+        if facts.verdict.suspended:
+            return facts.verdict.suspended, f"{facts.verdict.message}; being attached instead"
+        return reasons.WEBHOOK_MISSED.name, "created without a sidecar; being attached"
+    return reasons.POD_PREDATES_MONITOR.name, "being attached"
+
+
+def _begins(pod: Raw, sidecar: OurSidecar | None, facts: Facts) -> bool:
+    """Whether its sidecar has had no time to start: 30 s after it came into the pod."""
+    if sidecar is None:
+        return False
+    if sidecar.kind == "ephemeral":
+        return (
+            facts.now - facts.first_seen.get((pod["metadata"]["uid"], sidecar.name), facts.now)
+            < BLOCKING_SECONDS
+        )
+    scheduled = next(
+        (
+            unix_seconds(one.get("lastTransitionTime"))
+            for one in (pod.get("status") or {}).get("conditions") or ()
+            if one.get("type") == "PodReadyToStartContainers" and one.get("status") == "True"
+        ),
+        None,
+    )
+    return scheduled is None or facts.now - scheduled < BLOCKING_SECONDS
+
+
+def _expected(  # noqa: PLR0913 - all parts of one record
+    pod: Raw,
+    facts: Facts,
+    reason: str,
+    message: str,
+    *,
+    sidecar: OurSidecar | None = None,
+    serving: Serving | None = None,
+) -> ExpectedPod:
+    not_reading, words = "", ""
+    if sidecar is not None and serving is not None and sidecar.mode == Mode.OFF:
+        not_reading, words = _not_reading(pod, facts, serving)
+    started = sidecar.started_at if sidecar is not None and sidecar.running else None
+    return ExpectedPod(
+        uid=pod["metadata"]["uid"],
+        name=pod["metadata"]["name"],
+        expected_since=started if started is not None else facts.now,
+        gpus_requested=gpus_requested(pod),
+        injection=reason,
+        injection_message=message,
+        attached=sidecar is not None and sidecar.kind == "ephemeral",
+        not_reading=not_reading,
+        not_reading_message=words,
+    )
+
+
+def _not_reading(pod: Raw, facts: Facts, serving: Serving) -> tuple[str, str]:
+    """Why a sidecar in mode Off does not read, in the words of today."""
+    if facts.monitor.spec.interception.mode is InterceptionMode.OFF:
+        return "", ""
+    choice = choose_mode(
+        facts.monitor,
+        pod,
+        serving,
+        facts.verdict,
+        server_version=facts.common.server_version,
+        attaching=True,
+        namespace=facts.namespace,
+    )
+    if choice.mode is Mode.OFF:
+        return choice.reason, choice.message
+    if choice.mode is None:
+        return reasons.NOT_PERMITTED.name, choice.message
+    return (
+        reasons.NEEDS_RESTART.name,
+        "it was put in when the namespace admitted no more; restart the pod to have its traffic read",
+    )

@@ -1,0 +1,193 @@
+"""Keeps what each namespace admits current, and publishes it for the webhook.
+
+Every minute, and when a namespace's rules change, the API server is asked by a dry-run of attaching to a pod
+that runs there. The verdicts stand in one ConfigMap, written only when they change; with the operator's Lease
+beside it the webhook knows that somebody still looks. What is so is decided in `preflight/`; here it is asked
+and remembered.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from llmmonitor_api.conditions import Reason
+from llmmonitor_api.conditions import reasons_monitoring as reasons
+from llmmonitor_api.spec.interception import InterceptionMode
+from llmmonitor_operator.inject.plan import Mode, Plan
+from llmmonitor_operator.kube import paths
+from llmmonitor_operator.kube.api import Kube, Patch
+from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.preflight.dry_run import Answer, attaching, learned, read_answer
+from llmmonitor_operator.preflight.fingerprint import fingerprint
+from llmmonitor_operator.preflight.services import numbered_ports
+from llmmonitor_operator.preflight.suspension import refused_pod, suspend, under_rules
+from llmmonitor_operator.preflight.verdict import COMMON_KEY, Common, NamespaceVerdict, encode, read
+from llmmonitor_operator.reconcile.cluster_view import ClusterView
+from llmmonitor_operator.reconcile.monitors import Monitors
+
+ASK_EVERY_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A running pod on which to try, and what would be attached to it."""
+
+    pod: Raw
+    plan: Plan
+    number: int
+    """Of the ephemeral container."""
+
+
+class VerdictKeeper:
+    """One ConfigMap of verdicts."""
+
+    def __init__(
+        self, kube: Kube, place: tuple[str, str], common: Common, view: ClusterView, monitors: Monitors
+    ) -> None:
+        """Args: place: namespace and name of the ConfigMap."""
+        self._kube = kube
+        self._place = place
+        self.common = common
+        self._view = view
+        self._monitors = monitors
+        self._verdicts: dict[str, NamespaceVerdict] = {}
+        self._published: dict[str, str] = {}
+        self._asked: dict[str, float] = {}
+        """When each namespace was asked last (Unix seconds)."""
+        self._looked_since = 0.0
+
+    async def start(self, now: float) -> None:
+        """Take up what the leader before left, and publish what is common.
+
+        Raises:
+            ApiError: the ConfigMap can be neither read nor made.
+        """
+        self._looked_since = now
+        namespace, name = self._place
+        try:
+            config_map = await self._kube.get(paths.config_map(namespace, name))
+        except NotFound:
+            config_map = {"metadata": {"name": name, "namespace": namespace}, "data": {}}
+            try:
+                await self._kube.create(paths.config_maps(namespace), config_map)
+            except Conflict:
+                config_map = await self._kube.get(paths.config_map(namespace, name))
+        self._published = dict(config_map.get("data") or {})
+        self._verdicts = dict(read(config_map).namespaces)
+        await self._publish()
+
+    def of(self, namespace: str, now: float) -> NamespaceVerdict:
+        """What is known under the rules of now."""
+        rules = self._fingerprint(namespace)
+        return under_rules(self._verdicts.get(namespace), rules, image=self.common.image, now=now)
+
+    def due(self, namespace: str, now: float) -> bool:
+        """Whether the API server should be asked again."""
+        asked = self._asked.get(namespace)
+        before = self._verdicts.get(namespace)
+        return (
+            asked is None
+            or now - asked >= ASK_EVERY_SECONDS
+            or before is None
+            or before.fingerprint != self._fingerprint(namespace)
+        )
+
+    async def ask(self, namespace: str, candidate: Candidate | None, now: float) -> NamespaceVerdict:
+        """Look again: by a dry-run on `candidate`, at events and Services; publish what is new."""
+        verdict = self.of(namespace, now)
+        if candidate is not None:
+            self._asked[namespace] = now
+            verdict = await self._tried(verdict, candidate)
+        since = max(self._looked_since, verdict.suspended_at)
+        words = [refused_pod(event, since) for event in self._view.failed_creates(namespace)]
+        refused = next((one for one in words if one), "")
+        if refused and verdict.proves(self.common.image):
+            verdict = suspend(verdict, reasons.INJECTION_SUSPENDED, refused, image=self.common.image, now=now)
+        ports = numbered_ports(self._view.services(namespace)) if self._wants_port(namespace) else ()
+        await self._keep(namespace, msgspec.structs.replace(verdict, numbered_ports=ports))
+        return verdict
+
+    async def prove(self, namespace: str, now: float) -> None:
+        """Our container at the image of now was seen running there."""
+        verdict = self.of(namespace, now)
+        if not verdict.proves(self.common.image):
+            _log.info("image proved in namespace %s: %s", namespace, self.common.image)
+            await self._keep(namespace, msgspec.structs.replace(verdict, proved_image=self.common.image))
+
+    async def suspend(self, namespace: str, reason: Reason, message: str, now: float) -> None:
+        """Inject nothing there from now on."""
+        before = self.of(namespace, now)
+        verdict = suspend(before, reason, message, image=self.common.image, now=now)
+        if verdict != before:
+            _log.warning("injection stops in namespace %s: %s: %s", namespace, reason.name, message)
+        await self._keep(namespace, verdict)
+
+    async def forget(self, namespace: str) -> None:
+        """No monitor is there any more."""
+        self._asked.pop(namespace, None)
+        if self._verdicts.pop(namespace, None) is not None:
+            await self._publish()
+
+    async def _keep(self, namespace: str, verdict: NamespaceVerdict) -> None:
+        self._verdicts[namespace] = verdict
+        await self._publish()
+
+    async def _tried(self, verdict: NamespaceVerdict, candidate: Candidate) -> NamespaceVerdict:
+        """With NET_ADMIN; where that is not admitted, without."""
+        for mode in (Mode.TRANSPARENT, Mode.OFF):
+            answer = await self._dry_run(replace(candidate, plan=replace(candidate.plan, mode=mode)))
+            verdict = learned(verdict, mode, answer)
+            if answer.admitted is not False:
+                break
+        return verdict
+
+    async def _dry_run(self, candidate: Candidate) -> Answer:
+        metadata = candidate.pod["metadata"]
+        path = paths.ephemeral_containers(metadata["namespace"], metadata["name"])
+        patch = attaching(candidate.pod, candidate.plan, candidate.number)
+        try:
+            await self._kube.patch(path, patch, Patch.STRATEGIC, dry_run=True)
+        except ApiError as error:
+            return read_answer(error.status, error.message)
+        return Answer(admitted=True)
+
+    async def _publish(self) -> None:
+        """Write what changed; a failure is said, and tried again with the next change or minute."""
+        wanted = {name: encode(verdict) for name, verdict in self._verdicts.items()}
+        wanted[COMMON_KEY] = encode(self.common)
+        changes: dict[str, Any] = {
+            key: text for key, text in wanted.items() if self._published.get(key) != text
+        }
+        changes |= dict.fromkeys(self._published.keys() - wanted.keys())
+        if not changes:
+            return
+        namespace, name = self._place
+        try:
+            await self._kube.patch(paths.config_map(namespace, name), {"data": changes}, Patch.MERGE)
+        except NotFound:
+            document = {"metadata": {"name": name, "namespace": namespace}, "data": wanted}
+            await self._kube.create(paths.config_maps(namespace), document)
+        except ApiError as error:
+            _log.warning("verdicts not published: %s", error)
+            return
+        self._published = wanted
+
+    def _fingerprint(self, namespace: str) -> str:
+        return fingerprint(
+            self._view.namespace(namespace) or {},
+            self._view.resource_quotas(namespace),
+            self._view.limit_ranges(namespace),
+        )
+
+    def _wants_port(self, namespace: str) -> bool:
+        return any(
+            known.monitor and known.monitor.spec.interception.mode is InterceptionMode.PORT
+            for known in self._monitors.of(namespace)
+        )
