@@ -19,6 +19,7 @@ HIGHEST_PORT = 65535
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _SCRIPT_OPTION = re.compile(r"-[a-z]*c")
 _NESTED_LIMIT = 4
+_COMMENT_LINE = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _CONTINUED = re.compile(r"\\\r?\n")
 _REDIRECTED = re.compile(r"\d*[<>]+&\d+|&>+")
 _SEPARATORS = ";&|\n"
@@ -98,17 +99,20 @@ def _script(words: tuple[str, ...]) -> str | None:
 
 
 def _split(script: str) -> list[tuple[str, ...]]:
-    text = _REDIRECTED.sub(" ", _CONTINUED.sub(" ", script))
+    text = _REDIRECTED.sub(" ", _CONTINUED.sub(" ", _COMMENT_LINE.sub("", script)))
     lexer = shlex.shlex(text, posix=True, punctuation_chars=_SEPARATORS)
-    lexer.whitespace, lexer.whitespace_split = " \t\r", True
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
     try:
         words = list(lexer)
     except ValueError:  # quotes that do not close, as in here-documents
-        return [tuple(one.split()) for one in re.split(f"[{_SEPARATORS}]+", text) if one.split()]
+        words = re.split(r"[ \t\r]+", re.sub(f"([{_SEPARATORS}]+)", r" \1 ", text))
     commands: list[list[str]] = [[]]
+    comment = False
     for word in words:
-        if word and not word.strip(_SEPARATORS):
+        separates = bool(word) and not word.strip(_SEPARATORS)
+        comment = (comment or word.startswith("#")) and "\n" not in word
+        if separates:
             commands.append([])
-        else:
+        elif word and not comment:
             commands[-1].append(word)
     return [tuple(one) for one in commands if one]

@@ -37,8 +37,10 @@ def worker_by_command(pod: Raw, commands: Commands, *, runs_engine: bool) -> str
     for words in commands.simple:
         text = " ".join(words)
         rank = commands.option(words, _RANK_OPTIONS)
-        if rank and _is_above_zero(pod, rank[1]):
+        if rank and _is_above_zero(rank[1]):
             return f"{rank[0]} is {rank[1]}"
+        if rank and not rank[1].isdecimal() and _is_above_zero(_place_in_set(pod)):
+            return f"{rank[0]} is {rank[1]}, in pod {_place_in_set(pod)} of its set"
         for pattern, what in _WORKING:
             if pattern.search(text):
                 return what
@@ -61,9 +63,11 @@ def worker_by_label(pod: Raw, container: Raw) -> str:
     return ""
 
 
-def _is_above_zero(pod: Raw, rank: str) -> bool:
-    """By itself; or by the pod's place in its set, for one that a shell works out (`${HOSTNAME##*-}`)."""
-    if not rank.isdecimal():
-        labels = (pod.get("metadata") or {}).get("labels") or {}
-        rank = labels.get(LWS_INDEX_LABEL) or labels.get(POD_INDEX_LABEL) or "0"
+def _is_above_zero(rank: str) -> bool:
     return rank.isdecimal() and int(rank) > 0
+
+
+def _place_in_set(pod: Raw) -> str:
+    """Stands for a rank that a shell works out, as `${HOSTNAME##*-}` does."""
+    labels = (pod.get("metadata") or {}).get("labels") or {}
+    return str(labels.get(LWS_INDEX_LABEL) or labels.get(POD_INDEX_LABEL) or "")
