@@ -6,12 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
 
 from llmmonitor_sidecar.samplers.model_process import ModelHint, ModelNotVisible, find_model, is_local
-from llmmonitor_sidecar.samplers.process_sampler import WALK_SECONDS, ProcessSampler
+from llmmonitor_sidecar.samplers.process_sampler import WALK_SECONDS, Limits, ProcessSampler
 
 SECOND = 10**9
 WALK = round(WALK_SECONDS * SECOND) + 1
@@ -87,9 +88,21 @@ def test_a_tree_is_found_by_its_port_and_summed_up() -> None:
     assert (got.processes, got.threads) == (2, 2)
     assert got.rss_bytes > 30_000_000
     assert got.cpu_seconds >= 0.1
+    assert got.open_files is not None
     assert got.open_files >= 6
     assert got.cpu_cores_used is None, "one sample is no rate"
     assert got.memory_used_bytes
+
+
+def test_where_the_models_cgroup_cannot_be_read_its_limits_are_the_pods(tmp_path: Path) -> None:
+    with started() as model:
+        hint, limits = ModelHint(port=model.port), Limits(memory_bytes=1 << 30, cpu_cores=1.5)
+
+        got = ProcessSampler(hint, nobody, limits=limits, root=tmp_path).sample(0)
+
+    assert (got.memory_limit_bytes, got.cpu_limit_cores) == (1 << 30, 1.5)
+    assert got.memory_used_bytes is not None
+    assert 30_000_000 <= got.memory_used_bytes <= got.rss_bytes
 
 
 def test_cpu_time_stays_when_a_child_exits() -> None:

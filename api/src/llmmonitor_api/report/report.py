@@ -79,7 +79,8 @@ class Resources(msgspec.Struct, frozen=True):
     sampled_age_seconds: Seconds = 0.0
     processes: Count = 0
     threads: Count = 0
-    open_files: Count = 0
+    open_files: Count | None = None
+    """None where descriptors of other users' processes cannot be seen."""
     cpu_seconds: Seconds = 0.0
     """User and system time of the tree since its start."""
     cpu_cores_used: float | None = None
@@ -89,7 +90,8 @@ class Resources(msgspec.Struct, frozen=True):
     """Share of CFS periods throttled over the last minute."""
     rss_bytes: Count = 0
     memory_used_bytes: Count | None = None
-    """What the limit applies to: the cgroup's working set; without a cgroup limit the tree's RSS."""
+    """What the limit applies to: the cgroup's working set; where that cannot be read, what the processes have
+    for themselves and the most that one of them shares."""
     memory_limit_bytes: Count | None = None
     oom_kills: Count | None = None
     sidecar_rss_bytes: Count = 0

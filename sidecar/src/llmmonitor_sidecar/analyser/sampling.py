@@ -22,7 +22,7 @@ from llmmonitor_api.report.report import Engine, Resources
 from llmmonitor_sidecar.engines.http import model_session
 from llmmonitor_sidecar.engines.scrape import EngineScraper
 from llmmonitor_sidecar.samplers.model_process import ModelHint
-from llmmonitor_sidecar.samplers.process_sampler import ProcessSampler
+from llmmonitor_sidecar.samplers.process_sampler import Limits, ProcessSampler
 from llmmonitor_sidecar.settings import Settings
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
 
@@ -57,8 +57,11 @@ class Sampling:
             command_part=settings.model_process,
             host=settings.target_host,
             port=settings.target_port,
+            in_pod=settings.in_pod,
         )
-        self._sample_processes = sample_processes or ProcessSampler(hint, self._sidecar_pids).sample
+        limits = Limits(settings.model_memory_limit_bytes, settings.model_cpu_limit_cores)
+        sampler = ProcessSampler(hint, self._sidecar_pids, limits=limits)
+        self._sample_processes = sample_processes or sampler.sample
         self._sampler_failed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="processes")
         self._running: asyncio.Future[Resources] | None = None

@@ -8,6 +8,8 @@ from typing import Any
 
 import psutil
 
+from llmmonitor_sidecar.samplers import containers
+
 
 class ModelNotVisible(Exception):
     """The model's processes cannot be seen; the message says why and what would help."""
@@ -22,6 +24,8 @@ class ModelHint:
     """Text that occurs in its command line."""
     host: str = "127.0.0.1"
     port: int = 0
+    in_pod: bool = False
+    """Whose socket it is cannot be seen, and every container has a cgroup of its own."""
 
 
 def find_model(hint: ModelHint, not_these: frozenset[int] = frozenset()) -> psutil.Process:
@@ -34,7 +38,7 @@ def find_model(hint: ModelHint, not_these: frozenset[int] = frozenset()) -> psut
         return _by_pid(hint.pid)
     if hint.command_part:
         return _by_command(hint.command_part, not_these)
-    return _by_port(hint.host, hint.port, not_these)
+    return _by_port(hint, not_these)
 
 
 def is_local(host: str) -> bool:
@@ -72,19 +76,33 @@ def _by_command(part: str, not_these: frozenset[int]) -> psutil.Process:
     return _first(found)
 
 
-def _by_port(host: str, port: int, not_these: frozenset[int]) -> psutil.Process:
+def _by_port(hint: ModelHint, not_these: frozenset[int]) -> psutil.Process:
+    host, port = hint.host, hint.port
     if not is_local(host):
         raise ModelNotVisible(f"{host} is no address of this machine")
     listening = [connection for connection in psutil.net_connections("tcp") if _listens(connection, port)]
     if not listening:
         raise ModelNotVisible(f"nobody listens on {host}:{port} of this machine")
     found = [owner for pid in _pids(listening) - not_these if (owner := _owner(pid, port)) is not None]
-    if not found:
+    if found:
+        return _first(found)
+    if hint.in_pod:
+        return _by_container(port, not_these)
+    raise ModelNotVisible(
+        f"who listens on port {port} is another user's process: run as that user, or as root"
+    )
+
+
+def _by_container(port: int, not_these: frozenset[int]) -> psutil.Process:
+    uids = containers.listening_uids(port)
+    try:
+        pid = containers.first_of_model(containers.seen(), not_these, port, uids)
+    except containers.Ambiguous as why:
         raise ModelNotVisible(
-            f"who listens on port {port} is in another container or another user's:"
-            " resources.processes says how to make it visible"
-        )
-    return _first(found)
+            f"who listens on port {port} is in another container, and {why}:"
+            " spec.resources.processes says how to make it visible"
+        ) from None
+    return _by_pid(pid)
 
 
 def _listens(connection: Any, port: int) -> bool:

@@ -7,6 +7,7 @@ memory and cgroup files at every call. All of it is bounded: PROCESSES_LIMIT pro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -23,23 +24,38 @@ SEARCHES_SLOWED_TO = 6
 """A model that is not found is looked for less and less often, up to so many walks apart."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of the model's container, as the pod has them: for where its cgroup cannot be read from ours."""
+
+    memory_bytes: int | None = None
+    cpu_cores: float | None = None
+
+
 class ProcessSampler:
     """The model's resources, `sample` by `sample`.
 
     `sidecar_pids` gives the sidecar's own processes, which are reported apart and never taken for the
-    model's; `root` is where `proc` and the cgroup mounts are looked for.
+    model's; `limits` are used where the model's cgroup shows none; `root` is where `proc` and the cgroup
+    mounts are looked for.
     """
 
     def __init__(
-        self, hint: ModelHint, sidecar_pids: Callable[[], Iterable[int]], *, root: Path = Path("/")
+        self,
+        hint: ModelHint,
+        sidecar_pids: Callable[[], Iterable[int]],
+        *,
+        limits: Limits | None = None,
+        root: Path = Path("/"),
     ) -> None:
         self._hint = hint
         self._sidecar_pids = sidecar_pids
+        self._limits = limits or Limits()
         self._root = root
         self._walk_at_ns: int | None = None
         self._model: psutil.Process | None = None
         self._tree: list[psutil.Process] = []
-        self._open_files = 0
+        self._open_files: int | None = None
         self._cgroup = cgroups.Cgroup()
         self._not_visible = ""
         self._not_found = 0
@@ -89,6 +105,7 @@ class ProcessSampler:
         cgroup = cgroups.read(self._cgroup)
         self._last_minute.add(now_ns, self._model_cpu.seconds, cgroup)
         limited = cgroup.memory_limit_bytes is not None
+        cpu_limit = cgroup.cpu_limit_cores
         return Resources(
             processes_visible=True,
             processes=tree.alive,
@@ -96,11 +113,11 @@ class ProcessSampler:
             open_files=self._open_files,
             cpu_seconds=self._model_cpu.seconds,
             cpu_cores_used=self._last_minute.cores_used(),
-            cpu_limit_cores=cgroup.cpu_limit_cores,
+            cpu_limit_cores=self._limits.cpu_cores if cpu_limit is None else cpu_limit,
             cpu_throttled_share=self._last_minute.throttled_share(),
             rss_bytes=tree.rss_bytes,
-            memory_used_bytes=cgroup.memory_used_bytes if limited else tree.rss_bytes,
-            memory_limit_bytes=cgroup.memory_limit_bytes,
+            memory_used_bytes=cgroup.memory_used_bytes if limited else tree.charged_bytes,
+            memory_limit_bytes=cgroup.memory_limit_bytes if limited else self._limits.memory_bytes,
             oom_kills=cgroup.oom_kills,
         )
 

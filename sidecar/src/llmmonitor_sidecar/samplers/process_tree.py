@@ -21,6 +21,16 @@ class TreeFigures:
     threads: int = 0
     rss_bytes: int = 0
     """Resident sets added up: shared pages count once per process."""
+    own_bytes: int = 0
+    """What each has for itself, added up."""
+    largest_shared_bytes: int = 0
+    """The most that one of them shares with files, memory segments and other processes."""
+
+    @property
+    def charged_bytes(self) -> int:
+        """About what a memory limit counts: workers that map one model share it, and it counts once."""
+        return self.own_bytes + self.largest_shared_bytes
+
     cpu: list[tuple[ProcessKey, CpuTimes]] = field(default_factory=list)
 
 
@@ -53,7 +63,7 @@ def read(tree: Iterable[psutil.Process]) -> TreeFigures:
         try:
             with process.oneshot():
                 times = process.cpu_times()
-                rss_bytes = process.memory_info().rss
+                memory = process.memory_info()
                 threads = process.num_threads()
                 zombie = process.status() == psutil.STATUS_ZOMBIE
         except psutil.Error:
@@ -64,16 +74,18 @@ def read(tree: Iterable[psutil.Process]) -> TreeFigures:
         if not zombie:
             figures.alive += 1
             figures.threads += threads
-            figures.rss_bytes += rss_bytes
+            figures.rss_bytes += memory.rss
+            figures.own_bytes += memory.rss - memory.shared
+            figures.largest_shared_bytes = max(figures.largest_shared_bytes, memory.shared)
     return figures
 
 
-def open_files(tree: Iterable[psutil.Process]) -> int:
-    """Open file descriptors of those whose descriptors we may see."""
-    total = 0
+def open_files(tree: Iterable[psutil.Process]) -> int | None:
+    """Open file descriptors of those whose descriptors we may see; None if of none."""
+    total = None
     for process in tree:
         try:
-            total += process.num_fds()
+            total = (total or 0) + process.num_fds()
         except psutil.Error:
             continue
     return total
