@@ -26,25 +26,29 @@ _log = logging.getLogger(__name__)
 
 
 class Loop:
-    """Runs `one_pass` for every key it was woken for."""
+    """Runs a pass for every key it was woken for, once `start` has said what a pass is."""
 
-    def __init__(self, one_pass: Pass) -> None:
-        self._pass = one_pass
+    def __init__(self) -> None:
+        self._pass: Pass | None = None
         self._wakes: dict[Key, asyncio.Event] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
 
+    def start(self, one_pass: Pass) -> None:
+        """From now on."""
+        self._pass = one_pass
+        for key in self._wakes:
+            self._begin(key)
+
     def wake(self, key: Key) -> None:
         """Something about it changed."""
-        if key not in self._tasks:
-            self._wakes[key] = asyncio.Event()
-            self._tasks[key] = asyncio.create_task(self._run(key), name=f"{key[0]}/{key[1]}")
-        self._wakes[key].set()
+        self._wakes.setdefault(key, asyncio.Event()).set()
+        self._begin(key)
 
     def wake_namespace(self, namespace: str) -> None:
         """Something in its namespace changed."""
-        for key in self._tasks:
+        for key, wake in self._wakes.items():
             if key[0] == namespace:
-                self._wakes[key].set()
+                wake.set()
 
     async def stop(self) -> None:
         """No passes any more; one that runs is cancelled."""
@@ -53,14 +57,18 @@ class Loop:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, key: Key) -> None:
+    def _begin(self, key: Key) -> None:
+        if self._pass is not None and key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._run(key, self._pass), name=f"{key[0]}/{key[1]}")
+
+    async def _run(self, key: Key, one_pass: Pass) -> None:
         wake = self._wakes[key]
         failures = 0
         while True:
             wake.clear()
             began = asyncio.get_running_loop().time()
             try:
-                due = await self._pass(key)
+                due = await one_pass(key)
                 failures = 0
             except Exception:  # noqa: BLE001 - one monitor's trouble must not end the others; it is tried again
                 _log.exception("LLMMonitor %s/%s: pass failed", *key)

@@ -1,0 +1,69 @@
+"""`llm-monitor-operator run` and `llm-monitor-operator webhook`: two processes, told by their environment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import click
+
+from llmmonitor_operator.process_settings import (
+    InvalidProcessSettings,
+    operator_settings,
+    webhook_settings,
+)
+
+INVALID_SETTINGS_STATUS = 2
+LOST_LEASE_STATUS = 3
+
+
+@click.group()
+def main() -> None:
+    """Monitor the LLMs that this cluster serves."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+
+
+@main.command()
+def run() -> None:
+    """Watch LLMMonitors, attach sidecars, gather reports, write status (needs the Lease)."""
+    from llmmonitor_operator.kube.lease import LostLease  # noqa: PLC0415 - the webhook needs none of it
+    from llmmonitor_operator.reconcile.run import run as operate  # noqa: PLC0415 - same
+
+    try:
+        settings = operator_settings(os.environ)
+        _run(operate(settings))
+    except InvalidProcessSettings as error:
+        _explain(error)
+    except LostLease as error:
+        logging.getLogger(__name__).error("this process ends: lost %s", error)  # noqa: TRY400 - no traceback
+        sys.exit(LOST_LEASE_STATUS)
+
+
+@main.command()
+def webhook() -> None:
+    """Answer the API server when pods are created."""
+    from llmmonitor_operator.webhook.run import run as answer  # noqa: PLC0415 - the operator needs none of it
+
+    try:
+        _run(answer(webhook_settings(os.environ)))
+    except InvalidProcessSettings as error:
+        _explain(error)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)
+
+
+def _explain(error: InvalidProcessSettings) -> None:
+    for problem in error.problems:
+        click.echo(problem, err=True)
+    sys.exit(INVALID_SETTINGS_STATUS)

@@ -1,0 +1,90 @@
+"""Puts sidecars into running pods, and reads what the API server says to it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import msgspec
+
+from llmmonitor_api.conditions import reasons_monitoring as reasons
+from llmmonitor_api.spec import LLMMonitor
+from llmmonitor_operator.configure import configuration_for
+from llmmonitor_operator.inject.plan import Mode, Plan, plan_for
+from llmmonitor_operator.kube import paths
+from llmmonitor_operator.kube.api import Patch
+from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.preflight.dry_run import attaching, read_answer
+from llmmonitor_operator.reconcile.generations import configuration_generation
+from llmmonitor_operator.reconcile.parts import Parts
+from llmmonitor_operator.reconcile.pods_memory import PodsMemory
+from llmmonitor_operator.reconcile.standing import Standing
+
+AGAIN_AFTER_REFUSAL_SECONDS = 60.0
+AGAIN_AFTER_NO_ANSWER_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Attacher:
+    """Attaches to whatever a pass decided to."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def attach(
+        self, monitor: LLMMonitor, raw: Raw, standings: Iterable[Standing], memory: PodsMemory, now: float
+    ) -> bool:
+        """Do it, pod by pod; whether anything was attached."""
+        done = False
+        for one in standings:
+            if one.attach is None or one.serving is None or one.attach.choice.mode is None:
+                continue
+            known = memory.of(one.expected.uid)
+            plan = self._plan(monitor, raw, one, one.attach.choice.mode)
+            refused = await self._attach(one.pod, plan, one.attach.number)
+            known.refused_attach = refused
+            if refused is None:
+                done = True
+                _log.info("attached to pod %s in mode %s", one.expected.name, plan.mode.value)
+            else:
+                seconds = (
+                    AGAIN_AFTER_REFUSAL_SECONDS if refused[0] != _PENDING else AGAIN_AFTER_NO_ANSWER_SECONDS
+                )
+                known.attach_again_at = now + seconds
+                _log.warning("not attached to pod %s: %s: %s", one.expected.name, *refused)
+            self._parts.metrics.attached("refused" if refused else "ok")
+        return done
+
+    def _plan(self, monitor: LLMMonitor, raw: Raw, one: Standing, mode: Mode) -> Plan:
+        assert one.serving is not None  # noqa: S101 - the caller's check, for the type checker
+        common = self._parts.keeper.common
+        configuration = msgspec.structs.replace(
+            configuration_for(monitor), generation=configuration_generation(raw)
+        )
+        return plan_for(
+            one.pod,
+            monitor,
+            serving=one.serving,
+            sidecar=common.sidecar,
+            mode=mode,
+            public_keys=common.keys,
+            configuration=msgspec.json.encode(configuration).decode(),
+        )
+
+    async def _attach(self, pod: Raw, plan: Plan, number: int) -> tuple[str, str] | None:
+        """Reason and words of a refusal; None when it is in, or the pod changed and is looked at again."""
+        metadata = pod["metadata"]
+        path = paths.ephemeral_containers(metadata["namespace"], metadata["name"])
+        try:
+            await self._parts.kube.patch(path, attaching(pod, plan, number), Patch.STRATEGIC)
+        except (Conflict, NotFound):
+            return None
+        except ApiError as error:
+            answer = read_answer(error.status, error.message)
+            return answer.refused_by or _PENDING, answer.words or str(error)
+        return None
+
+
+_PENDING = reasons.PREFLIGHT_PENDING.name

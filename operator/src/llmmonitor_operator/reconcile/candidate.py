@@ -1,0 +1,42 @@
+"""The pod and the plan with which a namespace is asked what it admits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from llmmonitor_api.spec import LLMMonitor
+from llmmonitor_operator.inject.plan import Mode, plan_for
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.pod import ATTACHMENTS_LIMIT, EPHEMERAL_PREFIX, our_ephemeral
+from llmmonitor_operator.pods.serving import NotServing, find_serving
+from llmmonitor_operator.preflight.verdict import Common
+from llmmonitor_operator.reconcile.verdict_keeper import Candidate
+
+
+def candidate(pods: Iterable[Raw], monitor: LLMMonitor, common: Common) -> Candidate | None:
+    """A running pod that could be attached to once more; None when there is none."""
+    for pod in pods:
+        number = next_number(pod)
+        if (pod.get("status") or {}).get("phase") != "Running" or number > ATTACHMENTS_LIMIT:
+            continue
+        try:
+            serving = find_serving(pod, monitor.spec.target)
+        except NotServing:
+            continue
+        plan = plan_for(
+            pod,
+            monitor,
+            serving=serving,
+            sidecar=common.sidecar,
+            mode=Mode.TRANSPARENT,
+            public_keys=common.keys,
+            configuration="{}",
+        )
+        return Candidate(pod, plan, number)
+    return None
+
+
+def next_number(pod: Raw) -> int:
+    """Of the next sidecar that would be attached to it."""
+    taken = [int(str(one["name"]).removeprefix(EPHEMERAL_PREFIX)) for one in our_ephemeral(pod)]
+    return max(taken, default=0) + 1

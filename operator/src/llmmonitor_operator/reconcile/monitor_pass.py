@@ -1,0 +1,215 @@
+"""One pass over one monitor: look, pull, judge, write, act.
+
+Everything is read anew each time, so a pass may end at any line and the next one makes good for it. What it
+sees comes from the view and the sidecars; what it decides is decided by pure functions; what it does is
+write the status, attach, push and save.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.report import Report
+from llmmonitor_api.spec import LLMMonitor, load_monitor
+from llmmonitor_operator.attach.proof import proving_pod
+from llmmonitor_operator.configure import configuration_for
+from llmmonitor_operator.evaluate import Environment, evaluate
+from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
+from llmmonitor_operator.gather.absorb import absorb
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.reconcile.attaching import Attacher
+from llmmonitor_operator.reconcile.candidate import candidate
+from llmmonitor_operator.reconcile.generations import configuration_generation
+from llmmonitor_operator.reconcile.monitors import Key, Known
+from llmmonitor_operator.reconcile.ownership import Owned, owned
+from llmmonitor_operator.reconcile.parts import Parts
+from llmmonitor_operator.reconcile.pods_memory import PodsMemory
+from llmmonitor_operator.reconcile.pulling import Puller
+from llmmonitor_operator.reconcile.pushing import Pusher
+from llmmonitor_operator.reconcile.standing import LOOK_AGAIN_SECONDS, Facts, Standing, standing
+from llmmonitor_operator.reconcile.status_conditions import conditions_of
+from llmmonitor_operator.state import State
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is kept of one monitor between two passes."""
+
+    uid: str
+    state: State
+    pods: PodsMemory = field(default_factory=PodsMemory)
+    raw: dict[str, Any] = field(default_factory=dict)
+    """As seen in the last pass: after a deletion it says which pods were its own."""
+
+
+class MonitorPass:
+    """Passes over all monitors; one at a time for each."""
+
+    def __init__(self, parts: Parts, clock: Callable[[], float] = time.time) -> None:
+        self._parts = parts
+        self._clock = clock
+        self._memories: dict[Key, Memory] = {}
+        self._attacher = Attacher(parts)
+        self._puller = Puller(parts)
+        self._pusher = Pusher(parts)
+
+    async def __call__(self, key: Key) -> float | None:
+        """One pass; in how many seconds the next is due, None when the monitor is gone."""
+        parts = self._parts
+        known = parts.monitors.get(key)
+        memory = self._memories.get(key)
+        if memory is not None and (known is None or known.uid != memory.uid):
+            await self._forget(key, memory)
+        if known is None:
+            return None
+        began = time.monotonic()
+        await parts.view.watch_pods(key[0])
+        memory = self._memories.get(key) or await self._remembered(key, known)
+        memory.raw = known.raw
+        due = await self._look_and_act(key, known, memory)
+        parts.metrics.passed(time.monotonic() - began)
+        return due
+
+    async def save_all(self) -> None:
+        """Checkpoints of all monitors, before this process ends."""
+        for key, memory in list(self._memories.items()):
+            await self._save(key, memory, self._clock())
+
+    async def _look_and_act(self, key: Key, known: Known, memory: Memory) -> float:
+        parts, now = self._parts, self._clock()
+        namespace = key[0]
+        monitor = known.monitor or _stand_in(known.raw)
+        mine = owned(known, parts.monitors.of(namespace), parts.view.pods(namespace))
+        memory.pods.look(mine.pods, now)
+        await self._ask(namespace, monitor, mine, now)
+        facts = Facts(
+            monitor=monitor,
+            common=parts.keeper.common,
+            verdict=parts.keeper.of(namespace, now),
+            namespace=parts.view.namespace(namespace),
+            proving_pod=proving_pod(mine.pods, parts.keeper.common.image),
+            now=now,
+            first_seen=memory.pods.first_seen,
+        )
+        found = [standing(pod, facts, _memory_used(memory.state, pod)) for pod in mine.pods]
+        standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]
+        reports = await self._puller.pull(standings, memory.pods)
+        now = self._clock()
+        state = memory.state
+        for uid, report in reports.items():
+            state = absorb(state, report, now, pod_uid=uid)
+        environment = Environment(
+            cluster=True,
+            pods=tuple(self._expected(one, memory) for one in standings),
+            left_out=tuple(one for one in found if isinstance(one, LeftOut)),
+            conflict=mine.conflict,
+            invalid_spec=known.invalid,
+        )
+        evaluation = evaluate(monitor, state, now, environment)
+        memory.state = evaluation.state
+        parts.metrics.judged(key, evaluation, now)
+        await self._publish(known.raw, evaluation.status, now)
+        for transition in evaluation.transitions:
+            await parts.emit(known.raw, transition, now)
+        acted = await self._attacher.attach(monitor, known.raw, standings, memory.pods, now)
+        await self._pusher.push(
+            _settings_to_push(monitor, known.raw), standings, reports, memory=memory.pods, now=now
+        )
+        if parts.checkpoints.due(memory.uid, memory.state, now):
+            await self._save(key, memory, now)
+        return self._due(monitor, standings, reports, acted=acted)
+
+    async def _ask(self, namespace: str, monitor: LLMMonitor, mine: Owned, now: float) -> None:
+        keeper = self._parts.keeper
+        if keeper.due(namespace, now):
+            await keeper.ask(namespace, candidate(mine.pods, monitor, keeper.common), now)
+
+    def _after_refusals(self, one: Standing, memory: Memory, now: float) -> Standing:
+        """An attach that the API server has just refused is not tried again at once."""
+        known = memory.pods.of(one.expected.uid)
+        if one.attach is None or known.refused_attach is None or now >= known.attach_again_at:
+            return one
+        reason, message = known.refused_attach
+        expected = replace(one.expected, injection=reason, injection_message=message)
+        return replace(one, expected=expected, attach=None, look_again_seconds=known.attach_again_at - now)
+
+    def _expected(self, one: Standing, memory: Memory) -> ExpectedPod:
+        known = memory.pods.of(one.expected.uid)
+        expected = replace(one.expected, unreachable=known.unreachable)
+        if known.unknown_key and not expected.injection:
+            words = "its sidecar was made under another signing key: restart the pod"
+            return replace(expected, injection="Outdated", injection_message=words)
+        return expected
+
+    async def _publish(self, raw: Raw, status: dict[str, Any], now: float) -> None:
+        written = await self._parts.status.write(raw, status, now)
+        if written:
+            self._parts.metrics.status_written("ok")
+
+    def _due(
+        self, monitor: LLMMonitor, standings: list[Standing], reports: dict[str, Report], *, acted: bool
+    ) -> float:
+        interval = monitor.spec.sampling.report_interval.total_seconds()
+        wishes = [one.look_again_seconds for one in standings if one.look_again_seconds is not None]
+        waiting = [
+            one
+            for one in standings
+            if one.address is not None and one.expected.uid not in reports and not one.expected.injection
+        ]
+        young = [one for one in waiting if self._clock() - one.expected.expected_since < interval]
+        if acted or young:
+            wishes.append(LOOK_AGAIN_SECONDS)
+        return min([interval, *wishes])
+
+    async def _remembered(self, key: Key, known: Known) -> Memory:
+        """From the checkpoint; its conditions from the object itself, which is the newer."""
+        loaded = await self._parts.checkpoints.load(known.uid)
+        if loaded.problem:
+            _log.error("LLMMonitor %s/%s: %s", *key, loaded.problem)
+        state = loaded.state or State()
+        conditions = conditions_of(known.raw)
+        if conditions:
+            state = msgspec.structs.replace(state, conditions=conditions)
+        memory = Memory(known.uid, state)
+        self._parts.metrics.begin(key, state)
+        self._memories[key] = memory
+        return memory
+
+    async def _save(self, key: Key, memory: Memory, now: float) -> None:
+        left_out = await self._parts.checkpoints.save(memory.uid, key[0], key[1], memory.state, now)
+        self._parts.metrics.checkpoint_saved("ok")
+        if left_out:
+            _log.warning("LLMMonitor %s/%s: its checkpoint lacks %s", *key, ", ".join(left_out))
+
+    async def _forget(self, key: Key, memory: Memory) -> None:
+        """The monitor is gone; what its sidecars do about it is `orphans`'s."""
+        self._memories.pop(key, None)
+        self._parts.status.forget(memory.uid)
+        self._parts.metrics.forget(key)
+
+
+def _settings_to_push(monitor: LLMMonitor, raw: Raw) -> Configuration:
+    return msgspec.structs.replace(configuration_for(monitor), generation=configuration_generation(raw))
+
+
+def _memory_used(state: State, pod: Raw) -> float | None:
+    """By the pod's model, as its own sidecar reported it last."""
+    known = state.pods.get(pod["metadata"]["uid"])
+    if known is None or known.newest is None or known.newest.resources is None:
+        return None
+    return known.newest.resources.memory_used_bytes
+
+
+def _stand_in(raw: dict[str, Any]) -> LLMMonitor:
+    """Something to say `InvalidSpec` with, when no valid spec was ever seen: it selects nothing."""
+    spec = {"selector": {"matchLabels": {"llmmonitor.io/selects": "nothing"}}}
+    return load_monitor({**raw, "spec": spec})

@@ -1,0 +1,125 @@
+"""One look at a namespace as a whole: is the sidecar proved there, does it block a pod, whom to tell to stop.
+
+Monitors of one namespace share a verdict, and a pod that belonged to a monitor which is gone belongs to none:
+both are nobody's single pass. Runs every few seconds, costs no call to the API server when nothing is to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from llmmonitor_api.conditions import reasons_monitoring as reasons
+from llmmonitor_api.configuration import Configuration
+from llmmonitor_operator.attach.evict import to_evict
+from llmmonitor_operator.attach.proof import blocked, proved
+from llmmonitor_operator.kube import paths
+from llmmonitor_operator.kube.errors import ApiError, NotFound
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
+from llmmonitor_operator.reconcile.ownership import owner_of
+from llmmonitor_operator.reconcile.parts import Parts
+from llmmonitor_operator.reconcile.sidecar_client import Address, NoAnswer, RefusedBySidecar
+
+EVERY_SECONDS = 5.0
+STOP_TRIES = 12
+"""A sidecar that does not take the stop within a minute idles when its configuration runs out."""
+
+_log = logging.getLogger(__name__)
+
+
+class NamespacePass:
+    """Looks at one namespace after the other."""
+
+    def __init__(self, parts: Parts, clock: Callable[[], float] = time.time) -> None:
+        self._parts = parts
+        self._clock = clock
+        self._evicted: set[str] = set()
+        self._stopped: set[str] = set()
+        """UIDs of pods whose sidecar took the stop, while they belong to no monitor."""
+        self._tries: dict[str, int] = {}
+
+    async def look(self) -> None:
+        """At all of them."""
+        for namespace in self._parts.view.pod_namespaces:
+            await self._stop_orphans(namespace)
+            if self._parts.monitors.of(namespace):
+                await self._judge(namespace)
+            elif not self._waiting(namespace):
+                self._parts.view.forget_pods(namespace)
+                await self._parts.keeper.forget(namespace)
+
+    async def _judge(self, namespace: str) -> None:
+        parts, now = self._parts, self._clock()
+        monitors = parts.monitors.of(namespace)
+        pods = [pod for pod in parts.view.pods(namespace) if owner_of(pod, monitors) is not None]
+        if proved(pods, parts.keeper.common.image, now):
+            await parts.keeper.prove(namespace, now)
+        for one in blocked(pods, now):
+            words = f"pod {one.name}: {one.message}"
+            await parts.keeper.suspend(namespace, reasons.SIDECAR_BLOCKS_POD, words, now)
+        eviction = to_evict(pods, parts.keeper.of(namespace, now), frozenset(self._evicted), now)
+        if eviction is None:
+            return
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": eviction.name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": eviction.uid}},
+        }
+        try:
+            await parts.kube.create(paths.eviction(namespace, eviction.name), body)
+        except NotFound:
+            self._evicted.add(eviction.uid)
+        except ApiError as error:
+            _log.warning("pod %s/%s not evicted yet: %s", namespace, eviction.name, error)
+        else:
+            self._evicted.add(eviction.uid)
+            _log.warning("evicted pod %s/%s: %s", namespace, eviction.name, eviction.message)
+
+    async def _stop_orphans(self, namespace: str) -> None:
+        """Tell sidecars in pods that no monitor selects any more to remove their rule and idle."""
+        monitors = self._parts.monitors.of(namespace)
+        for pod in self._parts.view.pods(namespace):
+            uid = pod["metadata"]["uid"]
+            if owner_of(pod, monitors) is not None:
+                self._stopped.discard(uid)
+                self._tries.pop(uid, None)
+            elif uid not in self._stopped and self._tries.get(uid, 0) < STOP_TRIES:
+                await self._stop(pod)
+
+    async def _stop(self, pod: Raw) -> None:
+        sidecar = our_sidecar(pod)
+        ip = (pod.get("status") or {}).get("podIP", "")
+        if sidecar is None or not sidecar.running or not ip or not is_mine_to_watch(pod):
+            return
+        uid, name = pod["metadata"]["uid"], pod["metadata"]["name"]
+        address = Address(uid, ip, sidecar.api_port)
+        self._tries[uid] = self._tries.get(uid, 0) + 1
+        try:
+            report = await self._parts.sidecars.report(address)
+            generation = report.identity.configuration_generation
+            await self._parts.sidecars.push(address, msgspec.structs.replace(_STOP, generation=generation))
+        except (NoAnswer, RefusedBySidecar, ValueError) as error:
+            _log.warning("sidecar of pod %s, which no monitor selects, not stopped yet: %s", name, error)
+            return
+        self._stopped.add(uid)
+        _log.info("told the sidecar of pod %s to stop: no monitor selects it", name)
+
+    def _waiting(self, namespace: str) -> bool:
+        """Whether a sidecar there still has to be told."""
+        return any(
+            sidecar is not None
+            and sidecar.running
+            and is_mine_to_watch(pod)
+            and pod["metadata"]["uid"] not in self._stopped
+            and self._tries.get(pod["metadata"]["uid"], 0) < STOP_TRIES
+            for pod in self._parts.view.pods(namespace)
+            for sidecar in (our_sidecar(pod),)
+        )
+
+
+_STOP = Configuration(stop=True)

@@ -1,0 +1,35 @@
+"""Everything a pass works with, put together once in `run`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from llmmonitor_operator.evaluate.transitions import Transition
+from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.process_settings import OperatorSettings
+from llmmonitor_operator.reconcile.checkpoints import Checkpoints
+from llmmonitor_operator.reconcile.cluster_view import ClusterView
+from llmmonitor_operator.reconcile.metrics import OperatorMetrics
+from llmmonitor_operator.reconcile.monitors import Monitors
+from llmmonitor_operator.reconcile.sidecar_client import SidecarClient
+from llmmonitor_operator.reconcile.status_writer import StatusWriter
+from llmmonitor_operator.reconcile.verdict_keeper import VerdictKeeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """See each."""
+
+    settings: OperatorSettings
+    kube: Kube
+    view: ClusterView
+    monitors: Monitors
+    keeper: VerdictKeeper
+    sidecars: SidecarClient
+    status: StatusWriter
+    checkpoints: Checkpoints
+    metrics: OperatorMetrics
+    emit: Callable[[Raw, Transition, float], Awaitable[None]]
+    """Make an Event of a transition."""

@@ -1,0 +1,55 @@
+"""What a pass remembers of pods until the next: what cannot be read from the pod or its reports."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.pod import our_sidecar
+
+REFRESH_SECONDS = 6 * 3600.0
+"""A configuration holds for 24 h; it is pushed anew long before."""
+
+
+@dataclass(slots=True)
+class PodMemory:
+    """One pod."""
+
+    push_at: float
+    """When its configuration is to be pushed again, though it has the right one (Unix seconds)."""
+    unreachable: str = ""
+    """Why the last pull failed, in words."""
+    unknown_key: bool = False
+    """It was made under another signing key: nothing of ours is taken."""
+    refused_attach: tuple[str, str] | None = None
+    """Reason and words with which the API server refused the last attach."""
+    attach_again_at: float = 0.0
+
+
+@dataclass(slots=True)
+class PodsMemory:
+    """All pods of one monitor."""
+
+    pods: dict[str, PodMemory] = field(default_factory=dict)
+    first_seen: dict[tuple[str, str], float] = field(default_factory=dict)
+    """When each container of ours was first seen, by pod UID and container."""
+
+    def look(self, pods: Iterable[Raw], now: float) -> None:
+        """Remember who is there and forget who is gone."""
+        seen = {}
+        containers = {}
+        for pod in pods:
+            uid = pod["metadata"]["uid"]
+            first_refresh = now + REFRESH_SECONDS * random.random()  # noqa: S311 - not all at once
+            seen[uid] = self.pods.get(uid) or PodMemory(push_at=first_refresh)
+            sidecar = our_sidecar(pod)
+            if sidecar is not None:
+                key = uid, sidecar.name
+                containers[key] = self.first_seen.get(key, now)
+        self.pods, self.first_seen = seen, containers
+
+    def of(self, uid: str) -> PodMemory:
+        """One pod that `look` has seen."""
+        return self.pods[uid]

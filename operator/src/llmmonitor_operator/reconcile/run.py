@@ -1,0 +1,202 @@
+"""The operator's process: waits for the lease, then puts the parts together and runs until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+import aiohttp
+
+from llmmonitor_api.signing import public_key_bytes
+from llmmonitor_operator.certificates.store import CertificateStore, Place
+from llmmonitor_operator.evaluate.transitions import Transition
+from llmmonitor_operator.kube import paths
+from llmmonitor_operator.kube.api import Kube, connected
+from llmmonitor_operator.kube.errors import ApiError
+from llmmonitor_operator.kube.lease import lead
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.preflight.verdict import Common
+from llmmonitor_operator.process_settings import Certificates, OperatorSettings
+from llmmonitor_operator.reconcile import namespace_pass
+from llmmonitor_operator.reconcile.checkpoints import Checkpoints
+from llmmonitor_operator.reconcile.cluster_view import ClusterView
+from llmmonitor_operator.reconcile.events import emit
+from llmmonitor_operator.reconcile.health import serving
+from llmmonitor_operator.reconcile.loop import Loop
+from llmmonitor_operator.reconcile.metrics import OperatorMetrics
+from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
+from llmmonitor_operator.reconcile.monitors import Monitors
+from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
+from llmmonitor_operator.reconcile.orphans import namespaces_with_sidecars
+from llmmonitor_operator.reconcile.parts import Parts
+from llmmonitor_operator.reconcile.sidecar_client import SidecarClient
+from llmmonitor_operator.reconcile.signing_key import signing_key
+from llmmonitor_operator.reconcile.status_writer import StatusWriter
+from llmmonitor_operator.reconcile.verdict_keeper import VerdictKeeper
+from llmmonitor_operator.reconcile.watch_monitors import watch_monitors
+
+SWEEP_SECONDS = 3600.0
+SAVE_SECONDS = 5.0
+"""For the last checkpoints, of a pod's 30 s of grace."""
+
+_log = logging.getLogger(__name__)
+
+
+async def run(settings: OperatorSettings) -> None:
+    """Serve health and metrics, lead when it is our turn, and end on SIGTERM.
+
+    Raises:
+        LostLease: another one leads now.
+        ApiError: the API server refuses what the operator cannot do without.
+    """
+    metrics = OperatorMetrics()
+    async with connected(settings.kubeconfig) as kube, serving(settings.port, metrics, lambda: ""):
+        await lead(
+            kube,
+            settings.namespace,
+            f"{settings.name}-operator",
+            settings.pod_name,
+            lambda: Leader(settings, kube, metrics).work(),
+        )
+
+
+class Leader:
+    """What the one that holds the lease does."""
+
+    def __init__(self, settings: OperatorSettings, kube: Kube, metrics: OperatorMetrics) -> None:
+        self._settings = settings
+        self._kube = kube
+        self._metrics = metrics
+
+    async def work(self) -> None:
+        """Until SIGTERM or SIGINT."""
+        settings, kube = self._settings, self._kube
+        key = await signing_key(kube, settings.namespace, f"{settings.name}-signing-key")
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+            loop = Loop()
+            monitors = Monitors(loop.wake)
+            view = ClusterView(kube, settings.watch_namespaces, loop.wake_namespace)
+            keeper = VerdictKeeper(
+                kube,
+                (settings.namespace, f"{settings.name}-verdicts"),
+                await self._common(public_key_bytes(key)),
+                view,
+                monitors,
+            )
+            parts = Parts(
+                settings=settings,
+                kube=kube,
+                view=view,
+                monitors=monitors,
+                keeper=keeper,
+                sidecars=SidecarClient(session, key),
+                status=StatusWriter(kube),
+                checkpoints=Checkpoints(kube, settings.namespace, settings.name),
+                metrics=self._metrics,
+                emit=self._emit,
+            )
+            one_pass = MonitorPass(parts)
+            try:
+                await self._lead(parts, loop, one_pass)
+            finally:
+                await loop.stop()
+                await view.stop()
+                self._metrics.leads(leading=False)
+            async with asyncio.timeout(SAVE_SECONDS):
+                await one_pass.save_all()
+
+    async def _lead(self, parts: Parts, loop: Loop, one_pass: MonitorPass) -> None:
+        self._metrics.leads(leading=True)
+        await parts.view.start()
+        await parts.keeper.start(time.time())
+        for place in self._settings.watch_namespaces or ("",):
+            for raw in (await self._kube.list(paths.monitors(place))).items:
+                parts.monitors.take(raw)
+        loop.start(one_pass)
+        for namespace in await namespaces_with_sidecars(self._kube, self._settings.watch_namespaces):
+            await parts.view.watch_pods(namespace)
+        stop = asyncio.Event()
+        background = [
+            asyncio.create_task(_again_and_again(NamespacePass(parts).look, namespace_pass.EVERY_SECONDS)),
+            asyncio.create_task(_again_and_again(lambda: _sweep(parts), SWEEP_SECONDS)),
+        ]
+        if self._settings.certificates is Certificates.OPERATOR:
+            background.append(asyncio.create_task((await self._certificates()).keep()))
+        watching = asyncio.create_task(
+            watch_monitors(
+                lambda kind, raw: _take(parts.monitors, kind, raw),
+                self._settings.watch_namespaces,
+                self._settings.kubeconfig,
+                stop,
+            )
+        )
+        try:
+            await asyncio.wait({watching, *background}, return_when=asyncio.FIRST_COMPLETED)
+            for task in background:
+                if task.done():
+                    task.result()
+            await watching
+        finally:
+            for task in (watching, *background):
+                task.cancel()
+            await asyncio.gather(watching, *background, return_exceptions=True)
+
+    async def _certificates(self) -> CertificateStore:
+        """They go when the operator's Deployment does."""
+        settings = self._settings
+        deployment = await self._kube.get(paths.deployment(settings.namespace, f"{settings.name}-operator"))
+        owner = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": deployment["metadata"]["name"],
+            "uid": deployment["metadata"]["uid"],
+        }
+        return CertificateStore(
+            self._kube, Place(namespace=settings.namespace, name=settings.name, owner=owner)
+        )
+
+    async def _common(self, public_key: bytes) -> Common:
+        sidecar = self._settings.sidecar
+        version = await self._kube.get("/version")
+        return Common(
+            image=sidecar.image,
+            pull_policy=sidecar.pull_policy,
+            cpu_request=sidecar.cpu_request,
+            memory_request=sidecar.memory_request,
+            memory_limit=sidecar.memory_limit,
+            guaranteed_cpu=sidecar.guaranteed_cpu,
+            public_keys=(base64.b64encode(public_key).decode(),),
+            server_version=f"{version.get('major', '')}.{version.get('minor', '')}".rstrip("+"),
+        )
+
+    async def _emit(self, raw: Raw, transition: Transition, now: float) -> None:
+        done = await emit(self._kube, raw, transition, now, self._settings.pod_name)
+        self._metrics.event_emitted("ok" if done else "failed")
+
+
+def _take(monitors: Monitors, kind: str, raw: dict[str, Any]) -> None:
+    if kind == "DELETED":
+        monitors.drop((raw["metadata"]["namespace"], raw["metadata"]["name"]))
+    else:
+        monitors.take(raw)
+
+
+async def _sweep(parts: Parts) -> None:
+    await parts.checkpoints.sweep(parts.monitors.uids, time.time())
+
+
+async def _again_and_again(look: Any, every_seconds: float) -> None:
+    """What fails is said and tried again: the API server may be away for a while."""
+    while True:
+        try:
+            work: Coroutine[Any, Any, None] = look()
+            await work
+        except ApiError as error:
+            _log.warning("%s; tried again in %.0f s", error, every_seconds)
+        except Exception:  # noqa: BLE001 - a shell that must survive anything: logged, and tried again
+            _log.exception("tried again in %.0f s", every_seconds)
+        await asyncio.sleep(every_seconds)
