@@ -1,39 +1,65 @@
 """One leader at a time, by a coordination.k8s.io Lease and the kubernetes client's own election.
 
-Losing the lease ends the process: whatever it was doing must not go on beside the new leader.
+Losing the lease ends the process: whatever it was doing must not go on beside the new leader. The election
+asks and retries; that the work stops in time is held here by a clock of our own, because a call that hangs
+would keep the election from noticing that the lease has run out.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
+from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.leaderelection.electionconfig import Config
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
-from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
+from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
+from kubernetes.aio.leaderelection.resourcelock.baselock import BaseLock
 
 from llmmonitor_operator.kube.api import Kube
-from llmmonitor_operator.kube.errors import ApiError
-from llmmonitor_operator.kube.paths import lease
-
-LEASE_SECONDS = 15
-"""A standby takes over so long after the leader's last renewal, at the latest plus one retry."""
-_RENEW_DEADLINE_SECONDS = 10
-_RETRY_SECONDS = 2
+from llmmonitor_operator.kube.errors import ApiError, NotFound, Unavailable
+from llmmonitor_operator.kube.paths import lease, leases
+from llmmonitor_operator.kube.raw import Raw
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The times of an election."""
+
+    lease_seconds: int = 15
+    """A standby takes over so long after the leader's last renewal, at the latest plus one retry."""
+    renew_deadline_seconds: float = 10.0
+    """A leader that could not renew for so long stops; less than `lease_seconds`, so that it stops first."""
+    retry_seconds: float = 2.0
+
+
+TERMS = Terms()
 
 
 class LostLease(Exception):
     """Somebody else leads now, or the lease could not be renewed in time."""
 
 
-async def lead(
-    kube: Kube, namespace: str, name: str, identity: str, work: Callable[[], Coroutine[Any, Any, None]]
+async def lead(  # noqa: PLR0913 - whose lease, who wants it, what for
+    kube: Kube,
+    namespace: str,
+    name: str,
+    identity: str,
+    work: Callable[[], Coroutine[Any, Any, None]],
+    *,
+    terms: Terms = TERMS,
 ) -> None:
     """Wait for the lease, then do `work` while it is held; it is given back when `work` ends by itself.
+
+    An API server that is away is waited for, by a candidate as long as it takes.
 
     Raises:
         LostLease: the lease went; the process has to end.
@@ -48,16 +74,17 @@ async def lead(
     async def stopped() -> None:
         _log.error("lost lease %s/%s", namespace, name)
 
+    lock = _Lock(kube, namespace, name, identity, terms)
     settings = Config(
-        LeaseLock(name, namespace, identity, kube.client),
-        lease_duration=LEASE_SECONDS,
-        renew_deadline=_RENEW_DEADLINE_SECONDS,
-        retry_period=_RETRY_SECONDS,
+        lock,
+        lease_duration=terms.lease_seconds,
+        renew_deadline=terms.renew_deadline_seconds,
+        retry_period=terms.retry_seconds,
         onstarted_leading=started,
         onstopped_leading=stopped,
     )
     _log.info("waiting for lease %s/%s as %s", namespace, name, identity)
-    election = asyncio.create_task(_elected(settings))
+    election = asyncio.create_task(LeaderElection(settings).run())
     tasks: set[asyncio.Task[Any]] = {election, asyncio.create_task(won.wait())}
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -65,26 +92,113 @@ async def lead(
             election.result()
         _log.info("leading: %s holds lease %s/%s", identity, namespace, name)
         working = asyncio.create_task(work())
-        tasks.add(working)
-        await asyncio.wait({election, working}, return_when=asyncio.FIRST_COMPLETED)
+        expiry = asyncio.create_task(lock.not_renewed())
+        tasks |= {working, expiry}
+        await asyncio.wait({election, working, expiry}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            election.result()
+            if election.done():
+                election.result()
             raise LostLease(f"lease {namespace}/{name}")
         working.result()
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    await _give_back(kube, namespace, name)
+    await _give_back(kube, namespace, name, identity)
 
 
-async def _elected(settings: Config) -> None:
-    await LeaderElection(settings).run()
+class _Lock(BaseLock):
+    """The Lease, for which an API server that hangs or is away is one that said no: the election retries.
+
+    The library's own cannot make a Lease (kubernetes 37.0.2 passes `pretty=True`, which its generated client
+    refuses), ends the election with a connection error, waits five minutes for an answer, and writes local
+    time as UTC.
+    """
+
+    def __init__(self, kube: Kube, namespace: str, name: str, identity: str, terms: Terms) -> None:
+        super().__init__(name, namespace, identity)
+        self._kube = kube
+        self._terms = terms
+        self._lease: dict[str, Any] = {}
+        self._renewed_at = 0.0
+        """When the last successful write of it began, on the loop's clock."""
+
+    async def not_renewed(self) -> None:
+        """Returns when the lease has not been renewed for the deadline."""
+        loop = asyncio.get_running_loop()
+        while (left := self._renewed_at + self._terms.renew_deadline_seconds - loop.time()) > 0:  # noqa: ASYNC110 - for a time, not an event
+            await asyncio.sleep(left)
+
+    async def get(
+        self, name: str, namespace: str
+    ) -> tuple[bool, LeaderElectionRecord] | tuple[bool, Exception] | tuple[bool, None]:
+        """The record, or why there is none."""
+        try:
+            self._lease = await self._in_time(self._kube.get(lease(namespace, name)))
+        except NotFound as error:  # the election reads the code out of the body
+            return False, ApiException(status=error.status, body=json.dumps({"code": error.status}))
+        except ApiError as error:
+            return False, ApiException(status=error.status, reason=str(error))
+        spec = self._lease.get("spec") or {}
+        duration = spec.get("leaseDurationSeconds")
+        return True, LeaderElectionRecord(
+            spec.get("holderIdentity") or None,
+            str(duration) if duration else None,
+            spec.get("acquireTime"),
+            spec.get("renewTime"),
+        )
+
+    async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
+        """Whether it could be made."""
+        body = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": self._spec({}, election_record),
+        }
+        return await self._written(self._kube.create(leases(namespace), body))
+
+    async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
+        """Whether it could be taken or renewed; not if somebody wrote since it was read."""
+        body = {**self._lease, "spec": self._spec(self._lease.get("spec") or {}, updated_record)}
+        return await self._written(self._kube.replace(lease(namespace, name), body))
+
+    def _spec(self, before: Raw, record: LeaderElectionRecord) -> dict[str, Any]:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        renewed = {
+            **before,
+            "holderIdentity": record.holder_identity,
+            "leaseDurationSeconds": self._terms.lease_seconds,
+            "renewTime": now,
+        }
+        if before.get("holderIdentity") == record.holder_identity:
+            return renewed
+        return renewed | {"acquireTime": now, "leaseTransitions": before.get("leaseTransitions", -1) + 1}
+
+    async def _written(self, call: Coroutine[Any, Any, dict[str, Any]]) -> bool:
+        began = asyncio.get_running_loop().time()
+        try:
+            await self._in_time(call)
+        except ApiError as error:
+            _log.warning("lease %s/%s not written: %s", self.namespace, self.name, error)
+            return False
+        self._renewed_at = began
+        return True
+
+    async def _in_time(self, call: Coroutine[Any, Any, T]) -> T:
+        seconds = self._terms.renew_deadline_seconds / 2
+        try:
+            return await asyncio.wait_for(call, seconds)
+        except TimeoutError as error:
+            raise Unavailable(0, "", f"no answer within {seconds:g} s") from error
 
 
-async def _give_back(kube: Kube, namespace: str, name: str) -> None:
+async def _give_back(kube: Kube, namespace: str, name: str, identity: str) -> None:
     """A lease without a holder is taken at the next try, an expired one only after its time."""
+    path = lease(namespace, name)
     try:
-        await kube.patch(lease(namespace, name), {"spec": {"holderIdentity": ""}})
+        held = await kube.get(path)
+        if held["spec"].get("holderIdentity") == identity:
+            await kube.replace(path, {**held, "spec": {**held["spec"], "holderIdentity": ""}})
     except ApiError as error:
         _log.warning("lease %s/%s not given back, it expires: %s", namespace, name, error)

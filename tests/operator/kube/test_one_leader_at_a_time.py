@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from tests.operator.kube_server import KubeServer, Refusal, connected, refused
+
+from llmmonitor_operator.kube import paths
+from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.lease import LostLease, Terms, lead
+
+LEASE = paths.lease("llm-monitor", "llm-monitor-operator")
+SHORT = Terms(lease_seconds=2, renew_deadline_seconds=1.5, retry_seconds=1.0)
+"""As short as the library lets it be."""
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+def candidate(kube: Kube, identity: str, work: Work, terms: Terms = SHORT) -> asyncio.Task[None]:
+    return asyncio.create_task(lead(kube, "llm-monitor", "llm-monitor-operator", identity, work, terms=terms))
+
+
+@asynccontextmanager
+async def leading(kube: Kube, identity: str, terms: Terms = SHORT) -> AsyncIterator[asyncio.Task[None]]:
+    """A candidate that has won and works for as long as it may."""
+    won = asyncio.Event()
+
+    async def work() -> None:
+        won.set()
+        await asyncio.Event().wait()
+
+    task = candidate(kube, identity, work, terms)
+    try:
+        await asyncio.wait_for(won.wait(), 10)
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def nothing() -> None:
+    pass
+
+
+async def renewed(server: KubeServer, times: int) -> None:
+    before = len(server.writes())
+    async with asyncio.timeout(20):
+        while len(server.writes()) < before + times:  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.05)
+
+
+async def test_who_finds_no_lease_makes_one_and_works(kube: Kube, server: KubeServer) -> None:
+    held = []
+
+    async def work() -> None:
+        held.append(server.at(LEASE)["spec"]["holderIdentity"])
+
+    await candidate(kube, "one", work)
+
+    assert held == ["one"]
+
+
+async def test_the_lease_is_given_back_when_the_work_ends(kube: Kube, server: KubeServer) -> None:
+    await candidate(kube, "one", nothing)
+
+    assert server.at(LEASE)["spec"]["holderIdentity"] == ""
+
+
+async def test_a_lease_given_back_is_taken_without_waiting_for_its_time(kube: Kube) -> None:
+    long = Terms(lease_seconds=3600, renew_deadline_seconds=1800, retry_seconds=1.0)
+    await candidate(kube, "one", nothing, long)
+
+    async with asyncio.timeout(10), leading(kube, "two", long):
+        pass
+
+
+async def test_a_standby_waits_while_the_leader_renews(kube: Kube, server: KubeServer) -> None:
+    worked = asyncio.Event()
+
+    async def work() -> None:
+        worked.set()
+
+    async with leading(kube, "one"):
+        standby = candidate(kube, "two", work)
+        await renewed(server, times=3)  # longer than the lease lasts without
+
+        assert not worked.is_set()
+        assert server.at(LEASE)["spec"]["holderIdentity"] == "one"
+    await asyncio.wait_for(standby, 10)  # the leader died: taken over when its lease has run out
+    assert worked.is_set()
+
+
+async def test_a_leader_whose_api_server_is_away_for_a_moment_goes_on(kube: Kube, server: KubeServer) -> None:
+    async with leading(kube, "one") as leader:
+        refusals: list[str] = []
+
+        async def once(request: web.Request) -> web.Response | None:
+            if not refusals:
+                refusals.append(request.path)
+                if request.transport:
+                    request.transport.abort()
+                return web.Response()
+            return None
+
+        server.fault = once
+        await renewed(server, times=2)
+
+        assert refusals
+        assert not leader.done()
+
+
+async def hangs(_request: web.Request) -> web.Response | None:
+    await asyncio.Event().wait()
+    return None
+
+
+async def aborts(request: web.Request) -> web.Response | None:
+    if request.transport:
+        request.transport.abort()
+    return web.Response()
+
+
+async def unavailable(_request: web.Request) -> web.Response | None:
+    return refused(Refusal(503, "starting"))
+
+
+@pytest.mark.parametrize("fault", [hangs, aborts, unavailable])
+async def test_a_leader_that_cannot_renew_stops_before_its_lease_has_run_out(
+    kube: Kube, server: KubeServer, fault: Any
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with leading(kube, "one") as leader:
+        server.fault = fault
+        since = loop.time()
+
+        with pytest.raises(LostLease, match="llm-monitor/llm-monitor-operator"):
+            await asyncio.wait_for(leader, 10)
+
+        assert loop.time() - since < SHORT.lease_seconds
+
+
+async def test_a_candidate_waits_for_an_api_server_that_is_away(kube: Kube, server: KubeServer) -> None:
+    asked = asyncio.Event()
+
+    async def away(request: web.Request) -> web.Response | None:
+        asked.set()
+        return await aborts(request)
+
+    server.fault = away
+    standby = candidate(kube, "one", nothing)
+    await asyncio.wait_for(asked.wait(), 10)
+
+    server.fault = None
+
+    await asyncio.wait_for(standby, 10)
+
+
+async def test_what_the_work_raised_comes_out_and_the_lease_expires(kube: Kube, server: KubeServer) -> None:
+    async def work() -> None:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        await candidate(kube, "one", work)
+
+    assert server.at(LEASE)["spec"]["holderIdentity"] == "one"
+
+
+async def test_a_lease_that_is_another_s_by_now_is_left_to_it(kube: Kube, server: KubeServer) -> None:
+    async def work() -> None:
+        taken = server.at(LEASE)
+        server.put(LEASE.rpartition("/")[0], {**taken, "spec": taken["spec"] | {"holderIdentity": "two"}})
+
+    await candidate(kube, "one", work)
+
+    assert server.at(LEASE)["spec"]["holderIdentity"] == "two"
+
+
+async def test_the_times_are_kubernetes_own_for_the_webhook_to_read(kube: Kube, server: KubeServer) -> None:
+    await candidate(kube, "one", nothing)
+
+    spec = server.at(LEASE)["spec"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", spec["renewTime"])
+    assert spec["leaseDurationSeconds"] == 2
+
+
+async def test_an_api_server_that_was_never_there_is_waited_for() -> None:
+    async with connected("http://127.0.0.1:1") as kube:
+        standby = candidate(kube, "one", nothing)
+        done, _ = await asyncio.wait({standby}, timeout=SHORT.retry_seconds * 1.5)
+        standby.cancel()
+        await asyncio.gather(standby, return_exceptions=True)
+
+    assert not done
