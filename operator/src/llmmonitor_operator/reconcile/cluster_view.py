@@ -13,6 +13,7 @@ from typing import Any
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.mirror import Mirror
+from llmmonitor_operator.kube.polled import Polled
 from llmmonitor_operator.kube.raw import Raw
 
 FAILED_CREATE = "reason=FailedCreate"
@@ -33,17 +34,17 @@ class ClusterView:
         self._limits = self._everywhere(paths.limit_ranges)
         self._failed = self._everywhere(paths.events, field_selector=FAILED_CREATE)
         self._services = self._everywhere(paths.services)
-        self._namespaces = [self._mirror(paths.NAMESPACES, namespaced=False)]
-        if self._places != ("",):
-            only = [f"metadata.name={name}" for name in self._places]
-            self._namespaces = [
-                self._mirror(paths.NAMESPACES, namespaced=False, field_selector=one) for one in only
-            ]
+        self._namespaces: list[Mirror | Polled] = [self._namespace(place) for place in self._places]
         self._pods: dict[str, tuple[Mirror, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _everywhere(self, path: Callable[[str], str], *, field_selector: str = "") -> list[Mirror]:
         return [self._mirror(path(place), field_selector=field_selector) for place in self._places]
+
+    def _namespace(self, place: str) -> Mirror | Polled:
+        if not place:
+            return self._mirror(paths.NAMESPACES, namespaced=False)
+        return Polled(self._kube, paths.namespace(place), on_change=lambda *_: self._changed(place))
 
     def _mirror(self, path: str, *, namespaced: bool = True, field_selector: str = "") -> Mirror:
         def on_change(_kind: str, thing: dict[str, Any]) -> None:

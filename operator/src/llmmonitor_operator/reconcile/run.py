@@ -25,6 +25,7 @@ from llmmonitor_operator.reconcile import namespace_pass
 from llmmonitor_operator.reconcile.checkpoints import Checkpoints
 from llmmonitor_operator.reconcile.cluster_view import ClusterView
 from llmmonitor_operator.reconcile.events import emit
+from llmmonitor_operator.reconcile.farewell import say_farewell
 from llmmonitor_operator.reconcile.health import serving
 from llmmonitor_operator.reconcile.loop import Loop
 from llmmonitor_operator.reconcile.metrics import OperatorMetrics
@@ -107,6 +108,7 @@ class Leader:
                 await view.stop()
                 self._metrics.leads(leading=False)
             async with asyncio.timeout(SAVE_SECONDS):
+                await say_farewell(parts)
                 await one_pass.save_all()
 
     async def _lead(self, parts: Parts, loop: Loop, one_pass: MonitorPass) -> None:

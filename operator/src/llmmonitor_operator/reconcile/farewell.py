@@ -1,0 +1,62 @@
+"""What the last operator does when the release is uninstalled: tell every sidecar to stop.
+
+Helm deletes the Deployment, and moments later the rights. So on SIGTERM the operator asks for its own
+Deployment: an answer that it is there means a restart or a roll-out, whose successor goes on; anything else
+means that nobody will. Everything needed is in memory already. Sidecars that do not hear it idle when their
+configuration runs out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from llmmonitor_api.configuration import Configuration
+from llmmonitor_operator.kube import paths
+from llmmonitor_operator.kube.errors import ApiError, Unavailable
+from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
+from llmmonitor_operator.reconcile.parts import Parts
+from llmmonitor_operator.reconcile.sidecar_client import Address, NoAnswer, RefusedBySidecar
+
+_log = logging.getLogger(__name__)
+
+
+async def say_farewell(parts: Parts) -> None:
+    """Stop all sidecars if the release is gone; otherwise do nothing."""
+    if not await _uninstalled(parts):
+        return
+    pods = [pod for namespace in parts.view.pod_namespaces for pod in parts.view.pods(namespace)]
+    addresses = []
+    for pod in pods:
+        sidecar, ip = our_sidecar(pod), (pod.get("status") or {}).get("podIP", "")
+        if sidecar is not None and sidecar.running and ip and is_mine_to_watch(pod):
+            addresses.append(Address(pod["metadata"]["uid"], ip, sidecar.api_port))
+    _log.warning("the release is uninstalled: telling %d sidecars to stop", len(addresses))
+    await asyncio.gather(*(_stop(parts, address) for address in addresses))
+
+
+async def _uninstalled(parts: Parts) -> bool:
+    settings = parts.settings
+    try:
+        deployment = await parts.kube.get(paths.deployment(settings.namespace, f"{settings.name}-operator"))
+    except Unavailable:
+        return False
+    except ApiError:
+        return True
+    return bool(deployment["metadata"].get("deletionTimestamp"))
+
+
+async def _stop(parts: Parts, address: Address) -> None:
+    try:
+        report = await parts.sidecars.report(address)
+        stop = msgspec.structs.replace(
+            Configuration(stop=True),
+            generation=report.identity.configuration_generation,
+        )
+        await parts.sidecars.push(address, stop)
+    except (NoAnswer, RefusedBySidecar, ValueError) as error:
+        _log.warning(
+            "sidecar at %s not stopped, it idles when its configuration runs out: %s", address.ip, error
+        )
