@@ -46,6 +46,7 @@ class Slot(IntEnum):
     ACCEPTED_BEFORE_STEP_ASIDE_TOTAL = 75  # connections the relay held at each step-aside, added up
     SUPERVISOR_HEARTBEAT_NS = 76  # when the supervisor last came round its own timer
     RELAY_KILLS_TOTAL = 77  # relays killed by the watchdog for want of a heartbeat
+    MODEL_NOT_ON_LOOPBACK = 78  # 1 while the model listens, and only the pod's own address reaches it
 
     # Written by the analyser.
     ANALYSER_HEARTBEAT_NS = 128  # when the analyser's loop last came round

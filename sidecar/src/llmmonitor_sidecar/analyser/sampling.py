@@ -67,11 +67,9 @@ class Sampling:
         self._running: asyncio.Future[Resources] | None = None
         self._began_ns = self._sampled_ns = 0
         self._session: aiohttp.ClientSession = model_session()
-        self._scraper = EngineScraper(
-            self._session,
-            f"http://{_in_url(settings.target_host)}:{settings.target_port}",
-            metrics_url=settings.metrics_url,
-        )
+        self._settings = settings
+        self._not_on_loopback = False
+        self._scraper = self._scraper_of(settings.target_host)
 
     @property
     def served_models(self) -> tuple[str, ...]:
@@ -84,6 +82,7 @@ class Sampling:
             loop = asyncio.get_running_loop()
             self._began_ns = time.monotonic_ns()
             self._running = loop.run_in_executor(self._thread, self._sample, self._began_ns)
+        self._follow_model()
         self.engine = await self._scraper.scrape()
         done, _ = await asyncio.wait([self._running], timeout=self._process_sample_seconds)
         if done:
@@ -92,6 +91,19 @@ class Sampling:
         if self.resources is not None:
             age_seconds = (time.monotonic_ns() - self._sampled_ns) * 1e-9
             self.resources = msgspec.structs.replace(self.resources, sampled_age_seconds=age_seconds)
+
+    def _follow_model(self) -> None:
+        """Some models in pods listen on the pod's address alone; who moves is asked anew who it is."""
+        not_on_loopback = self._settings.in_pod and bool(self._page[Slot.MODEL_NOT_ON_LOOPBACK])
+        if not_on_loopback != self._not_on_loopback:
+            self._not_on_loopback = not_on_loopback
+            self._scraper = self._scraper_of(
+                self._settings.pod_ip if not_on_loopback else self._settings.target_host
+            )
+
+    def _scraper_of(self, host: str) -> EngineScraper:
+        base_url = f"http://{_in_url(host)}:{self._settings.target_port}"
+        return EngineScraper(self._session, base_url, metrics_url=self._settings.metrics_url)
 
     async def close(self) -> None:
         """Let go of connections and of the thread, without waiting for it."""

@@ -1,5 +1,6 @@
 """Where the relay's connections come from: a socket it opens itself, or the transparent one it was given."""
 
+import errno
 import socket
 from typing import Final, cast
 
@@ -28,11 +29,20 @@ def resolve(host: str, port: int) -> dict[int, Address]:
 
 
 def listen(family: int, address: Address) -> socket.socket:
-    """Open a listener.
+    """Open a listener; all addresses are IPv4's where there is no IPv6.
 
     Raises:
         OSError: the address is taken or not ours.
     """
+    try:
+        return _listen(family, address)
+    except OSError as error:
+        if address[0] != "::" or error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            raise
+        return _listen(socket.AF_INET, ("0.0.0.0", address[1]))
+
+
+def _listen(family: int, address: Address) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -32,6 +32,8 @@ _TOTALS: Final = (  # in the order in which `_publish` reads them
     Slot.TEE_LOST_CONNECTIONS_TOTAL,
     Slot.ACCEPT_FAILURES_TOTAL,
 )
+POD_ADDRESS: Final = 0
+"""Key of the target beside the families: for a model that loopback does not reach."""
 _FAMILY_WANTED: Final = {1: socket.AF_INET, 2: socket.AF_INET6, 3: socket.AF_INET}
 _EPOLL_ROUNDING_SECONDS: Final = 0.001  # epoll waits whole milliseconds
 
@@ -44,7 +46,8 @@ class RelayLoop:
     Args:
         page: heartbeat and figures go there, `ACCEPT_WANTED` comes from there.
         tee: where copies go.
-        targets: where every connection goes, by family; None: where the client wanted to go (transparent).
+        targets: where every connection goes, by family or `POD_ADDRESS`; None: where the client wanted to go
+            (transparent).
         own_address: family and address to listen on while `ACCEPT_WANTED`; None with a `listener`.
         listener: transparent mode's socket, listening already.
     """
@@ -127,7 +130,10 @@ class RelayLoop:
     def _follow_wish(self, own_address: tuple[int, Address]) -> None:
         """Listen exactly while the supervisor wants it, so that refused stays refused."""
         wanted = self._page[Slot.ACCEPT_WANTED]
-        self._target = self._targets.get(_FAMILY_WANTED.get(wanted, 0), self._target)
+        if wanted:
+            on_pod_address = self._page[Slot.MODEL_NOT_ON_LOOPBACK]
+            key = POD_ADDRESS if on_pod_address else int(_FAMILY_WANTED.get(wanted, socket.AF_INET))
+            self._target = self._targets.get(key, self._target)
         if wanted and self._listener is None:
             try:
                 self._adopt(listen(*own_address))

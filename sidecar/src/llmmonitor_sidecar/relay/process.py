@@ -13,7 +13,7 @@ import socket
 from types import FrameType
 
 from llmmonitor_sidecar.relay.listener import resolve
-from llmmonitor_sidecar.relay.loop import RelayLoop
+from llmmonitor_sidecar.relay.loop import POD_ADDRESS, RelayLoop
 from llmmonitor_sidecar.settings import Mode, Settings
 from llmmonitor_sidecar.shared_page import SharedPage
 from llmmonitor_sidecar.tee import TeeSender
@@ -45,6 +45,8 @@ def run_relay(
     else:
         own_address = next(iter(resolve(settings.listen_host, settings.listen_port).items()))
         targets = resolve(settings.target_host, settings.target_port)
+        if settings.in_pod:
+            targets[POD_ADDRESS] = next(iter(resolve(settings.pod_ip, settings.target_port).values()))
         loop = RelayLoop(page, tee_sender, targets, own_address)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

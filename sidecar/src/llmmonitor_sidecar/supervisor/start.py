@@ -96,6 +96,8 @@ def choose(settings: Settings, page: SharedPage) -> tuple[Way, Target]:
     if settings.mode is Mode.TRANSPARENT:
         return _transparent(settings)
     addresses = local_addresses(settings.target_host)
+    if settings.in_pod:
+        addresses |= local_addresses(settings.pod_ip)
     diagnosis = _diagnosis() if addresses else None
     target: Target = (
         LocalTarget(diagnosis, settings.target_port, addresses)

@@ -195,6 +195,8 @@ class Supervisor:
         page, child = self._page, self._relay.child
         if child is not None:
             self._delay.add(linux.schedule_statistics(child.pid), now_ns)
+        model_listening = self._target.listening(now_ns)
+        page[Slot.MODEL_NOT_ON_LOOPBACK] = self._target.not_on_loopback
         speaks = child is not None and page[Slot.RELAY_PID] == child.pid
         return Observation(
             relay_alive=child is not None,
@@ -202,7 +204,7 @@ class Supervisor:
             heartbeat_ns=page[Slot.HEARTBEAT_NS] if speaks else 0,
             loop_lag_us=page[Slot.LOOP_LAG_P99_US],
             run_queue_delay_us=self._delay.p99_us(now_ns),
-            model_listening=self._target.listening(now_ns),
+            model_listening=model_listening,
             obstacle=self._obstacle(now_ns),
         )
 

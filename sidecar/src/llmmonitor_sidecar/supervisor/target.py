@@ -31,10 +31,14 @@ _ANSWERED_BY_IPV4, _ANSWERED_BY_IPV6 = 0, 6
 """Exit status of a try."""
 _IPV4_BYTES = 4
 _IPV6_BYTES = 16
+LOOPBACK = frozenset((ipaddress.ip_address("127.0.0.1").packed, ipaddress.ip_address("::1").packed))
 
 
 class Target(Protocol):
     """Knows whether the model listens."""
+
+    not_on_loopback: bool
+    """When last asked, it listened, and 127.0.0.1 or ::1 would not have reached it."""
 
     def listening(self, now_ns: int) -> Families:
         """By which protocols connections to the model are answered now."""
@@ -50,10 +54,13 @@ class LocalTarget:
         self._diagnosis = diagnosis
         self._port = port
         self._addresses = addresses
+        self.not_on_loopback = False
 
     def listening(self, now_ns: int) -> Families:  # noqa: ARG002 - the kernel knows what is so now
         """By which protocols; asks the kernel."""
-        return families_listening(self._diagnosis.listeners(self._port), self._port, self._addresses)
+        listeners = self._diagnosis.listeners(self._port)
+        self.not_on_loopback = bool(listeners) and not families_listening(listeners, self._port, LOOPBACK)
+        return families_listening(listeners, self._port, self._addresses)
 
     def on_death(self, death: children.Death, now_ns: int) -> None:
         """No child of ours."""
@@ -61,6 +68,8 @@ class LocalTarget:
 
 class RemoteTarget:
     """A host and port elsewhere."""
+
+    not_on_loopback = False
 
     def __init__(self, host: str, port: int) -> None:
         self._address = host, port
@@ -126,7 +135,7 @@ def local_addresses(host: str) -> frozenset[bytes]:
     A name other than localhost counts as elsewhere: resolving it could block the supervisor.
     """
     if host == "localhost":
-        return frozenset((ipaddress.ip_address("127.0.0.1").packed, ipaddress.ip_address("::1").packed))
+        return LOOPBACK
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
