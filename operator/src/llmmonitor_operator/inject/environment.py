@@ -10,8 +10,11 @@ from __future__ import annotations
 import base64
 from typing import Any, Final
 
+from llmmonitor_api.quantities import parse_quantity
 from llmmonitor_operator.inject.plan import Mode, Plan
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.containers import long_running
+from llmmonitor_operator.pods.quality_of_service import limits_of, pod_level
 
 PREFIX: Final = "LLM_MONITOR_"
 DEFAULT_GRACE_SECONDS: Final = 30
@@ -38,10 +41,7 @@ def by_downward_api() -> list[dict[str, Any]]:
 
 def in_words(pod: Raw) -> list[dict[str, Any]]:
     """Who the pod is, as it stands in the running pod."""
-    values = {name: _at(pod, path) for name, path in _FIELDS.items()}
-    if ":" in values["POD_IP"]:
-        values["API_HOST"] = "::"
-    return [_variable(name, value) for name, value in values.items()]
+    return [_variable(name, _at(pod, path)) for name, path in _FIELDS.items()]
 
 
 def settings(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
@@ -53,19 +53,27 @@ def settings(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
         "TARGET_PORT": str(plan.serving.port),
         "API_PORT": str(plan.api_port),
         "STOP_GRACE": f"{max(0, min(3600, grace - LAST_REPORT_SECONDS))}s",
+        "MEMORY_CAP_BYTES": str(int(parse_quantity(plan.sidecar.memory_limit))),
         "CONFIGURATION": plan.configuration,
-    }
-    if plan.public_keys:
-        values["PUBLIC_KEY"] = base64.b64encode(plan.public_keys[0]).decode()
+        "PUBLIC_KEY": ",".join(base64.b64encode(key).decode() for key in plan.public_keys),
+    } | _limits_of_the_model(pod, plan)
     if plan.mode is Mode.TRANSPARENT:
         values["RELAY_PORT"] = str(plan.relay_port)
     if plan.mode is Mode.LISTEN:
-        values |= {
-            "LISTEN_HOST": "0.0.0.0",
-            "LISTEN_PORT": str(plan.relay_port),
-            "TARGET_HOST": "localhost",
-        }
+        values |= {"LISTEN_PORT": str(plan.relay_port), "TARGET_HOST": "localhost"}
     return [_variable(name, value) for name, value in values.items()]
+
+
+def _limits_of_the_model(pod: Raw, plan: Plan) -> dict[str, str]:
+    """The serving container's, or the whole pod's: its cgroup cannot be seen from another container."""
+    container = next((one for one in long_running(pod) if one.get("name") == plan.serving.container), {})
+    limits = limits_of(pod_level(pod) or {}) | limits_of(container.get("resources") or {})
+    found = {}
+    if "memory" in limits:
+        found["MEMORY_LIMIT_BYTES"] = str(int(limits["memory"]))
+    if "cpu" in limits:
+        found["CPU_LIMIT_CORES"] = f"{limits['cpu']:f}"
+    return found
 
 
 def _variable(name: str, value: str) -> dict[str, Any]:

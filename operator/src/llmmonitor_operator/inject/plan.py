@@ -53,7 +53,7 @@ class Plan:
     configuration: str
     """JSON of `llmmonitor_api.configuration.Configuration`: what the sidecar begins with."""
     public_keys: tuple[bytes, ...]
-    """Ed25519, raw; the first is the one that signs now, and the one that goes into the pod."""
+    """Ed25519, raw; more than one while one is replaced."""
     share_processes: bool = False
     """Set `shareProcessNamespace` when injecting; an attached sidecar sees its target's processes anyway."""
 
