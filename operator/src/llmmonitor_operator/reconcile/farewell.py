@@ -16,9 +16,10 @@ import msgspec
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.errors import ApiError, Unavailable
-from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
+from llmmonitor_operator.pods.pod import is_mine_to_watch
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.sidecar_client import Address, NoAnswer, RefusedBySidecar
+from llmmonitor_operator.reconcile.standing import address_of
 
 _log = logging.getLogger(__name__)
 
@@ -28,11 +29,7 @@ async def say_farewell(parts: Parts) -> None:
     if not await _uninstalled(parts):
         return
     pods = [pod for namespace in parts.view.pod_namespaces for pod in parts.view.pods(namespace)]
-    addresses = []
-    for pod in pods:
-        sidecar, ip = our_sidecar(pod), (pod.get("status") or {}).get("podIP", "")
-        if sidecar is not None and sidecar.running and ip and is_mine_to_watch(pod):
-            addresses.append(Address(pod["metadata"]["uid"], ip, sidecar.api_port))
+    addresses = [address for pod in pods if is_mine_to_watch(pod) and (address := address_of(pod))]
     _log.warning("the release is uninstalled: telling %d sidecars to stop", len(addresses))
     await asyncio.gather(*(_stop(parts, address) for address in addresses))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,7 +33,13 @@ from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.pods_memory import PodsMemory
 from llmmonitor_operator.reconcile.pulling import Puller
 from llmmonitor_operator.reconcile.pushing import Pusher
-from llmmonitor_operator.reconcile.standing import LOOK_AGAIN_SECONDS, Facts, Standing, standing
+from llmmonitor_operator.reconcile.standing import (
+    LOOK_AGAIN_SECONDS,
+    Facts,
+    Standing,
+    address_of,
+    standing,
+)
 from llmmonitor_operator.reconcile.status_conditions import conditions_of
 from llmmonitor_operator.state import State
 
@@ -47,8 +53,8 @@ class Memory:
     uid: str
     state: State
     pods: PodsMemory = field(default_factory=PodsMemory)
-    raw: dict[str, Any] = field(default_factory=dict)
-    """As seen in the last pass: after a deletion it says which pods were its own."""
+    pulled: bool = False
+    """Whether this process has asked its sidecars before."""
 
 
 class MonitorPass:
@@ -74,7 +80,6 @@ class MonitorPass:
         began = time.monotonic()
         await parts.view.watch_pods(key[0])
         memory = self._memories.get(key) or await self._remembered(key, known)
-        memory.raw = known.raw
         due = await self._look_and_act(key, known, memory)
         parts.metrics.passed(time.monotonic() - began)
         return due
@@ -102,7 +107,7 @@ class MonitorPass:
         )
         found = [standing(pod, facts, _memory_used(memory.state, pod)) for pod in mine.pods]
         standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]
-        reports = await self._puller.pull(standings, memory.pods)
+        reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
         state = memory.state
         for uid, report in reports.items():
@@ -126,12 +131,25 @@ class MonitorPass:
         )
         if parts.checkpoints.due(memory.uid, memory.state, now):
             await self._save(key, memory, now)
-        return self._due(monitor, standings, reports, acted=acted)
+        due = self._due(monitor, standings, reports, acted=acted)
+        return min(due, LOOK_AGAIN_SECONDS) if mine.leaving else due
 
     async def _ask(self, namespace: str, monitor: LLMMonitor, mine: Owned, now: float) -> None:
         keeper = self._parts.keeper
         if keeper.due(namespace, now):
             await keeper.ask(namespace, candidate(mine.pods, monitor, keeper.common), now)
+
+    async def _reports(
+        self, standings: list[Standing], leaving: Sequence[Raw], memory: Memory, now: float
+    ) -> dict[str, Report]:
+        """Of all sidecars that run, those of pods on their way out included."""
+        addresses = [one.address for one in standings if one.address is not None]
+        memory.pods.look_at_leaving(leaving, now)
+        addresses += [address for pod in leaving if (address := address_of(pod)) is not None]
+        if memory.pulled:
+            return await self._puller.pull(addresses, memory.pods)
+        memory.pulled = True
+        return await self._puller.pull_patiently(addresses, memory.pods)
 
     def _after_refusals(self, one: Standing, memory: Memory, now: float) -> Standing:
         """An attach that the API server has just refused is not tried again at once."""

@@ -19,10 +19,11 @@ from llmmonitor_operator.attach.proof import blocked, proved
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.errors import ApiError, NotFound
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
+from llmmonitor_operator.pods.pod import is_mine_to_watch
 from llmmonitor_operator.reconcile.ownership import owner_of
 from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.sidecar_client import Address, NoAnswer, RefusedBySidecar
+from llmmonitor_operator.reconcile.sidecar_client import NoAnswer, RefusedBySidecar
+from llmmonitor_operator.reconcile.standing import address_of
 
 EVERY_SECONDS = 5.0
 STOP_TRIES = 12
@@ -92,12 +93,10 @@ class NamespacePass:
                 await self._stop(pod)
 
     async def _stop(self, pod: Raw) -> None:
-        sidecar = our_sidecar(pod)
-        ip = (pod.get("status") or {}).get("podIP", "")
-        if sidecar is None or not sidecar.running or not ip or not is_mine_to_watch(pod):
+        address = address_of(pod)
+        if address is None or not is_mine_to_watch(pod):
             return
-        uid, name = pod["metadata"]["uid"], pod["metadata"]["name"]
-        address = Address(uid, ip, sidecar.api_port)
+        uid, name = address.uid, pod["metadata"]["name"]
         self._tries[uid] = self._tries.get(uid, 0) + 1
         try:
             report = await self._parts.sidecars.report(address)
@@ -112,13 +111,11 @@ class NamespacePass:
     def _waiting(self, namespace: str) -> bool:
         """Whether a sidecar there still has to be told."""
         return any(
-            sidecar is not None
-            and sidecar.running
+            address_of(pod) is not None
             and is_mine_to_watch(pod)
             and pod["metadata"]["uid"] not in self._stopped
             and self._tries.get(pod["metadata"]["uid"], 0) < STOP_TRIES
             for pod in self._parts.view.pods(namespace)
-            for sidecar in (our_sidecar(pod),)
         )
 
 

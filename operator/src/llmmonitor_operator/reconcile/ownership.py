@@ -18,6 +18,8 @@ class Owned:
 
     pods: tuple[dict[str, Any], ...]
     """Those it has."""
+    leaving: tuple[dict[str, Any], ...] = ()
+    """Those it had and that are on their way out: what they still report is to be counted."""
     conflict: str = ""
     """Which older monitors have the others, in words; empty when it has all."""
 
@@ -39,16 +41,17 @@ def owned(known: Known, rivals: Iterable[Known], pods: Iterable[dict[str, Any]])
             break
         older.append(rival)
     mine: list[dict[str, Any]] = []
+    leaving: list[dict[str, Any]] = []
     others: dict[str, list[str]] = {}
     for pod in pods:
-        if is_mine_to_watch(pod) and selects(monitor.spec.selector, pod):
+        if selects(monitor.spec.selector, pod):
             owner = owner_of(pod, older)
             if owner is None:
-                mine.append(pod)
-            else:
+                (mine if is_mine_to_watch(pod) else leaving).append(pod)
+            elif is_mine_to_watch(pod):
                 others.setdefault(str(owner.raw["metadata"]["name"]), []).append(pod["metadata"]["name"])
     texts = [f"LLMMonitor {name} is older and has {wording.listed(names)}" for name, names in others.items()]
-    return Owned(tuple(mine), "; ".join(texts))
+    return Owned(tuple(mine), tuple(leaving), "; ".join(texts))
 
 
 def owner_of(pod: dict[str, Any], monitors: Sequence[Known]) -> Known | None:

@@ -50,6 +50,11 @@ class PodsMemory:
                 containers[key] = self.first_seen.get(key, now)
         self.pods, self.first_seen = seen, containers
 
+    def look_at_leaving(self, pods: Iterable[Raw], now: float) -> None:
+        """Remember those on their way out as well, until the next `look`."""
+        for pod in pods:
+            self.pods.setdefault(pod["metadata"]["uid"], PodMemory(push_at=now + REFRESH_SECONDS))
+
     def of(self, uid: str) -> PodMemory:
         """One pod that `look` has seen."""
         return self.pods[uid]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from llmmonitor_api.report.report import Report, UnreadableReport
 from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.pods_memory import PodsMemory
+from llmmonitor_operator.reconcile.pods_memory import PodMemory, PodsMemory
 from llmmonitor_operator.reconcile.sidecar_client import Address, NoAnswer, RefusedBySidecar
-from llmmonitor_operator.reconcile.standing import Standing
 
 _HINT = "if a NetworkPolicy shuts the operator out, allow ingress to port {port} from namespace {namespace}"
+
+_TRIES = 3
+_PAUSE_SECONDS = 1.0
 
 
 class Puller:
@@ -20,14 +22,24 @@ class Puller:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def pull(self, standings: Sequence[Standing], memory: PodsMemory) -> dict[str, Report]:
-        """The reports of all sidecars that run and answer, by pod UID."""
-        asked = [(one.expected.uid, one.address) for one in standings if one.address is not None]
-        answers = await asyncio.gather(*(self._report(uid, address, memory) for uid, address in asked))
-        return {uid: report for (uid, _), report in zip(asked, answers, strict=True) if report is not None}
+    async def pull(self, addresses: Iterable[Address], memory: PodsMemory) -> dict[str, Report]:
+        """The reports of all that answer, by pod UID."""
+        asked = list(addresses)
+        answers = await asyncio.gather(*(self._report(one, memory.of(one.uid)) for one in asked))
+        return {one.uid: report for one, report in zip(asked, answers, strict=True) if report is not None}
 
-    async def _report(self, uid: str, address: Address, memory: PodsMemory) -> Report | None:
-        known = memory.of(uid)
+    async def pull_patiently(self, addresses: Iterable[Address], memory: PodsMemory) -> dict[str, Report]:
+        """The same, with more than one try: of a leader that knows only what is minutes old."""
+        left = list(addresses)
+        found: dict[str, Report] = {}
+        for attempt in range(_TRIES):
+            if attempt and left:
+                await asyncio.sleep(_PAUSE_SECONDS)
+            found |= await self.pull(left, memory)
+            left = [one for one in left if one.uid not in found]
+        return found
+
+    async def _report(self, address: Address, known: PodMemory) -> Report | None:
         known.unreachable, known.unknown_key = "", False
         try:
             report = await self._parts.sidecars.report(address)

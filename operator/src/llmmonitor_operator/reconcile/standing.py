@@ -89,16 +89,22 @@ def standing(pod: Raw, facts: Facts, memory_used_bytes: float | None = None) -> 
     return _without(pod, facts, sidecar, serving, memory_used_bytes)
 
 
+def address_of(pod: Raw) -> Address | None:
+    """Where its sidecar answers; None while none runs."""
+    sidecar, ip = our_sidecar(pod), (pod.get("status") or {}).get("podIP", "")
+    if sidecar is None or not sidecar.running or not ip or not sidecar.api_port:
+        return None
+    return Address(pod["metadata"]["uid"], ip, sidecar.api_port)
+
+
 def _running(pod: Raw, facts: Facts, sidecar: OurSidecar, serving: Serving) -> Standing:
-    ip = (pod.get("status") or {}).get("podIP", "")
     uid = pod["metadata"]["uid"]
-    address = Address(uid, ip, sidecar.api_port) if ip and sidecar.api_port else None
     outdated = _outdated(facts, sidecar, serving)
     reason = reasons.OUTDATED.name if outdated else ""
     expected = _expected(pod, facts, reason, outdated, sidecar=sidecar, serving=serving)
     proving = uid == facts.proving_pod and not facts.verdict.proves(facts.common.image)
     again = 10.0 if proving else None
-    return Standing(pod, expected, sidecar, serving, address, look_again_seconds=again)
+    return Standing(pod, expected, sidecar, serving, address_of(pod), look_again_seconds=again)
 
 
 def _outdated(facts: Facts, sidecar: OurSidecar, serving: Serving) -> str:
