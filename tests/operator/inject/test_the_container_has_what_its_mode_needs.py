@@ -91,6 +91,16 @@ def test_where_the_pod_has_resources_as_a_whole_only_the_rest_is_asked_for(plan_
     }
 
 
+def test_an_init_container_that_fills_the_pod_leaves_nothing_for_a_sidecar_beside_it(plan_of: PlanOf) -> None:
+    spec = {
+        "resources": {"limits": CPU_AND_MEMORY, "requests": {"cpu": "4", "memory": "1Gi"}},
+        "initContainers": [{"name": "convert", "resources": {"requests": {"memory": "1Gi"}}}],
+    }
+    pod = pod_with(spec)
+
+    assert native(pod, plan_of(pod))["resources"]["requests"] == {"cpu": "50m", "memory": "0"}
+
+
 def test_the_api_port_has_the_name_that_a_pod_monitor_looks_for(plan_of: PlanOf) -> None:
     pod = pod_with(ports=[{"containerPort": 14002}, {"containerPort": 8000}])
 

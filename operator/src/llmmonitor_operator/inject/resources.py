@@ -6,13 +6,12 @@ the owner's choice, not ours. An ephemeral container can have no resources at al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from llmmonitor_api.quantities import parse_quantity
 from llmmonitor_operator.inject.plan import SidecarImage
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.containers import long_running
+from llmmonitor_operator.pods.containers import init_containers, is_native_sidecar, main_containers
 from llmmonitor_operator.pods.quality_of_service import limits_of, pod_level, qos, requests_of
 
 Resources = dict[str, dict[str, str]]
@@ -42,10 +41,9 @@ def _within(whole: Raw, pod: Raw, sidecar: SidecarImage) -> Resources:
     The pod's class is decided without us. What no longer fits is asked for as 0: a limit alone would be taken
     for a request.
     """
-    room = _room(whole, pod, requests_of)
     wanted = {"cpu": sidecar.cpu_request, "memory": sidecar.memory_request}
     requests = {
-        name: quantity if parse_quantity(quantity) <= room.get(name, Decimal(0)) else "0"
+        name: quantity if parse_quantity(quantity) <= _left(whole, pod, name) else "0"
         for name, quantity in wanted.items()
     }
     highest = limits_of(whole).get("memory")
@@ -54,10 +52,20 @@ def _within(whole: Raw, pod: Raw, sidecar: SidecarImage) -> Resources:
     return {"limits": {"memory": sidecar.memory_limit}, "requests": requests}
 
 
-def _room(whole: Raw, pod: Raw, of: Callable[[Raw], Mapping[str, Decimal]]) -> dict[str, Decimal]:
-    """What the pod's requests leave beside those of the containers that run together."""
-    room = dict(of(whole))
-    for container in long_running(pod):
-        for name, value in of(container.get("resources") or {}).items():
-            room[name] = room.get(name, Decimal(0)) - value
-    return room
+def _left(whole: Raw, pod: Raw, name: str) -> Decimal:
+    """What the pod's request leaves beside the most that its containers ask for at one time.
+
+    An init container runs beside the native sidecars before it (KEP-753), and so beside ours.
+    """
+    sidecars, most = Decimal(0), Decimal(0)
+    for container in init_containers(pod):
+        asked = _request(container, name)
+        most = max(most, sidecars + asked)
+        if is_native_sidecar(container):
+            sidecars += asked
+    together = sum((_request(one, name) for one in main_containers(pod)), sidecars)
+    return requests_of(whole).get(name, Decimal(0)) - max(most, together)
+
+
+def _request(container: Raw, name: str) -> Decimal:
+    return requests_of(container.get("resources") or {}).get(name, Decimal(0))
