@@ -90,7 +90,7 @@ class OperatorSettings:
     port: int = 8080
     """`/healthz`, `/readyz`, `/metrics`."""
     kubeconfig: str = ""
-    """Outside a cluster; empty: the pod's ServiceAccount."""
+    """Outside a cluster, from kubectl's own variable; empty: the pod's ServiceAccount."""
 
 
 def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
@@ -117,7 +117,7 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         watch_namespaces=read.labels("WATCH_NAMESPACES"),
         certificates=read.choice("CERTIFICATES", default.certificates),
         port=read.port("PORT", default.port),
-        kubeconfig=read.text("KUBECONFIG"),
+        kubeconfig=environment.get("KUBECONFIG", ""),
     )
     read.finish()
     return settings

@@ -16,6 +16,8 @@ class ExpectedPod:
     gpus_requested: int = 0
     injection: str = ""
     """A reason of the condition `Injected` that is not True; empty while the sidecar is in or starts."""
+    has_sidecar: bool = True
+    """Whether one runs in it, so that it could report."""
     attached: bool = False
     """Whether its sidecar was added while it ran, rather than with it."""
     injection_message: str = ""

@@ -15,16 +15,19 @@ def judge(inputs: Inputs) -> Verdict:
             shared.NO_MATCHING_PODS if inputs.environment.cluster else shared.NO_REPORTS,
             "the selector matches no running pod" if inputs.environment.cluster else "no report yet",
         )
+    pods = tuple(pod for pod in inputs.pods if pod.expected.has_sidecar)
+    if not pods:
+        return Verdict(shared.NO_REPORTS, "no sidecar runs in any matching pod: see Injected")
     within = wording.duration(inputs.settings.stale_after_seconds)
-    late = [pod for pod in inputs.pods if not pod.fresh and not pod.waited_for]
+    late = [pod for pod in pods if not pod.fresh and not pod.waited_for]
     missing = [pod for pod in late if pod.expected.unreachable or pod.source is None]
-    fresh = len(inputs.fresh)
-    summary = f"{fresh} of {wording.counted(len(inputs.pods), 'sidecar')} reported within {within}"
+    fresh = sum(pod.fresh for pod in pods)
+    summary = f"{fresh} of {wording.counted(len(pods), 'sidecar')} reported within {within}"
     if late:
         reason = reasons.UNREACHABLE if missing else reasons.STALE
         return Verdict(reason, f"{summary}; {wording.listed([_why(pod, inputs.now) for pod in late])}")
     if not fresh:
-        return Verdict(shared.NO_REPORTS, f"waiting for the first report of {_names(inputs.pods)}")
+        return Verdict(shared.NO_REPORTS, f"waiting for the first report of {_names(pods)}")
     return Verdict(reasons.ALL_REPORTING, "; ".join([summary, *_remarks(inputs)]))
 
 

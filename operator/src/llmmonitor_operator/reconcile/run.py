@@ -76,7 +76,7 @@ class Leader:
     async def work(self) -> None:
         """Until SIGTERM or SIGINT."""
         settings, kube = self._settings, self._kube
-        key = await signing_key(kube, settings.namespace, f"{settings.name}-signing-key")
+        key = await signing_key(kube, settings.namespace, settings.name)
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             loop = Loop()
             monitors = Monitors(loop.wake)

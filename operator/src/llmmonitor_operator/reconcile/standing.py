@@ -206,6 +206,7 @@ def _expected(  # noqa: PLR0913 - all parts of one record
         gpus_requested=gpus_requested(pod),
         injection=reason,
         injection_message=message,
+        has_sidecar=sidecar is not None and sidecar.running,
         attached=sidecar is not None and sidecar.kind == "ephemeral",
         not_reading=not_reading,
         not_reading_message=words,
