@@ -132,6 +132,18 @@ def test_a_port_that_a_predecessor_still_has_is_waited_for(start: Callable[..., 
     assert sidecar.children() == analyser
 
 
+def test_it_ends_as_soon_as_its_last_report_was_fetched(start: Callable[..., Whole]) -> None:
+    sidecar = start(STOP_GRACE="600s")
+    until(sidecar.answers)
+    assert sidecar.interception()
+
+    sidecar.process.send_signal(signal.SIGTERM)
+    until(lambda: not sidecar.interception())
+
+    assert sidecar.process.wait(30) == 0
+    assert "the last report was fetched" in sidecar.log
+
+
 def test_wrong_settings_are_told_to_whoever_asks(start: Callable[..., Whole]) -> None:
     sidecar = start(MODE="magic", TARGET_PORT="")
     until(sidecar.answers)

@@ -19,8 +19,8 @@ MIB = 1 << 20
 @pytest.mark.parametrize(
     ("relay", "analyser", "who"),
     [
-        (60, 186, Grown.NOBODY),
-        (60, 187, Grown.ANALYSER),
+        (60, 160, Grown.NOBODY),
+        (60, 161, Grown.ANALYSER),
         (10, 4000, Grown.ANALYSER),
         (200, 60, Grown.RELAY),
     ],

@@ -44,7 +44,7 @@ IDLE_SECONDS = 1.0
 API_RETRY_SECONDS = 1.0
 """A predecessor in this pod may still have the port; it must never be the end of us."""
 LAST_PULL_SECONDS = 4.0
-"""How long a stopping sidecar goes on answering, so that the last figures can be fetched."""
+"""How long a stopping sidecar goes on answering, so that the last figures can be fetched; then it ends."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class _Process:
         self._settings = settings
         self._page = page
         self._in_force = InForce(settings, keeper)
+        self._pulled = asyncio.Event()
         self._started_at = keeper.started_at
         self._boot = Boot(uuid.uuid4().hex, time.time(), time.monotonic_ns(), version("llmmonitor-sidecar"))
         self._reader = TrafficReader()
@@ -83,11 +84,22 @@ class _Process:
             work = (self._serve(), self._tick(), self._sample())
             tasks = [group.create_task(one) for one in work]
             await stop.wait()
-            await asyncio.sleep(min(LAST_PULL_SECONDS, self._settings.stop_grace_seconds))
+            await self._last_pull()
             for task in tasks:
                 task.cancel()
         self._intake.stop()
         await self._sampling.close()
+
+    async def _last_pull(self) -> None:
+        """Until somebody has got the last figures, or nobody came for them in time."""
+        self._pulled.clear()
+        try:
+            async with asyncio.timeout(min(LAST_PULL_SECONDS, self._settings.stop_grace_seconds)):
+                await self._pulled.wait()
+        except TimeoutError:
+            _log.info("ending; nobody came for the last report")
+        else:
+            _log.info("ending; the last report was fetched")
 
     async def _serve(self) -> None:
         """Answer for ever; a port that somebody else has is waited for."""
@@ -166,6 +178,7 @@ class _Process:
         return Sources(
             current_report=self._report,
             apply=self._apply,
+            reported=self._pulled.set,
             requests=RequestVerifier(keys, self._settings.pod_uid),
             configurations=configurations,
         )

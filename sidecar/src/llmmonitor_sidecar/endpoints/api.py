@@ -34,6 +34,8 @@ class Sources:
     current_report: Callable[[], Report]
     apply: Callable[[SignedConfiguration], None]
     """Puts a verified configuration in force; called in the event loop, so it must be quick."""
+    reported: Callable[[], None] = lambda: None
+    """Called when a signed request has got its report."""
     requests: RequestVerifier
     configurations: ConfigurationVerifier
     metrics_token: str = ""
@@ -66,7 +68,9 @@ class Api:
             self._sources.requests.verify(authorization, method, path, self._sources.clock())
         except Refused as refused:
             return self._refuse("report", refused)
-        return Answer(200, encode(self._sources.current_report()))
+        answer = Answer(200, encode(self._sources.current_report()))
+        self._sources.reported()
+        return answer
 
     def configure(self, document: bytes) -> Answer:
         """Put a signed configuration in force, or say why not."""

@@ -8,12 +8,12 @@ from llmmonitor_api.report.report import Report
 
 
 def health(report: Report) -> dict[str, Any]:
-    """`ok`, or `degraded` with the reason while traffic is wanted and not read."""
+    """`ok`, `degraded` with the reason while traffic is wanted and not read, `idle` once stopped."""
     interception = report.interception
     wanted = interception.mode != "off"
     working = not wanted or (interception.reading and interception.relay_alive)
     return {
-        "status": "ok" if working else "degraded",
+        "status": "idle" if interception.reason == "Stopped" else "ok" if working else "degraded",
         "mode": interception.mode,
         "reading": interception.reading,
         "reason": interception.reason,
