@@ -1,13 +1,31 @@
-"""The one writer of `status`: conditions at once, figures at most once a minute, nothing new not at all."""
+"""The one writer of `status`: conditions at once, figures at most once a minute, nothing new not at all.
+
+What is there is read from the object as it was given; until that has caught up with the last write, what was
+written counts. A status changed by another's hand is therefore put right.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube import paths
+from llmmonitor_operator.kube.api import Kube, Patch
+from llmmonitor_operator.kube.errors import Invalid, NotFound
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.reconcile.status_difference import Difference, difference
 
 FIGURES_EVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The last write of one monitor's status."""
+
+    status: Raw
+    resource_version: str
+    """Of the object with it."""
+    at: float
 
 
 class StatusWriter:
@@ -15,18 +33,73 @@ class StatusWriter:
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
+        self._written: dict[str, _Written] = {}
 
     async def write(self, raw_monitor: Raw, status: dict[str, Any], now: float) -> bool:
         """Write `status` if it says something new.
 
+        Args:
+            raw_monitor: the object as it was last seen.
+            status: the whole document.
+            now: Unix seconds.
+
         Returns:
-            Whether it was written; False too when the monitor is gone.
+            Whether it was written; False too when the monitor is gone or is another by now.
 
         Raises:
-            ApiError: the API server refuses or is away.
+            ApiError: the API server refuses or is away; the next call tries again.
         """
-        raise NotImplementedError
+        metadata = raw_monitor["metadata"]
+        last = self._written.get(metadata["uid"])
+        found = difference(_standing(raw_monitor, last), status)
+        if found is Difference.NONE:
+            return False
+        if found is Difference.FIGURES and last and 0 <= now - last.at < FIGURES_EVERY_SECONDS:
+            return False
+        operations = [
+            {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        path = paths.monitor_status(metadata["namespace"], metadata["name"])
+        try:
+            answer = await self._kube.patch(path, operations, Patch.JSON)
+        except NotFound:
+            self.forget(metadata["uid"])
+            return False
+        except Invalid:
+            if await self._is_another(metadata):
+                self.forget(metadata["uid"])
+                return False
+            raise
+        self._written[metadata["uid"]] = _Written(status, answer["metadata"]["resourceVersion"], now)
+        return True
 
     def forget(self, uid: str) -> None:
         """The monitor is gone."""
-        raise NotImplementedError
+        self._written.pop(uid, None)
+
+    async def _is_another(self, metadata: Raw) -> bool:
+        """Whether the refusal came from the test of the UID, which the API server does not say."""
+        try:
+            there = await self._kube.get(paths.monitor(metadata["namespace"], metadata["name"]))
+        except NotFound:
+            return True
+        return bool(there["metadata"]["uid"] != metadata["uid"])
+
+
+def _standing(raw_monitor: Raw, last: _Written | None) -> Raw | None:
+    """The status that is there, as far as is known."""
+    if last and not _has_reached(raw_monitor["metadata"].get("resourceVersion", ""), last.resource_version):
+        return last.status
+    status: Raw | None = raw_monitor.get("status")
+    return status
+
+
+def _has_reached(seen: str, written: str) -> bool:
+    """Whether the object seen is as new as the one written.
+
+    Resource versions of one object are numbers that grow (KEP-5504); elsewhere only equality says anything.
+    """
+    if seen.isdecimal() and written.isdecimal():
+        return int(seen) >= int(written)
+    return seen == written
