@@ -248,7 +248,7 @@ class KubeServer:
 
     def _selected(self, request: web.Request, wanted: Key) -> Iterable[dict[str, Any]]:
         for key in sorted(self.objects):
-            if _within(key, wanted) and _matches(self.objects[key], request.query.get("labelSelector", "")):
+            if _within(key, wanted) and _chosen(self.objects[key], request):
                 yield self.objects[key]
 
     async def _watch(
@@ -258,7 +258,6 @@ class KubeServer:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         ends, breaks = self._ends, self._breaks
-        selector = request.query.get("labelSelector", "")
         while True:
             if breaks.is_set():
                 if request.transport:
@@ -275,7 +274,7 @@ class KubeServer:
                 since = version
                 if kind == "BOOKMARK":
                     thing = {"metadata": {"resourceVersion": str(version)}}  # noqa: PLW2901
-                elif not _within(key, target[:4]) or not _matches(thing, selector):
+                elif not _within(key, target[:4]) or not _chosen(thing, request):
                     continue
                 await response.write(json.dumps({"type": kind, "object": thing}).encode() + b"\n")
             if ends.is_set():
@@ -328,6 +327,13 @@ def _target(path: str) -> tuple[str, str, str, str, str]:
 def _within(key: Key, wanted: Key) -> bool:
     api, namespace, plural, _ = wanted
     return key[0] == api and key[2] == plural and namespace in {"", key[1]}
+
+
+def _chosen(thing: Mapping[str, Any], request: web.Request) -> bool:
+    """By labels and, of the fields, by name."""
+    name = request.query.get("fieldSelector", "").removeprefix("metadata.name=")
+    named = not name or "=" in name or thing["metadata"]["name"] == name
+    return named and _matches(thing, request.query.get("labelSelector", ""))
 
 
 def _matches(thing: Mapping[str, Any], selector: str) -> bool:

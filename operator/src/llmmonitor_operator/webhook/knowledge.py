@@ -1,0 +1,110 @@
+"""What the webhook knows of the cluster at this moment: mirrors of seven kinds of objects, all read only.
+
+What surrounds a pod is taken together, in the event loop, and never change afterwards, so that a
+decision may be made in another thread. How old they may be is decided here too: verdicts count only while the
+operator renews its Lease.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from llmmonitor_operator.admit.decide import Surroundings
+from llmmonitor_operator.kube import paths
+from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.mirror import Changed, Mirror
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.preflight import verdict
+from llmmonitor_operator.preflight.verdict import Verdicts
+from llmmonitor_operator.process_settings import WebhookSettings
+from llmmonitor_operator.reconcile.monitors import Monitors
+from llmmonitor_operator.webhook.operator_alive import OperatorAlive
+
+
+class Knowledge:
+    """Everything known; `mirrors` have to be kept running by the caller."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        settings: WebhookSettings,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now = now
+        self._monotonic = monotonic
+        self._monitors = Monitors(lambda _key: None)
+        self._alive = OperatorAlive()
+        self._verdicts = Verdicts()
+        places = settings.watch_namespaces or ("",)
+
+        def one(path: str, name: str, on_change: Changed | None = None) -> Mirror:
+            return Mirror(kube, path, field_selector=f"metadata.name={name}", on_change=on_change)
+
+        own = settings.namespace
+        self._of_quotas = [Mirror(kube, paths.resource_quotas(place)) for place in places]
+        self._of_limit_ranges = [Mirror(kube, paths.limit_ranges(place)) for place in places]
+        self._of_namespaces = [
+            one(paths.NAMESPACES, place) if place else Mirror(kube, paths.NAMESPACES) for place in places
+        ]
+        self.mirrors: Mapping[str, Sequence[Mirror]] = {
+            "llmmonitors": [Mirror(kube, paths.monitors(place), on_change=self._monitor) for place in places],
+            "namespaces": self._of_namespaces,
+            "resourcequotas": self._of_quotas,
+            "limitranges": self._of_limit_ranges,
+            "verdicts": [one(paths.config_maps(own), f"{settings.name}-verdicts", self._verdict)],
+            "lease": [one(paths.leases(own), f"{settings.name}-operator", self._lease)],
+        }
+
+    def around(self, namespace: str) -> Surroundings:
+        """What is known about `namespace` now; never fresh until its own object was seen."""
+        known = self._monitors.of(namespace)
+        thing = next(
+            (found for mirror in self._of_namespaces if (found := mirror.objects.get(("", namespace)))), {}
+        )
+        return Surroundings(
+            namespace=thing,
+            monitors=tuple(one.monitor for one in known if one.monitor is not None),
+            common=self._verdicts.common,
+            verdict=self._verdicts.namespaces.get(namespace),
+            fresh=bool(thing) and self.operator_alive,
+            quotas=_of(self._of_quotas, namespace),
+            limit_ranges=_of(self._of_limit_ranges, namespace),
+        )
+
+    @property
+    def operator_alive(self) -> bool:
+        """Whether the operator tends its verdicts."""
+        return self._alive.fresh(self._monotonic())
+
+    @property
+    def unread(self) -> list[str]:
+        """Kinds that were not read completely yet."""
+        return [kind for kind, those in self.mirrors.items() if not all(one.synced.is_set() for one in those)]
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Why a kind may be behind, in words; only those that may."""
+        found = {kind: [one.problem for one in those if one.problem] for kind, those in self.mirrors.items()}
+        return {kind: problems[0] for kind, problems in found.items() if problems}
+
+    def _monitor(self, kind: str, thing: dict[str, Any]) -> None:
+        if kind == "DELETED":
+            self._monitors.drop((thing["metadata"]["namespace"], thing["metadata"]["name"]))
+        else:
+            self._monitors.take(thing)
+
+    def _verdict(self, kind: str, thing: dict[str, Any]) -> None:
+        self._verdicts = Verdicts() if kind == "DELETED" else verdict.read(thing)
+
+    def _lease(self, kind: str, thing: dict[str, Any]) -> None:
+        if kind != "DELETED":
+            self._alive.saw(thing, self._now(), self._monotonic())
+
+
+def _of(mirrors: Sequence[Mirror], namespace: str) -> tuple[Raw, ...]:
+    return tuple(thing for mirror in mirrors for thing in mirror.of(namespace))
