@@ -62,11 +62,12 @@ def under_rules(
         return NamespaceVerdict(
             fingerprint=fingerprint,
             proved_image=verdict.proved_image,
+            suspended_at=now if verdict.suspended else verdict.suspended_at,
             suspensions=verdict.suspensions,
         )
     if verdict.suspended and (verdict.suspended_image != image or now >= ends_at(verdict)):
         return msgspec.structs.replace(
-            verdict, suspended="", message="", suspended_at=0.0, suspended_image=""
+            verdict, suspended="", message="", suspended_at=now, suspended_image=""
         )
     return verdict
 

@@ -94,7 +94,8 @@ class NamespaceVerdict(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str = ""
     """Why it is suspended, or why nothing is known, in words."""
     suspended_at: float = 0.0
-    """Unix seconds."""
+    """Unix seconds at which the suspension began; once it is lifted, at which it ended: refusals from before
+    count no more."""
     suspended_image: str = ""
     """With which image that came to be."""
     suspensions: int = 0
