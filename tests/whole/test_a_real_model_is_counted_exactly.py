@@ -54,6 +54,15 @@ async def settled(sidecar: SidecarProcess, exchanges: int) -> Totals:
     raise AssertionError(f"{exchanges} exchanges were not counted in time: {totals}")
 
 
+async def in_flight(sidecar: SidecarProcess, requests: int) -> None:
+    """Wait until so many requests are at the model."""
+    for _ in range(200):
+        if (await sidecar.report()).live.in_flight == requests:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{requests} requests were not in flight in time")
+
+
 def generating(totals: Totals, *, stream: bool) -> TrafficSeries:
     (series,) = (one for one in totals.traffic.values() if one.generates and one.stream is stream)
     return series
@@ -86,6 +95,42 @@ async def test_exact_token_counts_equal_the_servers_own(
     assert generating(totals, stream=True).time_to_first_token.count == 3
 
 
+async def test_without_the_servers_count_deltas_are_counted_marked_and_never_more(
+    real_model: ModelServer, scripted: Any, beside: SidecarBeside
+) -> None:
+    # given a real stream, and the server's own count of it taken out of its chunks
+    request = body(stream=True, stream_options={"include_usage": True}, max_tokens=48)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{real_model.url}/v1/chat/completions", json=request) as answer,
+    ):
+        chunks = [json.loads(line[6:]) async for line in answer.content if line.startswith(b"data: {")]
+    (truth,) = (chunk["usage"]["completion_tokens"] for chunk in chunks if chunk.get("usage"))
+    silent = [{**chunk, "usage": None, "timings": None} for chunk in chunks if chunk["choices"]]
+    events = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in silent) + "data: [DONE]\n\n"
+
+    async def replay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}]}")
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+        writer.write(head + events.encode())
+        writer.close()
+
+    # when that is what clients get
+    async with (
+        scripted(replay) as target,
+        beside(target, Configuration()) as sidecar,
+        aiohttp.ClientSession() as session,
+    ):
+        request = {"model": "m", "stream": True, "messages": body()["messages"]}
+        deltas = await ask(session, sidecar.listen, request)
+        series = generating(await settled(sidecar, 1), stream=True)
+
+    assert series.token_sources == {"counted": 1}
+    assert series.completion_tokens_exact == 0
+    assert series.completion_tokens_counted == deltas["deltas"]
+    assert 0 < series.completion_tokens_counted <= truth
+
+
 async def test_a_client_that_hangs_up_is_counted_and_its_slot_freed(
     real_model: ModelServer, beside: SidecarBeside
 ) -> None:
@@ -105,6 +150,30 @@ async def test_a_client_that_hangs_up_is_counted_and_its_slot_freed(
     assert series.completion_tokens_exact == 0
     assert series.completion_tokens_counted >= 1
     assert live.in_flight == 0
+
+
+async def test_a_client_that_hangs_up_while_queued_is_no_good_answer(
+    real_model: ModelServer, beside: SidecarBeside
+) -> None:
+    # given one behind two that take both slots: llama.cpp answers it with 200 and nothing, when it looks
+    target = Target("127.0.0.1", real_model.port, real_model.pid)
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with (
+        beside(target, Configuration()) as sidecar,
+        aiohttp.ClientSession(connector=connector) as session,
+    ):
+        long = body(stream=True, max_tokens=200, ignore_eos=True)
+        busy = [asyncio.create_task(ask(session, sidecar.listen, long)) for _ in range(2)]
+        await in_flight(sidecar, 2)
+        queued = asyncio.create_task(ask(session, sidecar.listen, body()))
+        await in_flight(sidecar, 3)
+
+        queued.cancel()
+        await asyncio.gather(*busy)
+        totals = await settled(sidecar, 3)
+
+    assert generating(totals, stream=False).outcomes == {"aborted": 1}
+    assert generating(totals, stream=True).outcomes == {"ok": 2}
 
 
 async def test_a_model_that_hangs_shows_no_progress(real_model: ModelServer, beside: SidecarBeside) -> None:
