@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from e2e.cluster.errors import ClusterFailed
-from e2e.cluster.layout import NAME
+from e2e.cluster.layout import NAME, Node
 
 _ROOT = Path("/sys/fs/cgroup")
 _STOP_TIMEOUT_SECONDS = 20.0
@@ -20,7 +20,7 @@ _POLL_SECONDS = 0.05
 SYSTEM = f"{NAME}/system"
 """The daemons; containers' shims stay in it too."""
 PODS = f"{NAME}/pods"
-"""The kubelet's cgroupRoot."""
+"""The pods of each node, in a cgroup of its own."""
 
 
 def hierarchies(root: Path = _ROOT) -> list[Path]:
@@ -38,6 +38,18 @@ def create() -> Path:
         for group in (SYSTEM, PODS):
             (hierarchy / group).mkdir(parents=True, exist_ok=True)
     return _accounting(hierarchies()) / SYSTEM / "cgroup.procs"
+
+
+def create_for_pods(node: Node) -> str:
+    """Make a node's cgroupRoot; gives its name.
+
+    A kubelet kills what it finds below its root and does not know: with one root for two of them, each kills
+    the other's pods within seconds.
+    """
+    group = f"{PODS}/{node.name}"
+    for hierarchy in hierarchies():
+        (hierarchy / group).mkdir(parents=True, exist_ok=True)
+    return f"/{group}"
 
 
 def processes() -> list[int]:

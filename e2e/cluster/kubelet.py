@@ -17,7 +17,8 @@ def programs(layout: Layout, node: Node, binaries: Path, credentials: Credential
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "resolv.conf").write_text("", encoding="utf-8")  # no DNS in the cluster, and none outside it
     kubelet = folder / "kubelet.json"
-    kubelet.write_text(json.dumps(kubelet_configuration(layout, node, credentials), indent=1), "utf-8")
+    configuration = kubelet_configuration(layout, node, credentials, cgroups.create_for_pods(node))
+    kubelet.write_text(json.dumps(configuration, indent=1), "utf-8")
     proxy = folder / "kube-proxy.json"
     proxy.write_text(json.dumps(proxy_configuration(node, credentials), indent=1), "utf-8")
     own = credentials.kubeconfig(f"{node.name}-kubelet", f"system:node:{node.name}", ("system:nodes",))
@@ -39,7 +40,9 @@ def programs(layout: Layout, node: Node, binaries: Path, credentials: Credential
     ]
 
 
-def kubelet_configuration(layout: Layout, node: Node, credentials: Credentials) -> dict[str, object]:
+def kubelet_configuration(
+    layout: Layout, node: Node, credentials: Credentials, cgroup_root: str
+) -> dict[str, object]:
     """A KubeletConfiguration that asks little of the machine: swap may be on, disks may be nearly full."""
     folder = layout.of_node(node)
     server = credentials.kubelet_server(node)
@@ -56,7 +59,7 @@ def kubelet_configuration(layout: Layout, node: Node, credentials: Credentials) 
         "tlsCertFile": str(server.certificate),
         "tlsPrivateKeyFile": str(server.key),
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{cgroups.PODS}",
+        "cgroupRoot": cgroup_root,
         "enforceNodeAllocatable": [],
         "failSwapOn": False,
         "oomScoreAdj": 0,  # -999 needs CAP_SYS_RESOURCE
