@@ -60,7 +60,7 @@ class Monitors:
         try:
             known = Known(raw, load_monitor(raw))
         except InvalidMonitor as error:
-            known = Known(raw, last_valid, "; ".join(error.errors))
+            known = Known(raw, _at_generation(last_valid, raw), "; ".join(error.errors))
         self._known[key] = known
         self._changed(key)
 
@@ -92,3 +92,11 @@ class Monitors:
     def namespaces(self) -> frozenset[str]:
         """Where there is at least one."""
         return frozenset(namespace for namespace, _ in self._known)
+
+
+def _at_generation(monitor: LLMMonitor | None, raw: dict[str, Any]) -> LLMMonitor | None:
+    """The last valid spec under the newest generation: what is judged is that it still holds."""
+    if monitor is None:
+        return None
+    metadata = monitor.metadata.model_copy(update={"generation": raw["metadata"]["generation"]})
+    return monitor.model_copy(update={"metadata": metadata})

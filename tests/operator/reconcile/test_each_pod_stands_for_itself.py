@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from tests.operator.model_pods import (
+    COMMON,
+    NAMESPACE,
+    NOW,
+    VERDICT,
+    ended,
+    monitor,
+    running,
+    running_pod,
+    waiting,
+    with_attached,
+)
+
+from llmmonitor_operator.evaluate.environment import LeftOut
+from llmmonitor_operator.reconcile.standing import Facts, Standing, standing
+
+FACTS = Facts(monitor=monitor(), common=COMMON, verdict=VERDICT, namespace=NAMESPACE, proving_pod="", now=NOW)
+
+
+def of(pod: dict[str, Any], facts: Facts = FACTS) -> Standing:
+    found = standing(pod, facts)
+    assert isinstance(found, Standing)
+    return found
+
+
+def attached(*states: dict[str, Any], mode: str = "transparent", port: str = "8000") -> dict[str, Any]:
+    pod = with_attached(running_pod(), *states)
+    pod["status"]["podIP"] = "10.0.0.7"
+    for one in pod["spec"]["ephemeralContainers"]:
+        one["env"] = [
+            {"name": "LLM_MONITOR_MODE", "value": mode},
+            {"name": "LLM_MONITOR_API_PORT", "value": "14002"},
+            {"name": "LLM_MONITOR_TARGET_PORT", "value": port},
+        ]
+    return pod
+
+
+def test_a_running_model_without_a_sidecar_is_attached_to() -> None:
+    found = of(running_pod())
+
+    assert found.attach is not None
+    assert found.attach.number == 1
+    assert found.expected.injection == "PodPredatesMonitor"
+    assert found.address is None
+
+
+def test_a_pod_that_came_after_the_monitor_was_missed_by_the_webhook() -> None:
+    found = of(running_pod(created=NOW - 60, started=NOW - 50))
+
+    assert found.attach is not None
+    assert found.expected.injection == "WebhookMissed"
+
+
+def test_while_injection_is_suspended_that_is_the_reason() -> None:
+    verdict = msgspec.structs.replace(
+        VERDICT, suspended="InjectionSuspended", message="quota compute is full", suspended_at=NOW
+    )
+
+    found = of(running_pod(created=NOW - 60, started=NOW - 50), replace(FACTS, verdict=verdict))
+
+    assert found.attach is not None
+    assert found.expected.injection == "InjectionSuspended"
+    assert "quota compute is full" in found.expected.injection_message
+
+
+def test_a_running_sidecar_of_the_right_image_is_all_that_is_wanted() -> None:
+    found = of(attached(running(NOW - 100)))
+
+    assert found.expected.injection == ""
+    assert found.expected.attached
+    assert found.address is not None
+    assert found.address.url == "http://10.0.0.7:14002"
+    assert found.attach is None
+    assert found.expected.expected_since == NOW - 100
+
+
+def test_another_image_mode_or_port_is_outdated() -> None:
+    other_image = attached(running(NOW - 100))
+    other_image["spec"]["ephemeralContainers"][0]["image"] = "registry.test/sidecar@sha256:0"
+    off = replace(FACTS, monitor=monitor(interception={"mode": "Off"}))
+
+    for pod, facts, words in (
+        (other_image, FACTS, "its image is registry.test/sidecar@sha256:0"),
+        (attached(running(NOW - 100)), off, "spec.interception.mode is now Off"),
+        (attached(running(NOW - 100), port="9000"), FACTS, "it watches port 9000"),
+    ):
+        found = of(pod, facts)
+        assert found.expected.injection == "Outdated"
+        assert words in found.expected.injection_message
+        assert found.address is not None
+
+
+def test_a_sidecar_has_half_a_minute_to_start() -> None:
+    pod = attached(waiting("ContainerCreating"))
+    key = ("uid-chat-a", "llm-monitor-1")
+
+    young = of(pod, replace(FACTS, first_seen={key: NOW - 10}))
+    old = of(pod, replace(FACTS, first_seen={key: NOW - 31}))
+
+    assert young.expected.injection == ""
+    assert not young.expected.has_sidecar
+    assert old.expected.injection == "SidecarNotStarted"
+    assert "ContainerCreating" in old.expected.injection_message
+
+
+def test_one_that_ended_is_followed_by_the_next() -> None:
+    found = of(attached(ended(NOW - 900, NOW - 100)))
+
+    assert found.attach is not None
+    assert found.attach.number == 2
+
+
+def test_a_pod_that_opted_out_is_left_out() -> None:
+    pod = running_pod()
+    pod["metadata"]["annotations"] = {"llmmonitor.io/inject": "false"}
+
+    assert standing(pod, FACTS) == LeftOut("chat-a", "OptedOut")
+
+
+def test_a_pod_without_a_model_server_says_what_to_name() -> None:
+    facts = replace(FACTS, monitor=monitor(target={"container": "absent"}))
+
+    found = of(running_pod(), facts)
+
+    assert found.expected.injection == "ModelServerNotFound"
+    assert "spec.target.container" in found.expected.injection_message
+
+
+def test_a_sidecar_that_was_told_not_to_read_has_its_reason() -> None:
+    pod = attached(running(NOW - 100), mode="off")
+    pod["spec"]["hostNetwork"] = True
+
+    found = of(pod)
+
+    assert found.expected.injection == ""
+    assert found.expected.not_reading == "HostNetwork"
