@@ -109,6 +109,14 @@ def test_the_api_port_has_the_name_that_a_pod_monitor_looks_for(plan_of: PlanOf)
     ]
 
 
+def test_a_successor_takes_its_predecessors_port(plan_of: PlanOf, patched: Patched) -> None:
+    pod = pod_with()
+
+    after = patched(pod, plan_of(pod))
+
+    assert plan_of(after).api_port == plan_of(pod).api_port == 14002
+
+
 def test_on_the_nodes_network_no_port_is_taken_from_the_node_and_models_do_not_meet(plan_of: PlanOf) -> None:
     one, other = (
         pod_with({"hostNetwork": True}, args=["--port", str(port)], ports=[{"containerPort": port}])
