@@ -1,0 +1,35 @@
+{{/* What the operator may do where it watches: in the whole cluster, or in each of watchNamespaces. Every rule says what for. */}}
+{{- define "llm-monitor.operator.rules" -}}
+# The monitors to act for.
+- apiGroups: [llmmonitor.io]
+  resources: [llmmonitors]
+  verbs: [list, watch]
+# Conditions and figures; the spec stays the owner's.
+- apiGroups: [llmmonitor.io]
+  resources: [llmmonitors/status]
+  verbs: [patch]
+# Which pods match, where their engines listen, whether our sidecar runs.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+# Attaching: and nothing but our own container, as the admission policy {{ include "llm-monitor.fullname" . }}-attach enforces.
+- apiGroups: [""]
+  resources: [pods/ephemeralcontainers]
+  verbs: [patch]
+# A pod whose model an injected sidecar keeps from starting comes back without it; disruption budgets hold.
+- apiGroups: [""]
+  resources: [pods/eviction]
+  verbs: [create]
+# Whether clients reach the model's port by name or by number.
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list, watch]
+# Whether our sidecar would be refused by the namespace's quotas and limits.
+- apiGroups: [""]
+  resources: [resourcequotas, limitranges]
+  verbs: [list, watch]
+# What changed, told on the monitor; and FailedCreate, which stops injection in that namespace at once.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, list, watch]
+{{- end }}
