@@ -1,0 +1,160 @@
+"""What the chart grants: read by name of resource and verb, in each kind of installation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import pytest
+from e2e.helm import CHART, Objects
+
+Render = Callable[..., Objects]
+Right = tuple[str, str, str, str]
+"""Kind of role, namespace, resource, verb."""
+
+WRITING = {"create", "update", "patch", "delete", "deletecollection"}
+NAMESPACED = {"watchNamespaces": ["prod", "test"]}
+
+
+def rights(objects: Objects, who: str) -> Iterator[tuple[Right, tuple[str, ...]]]:
+    """Every right of a ServiceAccount of the release, with the names that it is limited to."""
+    for (kind, namespace, _), binding in objects.items():
+        if not kind.endswith("RoleBinding"):
+            continue
+        if [one["name"] for one in binding["subjects"]] != [f"llm-monitor-{who}"]:
+            continue
+        role = objects[binding["roleRef"]["kind"], namespace, binding["roleRef"]["name"]]
+        for rule in role["rules"]:
+            for resource in rule["resources"]:
+                for verb in rule["verbs"]:
+                    names = tuple(rule.get("resourceNames", ()))
+                    yield (role["kind"], namespace, resource, verb), names
+
+
+@pytest.mark.parametrize("values", [None, NAMESPACED])
+@pytest.mark.parametrize("who", ["operator", "webhook"])
+def test_no_right_is_a_wildcard_or_one_that_runs_or_becomes_something_else(
+    render: Render, who: str, values: dict[str, object] | None
+) -> None:
+    for (kind, namespace, resource, verb), names in rights(render(values), who):
+        assert "*" not in resource + verb
+        assert verb not in {"bind", "escalate", "impersonate", "deletecollection"}
+        assert resource not in {"pods/exec", "pods/attach", "pods/portforward", "pods/proxy", "nodes/proxy"}
+        assert (resource, verb) != ("pods", "create")
+        if resource == "secrets":
+            assert (kind, namespace) == ("Role", "llm-monitor")
+            assert names or verb == "create"
+
+
+def test_the_webhook_writes_nothing_and_sees_no_secret(render: Render) -> None:
+    granted = [right for right, _ in rights(render(), "webhook")]
+
+    assert granted
+    assert not [right for right in granted if right[3] in WRITING or right[2] == "secrets"]
+
+
+def test_outside_its_own_namespace_the_operator_writes_only_what_the_design_names(render: Render) -> None:
+    writes = {
+        (resource, verb)
+        for (kind, _, resource, verb), _ in rights(render(), "operator")
+        if kind == "ClusterRole" and verb in WRITING
+    }
+
+    assert {resource for resource, _ in writes} == {
+        "llmmonitors/status",
+        "pods/ephemeralcontainers",
+        "pods/eviction",
+        "events",
+        "mutatingwebhookconfigurations",
+    }
+
+
+def test_the_webhook_configuration_is_limited_by_its_name(render: Render) -> None:
+    names = {
+        names
+        for (_, _, resource, _), names in rights(render(), "operator")
+        if resource == "mutatingwebhookconfigurations"
+    }
+
+    assert names == {("llm-monitor",)}
+
+
+def test_a_namespaced_installation_has_rights_only_where_it_was_told(render: Render) -> None:
+    objects = render(NAMESPACED)
+
+    cluster_wide = {
+        (who, resource)
+        for who in ("operator", "webhook")
+        for (kind, _, resource, _), _ in rights(objects, who)
+        if kind == "ClusterRole"
+    }
+    places = {right[1] for who in ("operator", "webhook") for right, _ in rights(objects, who)}
+
+    assert cluster_wide == {("operator", "mutatingwebhookconfigurations")}
+    assert places == {"", "prod", "test", "llm-monitor"}
+
+
+def test_without_webhook_and_definition_a_namespaced_installation_has_nothing_of_the_cluster(
+    render: Render,
+) -> None:
+    values = {
+        **NAMESPACED,
+        "webhook": {"enabled": False},
+        "crds": {"install": False},
+        "admissionPolicies": {"enabled": False},
+    }
+
+    assert {namespace for _, namespace, _ in render(values)} == {"llm-monitor", "prod", "test"}
+
+
+def test_both_kinds_of_installation_grant_the_same_where_they_act(render: Render) -> None:
+    everywhere, told = (
+        {
+            (who, resource, verb)
+            for who in ("operator", "webhook")
+            for (_, namespace, resource, verb), _ in rights(render(values), who)
+            if namespace == place and resource not in {"namespaces", "mutatingwebhookconfigurations"}
+        }
+        for values, place in ((None, ""), (NAMESPACED, "prod"))
+    )
+
+    assert everywhere == told
+
+
+def test_every_rule_has_its_reason_in_the_line_above() -> None:
+    rules = 0
+    for path in sorted(CHART.glob("templates/*/*")):
+        if "rbac" not in path.name and "rules" not in path.name:
+            continue
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        for number, (above, line) in enumerate(pairwise(lines), start=2):
+            if line.startswith("- apiGroups:"):
+                rules += 1
+                # a second rule for the same thing, limited by name, follows the first
+                assert above.startswith(("#", "verbs:")), f"{path.name}:{number} does not say what for"
+    assert rules > 15
+
+
+@pytest.mark.parametrize("who", ["attach", "evict", "own-objects", "webhook-configuration"])
+def test_policies_bind_the_operators_user_and_fail_closed(render: Render, who: str) -> None:
+    objects = render()
+
+    policy = objects["ValidatingAdmissionPolicy", "", f"llm-monitor-{who}"]["spec"]
+    binding = objects["ValidatingAdmissionPolicyBinding", "", f"llm-monitor-{who}"]["spec"]
+
+    assert policy["failurePolicy"] == "Fail"
+    assert [one["expression"] for one in policy["matchConditions"]] == [
+        "request.userInfo.username == 'system:serviceaccount:llm-monitor:llm-monitor-operator'"
+    ]
+    assert binding == {"policyName": f"llm-monitor-{who}", "validationActions": ["Deny", "Audit"]}
+    assert all(one["message"] for one in policy["validations"])
+
+
+def test_the_policy_knows_the_very_image_that_the_operator_is_told(render: Render) -> None:
+    digest = "sha256:" + "ab" * 32
+    objects = render({"sidecar": {"image": {"repository": "r.example.com/x", "digest": digest}}})
+
+    rules = objects["ValidatingAdmissionPolicy", "", "llm-monitor-attach"]["spec"]["validations"]
+
+    expressions = [one["expression"] for one in rules]
+    assert f"variables.added.all(c, c.image == 'r.example.com/x@{digest}')" in expressions
