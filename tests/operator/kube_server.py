@@ -237,7 +237,10 @@ class KubeServer:
             if version < self.oldest or not left:
                 raise Refusal(410, "The provided continue parameter is too old")
         else:
-            version, left = self.version, deque(copy.deepcopy(list(self._selected(request, key))))
+            selected = copy.deepcopy(list(self._selected(request, key)))
+            if "as=PartialObjectMetadataList" in request.headers["Accept"]:
+                selected = [{"metadata": one["metadata"]} for one in selected]
+            version, left = self.version, deque(selected)
         limit = int(request.query.get("limit", "0")) or len(left)
         items = [left.popleft() for _ in range(min(limit, len(left)))]
         metadata = {"resourceVersion": str(version)}

@@ -73,6 +73,14 @@ async def test_a_list_is_of_what_was_selected(kube: Kube, server: KubeServer) ->
     assert [one["metadata"]["name"] for one in everywhere.items] == ["a", "c"]
 
 
+async def test_a_list_may_leave_out_what_the_objects_hold(kube: Kube, server: KubeServer) -> None:
+    server.put(MAPS, config_map("chat", a="1"))
+
+    listing = await kube.list_metadata(MAPS)
+
+    assert listing.items == [{"metadata": server.at(CHAT)["metadata"]}]
+
+
 async def test_of_two_writers_the_second_is_told(kube: Kube, server: KubeServer) -> None:
     read = await kube.create(MAPS, config_map("chat", a="1"))
     server.put(MAPS, config_map("chat", a="2"))

@@ -28,6 +28,8 @@ WATCH_SECONDS = 290
 _WATCH_SILENCE_SECONDS = 320.0
 PAGE = 500
 _ERRORS_FROM = 300
+_JSON = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class Patch(StrEnum):
@@ -70,10 +72,19 @@ class Kube:
     async def list(self, path: str, *, label_selector: str = "", field_selector: str = "") -> Listing:
         """All objects of a kind, page by page."""
         selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        return await self._pages(path, _JSON, selectors)
+
+    async def list_metadata(self, path: str, *, label_selector: str = "") -> Listing:
+        """The same of their `metadata` alone, without what they hold."""
+        return await self._pages(path, _METADATA, {"labelSelector": label_selector})
+
+    async def _pages(self, path: str, accept: str, selectors: Mapping[str, str]) -> Listing:
         items: list[dict[str, Any]] = []
         following = ""
         while True:
-            page = await self._call("GET", path, limit=PAGE, **{"continue": following}, **selectors)
+            page = await self._call(
+                "GET", path, accept=accept, limit=PAGE, **{"continue": following}, **selectors
+            )
             items += page.get("items") or []
             metadata = page.get("metadata") or {}
             following = metadata.get("continue") or ""
@@ -143,14 +154,20 @@ class Kube:
         path: str,
         body: Any = None,
         *,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
+        accept: str = _JSON,
         **query: str | int,
     ) -> dict[str, Any]:
         timeout = aiohttp.ClientTimeout(total=self._call_seconds)
         try:
             async with asyncio.timeout(self._call_seconds):
                 response = await self._request(
-                    method, _url(path, **query), body, content_type=content_type, timeout=timeout
+                    method,
+                    _url(path, **query),
+                    body,
+                    content_type=content_type,
+                    accept=accept,
+                    timeout=timeout,
                 )
                 data = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -163,16 +180,17 @@ class Kube:
             raise _no_answer(f"{method} {path}", error) from error
         return answer
 
-    async def _request(
+    async def _request(  # noqa: PLR0913 - all that a request is
         self,
         method: str,
         url: str,
         body: Any = None,
         *,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, per phase
-        content_type: str = "application/json",
+        content_type: str = _JSON,
+        accept: str = _JSON,
     ) -> aiohttp.ClientResponse:
-        headers = {"Accept": "application/json", "Content-Type": content_type}
+        headers = {"Accept": accept, "Content-Type": content_type}
         host = self._client.configuration.host
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], url, method, body)
         response = await self._client.rest_client.request(  # type: ignore[no-untyped-call]  # generated

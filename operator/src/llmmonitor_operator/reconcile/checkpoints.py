@@ -1,14 +1,41 @@
-"""Checkpoints as ConfigMaps in the release namespace, one for each monitor."""
+"""Checkpoints as ConfigMaps in the release namespace, one for each monitor; their bytes are `checkpoint`'s.
+
+Written against the resource version that was read or written last, so that of two operators that believe to
+lead neither overwrites the other unseen. They outlive the operator and, for seven days, their monitor: a
+monitor deleted by mistake is gone, but who restores the cluster from a backup finds its past.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import binascii
+import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from zlib import crc32
 
+from llmmonitor_operator.checkpoint import SCHEMA, UnreadableCheckpoint, decode, encode
+from llmmonitor_operator.evaluate.wording import moment
+from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.errors import Conflict, NotFound
+from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.state import State
 
 SAVE_EVERY_SECONDS = 300.0
+SAVE_IDLE_EVERY_SECONDS = 3600.0
+"""Without traffic only the times of the last reports change."""
+KEEP_GONE_SECONDS = 7 * 86_400.0
+DATA = "state"
+LABEL = "llmmonitor.io/checkpoint"
+HOT, UNREADABLE = "hot", "unreadable"
+_MONITOR, _UID = "llmmonitor.io/monitor", "llmmonitor.io/monitor-uid"
+_GONE_SINCE = "llmmonitor.io/monitor-gone-since"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +48,226 @@ class Loaded:
     """Why a checkpoint that was there could not be read, and where it is now; empty otherwise."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of one monitor's ConfigMap."""
+
+    resource_version: str
+    """Empty: there is none."""
+    content: object = None
+    """Of the state in it, as far as a change of it is worth a write."""
+    saved_at: float | None = None
+
+
 class Checkpoints:
     """The checkpoints of one release."""
 
     def __init__(self, kube: Kube, namespace: str, fullname: str) -> None:
         self._kube = kube
         self._namespace = namespace
-        self._fullname = fullname
+        self._prefix = f"{fullname}-checkpoint-"
+        self._known: dict[str, _Known] = {}
+        self._left_out: dict[str, tuple[str, ...]] = {}
 
     async def load(self, uid: str) -> Loaded:
-        """The checkpoint of the monitor with this UID."""
-        raise NotImplementedError
+        """The checkpoint of the monitor with this UID; one that cannot be read is kept aside.
+
+        Raises:
+            ApiError: the API server refuses or is away.
+        """
+        try:
+            raw = await self._kube.get(self._path(uid))
+        except NotFound:
+            self._known[uid] = _Known("")
+            return Loaded(None)
+        self._known[uid] = _Known(raw["metadata"]["resourceVersion"])
+        try:
+            state = await asyncio.to_thread(_state, raw)
+        except UnreadableCheckpoint as error:
+            aside = await self._set_aside(uid, raw)
+            monitor = (raw["metadata"].get("annotations") or {}).get(_MONITOR, uid)
+            problem = (
+                f"checkpoint of {monitor}: {error}; it is kept as ConfigMap {self._namespace}/{aside},"
+                " baselines and burn-rate windows begin anew"
+            )
+            _log.error("%s", problem)
+            return Loaded(None, problem)
+        self._known[uid] = replace(self._known[uid], content=_content(state))
+        return Loaded(state)
 
     def due(self, uid: str, state: State, now: float) -> bool:
-        """Whether `state` should be saved now."""
-        raise NotImplementedError
+        """Whether `state` is worth a write now: after five minutes if it changed, after an hour in any case.
+
+        Monitors that are loaded together are not saved together: their first five minutes begin spread out.
+        """
+        known = self._known.get(uid, _Known(""))
+        if known.saved_at is None:
+            known = replace(known, saved_at=now - SAVE_EVERY_SECONDS * crc32(uid.encode()) / 2**32)
+            self._known[uid] = known
+        age = now - (known.saved_at or 0.0)
+        if age < SAVE_EVERY_SECONDS or state == State():
+            return False
+        return age >= SAVE_IDLE_EVERY_SECONDS or known.content != _content(state)
 
     async def save(self, uid: str, namespace: str, name: str, state: State, now: float) -> tuple[str, ...]:
-        """Write it; gives what did not fit, in words."""
-        raise NotImplementedError
+        """Write the checkpoint of the monitor `namespace`/`name`; gives what did not fit, in words.
+
+        Raises:
+            Conflict: somebody else wrote it since it was read; it is said, and the next call overwrites it.
+            ApiError: the API server refuses or is away.
+            ValueError: the state does not fit even when reduced.
+        """
+        encoded = await asyncio.to_thread(encode, state)
+        metadata = {
+            "name": self._name(uid),
+            "namespace": self._namespace,
+            "labels": _labels(HOT),
+            "annotations": {
+                _MONITOR: f"{namespace}/{name}",
+                _UID: uid,
+                "llmmonitor.io/checkpoint-schema": str(SCHEMA),
+                "llmmonitor.io/checkpoint-saved-at": moment(now),
+            },
+        }
+        data = {DATA: base64.b64encode(encoded.data).decode()}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "binaryData": data}
+        try:
+            answer = await self._write(uid, body)
+        except Conflict:
+            self._known.pop(uid, None)
+            _log.warning(
+                "checkpoint of %s/%s: somebody else wrote it since it was read; is another operator of this"
+                " release at work?",
+                namespace,
+                name,
+            )
+            raise
+        self._known[uid] = _Known(answer["metadata"]["resourceVersion"], _content(state), now)
+        if encoded.left_out != self._left_out.get(uid, ()):
+            missing = ", ".join(encoded.left_out) or "nothing any more"
+            _log.info("checkpoint of %s/%s leaves out: %s", namespace, name, missing)
+        self._left_out[uid] = encoded.left_out
+        return encoded.left_out
+
+    def forget(self, uid: str) -> None:
+        """The monitor is gone; its ConfigMap stays until `sweep`."""
+        self._known.pop(uid, None)
+        self._left_out.pop(uid, None)
 
     async def sweep(self, known: Collection[str], now: float) -> None:
-        """Delete those whose monitor has been gone for seven days."""
-        raise NotImplementedError
+        """Delete the checkpoints whose monitor has been gone for seven days.
+
+        Args:
+            known: the UIDs of all monitors there are; to be called only when that is known.
+            now: Unix seconds.
+
+        Raises:
+            ApiError: the API server refuses or is away; what was done so far is done.
+        """
+        listing = await self._kube.list_metadata(paths.config_maps(self._namespace), label_selector=LABEL)
+        for metadata in (one["metadata"] for one in listing.items):
+            if metadata["name"].startswith(self._prefix):
+                try:
+                    await self._sweep_one(metadata, known, now)
+                except NotFound:
+                    continue  # a person was faster
+
+    async def _sweep_one(self, metadata: Raw, known: Collection[str], now: float) -> None:
+        path = paths.config_map(self._namespace, metadata["name"])
+        annotations = metadata.get("annotations") or {}
+        uid = annotations.get(_UID) or metadata["name"].removeprefix(self._prefix)
+        since = _unix(annotations.get(_GONE_SINCE))
+        if uid in known:
+            if _GONE_SINCE in annotations:  # it was looked for where it was not watched
+                await self._annotate(uid, path, None)
+        elif since is None:
+            await self._annotate(uid, path, moment(now))
+        elif now - since >= KEEP_GONE_SECONDS:
+            await self._kube.delete(path)
+            monitor = annotations.get(_MONITOR, uid)
+            _log.info("deleted ConfigMap %s: its monitor %s is gone", metadata["name"], monitor)
+
+    async def _annotate(self, uid: str, path: str, since: str | None) -> None:
+        answer = await self._kube.patch(path, {"metadata": {"annotations": {_GONE_SINCE: since}}})
+        if uid in self._known and path == self._path(uid):
+            self._known[uid] = replace(
+                self._known[uid], resource_version=answer["metadata"]["resourceVersion"]
+            )
+
+    async def _write(self, uid: str, body: dict[str, Any]) -> dict[str, Any]:
+        if uid not in self._known or not self._known[uid].resource_version:
+            version = "" if uid in self._known else await self._version(uid)
+        else:
+            version = self._known[uid].resource_version
+        if version:
+            metadata = {**body["metadata"], "resourceVersion": version}
+            try:
+                return await self._kube.replace(self._path(uid), {**body, "metadata": metadata})
+            except NotFound:
+                _log.warning("ConfigMap %s/%s was deleted; written anew", self._namespace, self._name(uid))
+        return await self._kube.create(paths.config_maps(self._namespace), body)
+
+    async def _version(self, uid: str) -> str:
+        try:
+            return str((await self._kube.get(self._path(uid)))["metadata"]["resourceVersion"])
+        except NotFound:
+            return ""
+
+    async def _set_aside(self, uid: str, raw: Raw) -> str:
+        """Keep a copy under another name; of several the last."""
+        name = f"{self._name(uid)}-unreadable"
+        annotations = (raw["metadata"].get("annotations") or {}) | {_UID: uid}
+        metadata = {"name": name, "namespace": self._namespace, "annotations": annotations}
+        copy = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata | {"labels": _labels(UNREADABLE)},
+            **{key: raw[key] for key in ("data", "binaryData") if key in raw},
+        }
+        try:
+            await self._kube.create(paths.config_maps(self._namespace), copy)
+        except Conflict:
+            await self._kube.replace(paths.config_map(self._namespace, name), copy)
+        return name
+
+    def _name(self, uid: str) -> str:
+        return f"{self._prefix}{uid}"
+
+    def _path(self, uid: str) -> str:
+        return paths.config_map(self._namespace, self._name(uid))
+
+
+def _state(raw: Raw) -> State:
+    try:
+        data = base64.b64decode((raw.get("binaryData") or {})[DATA], validate=True)
+    except (KeyError, binascii.Error) as error:
+        raise UnreadableCheckpoint(f"no checkpoint of ours: binaryData.{DATA}: {error!r}") from error
+    return decode(data)
+
+
+def _content(state: State) -> object:
+    """What changes with traffic, with pods and with verdicts, but not with time alone."""
+    return (
+        state.events_at,
+        state.progress_at,
+        [(one.type, one.status, one.reason, one.observed_generation) for one in state.conditions],
+        {
+            uid: [(boot.boot_id, boot.figures.begun, boot.figures.ended) for boot in pod.boots]
+            for uid, pod in state.pods.items()
+        },
+    )
+
+
+def _labels(kind: str) -> dict[str, str]:
+    return {
+        LABEL: kind,
+        "app.kubernetes.io/part-of": "llm-monitor",
+        "app.kubernetes.io/component": "operator",
+    }
+
+
+def _unix(text: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return None
