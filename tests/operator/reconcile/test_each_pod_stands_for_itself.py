@@ -46,7 +46,7 @@ def test_a_running_model_without_a_sidecar_is_attached_to() -> None:
 
     assert found.attach is not None
     assert found.attach.number == 1
-    assert found.expected.injection == "PodPredatesMonitor"
+    assert found.expected.injection == "SidecarStarting"
     assert found.address is None
 
 
@@ -103,7 +103,7 @@ def test_a_sidecar_has_half_a_minute_to_start() -> None:
     young = of(pod, replace(FACTS, first_seen={key: NOW - 10}))
     old = of(pod, replace(FACTS, first_seen={key: NOW - 31}))
 
-    assert young.expected.injection == ""
+    assert young.expected.injection == "SidecarStarting"
     assert not young.expected.has_sidecar
     assert old.expected.injection == "SidecarNotStarted"
     assert "ContainerCreating" in old.expected.injection_message

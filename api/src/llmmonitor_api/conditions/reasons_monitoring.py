@@ -78,6 +78,11 @@ SIDECAR_NOT_STARTED = fails(
     "A sidecar was put into the pod and does not run; the model is not held up by it.",
     "Correct what the message names (image, pull secret, security policy); it is tried again by itself.",
 )
+SIDECAR_STARTING = undecided(
+    "SidecarStarting",
+    "A sidecar is being put into a pod, or has had no time to start yet.",
+    "Wait: after 30 s it is said why it does not run.",
+)
 MODEL_SERVER_NOT_FOUND = fails(
     "ModelServerNotFound",
     "No container of the pod is recognised as the one that serves the model, so there is nothing to read.",

@@ -47,6 +47,7 @@ INJECTED: Final = ConditionType(
         monitoring.ATTACH_EXHAUSTED,
         monitoring.NOT_RESTARTABLE,
         monitoring.SIDECAR_NOT_STARTED,
+        monitoring.SIDECAR_STARTING,
         monitoring.MODEL_SERVER_NOT_FOUND,
         monitoring.OPTED_OUT,
         monitoring.PREFLIGHT_PENDING,

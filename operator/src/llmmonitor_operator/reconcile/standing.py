@@ -147,7 +147,7 @@ def _without(
         )
     starting = answer.reason in {"", reasons.SIDECAR_NOT_STARTED.name} and _begins(pod, sidecar, facts)
     blocks = sidecar is not None and sidecar.kind == "native" and bool(facts.verdict.suspended)
-    reason = "" if starting else answer.reason
+    reason = reasons.SIDECAR_STARTING.name if starting else answer.reason
     if reason == reasons.SIDECAR_NOT_STARTED.name and blocks:
         reason = reasons.SIDECAR_BLOCKS_POD.name
     again = LOOK_AGAIN_SECONDS if starting else answer.retry_after_seconds
@@ -163,7 +163,7 @@ def _missing(pod: Raw, facts: Facts) -> tuple[str, str]:
         if facts.verdict.suspended:
             return facts.verdict.suspended, f"{facts.verdict.message}; being attached instead"
         return reasons.WEBHOOK_MISSED.name, "created without a sidecar; being attached"
-    return reasons.POD_PREDATES_MONITOR.name, "being attached"
+    return reasons.SIDECAR_STARTING.name, "older than the monitor; being attached"
 
 
 def _begins(pod: Raw, sidecar: OurSidecar | None, facts: Facts) -> bool:
