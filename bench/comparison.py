@@ -15,12 +15,16 @@ JUDGED_ROUNDS = 5
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What one of ours should reach beside a peer; without a limit the ratio is only shown."""
+    """What one of ours should reach beside a peer; without a limit the ratio is only shown.
+
+    `if_missed` is what is known of why it is missed, where it is: the reason in the row.
+    """
 
     ours: str
     peer: str
     limit: float | None = None
     at_least: bool = False
+    if_missed: str = ""
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -39,7 +43,7 @@ class Figure(msgspec.Struct, kw_only=True):
 
     Numbers are medians over `n` rounds; `interval` is the ratio's 95 % bootstrap interval, `spread` the
     median absolute deviation of the rounds' ratios. `met` is true, false, "indistinguishable", or null where
-    there is no target or no figure (then `reason` says why).
+    there is no target or no figure. `reason` says why there is none, or why the target is missed.
     """
 
     name: str
@@ -101,6 +105,7 @@ def _row(measured: Measured, target: Target, unavailable: dict[str, str]) -> Fig
     elif target.limit is not None:
         judged = verdict(found, target.limit, at_least=target.at_least)
         row.met = judged if judged == "indistinguishable" else judged == "met"
+        row.reason = target.if_missed if row.met is False else ""
     return row
 
 

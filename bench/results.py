@@ -74,6 +74,10 @@ def markdown(name: str, results: Results) -> str:
         "|---|---|---:|---|---:|---:|---:|---:|---|",
         *(_ratio_line(figure) for figure in results.figures),
         "",
+        "## Targets missed, and why",
+        "",
+        *([_missed_line(figure) for figure in results.figures if figure.met is False] or ["none"]),
+        "",
         "## Medians",
         "",
     ]
@@ -108,6 +112,11 @@ def _ratio_line(row: Figure) -> str:
         met,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _missed_line(row: Figure) -> str:
+    what = f"**{row.name}, {row.subject} beside {row.peer_name}** ({row.ratio:g}, target {row.target})"
+    return f"- {what}: {row.reason or 'no reason is known'}"
 
 
 def _interval(interval: tuple[float, float] | None) -> str:

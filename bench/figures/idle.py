@@ -10,11 +10,16 @@ from bench.peers.running import PeerUnavailableError
 from bench.rig import Rig
 
 ONE_CORE = "one core"
+_WAKE_UPS = (
+    "what must be noticed at once is looked at all the time: ten times a second the supervisor asks the "
+    "kernel whether the model listens, the relay beats twenty times, and once a second the analyser reads "
+    "the figures of all processes from /proc, which is the larger half"
+)
 
 
 def measure(rig: Rig, scale: Scale) -> list[Measured]:
     """CPU share of all its processes; the peer is one whole core."""
-    target = Target(SIDECAR, ONE_CORE, 0.005)
+    target = Target(SIDECAR, ONE_CORE, 0.005, if_missed=_WAKE_UPS)
     note = "no traffic, one model; all processes of the sidecar, schedstat"
     shares: list[float] = []
     try:

@@ -12,6 +12,11 @@ from bench.rig import Rig, orders
 
 STREAMS = 1000
 _SUBJECTS = (RELAY, "envoy", SIDECAR, "nginx", "haproxy-tcp")
+_SIDECAR = (
+    "three Python processes. What carries the connections, the relay, is far below the target; the rest is "
+    "the analyser with its libraries (aiohttp, prometheus-client, psutil, msgspec) and with what it knows "
+    "of each of the open exchanges"
+)
 
 
 def measure(rig: Rig, scale: Scale) -> list[Measured]:
@@ -41,7 +46,7 @@ def measure(rig: Rig, scale: Scale) -> list[Measured]:
             found[name].append(value)
     targets = (
         Target(RELAY, "envoy", 0.8),
-        Target(SIDECAR, "envoy", 0.8),
+        Target(SIDECAR, "envoy", 0.8, if_missed=_SIDECAR),
         Target(RELAY, "nginx"),
         Target(SIDECAR, "nginx"),
     )

@@ -4,7 +4,9 @@ import math
 import random
 import statistics
 
+import msgspec
 import pytest
+from bench import results
 from bench.comparison import Measured, Target, digits, rows
 from bench.measure.statistics import bootstrap, estimate, quantile, ratios, verdict
 from hypothesis import given, settings
@@ -116,6 +118,26 @@ def test_a_peer_that_cannot_be_had_leaves_its_reason() -> None:
     assert row.ratio is None
     assert row.met is None
     assert row.reason == "envoy: its environment is missing"
+
+
+@pytest.mark.parametrize(("ours", "reason"), [(30.0, "it does more"), (10.0, "")])
+def test_only_a_target_that_is_missed_has_the_reason_for_it(ours: float, reason: str) -> None:
+    values = {"relay": [ours] * 7, "envoy": [20.0] * 7}
+
+    (row,) = rows(Measured("x", "s", values, [Target("relay", "envoy", 1.0, if_missed="it does more")]), {})
+
+    assert row.met is (ours < 20.0)
+    assert row.reason == reason
+
+
+def test_every_target_that_the_last_results_miss_is_there_with_its_reason() -> None:
+    last = msgspec.json.decode((results.DIRECTORY / "relay.json").read_bytes(), type=results.Results)
+
+    without = [
+        f"{row.name}, {row.subject}" for row in last.figures if not row.met and row.target and not row.reason
+    ]
+    assert not without
+    assert (results.DIRECTORY / "relay.md").read_text() == results.markdown("relay", last)
 
 
 @given(FINITE)
