@@ -15,6 +15,7 @@ from tests.operator.webhook.conftest import MONITOR, OWN, PROD, VERDICT, Client,
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_operator.kube import paths
+from llmmonitor_operator.preflight.fingerprint import fingerprint
 
 
 def patched(document: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
@@ -139,6 +140,7 @@ async def test_rules_that_changed_since_the_verdict_stop_the_injection(
 async def test_a_namespace_not_seen_yet_is_never_known_to_be_well(client: Client, cluster: Cluster) -> None:
     cluster.complete()
     cluster.server.remove(paths.namespace("prod"))
+    cluster.verdict(msgspec.structs.replace(VERDICT, fingerprint=fingerprint({}, [], [])))
     await client.until_ready()
 
     response = await client.ask(review())
