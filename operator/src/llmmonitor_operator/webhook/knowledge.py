@@ -1,4 +1,4 @@
-"""What the webhook knows of the cluster at this moment: mirrors of seven kinds of objects, all read only.
+"""What the webhook knows of the cluster at this moment: mirrors of six kinds of objects, all read only.
 
 What surrounds a pod is taken together, in the event loop, and never change afterwards, so that a
 decision may be made in another thread. How old they may be is decided here too: verdicts count only while the
@@ -16,6 +16,7 @@ from llmmonitor_operator.admit.decide import Surroundings
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.mirror import Changed, Mirror
+from llmmonitor_operator.kube.polled import Polled
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.preflight import verdict
 from llmmonitor_operator.preflight.verdict import Verdicts
@@ -48,10 +49,11 @@ class Knowledge:
         own = settings.namespace
         self._of_quotas = [Mirror(kube, paths.resource_quotas(place)) for place in places]
         self._of_limit_ranges = [Mirror(kube, paths.limit_ranges(place)) for place in places]
-        self._of_namespaces = [
-            one(paths.NAMESPACES, place) if place else Mirror(kube, paths.NAMESPACES) for place in places
+        self._of_namespaces: list[Mirror | Polled] = [
+            Polled(kube, paths.namespace(place)) if place else Mirror(kube, paths.NAMESPACES)
+            for place in places
         ]
-        self.mirrors: Mapping[str, Sequence[Mirror]] = {
+        self.mirrors: Mapping[str, Sequence[Mirror | Polled]] = {
             "llmmonitors": [Mirror(kube, paths.monitors(place), on_change=self._monitor) for place in places],
             "namespaces": self._of_namespaces,
             "resourcequotas": self._of_quotas,
