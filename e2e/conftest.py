@@ -8,11 +8,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from e2e.cluster import running
+from e2e.cluster import binaries, running
+from e2e.cluster.errors import ClusterUnavailable
 from e2e.cluster.layout import Layout
+from e2e.helm import Helm
 from e2e.kubectl import Kubectl
 
 ROOT = Path(__file__).parents[1]
@@ -53,8 +56,11 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Kubectl]:
 def monitors(cluster: Kubectl) -> Kubectl:
     """A cluster that knows LLMMonitors."""
     cluster("apply", "--server-side", f"--filename={CRD}")
-    established = ("wait", "--for=condition=Established", "--timeout=30s")
-    cluster(*established, "customresourcedefinition/llmmonitors.llmmonitor.io")
+    # a definition just made has no conditions, at which `kubectl wait --for=condition` gives up
+    for state in ("jsonpath={.status.acceptedNames.kind}=LLMMonitor", "condition=Established"):
+        cluster(
+            "wait", f"--for={state}", "--timeout=30s", "customresourcedefinition/llmmonitors.llmmonitor.io"
+        )
     return cluster
 
 
@@ -65,3 +71,23 @@ def namespace(cluster: Kubectl) -> Iterator[Kubectl]:
     cluster("create", "namespace", name)
     yield cluster.within(name)
     cluster("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def helm(cluster: Kubectl) -> Helm:
+    """helm on the cluster."""
+    try:
+        program = binaries.helm(Layout.from_environment())
+    except ClusterUnavailable as unavailable:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"!!! NOT TESTED with helm: {unavailable}")
+    *before, _kubectl, kubeconfig = cluster.command
+    return Helm(str(program), (kubeconfig,), before)
+
+
+@pytest.fixture(scope="session")
+def helms(helm: Helm) -> list[Helm]:
+    """Both Helms that the chart promises to work with; of those that are there."""
+    built = sorted(Layout.from_environment().cache.glob("helm-*/helm"), reverse=True)
+    return [helm, *(replace(helm, program=str(one)) for one in built if str(one) != helm.program)]
