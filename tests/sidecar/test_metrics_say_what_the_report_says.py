@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from llmmonitor_api.report.buckets import DURATION_SECONDS, TOKENS
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import RELATIVE_ERROR, Histogram
 from llmmonitor_api.report.report import (
@@ -31,7 +32,6 @@ from llmmonitor_api.report.totals import (
 )
 from llmmonitor_sidecar.endpoints.metrics.exposition import exposition
 from llmmonitor_sidecar.endpoints.metrics.labels import BYTES_LIMIT, label
-from llmmonitor_sidecar.endpoints.metrics.traffic import DURATION_SECONDS, TOKENS
 
 CHAT = {
     "gen_ai_operation_name": "chat",

@@ -53,6 +53,12 @@ def test_a_predecessor_of_ours_is_not_taken_for_the_model() -> None:
     assert first_of_model([PAUSE, predecessor, *OURS, *VLLM], OWN, PORT, frozenset({65532})) == 7
 
 
+def test_who_looks_for_us_in_the_models_container_is_not_us() -> None:
+    looking = Seen(99, "0::/../model", 0, ("pgrep", "llm-monitor-sidecar"), 99.0)
+
+    assert first_of_model([PAUSE, looking, *OURS, *VLLM], OWN, PORT, frozenset({0})) == 7
+
+
 def test_what_cannot_be_told_is_said() -> None:
     twin = Seen(40, "0::/../other", 0, ("exporter",), 8.0)
 

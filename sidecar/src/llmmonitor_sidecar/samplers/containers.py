@@ -113,11 +113,10 @@ def _only_one(candidates: list[list[Seen]], port: int, uids: frozenset[int]) -> 
     raise Ambiguous(f"{len(candidates)} containers' processes can be seen, and each may be it ({names})")
 
 
-def _is_ours(members: Iterable[Seen], own: frozenset[int]) -> bool:
-    """This sidecar, or another one of ours."""
-    return any(
-        process.pid in own or any(_SIDECAR in part for part in process.command[:3]) for process in members
-    )
+def _is_ours(members: Sequence[Seen], own: frozenset[int]) -> bool:
+    """This sidecar, or another of ours: by the interpreter and the program that the container began with."""
+    program = _first(members).command[:2]
+    return any(process.pid in own for process in members) or any(part.endswith(_SIDECAR) for part in program)
 
 
 def _is_pause(members: Sequence[Seen]) -> bool:

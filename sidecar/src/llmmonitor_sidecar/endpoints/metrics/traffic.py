@@ -10,18 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import Metric
 
+from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS, TOKENS
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.totals import TrafficSeries
 from llmmonitor_sidecar.endpoints.metrics.labels import label
 from llmmonitor_sidecar.endpoints.metrics.shapes import Labels, Samples, counter, histogram
-
-FIRST_TOKEN_SECONDS = (
-    *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1),
-    *(0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
-)
-PER_TOKEN_SECONDS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
-DURATION_SECONDS = tuple(round(0.01 * 2**power, 2) for power in range(14))
-TOKENS = tuple(float(4**power) for power in range(14))
 
 _SERVER = "gen_ai_server"
 _OURS = "llm_monitor"

@@ -1,0 +1,74 @@
+"""An ephemeral container joins a pod that serves: connections go on, new ones are read, the model is seen."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from e2e import model_pods
+from e2e.kubectl import Kubectl
+
+KEPT_ALIVE = """
+import http.client, json, sys, time
+connection = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=10)
+connection.connect()
+own, answers, ends = connection.sock.getsockname(), 0, time.time() + float(sys.argv[3])
+while time.time() < ends:
+    connection.request("GET", "/")
+    answers += connection.getresponse().read() == b"hello"
+    time.sleep(0.02)
+print(json.dumps({"answers": answers, "same": connection.sock.getsockname() == own}))
+"""
+ASK_ONCE = """
+import json, sys, urllib.request
+print(json.dumps(urllib.request.urlopen(f"http://{sys.argv[1]}:{sys.argv[2]}/").read().decode()))
+"""
+
+
+def test_open_connections_go_on_and_new_ones_are_read(namespace: Kubectl, sidecar_image: str) -> None:
+    namespace.apply(
+        model_pods.pod("model", model_pods.model(sidecar_image, resources={"limits": {"memory": "512Mi"}})),
+        model_pods.client(sidecar_image),
+    )
+    namespace("wait", "--for=condition=Ready", "pod/model", "pod/client", "--timeout=90s")
+    target = namespace.get("pod/model")["status"]["podIP"], str(model_pods.PORT)
+
+    with ThreadPoolExecutor() as beside:
+        kept_alive = beside.submit(model_pods.run, namespace, "client", KEPT_ALIVE, *target, "25")
+        model_pods.attach(namespace, "model", sidecar_image)
+        model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"))
+        assert model_pods.run(namespace, "client", ASK_ONCE, *target) == "hello"
+        seen = kept_alive.result()
+
+    assert seen["same"]
+    assert seen["answers"] > 50
+    model_pods.until(lambda: "llm_monitor_model_processes 1" in _metrics(namespace))
+    assert "llm_monitor_relay_connections_total 1" in _metrics(namespace)
+    (status,) = namespace.get("pod/model")["status"]["containerStatuses"]
+    assert status["restartCount"] == 0
+
+
+def test_a_second_one_waits_for_the_first(namespace: Kubectl, sidecar_image: str) -> None:
+    namespace.apply(model_pods.pod("model", model_pods.model(sidecar_image)))
+    namespace("wait", "--for=condition=Ready", "pod/model", "--timeout=90s")
+    model_pods.attach(namespace, "model", sidecar_image, 1)
+    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"))
+
+    model_pods.attach(namespace, "model", sidecar_image, 2)
+
+    model_pods.until(
+        lambda: (
+            "another sidecar is at work" in namespace("logs", "model", "--container=llm-monitor-2")
+            if _runs(namespace, "llm-monitor-2")
+            else False
+        )
+    )
+    assert model_pods.health(namespace, "model")["reading"]
+
+
+def _metrics(namespace: Kubectl) -> str:
+    return model_pods.ask(namespace, "model", "/metrics")
+
+
+def _runs(namespace: Kubectl, name: str) -> bool:
+    statuses = namespace.get("pod/model")["status"].get("ephemeralContainerStatuses", [])
+    return any(status["name"] == name and "running" in status["state"] for status in statuses)
