@@ -1,62 +1,146 @@
-"""The operator's own metrics, and the merged figures of its monitors."""
+"""Everything that the operator's `/metrics` shows: its own work, and its monitors.
+
+What it counts is told by whoever does it; figures of monitors are computed at scrape from their last
+evaluation. The number of series is bounded: results beyond a few are `other`, and monitors beyond a limit are
+counted and not shown.
+"""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.registry import Collector
 
 from llmmonitor_operator.evaluate.evaluation import Evaluation
+from llmmonitor_operator.reconcile.monitor_families import Shown, families
+from llmmonitor_operator.reconcile.running_totals import RunningTotals
 from llmmonitor_operator.state import State
 
 Monitor = tuple[str, str]
 """Namespace and name."""
 
+MONITORS_LIMIT = 500
+"""About 150 series each."""
+_RESULTS_LIMIT = 16
+_PASS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_OURS = "llm_monitor_operator"
+
 
 class OperatorMetrics:
-    """Everything that `/metrics` shows."""
+    """The registry, and one method for each thing that happens."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, monitors_limit: int = MONITORS_LIMIT) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
+        self._limit = monitors_limit
+        self._monitors: dict[Monitor, Shown] = {}
+        self._left_out: set[Monitor] = set()
+        self._pulls = self._counted("pulls", "Reports asked for, by result.")
+        self._pushes = self._counted("pushes", "Configurations sent, by result.")
+        self._attaches = self._counted("attaches", "Pods that a sidecar was to be attached to, by result.")
+        self._statuses = self._counted("status_writes", "Statuses written, by result.")
+        self._events = self._counted("events", "Events written, by result.")
+        self._checkpoints = self._counted("checkpoint_writes", "Checkpoints saved, by result.")
+        self._passes = Histogram(
+            f"{_OURS}_pass_seconds",
+            "Time of one reconcile pass over one monitor.",
+            buckets=_PASS_SECONDS,
+            registry=self.registry,
+        )
+        self._leading = Gauge(f"{_OURS}_leading", "1 while this process leads.", registry=self.registry)
+        known = Gauge(
+            f"{_OURS}_monitors",
+            "Monitors, by whether their figures are here.",
+            ["shown"],
+            registry=self.registry,
+        )
+        known.labels("true").set_function(lambda: len(self._monitors))
+        known.labels("false").set_function(lambda: len(self._left_out))
+        self.registry.register(_Monitors(self._monitors))
 
     def begin(self, monitor: Monitor, state: State) -> None:
         """What was known of it at the takeover: not counted again."""
-        raise NotImplementedError
+        if monitor not in self._monitors and len(self._monitors) >= self._limit:
+            self._left_out.add(monitor)
+            return
+        self._monitors[monitor] = Shown(RunningTotals.of(state))
 
     def judged(self, monitor: Monitor, evaluation: Evaluation, now: float) -> None:
-        """One evaluation was done, and its status is known."""
-        raise NotImplementedError
+        """One evaluation was done."""
+        if monitor in self._left_out and len(self._monitors) < self._limit:
+            self.begin(monitor, evaluation.state)
+            self._left_out.discard(monitor)
+        known = self._monitors.get(monitor)
+        if known is None:
+            return
+        self._monitors[monitor] = Shown(
+            totals=known.totals.after(evaluation.state),
+            evaluated_at=now,
+            conditions=evaluation.conditions,
+            status=evaluation.status,
+        )
 
     def forget(self, monitor: Monitor) -> None:
         """It is gone, and so are its series."""
-        raise NotImplementedError
+        self._monitors.pop(monitor, None)
+        self._left_out.discard(monitor)
 
     def pulled(self, result: str) -> None:
         """One report was asked for."""
-        raise NotImplementedError
+        self._pulls.count(result)
 
     def pushed(self, result: str) -> None:
         """One configuration was sent."""
-        raise NotImplementedError
+        self._pushes.count(result)
 
     def attached(self, result: str) -> None:
         """One pod was to be attached to."""
-        raise NotImplementedError
+        self._attaches.count(result)
 
     def status_written(self, result: str) -> None:
         """One status was written or failed to be."""
-        raise NotImplementedError
+        self._statuses.count(result)
 
     def event_emitted(self, result: str) -> None:
         """One Event was written or failed to be."""
-        raise NotImplementedError
+        self._events.count(result)
 
     def checkpoint_saved(self, result: str) -> None:
         """One checkpoint was saved or failed to be."""
-        raise NotImplementedError
+        self._checkpoints.count(result)
 
     def passed(self, seconds: float) -> None:
         """One reconcile pass over one monitor took so long."""
-        raise NotImplementedError
+        self._passes.observe(seconds)
 
     def leads(self, leading: bool) -> None:  # noqa: FBT001 - what it is
         """Whether this process leads."""
-        raise NotImplementedError
+        self._leading.set(leading)
+
+    def _counted(self, name: str, text: str) -> _Results:
+        return _Results(Counter(f"{_OURS}_{name}", text, ["result"], registry=self.registry))
+
+
+class _Results:
+    """A counter by result, of which there are a few."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._known: set[str] = set()
+
+    def count(self, result: str) -> None:
+        if result not in self._known and len(self._known) >= _RESULTS_LIMIT:
+            result = "other"
+        self._known.add(result)
+        self._counter.labels(result).inc()
+
+
+class _Monitors(Collector):
+    """The monitors' families, at scrape."""
+
+    def __init__(self, monitors: dict[Monitor, Shown]) -> None:
+        self._monitors = monitors
+
+    def collect(self) -> Iterator[Metric]:
+        """Of a copy: passes go on in another thread."""
+        return families(dict(sorted(self._monitors.copy().items())))

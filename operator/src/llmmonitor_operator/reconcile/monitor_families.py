@@ -1,0 +1,225 @@
+"""The metric families of monitors: verdicts, pods, and their replicas' figures added up.
+
+Figures have the names that sidecars give them (`gen_ai_...` of OpenTelemetry, else `llm_monitor_...`), by
+`namespace` and `monitor` instead of by operation and model: of an attached sidecar, which has no port that
+Prometheus could find, this is the way out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.utils import floatToGoString
+
+from llmmonitor_api.conditions import Condition, Status
+from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS
+from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_operator.reconcile.running_totals import RunningTotals
+
+MONITOR = ("namespace", "monitor")
+"""The labels that every family here begins with."""
+_POD_STATES = ("matched", "injected", "attached", "reporting", "outdated")
+_OURS = "llm_monitor"
+Samples = Iterable[tuple[tuple[str, ...], float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One monitor as its last evaluation left it."""
+
+    totals: RunningTotals
+    evaluated_at: float | None = None
+    conditions: tuple[Condition, ...] = ()
+    status: Mapping[str, Any] = field(default_factory=dict)
+    """Its status document."""
+
+
+Monitors = Mapping[tuple[str, str], Shown]
+"""By namespace and name."""
+
+
+def families(monitors: Monitors) -> Iterator[Metric]:
+    """All of them; those without samples too, so that their names are known."""
+    yield from _verdicts(monitors)
+    yield from _counters(monitors)
+    yield from _histograms(monitors)
+
+
+def _verdicts(monitors: Monitors) -> Iterator[Metric]:
+    yield _gauge(
+        "last_evaluation_timestamp_seconds",
+        "When the monitor was judged last, in Unix seconds: someone must watch the monitor.",
+        (),
+        ((key, one.evaluated_at) for key, one in monitors.items() if one.evaluated_at is not None),
+    )
+    yield _gauge(
+        "condition",
+        "1 for the status that each condition has, 0 for the others.",
+        ("type", "status"),
+        (
+            ((*key, condition.type, str(status)), condition.status is status)
+            for key, one in monitors.items()
+            for condition in one.conditions
+            for status in Status
+        ),
+    )
+    yield _gauge(
+        "pods",
+        "Pods that the selector matches, by what is so with them.",
+        ("state",),
+        (
+            ((*key, state), one.status["pods"].get(state, 0))
+            for key, one in monitors.items()
+            if one.status.get("pods")
+            for state in _POD_STATES
+        ),
+    )
+    yield _gauge(
+        "requests_in_flight",
+        "Requests that the model has completely and has not answered completely.",
+        (),
+        (
+            (key, one.status["performance"]["inFlight"])
+            for key, one in monitors.items()
+            if "inFlight" in one.status.get("performance", {})
+        ),
+    )
+
+
+def _counters(monitors: Monitors) -> Iterator[Metric]:
+    figures = {key: one.totals.figures for key, one in monitors.items()}
+    yield _counter(
+        "requests_begun",
+        "Generating requests that the model has received completely.",
+        (),
+        ((key, one.begun) for key, one in figures.items()),
+    )
+    yield _counter(
+        "requests",
+        "Ended generating requests by how they ended.",
+        ("outcome",),
+        _by(figures, {key: one.outcomes for key, one in figures.items()}),
+    )
+    yield _counter(
+        "finish_reasons",
+        "Choices by why the model stopped.",
+        ("finish_reason",),
+        _by(figures, {key: one.finish_reasons.counts for key, one in figures.items()}),
+    )
+    yield _counter(
+        "tokens",
+        "Tokens by type; exact=false are lower bounds from counted deltas.",
+        ("gen_ai_token_type", "exact"),
+        (
+            ((*key, "output", exact), tokens)
+            for key, one in figures.items()
+            for exact, tokens in (
+                ("true", one.completion_tokens_exact),
+                ("false", one.completion_tokens_counted),
+            )
+        ),
+    )
+    yield _counter(
+        "token_sources",
+        "Ended generating requests by where their count of output tokens came from.",
+        ("source",),
+        _by(figures, {key: one.token_sources for key, one in figures.items()}),
+    )
+    yield _counter(
+        "objective_events",
+        "Events that an objective judged, by result.",
+        ("objective", "signal", "threshold", "result"),
+        (
+            ((*key, *json.loads(objective), result), events)
+            for key, one in monitors.items()
+            for objective, count in one.totals.objectives.items()
+            for result, events in (("good", count.good), ("bad", count.bad))
+        ),
+    )
+    yield from _request_path(monitors)
+
+
+def _request_path(monitors: Monitors) -> Iterator[Metric]:
+    counts = {key: one.totals.figures.interception for key, one in monitors.items()}
+    yield _counter(
+        "relay_connections", "Connections accepted.", (), ((key, one.accepted) for key, one in counts.items())
+    )
+    yield _counter(
+        "shed_bytes",
+        "Copies dropped because an analyser did not keep up.",
+        (),
+        ((key, one.shed_bytes) for key, one in counts.items()),
+    )
+    yield _counter(
+        "exchanges_not_analysed",
+        "Exchanges carried and not analysed.",
+        (),
+        ((key, one.exchanges_not_analysed) for key, one in counts.items()),
+    )
+    yield _counter(
+        "interception_blind_seconds",
+        "Time in which new connections were not read though they should have been.",
+        (),
+        ((key, one.blind_nanoseconds * 1e-9) for key, one in counts.items()),
+    )
+
+
+def _histograms(monitors: Monitors) -> Iterator[Metric]:
+    figures = {key: one.totals.figures for key, one in monitors.items()}
+    yield _histogram(
+        "time_to_first_token",
+        "From the last request byte to the first generated delta of any kind; streamed answers only.",
+        FIRST_TOKEN_SECONDS,
+        {key: one.time_to_first_token for key, one in figures.items()},
+    )
+    yield _histogram(
+        "time_per_output_token",
+        "Time per output token after the first, per choice; exact token counts only.",
+        PER_TOKEN_SECONDS,
+        {key: one.time_per_output_token for key, one in figures.items()},
+    )
+    yield _histogram(
+        "request_duration",
+        "From the last request byte to the end of the exchange, however it ended.",
+        DURATION_SECONDS,
+        {key: one.duration for key, one in figures.items()},
+    )
+
+
+def _by(
+    order: Iterable[tuple[str, str]], counts: Mapping[tuple[str, str], Mapping[str, int]]
+) -> Iterator[tuple[tuple[str, ...], float]]:
+    for key in order:
+        for value, times in sorted(counts[key].items()):
+            yield (*key, value), times
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> Metric:
+    family = GaugeMetricFamily(f"{_OURS}_{name}", text, labels=(*MONITOR, *labels))
+    for values, figure in samples:
+        family.add_metric(values, float(figure))
+    return family
+
+
+def _counter(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> Metric:
+    family = CounterMetricFamily(f"{_OURS}_{name}", text, labels=(*MONITOR, *labels))
+    for values, figure in samples:
+        family.add_metric(values, float(figure))
+    return family
+
+
+def _histogram(
+    name: str, text: str, bounds: tuple[float, ...], samples: Mapping[tuple[str, str], Histogram]
+) -> Metric:
+    """Counted over from finer buckets: off by the sketch's relative error at a bound; count and sum exact."""
+    family = HistogramMetricFamily(f"gen_ai_server_{name}_seconds", text, labels=MONITOR)
+    spelled = [floatToGoString(bound) for bound in bounds]  # type: ignore[no-untyped-call]  # prometheus-client's
+    for key, values in samples.items():
+        buckets = [*zip(spelled, values.cumulative(bounds), strict=True), ("+Inf", values.count)]
+        family.add_metric(key, buckets, values.sum)
+    return family
