@@ -23,10 +23,18 @@ class _ContainerPort(msgspec.Struct, rename="camel"):
     protocol: str = "TCP"
 
 
+class _Field(msgspec.Struct, rename="camel"):
+    field_path: str
+
+
+class _Source(msgspec.Struct, rename="camel"):
+    field_ref: _Field | None = None
+
+
 class _Variable(msgspec.Struct, rename="camel"):
     name: str
     value: str | None = None
-    value_from: dict[str, Any] | None = None
+    value_from: _Source | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Action(msgspec.Struct):
@@ -84,7 +92,7 @@ class _Spec(msgspec.Struct, rename="camel"):
     host_network: bool | None = None
     share_process_namespace: bool | None = None
     active_deadline_seconds: int | None = None
-    termination_grace_period_seconds: int | None = None
+    termination_grace_period_seconds: int = 30
     priority_class_name: str | None = None
 
 
