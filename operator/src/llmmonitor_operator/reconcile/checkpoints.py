@@ -90,7 +90,6 @@ class Checkpoints:
                 f"checkpoint of {monitor}: {error}; it is kept as ConfigMap {self._namespace}/{aside},"
                 " baselines and burn-rate windows begin anew"
             )
-            _log.error("%s", problem)
             return Loaded(None, problem)
         self._known[uid] = replace(self._known[uid], content=_content(state))
         return Loaded(state)
