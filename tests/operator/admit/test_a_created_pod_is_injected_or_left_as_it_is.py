@@ -256,7 +256,24 @@ PLACES = places(rich_pod())
 PORT_MODE = replace(AROUND, monitors=(monitor(existingPods="Ignore", interception={"mode": "Port"}),))
 
 
-NASTY = (None, [], {}, "", "x", "0x10", "\u0661", -1, 0, 10**30, 1.5, True, [None], [{}], {"": None}, {"x": []})
+NASTY = (
+    None,
+    [],
+    {},
+    "",
+    "x",
+    "0x10",
+    "\u0661",
+    -1,
+    0,
+    10**30,
+    1.5,
+    True,
+    [None],
+    [{}],
+    {"": None},
+    {"x": []},
+)
 
 
 @pytest.mark.parametrize("around", [AROUND, PORT_MODE], ids=["Auto", "Port"])
