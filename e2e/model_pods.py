@@ -36,13 +36,14 @@ NOTHING = {
 _FIELDS = {"POD_UID": "metadata.uid", "POD_IP": "status.podIP", "HOST_IP": "status.hostIP"}
 
 SERVER = """
-import http.server, pathlib, sys, time
+import http.server, os, pathlib, sys, time
 gate = pathlib.Path(sys.argv[2])
 while not gate.exists():
     time.sleep(0.1)
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
+        if self.path == "/end": os._exit(1)
         self.send_response(200)
         self.send_header("content-length", "5")
         self.end_headers()

@@ -65,6 +65,23 @@ def test_a_second_one_waits_for_the_first(namespace: Kubectl, sidecar_image: str
     assert model_pods.health(namespace, "model")["reading"]
 
 
+def test_it_ends_with_the_models_container_and_a_successor_reads_on(
+    namespace: Kubectl, sidecar_image: str
+) -> None:
+    namespace.apply(model_pods.pod("model", model_pods.model(sidecar_image)))
+    namespace("wait", "--for=condition=Ready", "pod/model", "--timeout=90s")
+    model_pods.attach(namespace, "model", sidecar_image, 1)
+    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"))
+
+    model_pods.ask(namespace, "model", "/end", model_pods.PORT)
+
+    model_pods.until(lambda: not _runs(namespace, "llm-monitor-1"))
+    model_pods.until(lambda: model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello")
+    model_pods.attach(namespace, "model", sidecar_image, 2)
+    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"))
+    assert model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello"
+
+
 def _metrics(namespace: Kubectl) -> str:
     return model_pods.ask(namespace, "model", "/metrics")
 
