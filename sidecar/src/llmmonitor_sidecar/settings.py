@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PREFIX = "LLM_MONITOR_"
 MESH_PORTS = range(15000, 15100)
 """Envoy's and ztunnel's own ports."""
+HIGHEST_PORT = 65535
 CONFIGURATION_BYTES_LIMIT = 120 * 1024
 """Linux takes 128 KiB for one variable (MAX_ARG_STRLEN)."""
 LOWEST_MEMORY_CAP_BYTES = 96 * 1024 * 1024
@@ -32,7 +33,6 @@ LOWEST_MEMORY_CAP_BYTES = 96 * 1024 * 1024
 PUBLIC_KEY_BYTES = 32
 """Ed25519, RFC 8032."""
 
-_HIGHEST_PORT = 65535
 _LOWEST_OWN_PORT = 1024
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
@@ -192,8 +192,8 @@ class _Reader:
     def port(self, name: str, default: int = 0, *, lowest: int) -> int:
         value = self.text(name, str(default) if default else "")
         port = int(value) if value.isascii() and value.isdecimal() else 0
-        if not lowest <= port <= _HIGHEST_PORT:
-            self._problem(name, value, f"must be a port from {lowest} to {_HIGHEST_PORT}")
+        if not lowest <= port <= HIGHEST_PORT:
+            self._problem(name, value, f"must be a port from {lowest} to {HIGHEST_PORT}")
         elif lowest == _LOWEST_OWN_PORT and port in MESH_PORTS:
             first, last = MESH_PORTS[0], MESH_PORTS[-1]
             self._problem(name, value, f"{first} to {last} belong to service meshes; take another port")

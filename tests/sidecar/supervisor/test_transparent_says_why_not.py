@@ -70,16 +70,30 @@ def test_without_a_capability_it_stays_and_says_so(pod: Pod, lacking: str) -> No
     assert sidecar.page[Slot.ANALYSER_STARTS_TOTAL] == 1
 
 
-def test_a_predecessors_port_is_waited_for(pod: Pod) -> None:
+def test_a_port_that_somebody_has_is_left_to_them_and_the_next_one_taken(pod: Pod) -> None:
     pod.start_model()
-    holder = pod.start_model("::", 14001)
+    pod.start_model("::", 14001)
     sidecar = pod.start_sidecar()
+
+    sidecar.wait_until_reading()
+
+    assert sidecar.page[Slot.LISTENING] == 14003  # 14002 is the API's
+    assert "to :14003" in pod.rules()
+    assert pod.ipv4.post(b"read") == b"read"
+    wait_until(lambda: sidecar.page[Slot.ACCEPTED_TOTAL] == 1)
+
+
+def test_without_any_port_it_says_so_and_tries_on(pod: Pod) -> None:
+    pod.start_model()
+    holders = [pod.start_model("::", port) for port in (65534, 65535)]
+    sidecar = pod.start_sidecar(RELAY_PORT="65534")
     wait_until(lambda: _says(sidecar, Reason.PORT_TAKEN) and sidecar.page[Slot.MODEL_LISTENING])
     assert pod.ipv4.post(b"direct") == b"direct"
 
-    holder.end()
+    holders[1].end()
 
     sidecar.wait_until_reading(40)
+    assert "to :65535" in pod.rules()
     assert pod.ipv4.post(b"read") == b"read"
 
 

@@ -10,6 +10,7 @@ import errno
 import logging
 from typing import TYPE_CHECKING
 
+from llmmonitor_sidecar.settings import HIGHEST_PORT, MESH_PORTS
 from llmmonitor_sidecar.supervisor import mesh, ruleset
 from llmmonitor_sidecar.supervisor.coverage import Coverage
 from llmmonitor_sidecar.supervisor.coverage import transparent as transparent_coverage
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 RENEWAL_INTERVAL_NS = 300_000_000
 INSTALL_RETRY_NS = 5_000_000_000
 RULES_INTERVAL_NS = 10_000_000_000
+PORTS_TRIED = 16
+"""From the relay's port upwards; nobody but the rule needs to know which one it is."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +43,8 @@ class Transparent:
     can_step_aside = True
 
     def __init__(self, settings: Settings, nft: Nftables, diagnosis: SocketDiagnosis) -> None:
-        self._relay_port = settings.relay_port
+        self._ports = _ports(settings)
+        self._relay_port = self._ports[0]
         self._target_port = settings.target_port
         self._nft = nft
         self._diagnosis = diagnosis
@@ -66,17 +70,37 @@ class Transparent:
         return self._listener_refusal if self._installed else self._refusal
 
     def listener(self) -> socket.socket:
-        """A new transparent listener for a new relay."""
+        """A new transparent listener for a new relay: on the port of the rule, or the next free one above."""
         try:
-            listener = transparent_listener(self._relay_port)
+            listener, port = self._first_free()
         except OSError as error:
             refusal = _reason_of(error)
             if refusal is not self._listener_refusal:
-                _log.error("no listener on port %d: %s", self._relay_port, error)
+                _log.error("no listener on port %d or above: %s", self._ports[0], error)
             self._listener_refusal = refusal
             raise
         self._listener_refusal = Reason.READING
+        self._use(port)
         return listener
+
+    def _first_free(self) -> tuple[socket.socket, int]:
+        *others, last = dict.fromkeys((self._relay_port, *self._ports))
+        for port in others:
+            try:
+                return transparent_listener(port), port
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+        return transparent_listener(last), last
+
+    def _use(self, port: int) -> None:
+        """The rule names the port: for another one it is made anew, before anything is armed."""
+        if port == self._relay_port:
+            return
+        _log.warning("port %d is taken: the relay listens on %d", self._relay_port, port)
+        self._relay_port = port
+        self._installed, self._install_at_ns = False, 0
+        self._armed = ruleset.Families()
 
     def apply(self, arm: Families, model: Families, now_ns: int) -> None:  # noqa: ARG002 - arm is within model
         """Renew the dead man's switch when due; change at once what is to change."""
@@ -137,6 +161,13 @@ class Transparent:
             self._refusal = refusal
             return
         self._installed = True
+
+
+def _ports(settings: Settings) -> tuple[int, ...]:
+    """The relay's port and some above it, without those that have an owner."""
+    others = {settings.target_port, settings.api_port, *MESH_PORTS}
+    above = range(settings.relay_port, min(settings.relay_port + PORTS_TRIED, HIGHEST_PORT + 1))
+    return tuple(port for port in above if port not in others)
 
 
 def _reason_of(error: OSError) -> Reason:
