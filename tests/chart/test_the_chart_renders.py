@@ -80,6 +80,8 @@ def test_without_the_webhook_nothing_of_it_is_left(render: Render) -> None:
     objects = render({"webhook": {"enabled": False}})
 
     assert not [key for key in objects if "webhook" in key[2] or key[0] == "MutatingWebhookConfiguration"]
+    operator = environment(objects["Deployment", "llm-monitor", "llm-monitor-operator"])
+    assert operator["LLM_MONITOR_OPERATOR_CERTIFICATES"] == "CertManager"  # it makes none
 
 
 def test_a_cert_manager_certificate_fills_the_secret_that_the_webhook_mounts(render: Render) -> None:
