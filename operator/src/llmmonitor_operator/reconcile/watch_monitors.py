@@ -9,15 +9,42 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import kopf
 
 from llmmonitor_api.spec.monitor import GROUP, PLURAL, VERSION
 
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_READ_ANEW_AFTER = timedelta(minutes=5)
+
 Seen = Callable[[str, dict[str, Any]], None]
 """Called with the event's type (`DELETED`, or anything else: it is there) and the object."""
+
+
+def service_account(environment: Mapping[str, str], folder: Path = _SERVICE_ACCOUNT) -> kopf.ConnectionInfo:
+    """The pod's own credentials, and the API server by its address: kopf would look its name up.
+
+    The kubelet renews the token every hour or so; what expires is read anew.
+
+    Raises:
+        kopf.TemporaryError: this is no pod, or the token is not there yet.
+    """
+    try:
+        host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
+        token = (folder / "token").read_text().strip()
+    except (KeyError, OSError) as error:
+        raise kopf.TemporaryError(f"no ServiceAccount of a pod: {error}", delay=5) from error
+    return kopf.ConnectionInfo(
+        server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+        ca_path=str(folder / "ca.crt"),
+        token=token,
+        expiration=datetime.now(UTC) + _READ_ANEW_AFTER,
+    )
 
 
 async def watch_monitors(seen: Seen, namespaces: Sequence[str], kubeconfig: str, stop: asyncio.Event) -> None:
@@ -37,7 +64,7 @@ async def watch_monitors(seen: Seen, namespaces: Sequence[str], kubeconfig: str,
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         if kubeconfig:
             return kopf.login_with_kubeconfig(**kwargs)
-        return kopf.login_with_service_account(**kwargs)
+        return service_account(os.environ)
 
     kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)(on_event)
     kopf.on.login(registry=registry, errors=kopf.ErrorsMode.TEMPORARY)(login)
