@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from e2e.cluster import binaries, running
+from e2e.cluster import product as product_images
 from e2e.cluster.errors import ClusterUnavailable
 from e2e.cluster.layout import Layout
 from e2e.helm import Helm
+from e2e.installed import Installed, installed
 from e2e.kubectl import Kubectl
 
 ROOT = Path(__file__).parents[1]
@@ -91,3 +93,32 @@ def helms(helm: Helm) -> list[Helm]:
     """Both Helms that the chart promises to work with; of those that are there."""
     built = sorted(Layout.from_environment().cache.glob("helm-*/helm"), reverse=True)
     return [helm, *(replace(helm, program=str(one)) for one in built if str(one) != helm.program)]
+
+
+@pytest.fixture(scope="session")
+def images(cluster: Kubectl, request: pytest.FixtureRequest) -> dict[str, str]:  # noqa: ARG001 - it must be up
+    """The product's images and the tests' model on every node, as a pod's manifest calls them."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        if os.environ.get("E2E_KUBECONFIG"):
+            return product_images.load_elsewhere()
+        return product_images.load(Layout.from_environment())
+
+
+@pytest.fixture(scope="session")
+def sidecar_image(images: dict[str, str]) -> str:
+    """The sidecar's."""
+    return images["llm-monitor-sidecar"]
+
+
+@pytest.fixture(scope="session")
+def model_image(images: dict[str, str]) -> str:
+    """SmolLM2 behind llama.cpp's server, and the clients that talk to it."""
+    return images["llm-monitor-e2e/model"]
+
+
+@pytest.fixture(scope="session")
+def product(monitors: Kubectl, helm: Helm, images: dict[str, str]) -> Iterator[Installed]:
+    """The chart with the images of this tree, installed for the whole session."""
+    with installed(helm, monitors, images) as release:
+        yield release

@@ -1,0 +1,66 @@
+"""The product as a person installs it: the chart with the images of this tree, both Deployments ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from e2e.helm import CHART, Helm
+from e2e.kubectl import Kubectl
+
+RELEASE = "llm-monitor"
+_WAIT = ("--wait", "--timeout=240s")
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The release `llm-monitor` in the namespace of that name."""
+
+    helm: Helm
+    kubectl: Kubectl
+    """In the release's namespace."""
+    images: Mapping[str, str]
+    """What a pod's manifest says, by the image's name."""
+    notes: str = field(default="")
+    """What `helm install` printed."""
+
+    def upgrade(self, **values: Any) -> None:
+        """`helm upgrade` with some values over those of the installation."""
+        given = {**values_for(self.images), **values}
+        self.helm("upgrade", RELEASE, str(CHART), f"--namespace={RELEASE}", *_WAIT, values=given)
+
+    def logs(self, component: str) -> str:
+        """What all replicas of `operator` or `webhook` have said."""
+        return self.kubectl("logs", f"--selector=app.kubernetes.io/component={component}", "--tail=-1")
+
+
+@contextmanager
+def installed(helm: Helm, kubectl: Kubectl, images: Mapping[str, str]) -> Iterator[Installed]:
+    """Install it, and uninstall it in the end."""
+    place = f"--namespace={RELEASE}"
+    install = ("upgrade", "--install", RELEASE, str(CHART), place, "--create-namespace", *_WAIT)
+    notes = helm(*install, values=values_for(images))
+    try:
+        yield Installed(helm, kubectl.within(RELEASE), images, notes)
+    finally:
+        helm("uninstall", RELEASE, place, "--ignore-not-found", "--wait")
+        kubectl("delete", "namespace", RELEASE, "--wait=false")
+
+
+def values_for(images: Mapping[str, str]) -> dict[str, Any]:
+    """The chart's values for these images; the definition of LLMMonitor is the tests' own."""
+    return {
+        "crds": {"install": False},
+        "operator": {"image": _image(images["llm-monitor-operator"])},
+        "sidecar": {"image": _image(images["llm-monitor-sidecar"])},
+    }
+
+
+def _image(reference: str) -> dict[str, str]:
+    repository, _, digest = reference.partition("@")
+    if digest:
+        return {"repository": repository, "digest": digest}
+    repository, _, tag = reference.rpartition(":")
+    return {"repository": repository, "tag": tag}

@@ -1,0 +1,150 @@
+"""What the README promises, in its order, on one real model: the tests of this file follow one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from e2e import chat
+from e2e.chat import Users
+from e2e.installed import Installed
+from e2e.kubectl import Kubectl
+from e2e.model_pods import health
+from e2e.waiting import condition, until
+
+MINUTES = 60.0
+
+
+@pytest.fixture(scope="module")
+def prod(product: Installed, model_image: str) -> Iterator[Kubectl]:
+    """A namespace with a model that has served for a while, and no monitor."""
+    kubectl = product.kubectl.within("e2e-story")
+    kubectl("create", "namespace", "e2e-story")
+    kubectl.apply(chat.model(model_image), chat.service())
+    kubectl("rollout", "status", "deployment/chat", "--timeout=120s")
+    yield kubectl
+    kubectl("delete", "namespace", "e2e-story", "--wait=false")
+
+
+def test_helm_install_says_the_next_command(product: Installed) -> None:
+    assert "kubectl" in product.notes
+
+
+def test_a_monitor_with_only_a_selector_attaches_to_the_running_model(prod: Kubectl) -> None:
+    [before] = chat.pods(prod)
+
+    prod.apply(chat.monitor())
+    found = condition(prod, "chat", 2 * MINUTES, Ready="True", Injected="True", Reporting="True")
+
+    [pod] = chat.pods(prod)
+    assert pod["metadata"]["uid"] == before["metadata"]["uid"]
+    assert [one["name"] for one in pod["spec"]["ephemeralContainers"]] == ["llm-monitor-1"]
+    [server] = pod["status"]["containerStatuses"]
+    assert server["restartCount"] == 0
+    assert "1 attached" in found["Injected"]["message"]
+    assert prod.get("llmmonitor/chat")["status"]["pods"]["summary"] == "1/1"
+
+
+def test_traffic_through_the_service_is_read(prod: Kubectl, model_image: str) -> None:
+    seen = Users(prod, model_image, "--seconds=20", "--users=1", "--tokens=8").seen()
+
+    found = condition(
+        prod,
+        "chat",
+        1 * MINUTES,
+        Intercepting="True",
+        PerformanceHealthy="True",
+        ResourcesHealthy="True",
+        Healthy="True",
+    )
+    status = until(
+        lambda: _with_requests(prod, seen["answered"]), "every answered request to be counted", 1 * MINUTES
+    )
+    assert seen["failed_connections"] == seen["broken_answers"] == 0
+    assert seen["answered"] > 0
+    assert status["window"]["requests"] == seen["answered"]
+    assert status["engine"]["name"] == "LlamaCpp"
+    ttft = status["performance"]["timeToFirstTokenSeconds"]
+    assert 0 < ttft["p50"]["value"] <= ttft["p99"]["value"]
+    assert ttft["count"] > 0
+    assert "n=" in found["PerformanceHealthy"]["message"]
+
+
+def _with_requests(prod: Kubectl, requests: int) -> dict[str, dict[str, object]] | None:
+    status = prod.get("llmmonitor/chat")["status"]
+    return status if status.get("window", {}).get("requests", 0) >= requests else None
+
+
+def test_describe_and_get_show_it(prod: Kubectl) -> None:
+    text = prod("describe", "llmmonitor", "chat")
+    table = prod("get", "llmm")
+
+    for kind in ("Ready", "Injected", "Reporting", "Intercepting", "PerformanceHealthy", "Healthy"):
+        assert f"Type:                  {kind}\n" in text
+    header, row = table.splitlines()[0].split(), table.splitlines()[1].split()
+    shown = dict(zip(header, row, strict=False))
+    assert shown["PODS"] == "1/1"
+    assert shown["HEALTHY"] == "True"
+    assert shown["ENGINE"] == "LlamaCpp"
+
+
+def test_a_new_replica_comes_with_the_sidecar(prod: Kubectl, product: Installed) -> None:
+    until(lambda: _proved(product), "the image to be proved in this namespace", 2 * MINUTES)
+
+    prod("scale", "deployment/chat", "--replicas=2")
+    prod("rollout", "status", "deployment/chat", "--timeout=120s")
+
+    _, new = chat.pods(prod)
+    assert new["spec"]["initContainers"][0]["name"] == "llm-monitor-sidecar"
+    assert new["spec"]["initContainers"][0]["restartPolicy"] == "Always"
+    condition(prod, "chat", 2 * MINUTES, Ready="True", Injected="True", Reporting="True")
+    counted = prod.get("llmmonitor/chat")["status"]["pods"]
+    assert (counted["attached"], counted["injected"], counted["summary"]) == (1, 1, "2/2")
+
+
+def _proved(product: Installed) -> bool:
+    verdicts = product.kubectl.get("configmap/llm-monitor-verdicts")["data"]
+    return "proved_image" in verdicts.get("e2e-story", "")
+
+
+def test_overload_is_said_with_numbers_and_passes(prod: Kubectl, model_image: str) -> None:
+    objective = {"name": "quick", "signal": "TimeToFirstToken", "threshold": "700ms", "target": "90%"}
+    settings = {"performance": {"objectives": [{**objective, "window": "1h"}]}, "clearAfter": "5s"}
+    prod.apply(chat.monitor(**settings))
+    quiet = Users(prod, model_image, "--seconds=400", "--users=1", "--tokens=4", "--stream=1")
+    condition(prod, "chat", 2 * MINUTES, PerformanceHealthy="True")
+
+    Users(prod, model_image, "--seconds=45", "--users=24", "--tokens=24", "--stream=1")
+    found = condition(prod, "chat", 3 * MINUTES, PerformanceHealthy="False", Healthy="False")
+    condition(prod, "chat", 5 * MINUTES, PerformanceHealthy="True")
+
+    message = found["PerformanceHealthy"]["message"]
+    assert found["PerformanceHealthy"]["reason"] == "BurnRateHigh"
+    assert "quick" in message
+    assert "n=" in message
+    events = prod("describe", "llmmonitor", "chat").partition("\nEvents:")[2]
+    assert "PerformanceHealthy True → False" in events
+    assert "PerformanceHealthy False → True" in events
+    prod("delete", f"pod/{quiet.name}", "--wait=false")
+
+
+def test_nothing_of_kopf_is_on_the_monitor(prod: Kubectl) -> None:
+    metadata = prod.get("llmmonitor/chat")["metadata"]
+
+    assert "finalizers" not in metadata
+    assert not [key for key in metadata.get("annotations", {}) if "kopf" in key]
+
+
+def test_a_deleted_monitor_leaves_traffic_direct(prod: Kubectl, model_image: str) -> None:
+    prod("delete", "llmmonitor/chat", "--timeout=20s")
+
+    until(lambda: _stopped(prod), "both sidecars to be stopped", 1 * MINUTES)
+    seen = Users(prod, model_image, "--seconds=5", "--users=1", "--tokens=4").seen()
+
+    assert seen["failed_connections"] == seen["broken_answers"] == 0
+    assert seen["answered"] > 0
+
+
+def _stopped(prod: Kubectl) -> bool:
+    said = [health(prod, pod["metadata"]["name"]) for pod in chat.pods(prod)]
+    return all(one.get("reason") == "Stopped" for one in said)

@@ -1,0 +1,61 @@
+"""Waiting for what a person waits for: the conditions of a monitor, as `kubectl get` shows them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from e2e.kubectl import Kubectl
+
+T = TypeVar("T")
+
+
+class WaitedInVain(AssertionError):
+    """It did not come; the message says what there was instead."""
+
+
+def until(look: Callable[[], T | None], what: str, seconds: float = 90.0) -> T:
+    """What `look` gives once it is true.
+
+    Raises:
+        WaitedInVain: not within `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise WaitedInVain(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.5)
+
+
+def conditions(namespace: Kubectl, monitor: str) -> dict[str, dict[str, Any]]:
+    """The conditions of a monitor by their type."""
+    status = namespace.get(f"llmmonitor/{monitor}").get("status") or {}
+    return {one["type"]: one for one in status.get("conditions") or ()}
+
+
+def condition(
+    namespace: Kubectl, monitor: str, seconds: float = 90.0, /, **wanted: str
+) -> dict[str, dict[str, Any]]:
+    """The conditions, once those named have the status or the reason given: `Ready="True"`.
+
+    Raises:
+        WaitedInVain: naming what they are instead.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        found = conditions(namespace, monitor)
+        differing = [
+            f"{kind} is {one.get('status')} {one.get('reason')}: {one.get('message')}"
+            for kind, value in wanted.items()
+            for one in (found.get(kind, {}),)
+            if value not in {one.get("status"), one.get("reason")}
+        ]
+        if not differing:
+            return found
+        if time.monotonic() > deadline:
+            raise WaitedInVain(f"LLMMonitor {monitor}, after {seconds:.0f} s: " + "; ".join(differing))
+        time.sleep(0.5)
