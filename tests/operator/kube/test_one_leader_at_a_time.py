@@ -132,15 +132,15 @@ async def unavailable(_request: web.Request) -> web.Response | None:
 async def test_a_leader_that_cannot_renew_stops_before_its_lease_has_run_out(
     kube: Kube, server: KubeServer, fault: Any
 ) -> None:
-    loop = asyncio.get_running_loop()
-    async with leading(kube, "one") as leader:
+    loop, terms = asyncio.get_running_loop(), Terms(3, 2.0, 1.0)
+    async with leading(kube, "one", terms) as leader:
         server.fault = fault
         since = loop.time()
 
         with pytest.raises(LostLease, match="llm-monitor/llm-monitor-operator"):
             await asyncio.wait_for(leader, 10)
 
-        assert loop.time() - since < SHORT.lease_seconds
+        assert loop.time() - since < terms.lease_seconds
 
 
 async def test_a_candidate_waits_for_an_api_server_that_is_away(kube: Kube, server: KubeServer) -> None:
