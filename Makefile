@@ -7,7 +7,7 @@ MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long lint format crds docs lock bench bench-relay bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long images lint format crds docs lock bench bench-relay bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ fuzz: .cache/fuzz/.ready ## Fuzz the parser for MINUTES=10 (Linux, x86-64); a fi
 	$(BIN)/uv pip install --quiet --target .cache/fuzz --require-hashes -r requirements/fuzz.txt
 	@touch $@
 
+images: $(READY) ## Build the product's images (docker, or else buildah); prints their digests and sizes
+	@images/install-builder
+	@$(BIN)/python -m images
+
 clean: ## Remove what make brought
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -74,11 +78,14 @@ $(READY): $(LOCK) $(MEMBERS) requirements/install
 	@touch $@
 
 # A real Kubernetes on this machine (e2e/README.md); not part of `make test` yet.
-.PHONY: cluster-up cluster-down cluster-shell test-cluster
+.PHONY: cluster-up cluster-images cluster-down cluster-shell test-cluster
 NODES ?= 2
 
 cluster-up: $(READY) ## Start a real Kubernetes on this machine (Linux, root; the first time builds it)
 	@$(BIN)/python -m e2e.cluster up --nodes $(NODES)
+
+cluster-images: $(READY) ## Build what has changed and give it to the nodes of the cluster that is up
+	@$(BIN)/python -m e2e.cluster images
 
 cluster-down: $(READY) ## Remove it
 	@$(BIN)/python -m e2e.cluster down

@@ -1,4 +1,4 @@
-"""`python -m e2e.cluster up|down|shell|status|helm`: the test cluster, by hand."""
+"""`python -m e2e.cluster up|down|images|shell|status|helm`: the test cluster, by hand."""
 
 # ruff: noqa: T201 - a program that people run: it says what it does
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from e2e.cluster import binaries, cgroups, network, running
+from e2e.cluster import binaries, cgroups, network, product, running
 from e2e.cluster.errors import ClusterFailed, ClusterUnavailable
 from e2e.cluster.layout import CONTROL_PLANE, Layout, Node
 
@@ -20,7 +20,7 @@ _MOST_NODES = 9
 def main() -> int:
     """Run one command; 1 is a failure, 3 that this machine can't have a cluster."""
     parser = argparse.ArgumentParser(prog="python -m e2e.cluster", description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "shell", "status", "helm"])
+    parser.add_argument("command", choices=["up", "down", "images", "shell", "status", "helm"])
     parser.add_argument("--nodes", type=int, default=1, choices=range(1, _MOST_NODES + 1), metavar="N")
     arguments = parser.parse_args()
     layout = Layout.from_environment()
@@ -32,6 +32,8 @@ def main() -> int:
                 print(f"the cluster is up after {time.monotonic() - began:.0f} s; enter: make cluster-shell")
             case "down":
                 running.down(layout)
+            case "images":
+                return _images(layout)
             case "shell":
                 return _shell(layout, sys.stdin.isatty())
             case "status":
@@ -57,6 +59,15 @@ def _shell(layout: Layout, interactive: bool) -> int:  # noqa: FBT001 - main's o
     return subprocess.run(
         [*network.inside(CONTROL_PLANE), shell], env=running.shell_environment(layout), check=False
     ).returncode
+
+
+def _images(layout: Layout) -> int:
+    if not running.is_up(layout):
+        print("no cluster is up; start one with: make cluster-up", file=sys.stderr)
+        return 1
+    for name, reference in product.load(layout).items():
+        print(f"{name:22} {reference}")
+    return 0
 
 
 def _status(layout: Layout) -> int:

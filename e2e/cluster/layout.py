@@ -97,6 +97,11 @@ class Layout:
         """The cache of what go.mod builds."""
         return self.cache / f"k8s-{KUBERNETES_VERSION}"
 
+    def nodes(self) -> list[Node]:
+        """The nodes of the cluster that is up."""
+        numbers = sorted(int(folder.name.rpartition("-")[2]) for folder in self.root.glob("node-*"))
+        return [Node(number) for number in numbers]
+
     def of_node(self, node: Node) -> Path:
         """Everything of one node: containerd's and the kubelet's folders, CNI, sockets."""
         return self.root / node.name

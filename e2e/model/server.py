@@ -1,0 +1,61 @@
+"""The model of the tests: SmolLM2-135M-Instruct behind llama.cpp's own OpenAI-compatible server.
+
+Flags are llama-server's (`--port`, `--parallel`, `--threads`, `--ctx-size`, `--alias`), so that a pod's
+manifest reads like anybody's; `/metrics` and `/health` are on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+
+_WEIGHTS = "/weights/smollm2.gguf"
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="model", description=__doc__)
+    parser.add_argument("--model", default=_WEIGHTS)
+    parser.add_argument("--alias", default="smollm2-135m")
+    parser.add_argument("--host", default="0.0.0.0")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--parallel", type=int, default=4, help="requests served at a time; more wait")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--ctx-size", type=int, default=1024, help="tokens, for each of the parallel requests"
+    )
+    parser.add_argument("--load-seconds", type=float, default=0.0, help="pretend that loading takes so long")
+    given = parser.parse_args()
+    stop = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, stop
+    )  # before the server's threads exist, so that all inherit it
+    if signal.sigtimedwait(stop, given.load_seconds):
+        return
+    began = time.monotonic()
+    import xllamacpp  # noqa: PLC0415 - loads native libraries: part of the time that is printed
+
+    params = xllamacpp.CommonParams()
+    params.model.path = given.model
+    params.model_alias = {given.alias}
+    params.hostnames = [given.host]
+    params.port = given.port
+    params.n_parallel = given.parallel
+    params.n_ctx = given.parallel * given.ctx_size
+    params.n_predict = given.ctx_size
+    params.cpuparams.n_threads = given.threads
+    params.cpuparams_batch.n_threads = given.threads
+    params.endpoint_metrics = True
+    params.verbosity = -1
+    server = xllamacpp.Server(params)
+    print(f"serving at {server.listening_address} after {time.monotonic() - began:.1f} s", flush=True)  # noqa: T201
+    signal.sigwait(stop)
+    sys.stdout.flush()
+    os._exit(0)  # the server's threads have nothing to save
+
+
+if __name__ == "__main__":
+    main()
