@@ -137,11 +137,13 @@ def test_what_is_served_may_expire_and_that_is_said(mount: Mount) -> None:
 
 async def test_without_any_certificate_handshakes_are_refused(tmp_path: Path) -> None:
     mount = Mount(tmp_path / "tls")
-    certificate = ServedCertificate(mount.folder)
+    refusals: list[None] = []
+    certificate = ServedCertificate(mount.folder, refused=lambda: refusals.append(None))
     async with echoing(certificate) as port:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await connect(port, mount)
 
+    assert not refusals  # it is only waited for
     assert "No such file or directory" in certificate.why_not
 
 

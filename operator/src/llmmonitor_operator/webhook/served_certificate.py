@@ -57,7 +57,7 @@ class ServedCertificate:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         refused: Callable[[], None] = lambda: None,
     ) -> None:
-        """Args: refused: called when new files are of no use."""
+        """Args: refused: called when new files are of no use and older ones stay in use."""
         self._folder = folder
         self._now = now
         self._refused = refused
@@ -108,7 +108,8 @@ class ServedCertificate:
         if problem == self.problem:
             return
         self.problem = problem
-        self._refused()
+        if self._loaded:
+            self._refused()
         _log.warning("%s; %s", problem, "the one before stays" if self._loaded else "waiting for a good one")
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _own: ssl.SSLContext) -> int | None:
