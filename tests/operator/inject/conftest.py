@@ -31,7 +31,7 @@ def plan_of() -> Callable[..., Plan]:
             sidecar=IMAGE,
             mode=mode,
             public_keys=KEYS,
-            configuration='{"generation":7,"objectives":[{"name":"a$(POD_IP)"}]}',
+            configuration='{"generation":7,"objectives":[{"name":"$$(LLM_MONITOR_POD_IP)"}]}',
         )
 
     return make

@@ -94,7 +94,10 @@ def test_where_the_pod_has_resources_as_a_whole_only_the_rest_is_asked_for(plan_
 def test_an_init_container_that_fills_the_pod_leaves_nothing_for_a_sidecar_beside_it(plan_of: PlanOf) -> None:
     spec = {
         "resources": {"limits": CPU_AND_MEMORY, "requests": {"cpu": "4", "memory": "1Gi"}},
-        "initContainers": [{"name": "convert", "resources": {"requests": {"memory": "1Gi"}}}],
+        "initContainers": [
+            {"name": "cache", "restartPolicy": "Always", "resources": {"requests": {"memory": "400Mi"}}},
+            {"name": "convert", "resources": {"requests": {"memory": "600Mi"}}},
+        ],
     }
     pod = pod_with(spec)
 
@@ -146,7 +149,7 @@ def test_port_mode_hands_the_name_over_and_leaves_the_number_to_the_models_probe
         {"initContainers": [{"name": "download"}]},
         readinessProbe={"httpGet": {"path": "/health", "port": "http", "scheme": "HTTP"}},
         livenessProbe={"tcpSocket": {"port": "http"}},
-        startupProbe={"httpGet": {"path": "/health", "port": 8000}},
+        startupProbe={"httpGet": {"path": "/health", "port": 8081}},
         lifecycle={"preStop": {"httpGet": {"path": "/drain", "port": "http"}}},
     )
     before = copy.deepcopy(pod)

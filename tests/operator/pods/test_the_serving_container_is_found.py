@@ -31,6 +31,8 @@ FOUND = {
     "vllm-by-script": ("vllm", 8100, "http", Engine.VLLM, "command vllm serve, --port in its command line"),
     "vllm-by-file": ("vllm", 7000, "openai", Engine.VLLM, "image vllm/vllm-openai, probed port 7000"),
     "llm-d-decode": ("vllm", 8200, "metrics", Engine.VLLM, "command vllm serve, --port in its command line"),
+    "vllm-with-router": ("engine", 8000, "", Engine.VLLM, "image vllm/vllm-openai, default port 8000"),
+    "vllm-on-ray": ("vllm", 8000, "", Engine.VLLM, "command vllm serve, default port 8000"),
     "lws-leader": (
         "vllm-leader",
         8080,

@@ -50,5 +50,5 @@ def _put(pod: Raw, kind: str, key: str, value: str) -> Operation:
 
 
 def _escaped(key: str) -> str:
-    """A key in a JSON pointer (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")
+    """A key of ours, which has no `~`, in a JSON pointer (RFC 6901)."""
+    return key.replace("/", "~1")
