@@ -371,6 +371,9 @@ def _patched(thing: dict[str, Any], patch: Any, kind: str) -> dict[str, Any]:
     if kind == "application/merge-patch+json":
         merged: dict[str, Any] = _merged(thing, patch)
         return merged
+    if kind == "application/strategic-merge-patch+json" and set(patch["spec"]) == {"ephemeralContainers"}:
+        containers = [*thing["spec"].get("ephemeralContainers", []), *patch["spec"]["ephemeralContainers"]]
+        return {**thing, "spec": {**thing["spec"], "ephemeralContainers": containers}}
     raise Refusal(400, f"no patch of kind {kind} here")
 
 
