@@ -132,7 +132,10 @@ async def unavailable(_request: web.Request) -> web.Response | None:
 async def test_a_leader_that_cannot_renew_stops_before_its_lease_has_run_out(
     kube: Kube, server: KubeServer, fault: Any
 ) -> None:
-    loop, terms = asyncio.get_running_loop(), Terms(3, 2.0, 1.0)
+    loop, terms = (
+        asyncio.get_running_loop(),
+        Terms(lease_seconds=3, renew_deadline_seconds=2.0, retry_seconds=1.6),
+    )
     async with leading(kube, "one", terms) as leader:
         server.fault = fault
         since = loop.time()
