@@ -23,6 +23,7 @@ from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.gather.absorb import absorb
+from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.reconcile.attaching import Attacher
 from llmmonitor_operator.reconcile.candidate import candidate
@@ -109,9 +110,8 @@ class MonitorPass:
         standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
-        state = memory.state
         for uid, report in reports.items():
-            state = absorb(state, report, now, pod_uid=uid)
+            memory.state = absorb(memory.state, report, now, pod_uid=uid)
         environment = Environment(
             cluster=True,
             pods=tuple(self._expected(one, memory) for one in standings),
@@ -119,10 +119,10 @@ class MonitorPass:
             conflict=mine.conflict,
             invalid_spec=known.invalid,
         )
-        evaluation = evaluate(monitor, state, now, environment)
-        memory.state = evaluation.state
+        evaluation = evaluate(monitor, memory.state, now, environment)
         parts.metrics.judged(key, evaluation, now)
         await self._publish(known.raw, evaluation.status, now)
+        memory.state = evaluation.state  # not before it is written: a transition must not be lost
         for transition in evaluation.transitions:
             await parts.emit(known.raw, transition, now)
         acted = await self._attacher.attach(monitor, known.raw, standings, memory.pods, now)
@@ -169,7 +169,11 @@ class MonitorPass:
         return expected
 
     async def _publish(self, raw: Raw, status: dict[str, Any], now: float) -> None:
-        written = await self._parts.status.write(raw, status, now)
+        try:
+            written = await self._parts.status.write(raw, status, now)
+        except ApiError:
+            self._parts.metrics.status_written("failed")
+            raise
         if written:
             self._parts.metrics.status_written("ok")
 
@@ -203,15 +207,20 @@ class MonitorPass:
         return memory
 
     async def _save(self, key: Key, memory: Memory, now: float) -> None:
-        left_out = await self._parts.checkpoints.save(memory.uid, key[0], key[1], memory.state, now)
-        self._parts.metrics.checkpoint_saved("ok")
-        if left_out:
-            _log.warning("LLMMonitor %s/%s: its checkpoint lacks %s", *key, ", ".join(left_out))
+        """A checkpoint that cannot be saved costs at most what happens until the next; it ends no pass."""
+        try:
+            await self._parts.checkpoints.save(memory.uid, key[0], key[1], memory.state, now)
+        except (ApiError, ValueError) as error:
+            self._parts.metrics.checkpoint_saved("failed")
+            _log.warning("LLMMonitor %s/%s: checkpoint not saved: %s", *key, error)
+        else:
+            self._parts.metrics.checkpoint_saved("ok")
 
     async def _forget(self, key: Key, memory: Memory) -> None:
         """The monitor is gone; what its sidecars do about it is `orphans`'s."""
         self._memories.pop(key, None)
         self._parts.status.forget(memory.uid)
+        self._parts.checkpoints.forget(memory.uid)
         self._parts.metrics.forget(key)
 
 
