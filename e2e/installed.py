@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from e2e.helm import CHART, Helm
 from e2e.kubectl import Kubectl
 
 RELEASE = "llm-monitor"
+KEEP = "E2E_KEEP"
+"""Set: the release stays for the next run, which is quicker for it."""
 _WAIT = ("--wait", "--timeout=240s")
 
 
@@ -45,8 +48,9 @@ def installed(helm: Helm, kubectl: Kubectl, images: Mapping[str, str]) -> Iterat
     try:
         yield Installed(helm, kubectl.within(RELEASE), images, notes)
     finally:
-        helm("uninstall", RELEASE, place, "--ignore-not-found", "--wait")
-        kubectl("delete", "namespace", RELEASE, "--wait=false")
+        if not os.environ.get(KEEP):
+            helm("uninstall", RELEASE, place, "--ignore-not-found", "--wait")
+            kubectl("delete", "namespace", RELEASE, "--wait=false")
 
 
 def values_for(images: Mapping[str, str]) -> dict[str, Any]:
