@@ -192,6 +192,13 @@ def test_defaults_reach_a_container_that_asks_for_nothing_and_count_in_quotas() 
     assert "wants every container to give requests.memory" in objection(pod({}), bare, [small], [])
 
 
+def test_a_limit_without_a_request_is_the_request_too() -> None:
+    given = pod({"limits": {"memory": "1Gi"}})
+
+    words = objection(given, SIDECAR, [quota({"requests.memory": "1Gi"})], [])
+    assert words == "ResourceQuota compute: requests.memory 0 used + 1152Mi > 1Gi"
+
+
 def test_a_limit_range_for_pods_bounds_their_sum() -> None:
     bounds = {"metadata": {"name": "b"}, "spec": {"limits": [{"type": "Pod", "max": {"memory": "2Gi"}}]}}
 
