@@ -88,7 +88,7 @@ startupProbe:
     path: /healthz
     port: http
   periodSeconds: 1
-  failureThreshold: 60
+  failureThreshold: 180
 livenessProbe:
   httpGet:
     path: /healthz
