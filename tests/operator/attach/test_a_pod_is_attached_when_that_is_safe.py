@@ -119,6 +119,7 @@ def test_a_static_pod_cannot_be_attached_to() -> None:
         ("Ignore", NOW - DAY, True, False, "PodPredatesMonitor"),
         ("Ignore", NOW - DAY, False, False, "PodPredatesMonitor"),
         ("Ignore", NOW - DAY, False, True, None),
+        ("Ignore", NOW - DAY, True, True, "PodPredatesMonitor"),  # it was proved by another
         ("Ignore", NOW - 60, True, False, None),  # the webhook missed it
         ("Ignore", NOW - 60, False, False, None),
         ("Restart", NOW - DAY, True, False, "PodPredatesMonitor"),

@@ -137,13 +137,13 @@ SUSPENDED = suspend(VERDICT, reasons.SIDECAR_BLOCKS_POD, "x", image=IMAGE, now=N
 def test_the_pod_that_waited_longest_is_evicted_and_each_once() -> None:
     pods = [injected_pod("new", STUCK, sandbox_at=NOW - 40), injected_pod("old", STUCK, sandbox_at=NOW - 50)]
 
-    first = to_evict(pods, SUSPENDED, frozenset(), NOW)
+    first = to_evict(pods, SUSPENDED, frozenset(), NOW, image=IMAGE)
     assert first is not None
     assert (first.namespace, first.name, first.uid) == ("prod", "old", "uid-old")
-    second = to_evict(pods, SUSPENDED, frozenset({"uid-old"}), NOW)
+    second = to_evict(pods, SUSPENDED, frozenset({"uid-old"}), NOW, image=IMAGE)
     assert second is not None
     assert second.name == "new"
-    assert to_evict(pods, SUSPENDED, frozenset({"uid-old", "uid-new"}), NOW) is None
+    assert to_evict(pods, SUSPENDED, frozenset({"uid-old", "uid-new"}), NOW, image=IMAGE) is None
 
 
 def test_none_is_evicted_before_the_webhook_can_know_or_while_another_leaves() -> None:
@@ -152,9 +152,18 @@ def test_none_is_evicted_before_the_webhook_can_know_or_while_another_leaves() -
     leaving = injected_pod("b", STUCK)
     leaving["metadata"]["deletionTimestamp"] = moment(NOW)
 
-    assert to_evict(pods, VERDICT, frozenset(), NOW) is None
-    assert to_evict(pods, just_now, frozenset(), NOW) is None
-    assert to_evict([*pods, leaving], SUSPENDED, frozenset(), NOW) is None
+    assert to_evict(pods, VERDICT, frozenset(), NOW, image=IMAGE) is None
+    assert to_evict(pods, just_now, frozenset(), NOW, image=IMAGE) is None
+    assert to_evict([*pods, leaving], SUSPENDED, frozenset(), NOW, image=IMAGE) is None
+
+
+def test_one_that_waits_for_an_older_image_is_evicted_at_once() -> None:
+    found = to_evict(
+        [injected_pod("a", STUCK)], VERDICT, frozenset(), NOW, image="registry.test/sidecar@sha256:2"
+    )
+
+    assert found is not None
+    assert found.name == "a"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +173,7 @@ def test_what_no_controller_brings_back_is_not_evicted(owners: Any) -> None:
     pod = injected_pod("a", STUCK)
     pod["metadata"]["ownerReferences"] = owners
 
-    assert to_evict([pod], SUSPENDED, frozenset(), NOW) is None
+    assert to_evict([pod], SUSPENDED, frozenset(), NOW, image=IMAGE) is None
 
 
 @given(
@@ -183,7 +192,7 @@ def test_what_no_controller_brings_back_is_not_evicted(owners: Any) -> None:
 def test_only_blocked_pods_that_were_not_evicted_are(
     pods: list[dict[str, Any]], evicted: frozenset[str]
 ) -> None:
-    found = to_evict(pods, SUSPENDED, evicted, NOW)
+    found = to_evict(pods, SUSPENDED, evicted, NOW, image=IMAGE)
 
     candidates = {one.uid for one in blocked(pods, NOW)} - evicted
     assert (found is None) == (not candidates)

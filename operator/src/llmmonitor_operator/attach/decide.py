@@ -82,11 +82,13 @@ def may_attach(  # noqa: PLR0913 - what the decision rests on, each found by ano
         verdict: of the namespace, under its rules of now; None before the first pre-flight.
         now: Unix seconds.
         proves: this pod is the one to show that the sidecar runs in this namespace (`proof.proving_pod`),
-            which is done under every `existingPods`: a container that is attached cannot block.
+            which is done under every `existingPods`: a container that is attached cannot block. It counts
+            only until the image is proved.
         memory_used_bytes: by the whole pod, from metrics.k8s.io or its last report; None while not known.
         namespace: its Namespace object, where that is known.
     """
     missing = _missing(pod, monitor, common, verdict)
+    proves = proves and not (verdict and verdict.proves(common.image))
     refusal = _not_wanted(pod, monitor, missing, proves=proves) or _not_ready(pod, serving, missing, now)
     if refusal:
         return refusal

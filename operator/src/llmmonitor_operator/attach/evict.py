@@ -1,7 +1,8 @@
 """Which pod to evict because our sidecar keeps it from starting, so that its controller makes it anew.
 
 One at a time, each once, only what a controller brings back, and only after the suspension has had time to
-reach the webhook: else the successor would get the same sidecar. The Eviction API is left to the caller; a
+reach the webhook: else the successor would get the same sidecar. (A pod that waits for an older image than
+the operator's needs no suspension: no successor gets that.) The Eviction API is left to the caller; a
 PodDisruptionBudget may make it wait (429).
 """
 
@@ -32,7 +33,7 @@ class Eviction:
 
 
 def to_evict(
-    pods: Sequence[Raw], verdict: NamespaceVerdict, evicted: frozenset[str], now: float
+    pods: Sequence[Raw], verdict: NamespaceVerdict, evicted: frozenset[str], now: float, *, image: str
 ) -> Eviction | None:
     """The next one, or None.
 
@@ -41,14 +42,15 @@ def to_evict(
         verdict: of the namespace.
         evicted: UIDs that were evicted before.
         now: Unix seconds.
+        image: of the sidecar that is injected now, where nothing speaks against it.
     """
-    if not verdict.suspended or now - verdict.suspended_at < KNOWN_AFTER_SECONDS:
-        return None
     if any(_leaving(pod) and our_native(pod) is not None for pod in pods):
         return None
-    owned = {_metadata(pod).get("uid"): pod for pod in pods if has_controller(pod)}
+    injection_ended = bool(verdict.suspended) and now - verdict.suspended_at >= KNOWN_AFTER_SECONDS
+    owned = {_metadata(pod).get("uid") for pod in pods if has_controller(pod)}
     for one in blocked(pods, now):
-        if one.uid in owned and one.uid not in evicted:
+        comes_back_without = injection_ended or one.image != image
+        if comes_back_without and one.uid in owned and one.uid not in evicted:
             return Eviction(one.namespace, one.name, one.uid, one.message)
     return None
 

@@ -59,10 +59,13 @@ class NamespacePass:
         pods = [pod for pod in parts.view.pods(namespace) if owner_of(pod, monitors) is not None]
         if proved(pods, parts.keeper.common.image, now):
             await parts.keeper.prove(namespace, now)
+        image = parts.keeper.common.image
         for one in blocked(pods, now):
-            words = f"pod {one.name}: {one.message}"
-            await parts.keeper.suspend(namespace, reasons.SIDECAR_BLOCKS_POD, words, now)
-        eviction = to_evict(pods, parts.keeper.of(namespace, now), frozenset(self._evicted), now)
+            if one.image == image:  # an older one is no news of this one
+                words = f"pod {one.name}: {one.message}"
+                await parts.keeper.suspend(namespace, reasons.SIDECAR_BLOCKS_POD, words, now)
+        verdict = parts.keeper.of(namespace, now)
+        eviction = to_evict(pods, verdict, frozenset(self._evicted), now, image=image)
         if eviction is None:
             return
         body = {
