@@ -13,9 +13,9 @@ from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.inject.plan import Mode, Plan, plan_for
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Patch
-from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
+from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.preflight.dry_run import attaching, read_answer
+from llmmonitor_operator.preflight.dry_run import Answer, attaching, read_answer
 from llmmonitor_operator.reconcile.generations import configuration_generation
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.pods_memory import PodsMemory
@@ -43,7 +43,11 @@ class Attacher:
                 continue
             known = memory.of(one.expected.uid)
             plan = self._plan(monitor, raw, one, one.attach.choice.mode)
-            refused = await self._attach(one.pod, plan, one.attach.number)
+            answer = await self._attach(one.pod, plan, one.attach.number)
+            await self._parts.keeper.learn(
+                one.pod["metadata"]["namespace"], mode=plan.mode, answer=answer, now=now
+            )
+            refused = None if answer.admitted else (answer.refused_by or _PENDING, answer.words)
             known.refused_attach = refused
             if refused is None:
                 done = True
@@ -73,18 +77,15 @@ class Attacher:
             configuration=msgspec.json.encode(configuration).decode(),
         )
 
-    async def _attach(self, pod: Raw, plan: Plan, number: int) -> tuple[str, str] | None:
-        """Reason and words of a refusal; None when it is in, or the pod changed and is looked at again."""
+    async def _attach(self, pod: Raw, plan: Plan, number: int) -> Answer:
+        """What the API server says; when the pod has changed meanwhile it is simply looked at again."""
         metadata = pod["metadata"]
         path = paths.ephemeral_containers(metadata["namespace"], metadata["name"])
         try:
             await self._parts.kube.patch(path, attaching(pod, plan, number), Patch.STRATEGIC)
-        except (Conflict, NotFound):
-            return None
         except ApiError as error:
-            answer = read_answer(error.status, error.message)
-            return answer.refused_by or _PENDING, answer.words or str(error)
-        return None
+            return read_answer(error.status, error.message)
+        return Answer(admitted=True)
 
 
 _PENDING = reasons.PREFLIGHT_PENDING.name

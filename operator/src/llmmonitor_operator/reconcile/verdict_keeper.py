@@ -114,6 +114,13 @@ class VerdictKeeper:
         await self._keep(namespace, msgspec.structs.replace(verdict, numbered_ports=ports))
         return verdict
 
+    async def learn(self, namespace: str, mode: Mode, answer: Answer, now: float) -> None:
+        """What the API server said to a sidecar in earnest."""
+        before = self.of(namespace, now)
+        verdict = learned(before, mode, answer)
+        if verdict != before:
+            await self._keep(namespace, verdict)
+
     async def prove(self, namespace: str, now: float) -> None:
         """Our container at the image of now was seen running there."""
         verdict = self.of(namespace, now)
