@@ -58,7 +58,8 @@ async def watch_monitors(seen: Seen, namespaces: Sequence[str], kubeconfig: str,
     """
     registry = kopf.OperatorRegistry()
 
-    def on_event(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's own name
+    # a coroutine, because kopf runs plain functions in threads
+    async def on_event(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's own name
         seen(type or "LISTED", copy.deepcopy(dict(body)))
 
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
