@@ -39,7 +39,7 @@ def main() -> int:
             case "status":
                 return _status(layout)
             case "helm":
-                print(binaries.helm(layout))
+                print(binaries.helm(layout), binaries.install(binaries.HELM_3, layout), sep="\n")
     except ClusterUnavailable as error:
         print(f"!!! no test cluster on this machine: {error}", file=sys.stderr)
         return 3
@@ -53,8 +53,9 @@ def _shell(layout: Layout, interactive: bool) -> int:  # noqa: FBT001 - main's o
     if not running.is_up(layout):
         print("no cluster is up; start one with: make cluster-up", file=sys.stderr)
         return 1
+    binaries.helm(layout)
     if interactive:
-        print("kubectl reaches the cluster, and helm does once `python -m e2e.cluster helm` has built it")
+        print("kubectl and helm reach the cluster; its nodes' images: make cluster-images")
     shell = os.environ.get("SHELL", "/bin/sh")
     return subprocess.run(
         [*network.inside(CONTROL_PLANE), shell], env=running.shell_environment(layout), check=False

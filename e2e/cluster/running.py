@@ -4,16 +4,20 @@
 `up` begins with it; so a run that was killed at any line leaves nothing that the next one trips over.
 """
 
+# ruff: noqa: T201 - a program that people run: it says what it does
+
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from e2e.cluster import (
     binaries,
@@ -22,14 +26,17 @@ from e2e.cluster import (
     control_plane,
     images,
     kubelet,
+    metrics,
     mounts,
     network,
     packages,
     sysctls,
 )
 from e2e.cluster.credentials import Credentials
-from e2e.cluster.layout import CONTROL_PLANE, HELM_VERSION, Layout, Node
+from e2e.cluster.errors import ClusterUnavailable
+from e2e.cluster.layout import CONTROL_PLANE, Layout, Node
 from e2e.cluster.processes import Daemon, Program, start, wait_until
+from e2e.cluster.stages import stage
 
 _START_TIMEOUT_SECONDS = 120.0
 _ASK_TIMEOUT_SECONDS = 15
@@ -44,9 +51,11 @@ def up(layout: Layout, nodes: Sequence[Node]) -> None:
         ClusterUnavailable: this machine can't have one.
         ClusterFailed: it did not start.
     """
-    packages.ensure()
+    with stage("looking for Debian packages"):
+        packages.ensure()
     with _alone(layout):
         programs = binaries.find(layout)
+        metrics_server = _metrics_server(layout)
         _remove(layout)
         layout.root.mkdir(parents=True)
         sysctls.note(layout.root / "sysctls.json")
@@ -65,6 +74,9 @@ def up(layout: Layout, nodes: Sequence[Node]) -> None:
             _wait(layout, daemons, f"{node.name} is Ready", *ready)
         account = ("get", "serviceaccount", "default", "--namespace=default")
         _wait(layout, daemons, "pods can be created", *account)
+        if metrics_server:
+            daemons.append(_start(layout, metrics.program(metrics_server, credentials)))
+            _apply(layout, metrics.objects(credentials))
 
 
 def down(layout: Layout) -> None:
@@ -89,6 +101,28 @@ def kubectl(layout: Layout) -> list[str]:
 
 def _start(layout: Layout, program: Program) -> Daemon:
     return start(program, layout.logs, _SYSTEM_PATH)
+
+
+def _metrics_server(layout: Layout) -> Path | None:
+    """A cluster is worth having without it too."""
+    try:
+        return binaries.install(binaries.METRICS_SERVER, layout)
+    except ClusterUnavailable as unavailable:
+        print(f"!!! no metrics-server, so no kubectl top and no autoscaling: {unavailable}", flush=True)
+        return None
+
+
+def _apply(layout: Layout, objects: Sequence[Mapping[str, Any]]) -> None:
+    document = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+    command = [*kubectl(layout), "apply", "--filename=-"]
+    subprocess.run(
+        command,
+        input=document,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        timeout=4 * _ASK_TIMEOUT_SECONDS,
+        check=True,
+    )
 
 
 def _start_runtime(layout: Layout, node: Node) -> Daemon:
@@ -142,6 +176,6 @@ def _alone(layout: Layout) -> Iterator[None]:
 
 def shell_environment(layout: Layout) -> dict[str, str]:
     """The environment of a person at work on the cluster: KUBECONFIG, and kubectl and Helm on the path."""
-    helm = layout.cache / f"helm-{HELM_VERSION}"
+    helm = binaries.HELM.path(layout).parent
     folders = [str(layout.root / "bin"), str(helm), os.environ.get("PATH", os.defpath)]
     return {**os.environ, "KUBECONFIG": str(layout.admin_kubeconfig), "PATH": os.pathsep.join(folders)}
