@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.spec import LLMMonitor, load_monitor
@@ -28,6 +29,7 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.reconcile.attaching import Attacher
 from llmmonitor_operator.reconcile.candidate import candidate
 from llmmonitor_operator.reconcile.generations import configuration_generation
+from llmmonitor_operator.reconcile.memory_use import measured, reported
 from llmmonitor_operator.reconcile.monitors import Key, Known
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
@@ -106,7 +108,7 @@ class MonitorPass:
             now=now,
             first_seen=memory.pods.first_seen,
         )
-        found = [standing(pod, facts, _memory_used(memory.state, pod)) for pod in mine.pods]
+        found = [await self._standing(pod, facts, memory.state) for pod in mine.pods]
         standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
@@ -133,6 +135,18 @@ class MonitorPass:
             await self._save(key, memory, now)
         due = self._due(monitor, standings, reports, acted=acted)
         return min(due, LOOK_AGAIN_SECONDS) if mine.leaving else due
+
+    async def _standing(self, pod: Raw, facts: Facts, state: State) -> Standing | LeftOut:
+        used = reported(state, pod)
+        found = standing(pod, facts, used)
+        if (
+            used is None
+            and isinstance(found, Standing)
+            and found.expected.injection == reasons.NO_MEMORY_HEADROOM.name
+        ):
+            used = await measured(self._parts.kube, pod)
+            return found if used is None else standing(pod, facts, used)
+        return found
 
     async def _ask(self, namespace: str, monitor: LLMMonitor, mine: Owned, now: float) -> None:
         keeper = self._parts.keeper
@@ -226,14 +240,6 @@ class MonitorPass:
 
 def _settings_to_push(monitor: LLMMonitor, raw: Raw) -> Configuration:
     return msgspec.structs.replace(configuration_for(monitor), generation=configuration_generation(raw))
-
-
-def _memory_used(state: State, pod: Raw) -> float | None:
-    """By the pod's model, as its own sidecar reported it last."""
-    known = state.pods.get(pod["metadata"]["uid"])
-    if known is None or known.newest is None or known.newest.resources is None:
-        return None
-    return known.newest.resources.memory_used_bytes
 
 
 def _stand_in(raw: dict[str, Any]) -> LLMMonitor:
