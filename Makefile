@@ -21,8 +21,8 @@ test-fast: $(READY) lint ## Lint, types, contracts and the tests without a clust
 	@tests/install-system-packages
 	$(BIN)/pytest tests -m "not long" -n auto --dist worksteal $(ARGS)
 
-test-e2e: $(READY) ## Tests on a real cluster (none yet: they come with the operator)
-	@echo "e2e: no real-cluster tests exist yet; they come with the operator's injection."
+test-e2e: $(READY) ## Tests on a real cluster: E2E_KUBECONFIG's, the one that is up, or one made for them
+	$(BIN)/python -m pytest e2e -p no:xdist --durations=15 $(ARGS)
 
 test-long: $(READY) ## Tests that take minutes each: long soaks, 1 GB bodies, 10,000 exchanges
 	@tests/install-system-packages
@@ -77,8 +77,8 @@ $(READY): $(LOCK) $(MEMBERS) requirements/install
 	PYTHON=$(PYTHON) requirements/install
 	@touch $@
 
-# A real Kubernetes on this machine (e2e/README.md); not part of `make test` yet.
-.PHONY: cluster-up cluster-images cluster-down cluster-shell test-cluster
+# A real Kubernetes on this machine: e2e/README.md.
+.PHONY: cluster-up cluster-images cluster-down cluster-shell
 NODES ?= 2
 
 cluster-up: $(READY) ## Start a real Kubernetes on this machine (Linux, root; the first time builds it)
@@ -92,6 +92,3 @@ cluster-down: $(READY) ## Remove it
 
 cluster-shell: $(READY) ## A shell in which kubectl reaches it
 	@$(BIN)/python -m e2e.cluster shell
-
-test-cluster: $(READY) ## Tests on a real cluster: E2E_KUBECONFIG's, the one that is up, or a new one
-	$(BIN)/python -m pytest e2e -p no:xdist $(ARGS)

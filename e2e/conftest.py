@@ -7,28 +7,57 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from e2e import diagnosis
 from e2e.cluster import binaries, running
 from e2e.cluster import product as product_images
 from e2e.cluster.errors import ClusterUnavailable
 from e2e.cluster.layout import Layout
 from e2e.helm import Helm
-from e2e.installed import Installed, installed
+from e2e.installed import RELEASE, Installed, installed
 from e2e.kubectl import Kubectl
 
 ROOT = Path(__file__).parents[1]
 CRD = ROOT / "crds" / "llmmonitors.llmmonitor.io.yaml"
 _UNAVAILABLE = 3
 """How `python -m e2e.cluster` says that this machine can't have a cluster."""
+_TEST_SECONDS = 600
+"""Generous: two cores may run the tests, the cluster, the model and its clients."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:  # the first test's set-up may build Kubernetes: only the test itself is timed
-        item.add_marker(pytest.mark.timeout(120, func_only=True))
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_TEST_SECONDS, func_only=True))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed shows what a person would look at next."""
+    report = yield
+    fixtures = getattr(item, "funcargs", {})
+    cluster = fixtures.get("cluster")
+    if report.failed and report.when != "teardown" and cluster:
+        own = {one.namespace for one in fixtures.values() if isinstance(one, Kubectl) and one.namespace}
+        release = {RELEASE} if "product" in fixtures else set()
+        report.sections.append(("the cluster", diagnosis.of(cluster, sorted(own | release))))
+    return report
+
+
+@contextmanager
+def _skipping(how: str) -> Iterator[None]:
+    """Skip, loudly, what this machine can't have; with CI=true that is a failure."""
+    try:
+        yield
+    except ClusterUnavailable as unavailable:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"!!! NOT TESTED {how}: {unavailable}")
 
 
 @pytest.fixture(scope="session")
@@ -78,28 +107,25 @@ def namespace(cluster: Kubectl) -> Iterator[Kubectl]:
 @pytest.fixture(scope="session")
 def helm(cluster: Kubectl) -> Helm:
     """helm on the cluster."""
-    try:
+    with _skipping("with Helm 4"):
         program = binaries.helm(Layout.from_environment())
-    except ClusterUnavailable as unavailable:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"!!! NOT TESTED with helm: {unavailable}")
     *before, _kubectl, kubeconfig = cluster.command
     return Helm(str(program), (kubeconfig,), before)
 
 
 @pytest.fixture(scope="session")
 def helms(helm: Helm) -> list[Helm]:
-    """Both Helms that the chart promises to work with; of those that are there."""
-    built = sorted(Layout.from_environment().cache.glob("helm-*/helm"), reverse=True)
-    return [helm, *(replace(helm, program=str(one)) for one in built if str(one) != helm.program)]
+    """Both Helms that the chart promises to work with, 4 and 3."""
+    with _skipping("with Helm 3"):
+        third = binaries.install(binaries.HELM_3, Layout.from_environment())
+    return [helm, replace(helm, program=str(third))]
 
 
 @pytest.fixture(scope="session")
 def images(cluster: Kubectl, request: pytest.FixtureRequest) -> dict[str, str]:  # noqa: ARG001 - it must be up
     """The product's images and the tests' model on every node, as a pod's manifest calls them."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
+    with _skipping("with the product's images"), capture.global_and_fixture_disabled():
         if os.environ.get("E2E_KUBECONFIG"):
             return product_images.load_elsewhere()
         return product_images.load(Layout.from_environment())

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-_TIMEOUT_SECONDS = 110
+_TIMEOUT_SECONDS = 330
 
 
 class Refused(Exception):
