@@ -1,0 +1,125 @@
+"""Tags, secrets and digests: what `make images` decides without building anything."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from images import pip_settings, table, tools
+from images.build import Built, build
+from images.table import Image
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of two files."""
+    monkeypatch.setattr(table, "ROOT", tmp_path)
+    (tmp_path / "Dockerfile").write_text("FROM scratch")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "main.py").write_text("1")
+    return tmp_path
+
+
+IMAGE = Image("thing", "Dockerfile", ("src",))
+
+
+def test_another_content_another_name_and_another_base_make_another_tag(source: Path) -> None:
+    before = IMAGE.tag("base")
+
+    assert IMAGE.tag("base") == before
+    assert IMAGE.tag("other base") != before
+    (source / "src" / "main.py").write_text("2")
+    changed = IMAGE.tag("base")
+    (source / "src" / "main.py").rename(source / "src" / "other.py")
+    assert len({before, changed, IMAGE.tag("base")}) == 3
+
+
+def test_what_python_leaves_behind_changes_nothing(source: Path) -> None:
+    before = IMAGE.tag("base")
+
+    (source / "src" / "__pycache__").mkdir()
+    (source / "src" / "__pycache__" / "main.cpython-313.pyc").write_bytes(b"x")
+
+    assert IMAGE.tag("base") == before
+
+
+class Recorder:
+    """A tool that writes archives of one manifest and remembers what it was asked."""
+
+    base = "base"
+
+    def __init__(self) -> None:
+        self.references: list[str] = []
+
+    def build(self, _dockerfile: str, reference: str, _secrets: object, archive: Path) -> None:
+        self.references.append(reference)
+        index = json.dumps({"manifests": [{"digest": f"sha256:{reference}"}]}).encode()
+        with tarfile.open(archive, "w") as tar:
+            entry = tarfile.TarInfo("index.json")
+            entry.size = len(index)
+            tar.addfile(entry, io.BytesIO(index))
+
+    def push(self, _archive: Path, reference: str) -> str:
+        raise AssertionError(reference)
+
+
+@pytest.mark.usefixtures("source")
+def test_only_what_has_changed_is_built_and_its_digest_is_read_from_the_archive(
+    source: Path, tmp_path: Path
+) -> None:
+    tool, cache = Recorder(), tmp_path / "cache"
+
+    [first] = build([IMAGE], tool, cache)
+    [again] = build([IMAGE], tool, cache)
+    (source / "src" / "main.py").write_text("2")
+    [changed] = build([IMAGE], tool, cache)
+
+    assert first == again
+    assert tool.references == [f"localhost/thing:{one.tag}" for one in (first, changed)]
+    assert changed.digest == f"sha256:localhost/thing:{changed.tag}"
+    assert isinstance(first, Built)
+    assert first.archive.exists()
+
+
+def test_pips_certificates_travel_beside_its_settings_and_paths_of_this_machine_do_not(
+    tmp_path: Path,
+) -> None:
+    authority = tmp_path / "authority.pem"
+    authority.write_text("certificate")
+    found = {"index-url": "https://index.example/simple", "cert": str(authority), "find-links": "/wheels"}
+
+    secrets = pip_settings.secrets(tmp_path, found)
+
+    assert secrets["ca.pem"] == authority
+    assert secrets["pip.conf"].read_text() == (
+        "[global]\nindex-url = https://index.example/simple\ncert = /run/secrets/ca.pem\n\n"
+    )
+    assert secrets["pip.conf"].stat().st_mode & 0o077 == 0
+
+
+def test_the_environment_says_which_tool_and_which_base(tmp_path: Path) -> None:
+    chosen = tools.find(tmp_path, {"IMAGE_TOOL": "docker", "BASE": "registry.example/python:3.13"})
+
+    assert chosen == tools.Docker("registry.example/python:3.13")
+
+
+def test_every_source_of_every_image_is_there_and_in_the_build_context() -> None:
+    ignored = (table.ROOT / ".dockerignore").read_text().splitlines()
+
+    for image in (*table.PRODUCT, table.MODEL):
+        dockerfile = (table.ROOT / image.dockerfile).read_text()
+        for place in image.sources:
+            assert (table.ROOT / place).exists()
+        for copied in copied_by(dockerfile):
+            covered = [one for one in image.sources if one == copied or one.startswith(f"{copied}/")]
+            assert covered, f"{image.dockerfile} copies {copied}: add it to the sources in images/table.py"
+            assert any(line.startswith("!") for line in ignored)
+
+
+def copied_by(dockerfile: str) -> list[str]:
+    """What a Dockerfile copies from the repository."""
+    lines = [line.split() for line in dockerfile.splitlines() if line.startswith("COPY ")]
+    return [source for line in lines if not line[1].startswith("--from") for source in line[1:-1]]
