@@ -262,6 +262,7 @@ def _labels(kind: str) -> dict[str, str]:
         LABEL: kind,
         "app.kubernetes.io/part-of": "llm-monitor",
         "app.kubernetes.io/component": "operator",
+        "llmmonitor.io/kept": "true",  # by an uninstall; the chart's notes select by it to clean up
     }
 
 

@@ -25,7 +25,11 @@ from llmmonitor_operator.kube.raw import Raw
 
 FILE = "ed25519.pem"
 """The Secret's only entry: PKCS #8 in PEM."""
-_LABELS = {"app.kubernetes.io/part-of": "llm-monitor", "app.kubernetes.io/component": "operator"}
+_LABELS = {
+    "app.kubernetes.io/part-of": "llm-monitor",
+    "app.kubernetes.io/component": "operator",
+    "llmmonitor.io/kept": "true",  # by an uninstall; the chart's notes select by it to clean up
+}
 
 _log = logging.getLogger(__name__)
 
