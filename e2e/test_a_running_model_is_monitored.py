@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -18,12 +19,13 @@ MINUTES = 60.0
 @pytest.fixture(scope="module")
 def prod(product: Installed, model_image: str) -> Iterator[Kubectl]:
     """A namespace with a model that has served for a while, and no monitor."""
-    kubectl = product.kubectl.within("e2e-story")
-    kubectl("create", "namespace", "e2e-story")
+    name = f"e2e-{secrets.token_hex(4)}"
+    kubectl = product.kubectl.within(name)
+    kubectl("create", "namespace", name)
     kubectl.apply(chat.model(model_image), chat.service())
     kubectl("rollout", "status", "deployment/chat", "--timeout=120s")
     yield kubectl
-    kubectl("delete", "namespace", "e2e-story", "--wait=false")
+    kubectl("delete", "namespace", name, "--wait=false")
 
 
 def test_helm_install_says_the_next_command(product: Installed) -> None:
@@ -89,7 +91,7 @@ def test_describe_and_get_show_it(prod: Kubectl) -> None:
 
 
 def test_a_new_replica_comes_with_the_sidecar(prod: Kubectl, product: Installed) -> None:
-    until(lambda: _proved(product), "the image to be proved in this namespace", 2 * MINUTES)
+    until(lambda: _proved(product, prod), "the image to be proved in this namespace", 2 * MINUTES)
 
     prod("scale", "deployment/chat", "--replicas=2")
     prod("rollout", "status", "deployment/chat", "--timeout=120s")
@@ -102,9 +104,9 @@ def test_a_new_replica_comes_with_the_sidecar(prod: Kubectl, product: Installed)
     assert (counted["attached"], counted["injected"], counted["summary"]) == (1, 1, "2/2")
 
 
-def _proved(product: Installed) -> bool:
+def _proved(product: Installed, prod: Kubectl) -> bool:
     verdicts = product.kubectl.get("configmap/llm-monitor-verdicts")["data"]
-    return "proved_image" in verdicts.get("e2e-story", "")
+    return "proved_image" in verdicts.get(str(prod.namespace), "")
 
 
 def test_overload_is_said_with_numbers_and_passes(prod: Kubectl, model_image: str) -> None:
