@@ -36,11 +36,11 @@ def test_stopped_it_idles_until_the_next_document(namespace: Kubectl, sidecar_im
         arguments = (address, str(model_pods.API_PORT), document)
         assert model_pods.run(namespace, "client", PUT, *arguments) == 200
 
-    put(Configuration(generation=1, stop=True))
+    put(Configuration(generation=1, max_added_latency_seconds=2.0, stop=True))
     model_pods.until(lambda: _said(namespace) == ("idle", "Stopped"), 10)
     assert model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello"
 
-    put(Configuration(generation=2))
+    put(Configuration(generation=2, max_added_latency_seconds=2.0))
     model_pods.until(lambda: _said(namespace) == ("ok", ""), 20)
     assert model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello"
 

@@ -44,6 +44,18 @@ def test_the_rule_goes_within_a_second_and_what_the_relay_carries_is_not_cut(pod
     assert sidecar.page[Slot.RELAY_STARTS_TOTAL] == 1
 
 
+def test_a_connection_accepted_just_before_the_stop_is_carried(pod: Pod) -> None:
+    pod.start_model()
+    sidecar = pod.start_sidecar(STOP_GRACE="0s")
+    sidecar.wait_until_reading()
+
+    with pod.ipv4.connect() as accepted:  # the page says so a tick later
+        sidecar.page[Slot.STOP_REQUESTED] = 1
+        wait_until(lambda: pod.rules() == "", seconds=1)
+
+        assert exchange(accepted, b"carried") == b"carried"
+
+
 def test_it_costs_next_to_nothing_and_comes_back_with_the_next_document(pod: Pod) -> None:
     pod.start_model()
     sidecar = pod.start_sidecar()

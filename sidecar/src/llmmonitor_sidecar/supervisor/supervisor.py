@@ -97,7 +97,7 @@ class Supervisor:
         self._state = State(at_ns=time.monotonic_ns())
         self._coverage_at_ns = 0
         self._memory_at_ns = 0
-        self._carried_at_ns = 0
+        self._carried_at_ns = 0  # when a stopped relay last carried something; 0: not stopped
 
     def run(self) -> None:
         """Supervise until SIGTERM or SIGINT; returns when everything has been undone."""
@@ -142,6 +142,7 @@ class Supervisor:
         if self._idle:
             self._retire_quiet_relay(now_ns)
         elif self._way.has_relay:
+            self._carried_at_ns = 0
             self._relay.start_when_due(now_ns)
         self._analyser.start_when_due(now_ns)
         if now_ns >= self._coverage_at_ns:
@@ -157,7 +158,7 @@ class Supervisor:
 
     def _retire_quiet_relay(self, now_ns: int) -> None:
         """What a relay carries is never cut by a stop; it goes when the last of it has ended."""
-        if self._page[Slot.OPEN_CONNECTIONS]:
+        if not self._carried_at_ns or self._page[Slot.OPEN_CONNECTIONS]:
             self._carried_at_ns = now_ns
         elif now_ns - self._carried_at_ns > QUIET_NS:
             self._relay.retire()
