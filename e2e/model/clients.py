@@ -48,9 +48,9 @@ class Seen:
 
     def summary(self) -> dict[str, object]:
         """The counts, and quantiles in place of the lists."""
-        found = dataclasses.asdict(self)
+        found: dict[str, object] = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
         for name in ("first_token_seconds", "request_seconds"):
-            found[name] = quantiles(found[name])
+            found[name] = quantiles(getattr(self, name))
         return found
 
 
