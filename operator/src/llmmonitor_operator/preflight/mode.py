@@ -85,6 +85,9 @@ _Against = tuple[Reason, str]
 def _against_redirecting(pod: Raw, namespace: Raw | None) -> _Against | None:
     if pod.get("spec", {}).get("hostNetwork"):
         return reasons.HOST_NETWORK, "the pod uses the node's network, whose packet filter is left alone"
+    shared = [field for field in ("hostPID", "hostIPC") if pod.get("spec", {}).get(field)]
+    if shared:
+        return reasons.NOT_PERMITTED, f"the pod has {' and '.join(shared)}: no privileges are taken in it"
     found = mesh(pod, namespace)
     if found:
         return reasons.MESH_REDIRECTS, f"the pod's traffic is redirected by {found}"

@@ -115,6 +115,8 @@ class Leader:
         self._metrics.leads(leading=True)
         await parts.view.start()
         await parts.keeper.start(time.time())
+        owner = await self._owner()
+        await self._own(owner)
         for place in self._settings.watch_namespaces or ("",):
             for raw in (await self._kube.list(paths.monitors(place))).items:
                 parts.monitors.take(raw)
@@ -127,7 +129,8 @@ class Leader:
             asyncio.create_task(_again_and_again(lambda: _sweep(parts), SWEEP_SECONDS)),
         ]
         if self._settings.certificates is Certificates.OPERATOR:
-            background.append(asyncio.create_task((await self._certificates()).keep()))
+            ours = Place(namespace=self._settings.namespace, name=self._settings.name, owner=owner)
+            background.append(asyncio.create_task(CertificateStore(self._kube, ours).keep()))
         watching = asyncio.create_task(
             watch_monitors(
                 lambda kind, raw: _take(parts.monitors, kind, raw),
@@ -147,19 +150,26 @@ class Leader:
                 task.cancel()
             await asyncio.gather(watching, *background, return_exceptions=True)
 
-    async def _certificates(self) -> CertificateStore:
-        """They go when the operator's Deployment does."""
+    async def _owner(self) -> dict[str, Any]:
+        """A reference to the operator's Deployment: what goes with the release refers to it."""
         settings = self._settings
         deployment = await self._kube.get(paths.deployment(settings.namespace, f"{settings.name}-operator"))
-        owner = {
+        return {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "name": deployment["metadata"]["name"],
             "uid": deployment["metadata"]["uid"],
         }
-        return CertificateStore(
-            self._kube, Place(namespace=settings.namespace, name=settings.name, owner=owner)
-        )
+
+    async def _own(self, owner: dict[str, Any]) -> None:
+        """The Lease and the verdicts go with the Deployment."""
+        settings = self._settings
+        change = {"metadata": {"ownerReferences": [owner]}}
+        for path in (
+            paths.lease(settings.namespace, f"{settings.name}-operator"),
+            paths.config_map(settings.namespace, f"{settings.name}-verdicts"),
+        ):
+            await self._kube.patch(path, change)
 
     async def _common(self, public_key: bytes) -> Common:
         sidecar = self._settings.sidecar
