@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
 from llmmonitor_operator.kube.api import Kube
-from llmmonitor_operator.kube.errors import ApiError, Gone, TooManyRequests
+from llmmonitor_operator.kube.errors import ApiError, Gone
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -64,6 +65,7 @@ class Mirror:
         pause = _FIRST_PAUSE_SECONDS
         version = ""
         while True:
+            began = time.monotonic()
             try:
                 if not version:
                     version = await self._list()
@@ -74,20 +76,17 @@ class Mirror:
                     pause = _FIRST_PAUSE_SECONDS
                     if kind != "BOOKMARK":
                         self._take(kind, thing)
-                continue  # the server ended it: go on where it was
+                wait = _at_once_unless_too_soon(began)  # the server ended it: go on where it was
             except Gone:
                 version = ""
-                continue
-            except TooManyRequests as error:
-                self._say(error)
-                wait = max(pause, error.retry_after_seconds)
+                wait = _at_once_unless_too_soon(began)
             except ApiError as error:
                 self._say(error)
-                wait = pause
+                wait = max(pause, getattr(error, "retry_after_seconds", 0.0))
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 if error.status:
                     version = ""  # it answered, and would not go on from there
             await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _list(self) -> str:
         listing = await self._kube.list(self._path, **self._selectors)
@@ -117,6 +116,11 @@ class Mirror:
         if self.problem != str(error):
             _log.warning("watching %s: %s", self._path, error)
         self.problem = str(error)
+
+
+def _at_once_unless_too_soon(began: float) -> float:
+    """How long to wait after a watch that ended in order: one that ends at once must not be a busy loop."""
+    return 0.0 if time.monotonic() - began >= 1.0 else _FIRST_PAUSE_SECONDS
 
 
 def _key(thing: dict[str, Any]) -> tuple[str, str]:
