@@ -7,20 +7,21 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from e2e import diagnosis
+from e2e import diagnosis, small_models
 from e2e.cluster import binaries, running
 from e2e.cluster import product as product_images
 from e2e.cluster.errors import ClusterUnavailable
 from e2e.cluster.layout import Layout
 from e2e.helm import Helm
-from e2e.installed import RELEASE, Installed, installed
+from e2e.installed import KEEP, RELEASE, Installed, installed
 from e2e.kubectl import Kubectl
+from e2e.waiting import until
 
 ROOT = Path(__file__).parents[1]
 CRD = ROOT / "crds" / "llmmonitors.llmmonitor.io.yaml"
@@ -34,6 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:  # the first test's set-up may build Kubernetes: only the test itself is timed
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(_TEST_SECONDS, func_only=True))
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -148,3 +150,31 @@ def product(monitors: Kubectl, helm: Helm, images: dict[str, str]) -> Iterator[I
     """The chart with the images of this tree, installed for the whole session."""
     with installed(helm, monitors, images) as release:
         yield release
+
+
+@pytest.fixture(scope="session")
+def proved(product: Installed, sidecar_image: str) -> Iterator[Kubectl]:
+    """A namespace in which the sidecar was seen running: pods of a monitor are injected there from now on."""
+    name = "e2e-proved"
+    kubectl = product.kubectl.within(name)
+    if not kubectl("get", f"namespace/{name}", "--ignore-not-found"):
+        kubectl("create", "namespace", name)
+    small_models.monitored(kubectl, "first", small_models.server(sidecar_image))
+    until(
+        lambda: "proved_image" in product.verdict(name), f"the sidecar to be proved in namespace {name}", 300
+    )
+    yield kubectl
+    if not os.environ.get(KEEP):
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Prints a figure that was measured, also when the test passes."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def say(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"\n{request.node.name}: {text}", flush=True)  # noqa: T201 - the figure of a claim
+
+    return say

@@ -59,3 +59,10 @@ def condition(
         if time.monotonic() > deadline:
             raise WaitedInVain(f"LLMMonitor {monitor}, after {seconds:.0f} s: " + "; ".join(differing))
         time.sleep(0.5)
+
+
+def events(namespace: Kubectl, monitor: str) -> list[str]:
+    """What the Events of a monitor say, the oldest first: `Injected True → False: WebhookMissed: ...`."""
+    of_it = f"involvedObject.kind=LLMMonitor,involvedObject.name={monitor}"
+    found = namespace.get("events", f"--field-selector={of_it}")["items"]
+    return [one["message"] for one in sorted(found, key=lambda one: str(one["firstTimestamp"]))]

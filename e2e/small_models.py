@@ -1,0 +1,167 @@
+"""A chat model of twenty lines as people deploy theirs, for tests that need its pods and not its words.
+
+It answers like OpenAI's API, with the counts of tokens that real servers give; it runs in any image that has
+a Python, here the sidecar's own, and has a name and a port that no engine is known by: so the monitor names
+both. `served_by` puts another server in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from e2e.kubectl import Kubectl
+from e2e.model_pods import PORT, PYTHON
+
+CONTAINER = "model"
+SMALL: Mapping[str, Any] = {"requests": {"cpu": "10m", "memory": "32Mi"}}
+
+SERVER = """
+import http.server, json, os, sys, threading
+port, seconds = int(sys.argv[1]), float(sys.argv[2])
+message = {"role": "assistant", "content": "Hello to you."}
+answer = json.dumps({
+    "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "small",
+    "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
+}).encode()
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.do_GET()
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+    def log_message(self, *_): pass
+server = http.server.ThreadingHTTPServer(("", port), Handler)
+if seconds:
+    threading.Timer(seconds, lambda: os._exit(0)).start()
+server.serve_forever()
+"""
+CLIENT = """
+import http.client, json, sys, time
+host, port, seconds, pause = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
+body = json.dumps({"model": "small", "messages": [{"role": "user", "content": "Hi"}]})
+seen = {"answered": 0, "failed": 0}
+until = time.monotonic() + seconds
+while time.monotonic() < until:
+    connection = http.client.HTTPConnection(host, port, timeout=30)
+    try:
+        connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+        reply = connection.getresponse()
+        good = reply.status == 200 and json.loads(reply.read())["usage"]["total_tokens"] == 7
+    except (OSError, http.client.HTTPException, ValueError):
+        good = False
+    connection.close()
+    seen["answered" if good else "failed"] += 1
+    time.sleep(pause)
+print(json.dumps(seen), flush=True)
+"""
+
+
+def server(image: str, *, seconds: float = 0.0, **fields: Any) -> dict[str, Any]:
+    """The container; with `seconds` it ends by itself after that time, as a batch job does."""
+    return {
+        "name": CONTAINER,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": [PYTHON, "-c", SERVER, str(PORT), str(seconds)],
+        "ports": [{"containerPort": PORT, "name": "http"}],
+        "resources": SMALL,
+        **fields,
+    }
+
+
+def deployment(name: str, container: Mapping[str, Any], *, replicas: int = 1, **pod: Any) -> dict[str, Any]:
+    """A Deployment whose pods have the label `app: NAME`; `pod` goes over their spec."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "template": _template(name, container, pod),
+        },
+    }
+
+
+def job(name: str, container: Mapping[str, Any]) -> dict[str, Any]:
+    """A Job of one pod that is not tried again."""
+    template = _template(name, container, {"restartPolicy": "Never"})
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"backoffLimit": 0, "template": template},
+    }
+
+
+def monitor(name: str, app: str = "", **spec: Any) -> dict[str, Any]:
+    """The LLMMonitor for pods of `app`, which is its own name unless said."""
+    return {
+        "apiVersion": "llmmonitor.io/v1alpha1",
+        "kind": "LLMMonitor",
+        "metadata": {"name": name},
+        "spec": {
+            "selector": {"matchLabels": {"app": app or name}},
+            "target": {"container": CONTAINER, "port": PORT},
+            **spec,
+        },
+    }
+
+
+def client(name: str, image: str, host: str, *, seconds: float, pause: float = 0.25) -> dict[str, Any]:
+    """A pod that asks again and again; the last line of its log says what it saw."""
+    container = {
+        "name": "client",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": [PYTHON, "-c", CLIENT, host, str(PORT), str(seconds), str(pause)],
+    }
+    spec = {"containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 1}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+
+def monitored(namespace: Kubectl, name: str, container: Mapping[str, Any], **fields: Any) -> None:
+    """The monitor, then the Deployment; both called `name`."""
+    namespace.apply(monitor(name))
+    namespace.apply(deployment(name, container, **fields))  # by now the webhook has seen the monitor
+
+
+def remove(namespace: Kubectl, *names: str) -> None:
+    """Deployments and monitors of these names."""
+    for name in names:
+        kinds = (f"deployment/{name}", f"llmmonitor/{name}")
+        namespace("delete", *kinds, "--ignore-not-found", "--wait=false")
+
+
+def injected(pod: Mapping[str, Any]) -> bool:
+    """Whether the webhook put the sidecar in."""
+    first: Mapping[str, Any] = next(iter(pod["spec"].get("initContainers") or ()), {})
+    return bool(first.get("name") == "llm-monitor-sidecar")
+
+
+def attached(pod: Mapping[str, Any]) -> bool:
+    """Whether the operator did."""
+    return bool(pod["spec"].get("ephemeralContainers"))
+
+
+def ready(pod: Mapping[str, Any]) -> bool:
+    """Whether it takes traffic."""
+    conditions = pod["status"].get("conditions") or ()
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _template(app: str, container: Mapping[str, Any], pod: Mapping[str, Any]) -> dict[str, Any]:
+    spec = {
+        "containers": [dict(container)],
+        "terminationGracePeriodSeconds": 1,
+        "automountServiceAccountToken": False,
+        **pod,
+    }
+    return {"metadata": {"labels": {"app": app}}, "spec": spec}
