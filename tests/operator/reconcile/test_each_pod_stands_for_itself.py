@@ -69,6 +69,40 @@ def test_while_injection_is_suspended_that_is_the_reason() -> None:
     assert "quota compute is full" in found.expected.injection_message
 
 
+def quota(hard: str, used: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "compute"},
+        "spec": {"hard": {"requests.memory": hard}},
+        "status": {"hard": {"requests.memory": hard}, "used": {"requests.memory": used}},
+    }
+
+
+def sized_pod() -> dict[str, Any]:
+    pod = running_pod(created=NOW - 60, started=NOW - 50)
+    pod["spec"]["containers"][0]["resources"] = {"requests": {"memory": "1Gi"}}
+    return pod
+
+
+def test_a_pod_that_a_quota_had_no_room_for_with_the_sidecar_was_not_missed() -> None:
+    full = replace(FACTS, quotas=(quota(hard="1100Mi", used="1Gi"),))
+
+    running = of(sized_pod(), full)
+    begins = sized_pod()
+    begins["status"] = {"phase": "Pending"}
+    pending = of(begins, full)
+
+    assert running.attach is not None
+    for found in (running, pending):
+        assert found.expected.injection == "InjectionSuspended"
+        assert "ResourceQuota compute: requests.memory 0 used" in found.expected.injection_message
+
+
+def test_a_pod_that_is_in_the_quota_itself_left_room_for_the_sidecar() -> None:
+    found = of(sized_pod(), replace(FACTS, quotas=(quota(hard="2Gi", used="1Gi"),)))
+
+    assert found.expected.injection == "WebhookMissed"
+
+
 def test_a_running_sidecar_of_the_right_image_is_all_that_is_wanted() -> None:
     found = of(attached(running(NOW - 100)))
 

@@ -37,6 +37,15 @@ def objection(pod: Raw, sidecar: Raw, quotas: Sequence[Raw], limit_ranges: Seque
         return f"limits cannot be compared: {error}"
 
 
+def objection_then(pod: Raw, sidecar: Raw, quotas: Sequence[Raw], limit_ranges: Sequence[Raw]) -> str:
+    """What spoke against putting `sidecar` into `pod`, which was created without it and counts by now."""
+    try:
+        earlier = quota_rules.before(pod, demand(pod), quotas)
+    except UnreadableQuantity as error:
+        return f"limits cannot be compared: {error}"
+    return objection(pod, sidecar, earlier, limit_ranges)
+
+
 def _exceeds_the_pod(wanted: Demand) -> str:
     """Pod-level requests must hold all containers' (validation of the pod's spec.resources)."""
     for name, asked in wanted.summed_requests().items():

@@ -34,6 +34,26 @@ def violation(pod: Raw, wanted: Demand, quotas: Sequence[Raw], ours: str) -> str
     return next((words for quota in quotas for words in _broken(pod, wanted, quota, ours)), "")
 
 
+def before(pod: Raw, asks: Demand, quotas: Sequence[Raw]) -> list[Raw]:
+    """The quotas as they were before `pod`, which is among what they have used, was created.
+
+    Args:
+        pod: for its priority class, deadline and affinity.
+        asks: what it asks for.
+        quotas: the namespace's, as they are.
+    """
+    own = _pod_usage(asks)
+    earlier: list[Raw] = []
+    for quota in quotas:
+        status = _mapping(quota.get("status"))
+        used = read(status.get("used"))
+        if covers(quota, pod, best_effort=asks.best_effort):
+            used = {name: much - own.get(name, Decimal(0)) for name, much in used.items()}
+        texts = {name: str(much) for name, much in used.items()}
+        earlier.append({**quota, "status": {**status, "used": texts}})
+    return earlier
+
+
 def _broken(pod: Raw, wanted: Demand, quota: Raw, ours: str) -> Iterator[str]:
     if not covers(quota, pod, best_effort=wanted.best_effort):
         return

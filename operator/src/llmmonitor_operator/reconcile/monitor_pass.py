@@ -107,6 +107,8 @@ class MonitorPass:
             proving_pod=proving_pod(mine.pods, parts.keeper.common.image),
             now=now,
             first_seen=memory.pods.first_seen,
+            quotas=parts.view.resource_quotas(namespace),
+            limit_ranges=parts.view.limit_ranges(namespace),
         )
         found = [await self._standing(pod, facts, memory.state) for pod in mine.pods]
         standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]

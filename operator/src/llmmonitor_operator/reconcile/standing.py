@@ -5,8 +5,8 @@ A function of the pod, its monitor, the namespace's verdict and the time; acting
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec import LLMMonitor
@@ -15,9 +15,11 @@ from llmmonitor_operator.attach.decide import Attach, may_attach
 from llmmonitor_operator.attach.proof import BLOCKING_SECONDS
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.inject.plan import Mode
+from llmmonitor_operator.inject.resources import resources_for
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.pod import OurSidecar, gpus_requested, opted_out, our_sidecar
+from llmmonitor_operator.pods.pod import NATIVE_NAME, OurSidecar, gpus_requested, opted_out, our_sidecar
 from llmmonitor_operator.pods.serving import NotServing, Serving, Worker, find_serving
+from llmmonitor_operator.preflight.limits import objection_then
 from llmmonitor_operator.preflight.mode import choose_mode
 from llmmonitor_operator.preflight.moments import unix_seconds
 from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict
@@ -47,6 +49,10 @@ class Facts:
     now: float
     first_seen: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """When each container of ours (pod UID, container) was first seen: the API does not say when it came."""
+    quotas: Sequence[Raw] = ()
+    """The namespace's ResourceQuota objects."""
+    limit_ranges: Sequence[Raw] = ()
+    """The namespace's LimitRange objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,9 @@ def _without(
         )
     starting = answer.reason in {"", reasons.SIDECAR_NOT_STARTED.name} and _begins(pod, sidecar, facts)
     blocks = sidecar is not None and sidecar.kind == "native" and bool(facts.verdict.suspended)
+    told_not_to = _told_not_to(pod, facts) if answer.reason == reasons.WEBHOOK_MISSED.name else None
+    if told_not_to:  # a webhook that does not inject because it must not has missed nothing
+        answer = replace(answer, reason=told_not_to[0], message=f"{told_not_to[1]}; {answer.message}")
     reason = reasons.SIDECAR_STARTING.name if starting else answer.reason
     if reason == reasons.SIDECAR_NOT_STARTED.name and blocks:
         reason = reasons.SIDECAR_BLOCKS_POD.name
@@ -160,10 +169,21 @@ def _missing(pod: Raw, facts: Facts) -> tuple[str, str]:
     created = unix_seconds(pod["metadata"].get("creationTimestamp")) or 0.0
     since = facts.monitor.metadata.creation_timestamp
     if since is not None and created >= since.timestamp() and facts.verdict.proves(facts.common.image):
-        if facts.verdict.suspended:
-            return facts.verdict.suspended, f"{facts.verdict.message}; being attached instead"
+        told_not_to = _told_not_to(pod, facts)
+        if told_not_to:
+            return told_not_to[0], f"{told_not_to[1]}; being attached instead"
         return reasons.WEBHOOK_MISSED.name, "created without a sidecar; being attached"
     return reasons.SIDECAR_STARTING.name, "older than the monitor; being attached"
+
+
+def _told_not_to(pod: Raw, facts: Facts) -> tuple[str, str] | None:
+    """Reason and words, when the webhook left the pod as it was on purpose."""
+    if facts.verdict.suspended:
+        return facts.verdict.suspended, facts.verdict.message
+    sidecar = {"name": NATIVE_NAME, "restartPolicy": "Always"}
+    resources = resources_for(pod, facts.common.sidecar)
+    words = objection_then(pod, {**sidecar, "resources": resources}, facts.quotas, facts.limit_ranges)
+    return (reasons.INJECTION_SUSPENDED.name, words) if words else None
 
 
 def _begins(pod: Raw, sidecar: OurSidecar | None, facts: Facts) -> bool:
