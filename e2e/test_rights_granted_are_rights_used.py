@@ -1,0 +1,57 @@
+"""From the API server's audit log of the whole run: each verb that is granted was used, no other was tried.
+
+Runs last, since the run is what it looks at. On someone's own cluster there is no log to read.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from e2e.cluster import audit
+from e2e.cluster.layout import Layout
+from e2e.installed import RELEASE
+from e2e.kubectl import Kubectl
+from e2e.rights import Right, allows, granted, used
+
+pytestmark = pytest.mark.last
+
+
+@pytest.fixture
+def log() -> list[audit.Request]:
+    """All that ServiceAccounts have asked for since the cluster started."""
+    if os.environ.get("E2E_KUBECONFIG"):
+        pytest.skip("the audit log of E2E_KUBECONFIG's cluster is not ours to read")
+    return list(audit.requests(Layout.from_environment().audit_log))
+
+
+def words(rights: set[Right]) -> list[str]:
+    """For people."""
+    return sorted(
+        f"{one.verb} {one.resource}.{one.group}".rstrip(".") + f" in {one.namespace or 'all namespaces'}"
+        for one in rights
+    )
+
+
+@pytest.mark.usefixtures("product")
+@pytest.mark.parametrize("account", ["operator", "webhook"])
+def test_no_right_is_tried_that_is_not_granted(
+    cluster: Kubectl, log: list[audit.Request], account: str
+) -> None:
+    rights = granted(cluster, RELEASE, f"{RELEASE}-{account}")
+    tried = used(log, RELEASE, f"{RELEASE}-{account}")
+
+    assert tried, "the log has nothing of this account: is it kept?"
+    assert words({one for one in tried if not any(allows(right, one) for right in rights)}) == []
+
+
+@pytest.mark.usefixtures("product")
+@pytest.mark.parametrize("account", ["operator", "webhook"])
+def test_every_right_that_is_granted_was_used(
+    cluster: Kubectl, log: list[audit.Request], account: str
+) -> None:
+    rights = granted(cluster, RELEASE, f"{RELEASE}-{account}")
+    tried = used(log, RELEASE, f"{RELEASE}-{account}")
+
+    assert rights
+    assert words({right for right in rights if not any(allows(right, one) for one in tried)}) == []
