@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store
-from e2e.cluster import binaries, cgroups, kubeconfig, mounts
+from e2e.cluster import audit, binaries, cgroups, kubeconfig, mounts
 from e2e.cluster.errors import ClusterUnavailable
 from e2e.cluster.images import Image, archive
 from e2e.cluster.layout import KUBERNETES_VERSION, Layout
 from e2e.cluster.pki import Authority
+from e2e.rights import Right, allows
 
 
 def test_the_version_is_said_the_same_in_go_mod_with_every_staging_module_beside_it() -> None:
@@ -99,6 +100,42 @@ def test_cgroup_hierarchies_of_both_versions(tmp_path: Path) -> None:
 
     assert cgroups.hierarchies(first) == [first / "memory", first / "pids"]
     assert cgroups.hierarchies(second) == [second]
+
+
+def test_the_audit_log_says_who_asked_for_what_and_a_line_half_written_waits(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    event = {
+        "verb": "patch",
+        "user": {"username": "system:serviceaccount:llm-monitor:llm-monitor-operator"},
+        "requestURI": "/api/v1/namespaces/prod/pods/chat-0/ephemeralcontainers?dryRun=All",
+        "objectRef": {
+            "resource": "pods",
+            "namespace": "prod",
+            "name": "chat-0",
+            "apiVersion": "v1",
+            "subresource": "ephemeralcontainers",
+        },
+        "responseStatus": {"metadata": {}, "code": 403},
+    }
+    log.write_text(json.dumps(event) + "\n" + json.dumps(event)[:40])
+
+    [request] = audit.requests(log)
+
+    account = (request.namespace_of_account, request.account)
+    assert account == ("llm-monitor", "llm-monitor-operator")
+    assert (request.verb, request.group, request.resource) == ("patch", "", "pods/ephemeralcontainers")
+    assert request.forbidden
+    assert list(audit.requests(tmp_path / "absent")) == []
+
+
+def test_a_right_in_all_namespaces_covers_one_and_not_the_other_way_round() -> None:
+    everywhere, here = Right("get", "", "pods", ""), Right("get", "", "pods", "prod")
+
+    assert allows(everywhere, here)
+    assert allows(here, here)
+    assert not allows(here, everywhere)
+    assert not allows(here, here._replace(namespace="other"))
+    assert not allows(everywhere, here._replace(verb="list"))
 
 
 def test_an_image_is_a_manifest_a_configuration_and_one_layer(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from e2e.cluster import containerd, packages
+from e2e.cluster.errors import ClusterUnavailable
 from e2e.cluster.layout import Layout, Node
 
 TOOLS_IMAGE = "localhost/llm-monitor-e2e/tools:1"
@@ -35,13 +36,18 @@ class Image:
 
 def all_images() -> list[Image]:
     """The images that every node gets."""
-    pause, tools = packages.program_path("catatonit"), packages.program_path("busybox")
-    assert pause and tools, "packages.ensure() would have brought them"  # noqa: PT018 - one reason for both
+    pause = packages.program_path("catatonit")
+    assert pause, "packages.ensure() would have brought it"
+    return [Image(containerd.PAUSE_IMAGE, ["/pause", "-P"], {"pause": pause}), tools()]
+
+
+def tools() -> Image:
+    """A shell with httpd and wget."""
+    busybox = packages.program_path("busybox")
+    if not busybox:
+        raise ClusterUnavailable("busybox is missing: install busybox-static")
     links = {f"bin/{applet}": "busybox" for applet in _APPLETS}
-    return [
-        Image(containerd.PAUSE_IMAGE, ["/pause", "-P"], {"pause": pause}),
-        Image(TOOLS_IMAGE, ["/bin/sh"], {"bin/busybox": tools}, links),
-    ]
+    return Image(TOOLS_IMAGE, ["/bin/sh"], {"bin/busybox": busybox}, links)
 
 
 def import_into(layout: Layout, node: Node, images: Sequence[Image]) -> None:

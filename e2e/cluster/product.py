@@ -12,10 +12,11 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from e2e.cluster import containerd
+from e2e.cluster import containerd, images
 from e2e.cluster.errors import ClusterFailed, ClusterUnavailable
 from e2e.cluster.layout import Layout
 from images import tools
@@ -50,6 +51,7 @@ def load_elsewhere(environment: Mapping[str, str] = os.environ) -> References:
     if registry:
         return _given_to_nodes(lambda built, tool: _push(registry.rstrip("/"), built, tool))
     if command:
+        _hand_over_tools(shlex.split(command))
         return _given_to_nodes(lambda built, _: _hand_over(shlex.split(command), built))
     raise ClusterUnavailable(
         f"{_REGISTRY} (registry.example/folder) or {_LOAD} ('kind load image-archive') must say how images"
@@ -94,6 +96,13 @@ def _push(registry: str, built: Built, tool: tools.Tool) -> str:
 def _hand_over(command: Sequence[str], built: Built) -> str:
     _output([*command, str(built.archive)])
     return f"{built.repository}:{built.tag}"
+
+
+def _hand_over_tools(command: Sequence[str]) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+        file.write(images.archive(images.tools()))
+        file.flush()
+        _output([*command, file.name])
 
 
 def _output(command: Sequence[str]) -> str:
