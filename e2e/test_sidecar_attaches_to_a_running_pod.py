@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from e2e import model_pods
 from e2e.kubectl import Kubectl
+
+ATTACHED_SECONDS = 120
+"""It has no CPU request: on a busy node it starts slowly."""
+SLOW = pytest.mark.timeout(400, func_only=True)
 
 KEPT_ALIVE = """
 import http.client, json, sys, time
@@ -24,6 +29,7 @@ print(json.dumps(urllib.request.urlopen(f"http://{sys.argv[1]}:{sys.argv[2]}/").
 """
 
 
+@SLOW
 def test_open_connections_go_on_and_new_ones_are_read(namespace: Kubectl, sidecar_image: str) -> None:
     namespace.apply(
         model_pods.pod("model", model_pods.model(sidecar_image, resources={"limits": {"memory": "512Mi"}})),
@@ -35,7 +41,7 @@ def test_open_connections_go_on_and_new_ones_are_read(namespace: Kubectl, sideca
     with ThreadPoolExecutor() as beside:
         kept_alive = beside.submit(model_pods.run, namespace, "client", KEPT_ALIVE, *target, "25")
         model_pods.attach(namespace, "model", sidecar_image)
-        model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"))
+        model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"), ATTACHED_SECONDS)
         assert model_pods.run(namespace, "client", ASK_ONCE, *target) == "hello"
         seen = kept_alive.result()
 
@@ -47,11 +53,12 @@ def test_open_connections_go_on_and_new_ones_are_read(namespace: Kubectl, sideca
     assert status["restartCount"] == 0
 
 
+@SLOW
 def test_a_second_one_waits_for_the_first(namespace: Kubectl, sidecar_image: str) -> None:
     namespace.apply(model_pods.pod("model", model_pods.model(sidecar_image)))
     namespace("wait", "--for=condition=Ready", "pod/model", "--timeout=90s")
     model_pods.attach(namespace, "model", sidecar_image, 1)
-    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"))
+    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"), ATTACHED_SECONDS)
 
     model_pods.attach(namespace, "model", sidecar_image, 2)
 
@@ -65,20 +72,21 @@ def test_a_second_one_waits_for_the_first(namespace: Kubectl, sidecar_image: str
     assert model_pods.health(namespace, "model")["reading"]
 
 
+@SLOW
 def test_it_ends_with_the_models_container_and_a_successor_reads_on(
     namespace: Kubectl, sidecar_image: str
 ) -> None:
     namespace.apply(model_pods.pod("model", model_pods.model(sidecar_image)))
     namespace("wait", "--for=condition=Ready", "pod/model", "--timeout=90s")
     model_pods.attach(namespace, "model", sidecar_image, 1)
-    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"))
+    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"), ATTACHED_SECONDS)
 
     model_pods.ask(namespace, "model", "/end", model_pods.PORT)
 
     model_pods.until(lambda: not _runs(namespace, "llm-monitor-1"))
     model_pods.until(lambda: model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello")
     model_pods.attach(namespace, "model", sidecar_image, 2)
-    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"))
+    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"), ATTACHED_SECONDS)
     assert model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello"
 
 
