@@ -14,6 +14,7 @@ _LOG_LINES = 60
 _MOST_CHARACTERS = 12_000
 """Of one answer; its end is kept."""
 _MOST_PODS = 12
+_PATIENCE_SECONDS = 20
 
 
 def of(cluster: Kubectl, namespaces: Iterable[str]) -> str:
@@ -26,7 +27,8 @@ def _of_namespace(kubectl: Kubectl) -> Iterator[str]:
     yield _said(kubectl, "describe", "llmmonitors")
     yield _said(kubectl, "describe", "pods")
     yield _said(kubectl, "get", "events", "--sort-by=.lastTimestamp")
-    for pod in _answer(kubectl, "get", "pods", "--output=name").split()[:_MOST_PODS]:
+    names = _answer(kubectl, "get", "pods", "--output=name").split()
+    for pod in [name for name in names if name.startswith("pod/")][:_MOST_PODS]:
         logs = ("logs", pod, "--all-containers", "--prefix", f"--tail={_LOG_LINES}")
         yield _said(kubectl, *logs)
         yield _said(kubectl, *logs, "--previous")
@@ -39,6 +41,6 @@ def _said(kubectl: Kubectl, *arguments: str) -> str:
 
 def _answer(kubectl: Kubectl, *arguments: str) -> str:
     try:
-        return kubectl(*arguments)
+        return kubectl(*arguments, f"--request-timeout={_PATIENCE_SECONDS}s")
     except (Refused, subprocess.TimeoutExpired) as error:
         return str(error)
