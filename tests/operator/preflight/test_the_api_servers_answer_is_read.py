@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.operator.model_pods import plan, running_pod
 
@@ -9,6 +11,7 @@ from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.preflight.dry_run import Answer, attaching, learned, read_answer
 from llmmonitor_operator.preflight.verdict import NamespaceVerdict
 
+CHART = Path(__file__).parents[3] / "charts" / "llm-monitor"
 BASELINE = (
     'pods "chat-a" is forbidden: violates PodSecurity "baseline:latest": non-default capabilities (container '
     '"llm-monitor-1" must not include "NET_ADMIN" in securityContext.capabilities.add)'
@@ -20,6 +23,11 @@ NOT_OURS = (
 POLICY = (
     "pods \"chat-a\" is forbidden: ValidatingAdmissionPolicy 'no-debug' with binding 'all' denied request: "
     "ephemeral containers are not allowed"
+)
+UPGRADE = (
+    "pods \"chat-a\" is forbidden: ValidatingAdmissionPolicy 'llm-monitor-attach' with binding "
+    "'llm-monitor-attach' denied request: Only the image registry.test/sidecar@sha256:87a6 may be attached: the "
+    "chart's sidecar.image."
 )
 KYVERNO = (
     'admission webhook "validate.kyverno.svc-fail" denied the request: \n\n'
@@ -41,6 +49,7 @@ SCC = 'pods "chat-a" is forbidden: unable to validate against any security conte
         (403, NOT_OURS, None, "", False),
         (422, POLICY, False, "InjectionSuspended", False),
         (403, POLICY, False, "InjectionSuspended", False),
+        (422, UPGRADE, None, "", False),
         (400, KYVERNO, False, "InjectionSuspended", False),
         (403, SCC, False, "InjectionSuspended", False),
         (500, DOWN, None, "", False),
@@ -60,6 +69,12 @@ def test_only_a_judgement_of_the_sidecar_is_a_refusal(
 
     assert (answer.admitted, answer.refused_by, answer.untestable) == (admitted, refused_by, untestable)
     assert bool(answer.words) is (admitted is not True)
+
+
+def test_our_own_policy_says_so_in_these_words() -> None:
+    policy = (CHART / "templates" / "policies" / "attach.yaml").read_text()
+
+    assert "may be attached: the chart's sidecar.image." in policy
 
 
 def test_of_pod_security_the_very_words_are_kept() -> None:

@@ -28,6 +28,8 @@ _NO_DRY_RUN = "does not support dry run"
 _DENIED = re.compile(r"denied (the )?request")
 """Of webhooks (`denied the request: ...`) and of ValidatingAdmissionPolicies (`denied request: ...`)."""
 _NOT_OURS_TO_DO = re.compile(r'User ".*" cannot [a-z]+ resource')
+_ANOTHER_RELEASE = re.compile(r"Only the image \S+ may be attached: the chart's sidecar\.image")
+"""Of our own policy: an upgrade has written the new image there, and this operator is still the old one."""
 _NO_ANSWER = 0
 
 
@@ -72,6 +74,8 @@ def read_answer(status: int, message: str) -> Answer:
         return Answer(admitted=None, words=message, untestable=True)
     if status == _NO_ANSWER or status >= HTTPStatus.INTERNAL_SERVER_ERROR or _CANNOT_CALL in message:
         return Answer(admitted=None, words=message or "no answer")
+    if _ANOTHER_RELEASE.search(message):
+        return Answer(admitted=None, words=message)
     policy = _DENIED.search(message)
     plug_in = status == HTTPStatus.FORBIDDEN and not _NOT_OURS_TO_DO.search(message)
     if policy or plug_in:
