@@ -202,6 +202,23 @@ async def test_the_words_of_pod_security_are_said_and_nothing_is_attached(world:
     assert "ephemeralContainers" not in world.server.at(f"{PODS}/chat-a")["spec"]
 
 
+async def test_a_service_by_number_is_published_with_the_next_pass(world: World) -> None:
+    monitor = world.server.at(f"{MONITORS}/chat")
+    monitor["spec"] |= {"interception": {"mode": "Port"}, "existingPods": "Ignore"}
+    world.server.put(MONITORS, monitor)
+    await world.passed()
+    service = {"selector": {"app": "chat"}, "ports": [{"port": 80, "targetPort": 8000}]}
+
+    world.server.put("/api/v1/namespaces/prod/services", {"metadata": {"name": "web"}, "spec": service})
+    async with asyncio.timeout(5):
+        while not world.parts.view.services("prod"):
+            await asyncio.sleep(0.01)
+    await world.passed()
+
+    verdicts = world.server.at("/api/v1/namespaces/llm-monitor/configmaps/llm-monitor-verdicts")["data"]
+    assert '"service":"web"' in verdicts["prod"]
+
+
 async def test_no_matching_pods_is_no_failure(world: World) -> None:
     world.server.remove(f"{PODS}/chat-a")
 

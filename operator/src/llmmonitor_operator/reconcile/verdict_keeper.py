@@ -26,7 +26,14 @@ from llmmonitor_operator.preflight.dry_run import Answer, attaching, learned, re
 from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.services import numbered_ports
 from llmmonitor_operator.preflight.suspension import refused_pod, suspend, under_rules
-from llmmonitor_operator.preflight.verdict import COMMON_KEY, Common, NamespaceVerdict, encode, read
+from llmmonitor_operator.preflight.verdict import (
+    COMMON_KEY,
+    Common,
+    NamespaceVerdict,
+    NumberedPort,
+    encode,
+    read,
+)
 from llmmonitor_operator.reconcile.cluster_view import ClusterView
 from llmmonitor_operator.reconcile.monitors import Monitors
 
@@ -97,6 +104,7 @@ class VerdictKeeper:
             or now - asked >= ASK_EVERY_SECONDS
             or before is None
             or before.fingerprint != self._fingerprint(namespace)
+            or before.numbered_ports != self._numbered_ports(namespace)
         )
 
     async def ask(self, namespace: str, candidate: Candidate | None, now: float) -> NamespaceVerdict:
@@ -110,7 +118,7 @@ class VerdictKeeper:
         refused = next((one for one in words if one), "")
         if refused and verdict.proves(self.common.image):
             verdict = suspend(verdict, reasons.INJECTION_SUSPENDED, refused, image=self.common.image, now=now)
-        ports = numbered_ports(self._view.services(namespace)) if self._wants_port(namespace) else ()
+        ports = self._numbered_ports(namespace)
         await self._keep(namespace, msgspec.structs.replace(verdict, numbered_ports=ports))
         return verdict
 
@@ -193,8 +201,10 @@ class VerdictKeeper:
             self._view.limit_ranges(namespace),
         )
 
-    def _wants_port(self, namespace: str) -> bool:
-        return any(
+    def _numbered_ports(self, namespace: str) -> tuple[NumberedPort, ...]:
+        """Of its Services, where a monitor wants mode Port."""
+        wanted = any(
             known.monitor and known.monitor.spec.interception.mode is InterceptionMode.PORT
             for known in self._monitors.of(namespace)
         )
+        return numbered_ports(self._view.services(namespace)) if wanted else ()
