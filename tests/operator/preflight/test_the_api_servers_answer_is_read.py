@@ -26,8 +26,8 @@ POLICY = (
 )
 UPGRADE = (
     "pods \"chat-a\" is forbidden: ValidatingAdmissionPolicy 'llm-monitor-attach' with binding "
-    "'llm-monitor-attach' denied request: Only the image registry.test/sidecar@sha256:87a6 may be attached: the "
-    "chart's sidecar.image."
+    "'llm-monitor-attach' denied request: Only the image registry.test/sidecar@sha256:87a6 may be attached: "
+    "the chart's sidecar.image."
 )
 KYVERNO = (
     'admission webhook "validate.kyverno.svc-fail" denied the request: \n\n'

@@ -72,15 +72,18 @@ def read_answer(status: int, message: str) -> Answer:
         return Answer(admitted=False, words=words, refused_by=reasons.POD_SECURITY_FORBIDS.name)
     if _NO_DRY_RUN in message:
         return Answer(admitted=None, words=message, untestable=True)
-    if status == _NO_ANSWER or status >= HTTPStatus.INTERNAL_SERVER_ERROR or _CANNOT_CALL in message:
+    if _not_judged(status, message):
         return Answer(admitted=None, words=message or "no answer")
-    if _ANOTHER_RELEASE.search(message):
-        return Answer(admitted=None, words=message)
     policy = _DENIED.search(message)
     plug_in = status == HTTPStatus.FORBIDDEN and not _NOT_OURS_TO_DO.search(message)
     if policy or plug_in:
         return Answer(admitted=False, words=message, refused_by=reasons.INJECTION_SUSPENDED.name)
     return Answer(admitted=None, words=message)
+
+
+def _not_judged(status: int, message: str) -> bool:
+    unable = status == _NO_ANSWER or status >= HTTPStatus.INTERNAL_SERVER_ERROR or _CANNOT_CALL in message
+    return unable or _ANOTHER_RELEASE.search(message) is not None
 
 
 def learned(verdict: NamespaceVerdict, mode: Mode, answer: Answer) -> NamespaceVerdict:
