@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,14 +54,13 @@ class World:
 
     async def settled(self) -> None:
         """Until the mirrors have seen what the server holds."""
-        key = KEY[0], "chat-a"
         version = self.server.at(f"{PODS}/chat-a")["metadata"]["resourceVersion"]
-        async with asyncio.timeout(5):
-            while True:
-                seen = {pod["metadata"]["name"]: pod for pod in self.parts.view.pods(key[0])}
-                if seen.get(key[1], {}).get("metadata", {}).get("resourceVersion") == version:
-                    return
-                await asyncio.sleep(0.01)
+
+        def seen() -> bool:
+            pods = {pod["metadata"]["name"]: pod for pod in self.parts.view.pods(KEY[0])}
+            return bool(pods.get("chat-a", {}).get("metadata", {}).get("resourceVersion") == version)
+
+        await _until(seen)
 
     async def passed(self) -> dict[str, dict[str, Any]]:
         """One pass; the conditions that are written then, by type."""
@@ -80,6 +79,14 @@ class World:
         state = {"running": {"startedAt": "2026-01-05T12:00:00Z"}}
         status = {**pod["status"], "ephemeralContainerStatuses": [{"name": ours["name"], "state": state}]}
         self.server.put(PODS, {**pod, "status": status})
+
+
+async def _until(look: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            if look():
+                return
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -210,9 +217,7 @@ async def test_a_service_by_number_is_published_with_the_next_pass(world: World)
     service = {"selector": {"app": "chat"}, "ports": [{"port": 80, "targetPort": 8000}]}
 
     world.server.put("/api/v1/namespaces/prod/services", {"metadata": {"name": "web"}, "spec": service})
-    async with asyncio.timeout(5):
-        while not world.parts.view.services("prod"):
-            await asyncio.sleep(0.01)
+    await _until(lambda: bool(world.parts.view.services("prod")))
     await world.passed()
 
     verdicts = world.server.at("/api/v1/namespaces/llm-monitor/configmaps/llm-monitor-verdicts")["data"]
