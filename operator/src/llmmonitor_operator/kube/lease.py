@@ -34,9 +34,10 @@ T = TypeVar("T")
 class Terms:
     """The times of an election."""
 
-    lease_seconds: int = 15
-    """A standby takes over so long after the leader's last renewal, at the latest plus one retry."""
-    renew_deadline_seconds: float = 10.0
+    lease_seconds: int = 11
+    """A standby takes over so long after it saw the leader's last renewal, which it does after one retry at
+    the latest, plus another one: 15 s in all, as is promised."""
+    renew_deadline_seconds: float = 8.0
     """A leader that could not renew for so long stops; less than `lease_seconds`, so that it stops first."""
     retry_seconds: float = 2.0
 
