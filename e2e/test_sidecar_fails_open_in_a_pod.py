@@ -48,9 +48,17 @@ def role(pid):
     if found[pid] not in found: return "supervisor"
     return "analyser" if os.getpriority(os.PRIO_PROCESS, pid) else "relay"
 victims = sorted(pid for pid in found if sys.argv[1] in ("container", role(pid)))
-for pid in victims: os.kill(pid, signal.SIGKILL)
-with_the_container = sys.argv[1] in ("container", "supervisor")
-while sidecar() if with_the_container else set(victims) & set(sidecar()): time.sleep(0.001)
+for pid in victims:
+    try: os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError: pass
+def lives(pid):
+    try: return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError: return False
+supervisors = {pid for pid in found if found[pid] not in found}
+watched = set(found if sys.argv[1] == "supervisor" else victims)
+while any(lives(pid) for pid in watched):  # not by the command line: that goes before the sockets are closed
+    if any(lives(pid) for pid in supervisors & watched): watched |= set(sidecar())
+    time.sleep(0.001)
 print(json.dumps({"killed": len(victims), "gone_at": time.time()}))
 """
 """Killed in a row and not at one moment, so that it waits for what was begun in between, too."""
