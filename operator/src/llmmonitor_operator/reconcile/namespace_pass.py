@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -19,7 +20,7 @@ from llmmonitor_operator.attach.proof import blocked, proved
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.errors import ApiError, NotFound
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.pod import is_mine_to_watch
+from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
 from llmmonitor_operator.reconcile.ownership import owner_of
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.sidecar_client import NoAnswer, RefusedBySidecar
@@ -28,6 +29,9 @@ from llmmonitor_operator.reconcile.standing import address_of
 EVERY_SECONDS = 5.0
 STOP_TRIES = 12
 """A sidecar that does not take the stop within a minute idles when its configuration runs out."""
+
+Life = tuple[str, float | None]
+"""One run of a sidecar's container: the pod's UID, and when it started."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,12 +43,14 @@ class NamespacePass:
         self._parts = parts
         self._clock = clock
         self._evicted: set[str] = set()
-        self._stopped: set[str] = set()
-        """UIDs of pods whose sidecar took the stop, while they belong to no monitor."""
-        self._tries: dict[str, int] = {}
+        self._tries: dict[Life, int] = {}
+        """How often each sidecar of a pod that belongs to no monitor was told to stop."""
+        self._stopped: set[Life] = set()
+        """Those that took it; a container that starts anew knows nothing of it."""
 
     async def look(self) -> None:
         """At all of them."""
+        self._forget_gone()
         for namespace in self._parts.view.pod_namespaces:
             await self._stop_orphans(namespace)
             if self._parts.monitors.of(namespace):
@@ -86,21 +92,17 @@ class NamespacePass:
 
     async def _stop_orphans(self, namespace: str) -> None:
         """Tell sidecars in pods that no monitor selects any more to remove their rule and idle."""
-        monitors = self._parts.monitors.of(namespace)
-        for pod in self._parts.view.pods(namespace):
-            uid = pod["metadata"]["uid"]
-            if owner_of(pod, monitors) is not None:
-                self._stopped.discard(uid)
-                self._tries.pop(uid, None)
-            elif uid not in self._stopped and self._tries.get(uid, 0) < STOP_TRIES:
-                await self._stop(pod)
+        for pod in self._orphans(namespace):
+            life = _life(pod)
+            if self._tries.get(life, 0) < STOP_TRIES and life not in self._stopped:
+                await self._stop(pod, life)
 
-    async def _stop(self, pod: Raw) -> None:
+    async def _stop(self, pod: Raw, life: Life) -> None:
         address = address_of(pod)
-        if address is None or not is_mine_to_watch(pod):
+        if address is None:
             return
-        uid, name = address.uid, pod["metadata"]["name"]
-        self._tries[uid] = self._tries.get(uid, 0) + 1
+        name = pod["metadata"]["name"]
+        self._tries[life] = self._tries.get(life, 0) + 1
         try:
             report = await self._parts.sidecars.report(address)
             generation = report.identity.configuration_generation
@@ -108,18 +110,33 @@ class NamespacePass:
         except (NoAnswer, RefusedBySidecar, ValueError) as error:
             _log.warning("sidecar of pod %s, which no monitor selects, not stopped yet: %s", name, error)
             return
-        self._stopped.add(uid)
+        self._stopped.add(life)
         _log.info("told the sidecar of pod %s to stop: no monitor selects it", name)
 
     def _waiting(self, namespace: str) -> bool:
         """Whether a sidecar there still has to be told."""
-        return any(
-            address_of(pod) is not None
-            and is_mine_to_watch(pod)
-            and pod["metadata"]["uid"] not in self._stopped
-            and self._tries.get(pod["metadata"]["uid"], 0) < STOP_TRIES
-            for pod in self._parts.view.pods(namespace)
-        )
+        lives = [_life(pod) for pod in self._orphans(namespace)]
+        return any(life not in self._stopped and self._tries.get(life, 0) < STOP_TRIES for life in lives)
+
+    def _orphans(self, namespace: str) -> list[dict[str, Any]]:
+        """Pods there with a sidecar of ours that runs, and no monitor."""
+        monitors = self._parts.monitors.of(namespace)
+        pods = [pod for pod in self._parts.view.pods(namespace) if is_mine_to_watch(pod)]
+        return [pod for pod in pods if address_of(pod) is not None and owner_of(pod, monitors) is None]
+
+    def _forget_gone(self) -> None:
+        """What is remembered of pods that are gone, or belong to a monitor again."""
+        namespaces = self._parts.view.pod_namespaces
+        lives = {_life(pod) for namespace in namespaces for pod in self._orphans(namespace)}
+        self._stopped &= lives
+        self._tries = {life: tries for life, tries in self._tries.items() if life in lives}
+        uids = {pod["metadata"]["uid"] for place in namespaces for pod in self._parts.view.pods(place)}
+        self._evicted &= uids
+
+
+def _life(pod: Raw) -> Life:
+    sidecar = our_sidecar(pod)
+    return pod["metadata"]["uid"], sidecar.started_at if sidecar is not None else None
 
 
 _STOP = Configuration(stop=True)
