@@ -15,7 +15,7 @@ from e2e.waiting import condition, until
 
 MINUTES = 60.0
 PATIENT = {"interception": {"maxAddedLatency": "1s"}}
-"""An attached sidecar has the least claim to a CPU of all, and steps aside when it adds more than 5 ms, unless
+"""An attached sidecar has the least claim to a CPU of all, and steps aside when it adds more than 5 ms unless
 told otherwise; on two cores beside a model that fills them that is often, as it should be."""
 
 
