@@ -256,7 +256,7 @@ PLACES = places(rich_pod())
 PORT_MODE = replace(AROUND, monitors=(monitor(existingPods="Ignore", interception={"mode": "Port"}),))
 
 
-NASTY = (
+NASTY: tuple[object, ...] = (
     None,
     [],
     {},
