@@ -56,16 +56,17 @@ def test_a_pod_reaches_itself_through_its_service(namespace: Kubectl) -> None:
     assert namespace("exec", "web", "--", "sh", "-c", ask).endswith("hello from web\n")
 
 
-def test_a_pod_asks_another_on_another_node(namespace: Kubectl) -> None:
+@pytest.mark.parametrize(("server", "client"), [(0, 1), (1, 0)])
+def test_a_pod_asks_another_on_another_node(namespace: Kubectl, server: int, client: int) -> None:
     nodes = [node["metadata"]["name"] for node in namespace.get("nodes")["items"]]
     if len(nodes) < 2:
         pytest.skip("the cluster has one node")
-    namespace.apply(pod("web", SERVER, nodeName=nodes[0]), SERVICE)
+    namespace.apply(pod("web", SERVER, nodeName=nodes[server]), SERVICE)
     namespace("wait", "--for=condition=Ready", "pod/web", "--timeout=60s")
     address = namespace.get("service/web")["spec"]["clusterIP"]
 
     ask = f"until wget -q -O - http://{address}/; do sleep 0.2; done"
-    namespace.apply(pod("client", ask, nodeName=nodes[1], restartPolicy="Never"))
+    namespace.apply(pod("client", ask, nodeName=nodes[client], restartPolicy="Never"))
     namespace("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/client", "--timeout=60s")
 
     assert namespace("logs", "client").endswith("hello from web\n")

@@ -21,6 +21,9 @@ _SYSCTLS = (
     "net.ipv4.conf.default.rp_filter=0",
     "net.ipv4.conf.all.route_localnet=1",
 )
+_BRIDGED = ("net.bridge.bridge-nf-call-iptables=0", "net.bridge.bridge-nf-call-ip6tables=0")
+"""Where the kernel filters what it bridges: packets of the first node to the others pass its own bridge, and
+would be tracked twice. One that a Service has redirected then clashes with itself, and is dropped."""
 _TIMEOUT_SECONDS = 30
 
 
@@ -47,10 +50,11 @@ def _configure(node: Node, others: Sequence[Node]) -> None:
     _ip("-n", node.namespace, "route", "add", "default", "via", _NOBODY)
     for other in others:
         _ip("-n", node.namespace, "route", "add", other.pod_cidr, "via", other.address)
-    for setting in _SYSCTLS:
+    for setting in (*_SYSCTLS, *_BRIDGED):
         name, value = setting.split("=")
-        write = f"echo {value} > /proc/sys/{name.replace('.', '/')}"
-        _run([*inside(node), "sh", "-c", write])
+        file = f"/proc/sys/{name.replace('.', '/')}"
+        absent = f"[ ! -e {file} ] || " if setting in _BRIDGED else ""
+        _run([*inside(node), "sh", "-c", f"{absent}echo {value} > {file}"])
 
 
 def inside(node: Node) -> list[str]:
