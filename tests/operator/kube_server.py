@@ -23,7 +23,7 @@ import jsonpatch
 from aiohttp import web
 from kubernetes.aio.client import ApiClient, Configuration
 
-from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.api import CALL_SECONDS, Kube
 
 Key = tuple[str, str, str, str]
 """API, namespace, plural, name."""
@@ -308,10 +308,10 @@ async def serving() -> AsyncIterator[KubeServer]:
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Kube]:
+async def connected(url: str, *, call_seconds: float = CALL_SECONDS) -> AsyncIterator[Kube]:
     """A client of it, as `kube.api.connected` makes one."""
     async with ApiClient(configuration=Configuration(host=url)) as client:
-        yield Kube(client)
+        yield Kube(client, call_seconds=call_seconds)
 
 
 def refused(refusal: Refusal, **headers: str) -> web.Response:

@@ -24,7 +24,6 @@ def test_everything_can_be_said() -> None:
     settings = _webhook(
         NAMESPACE="monitoring",
         NAME="watchful",
-        POD_NAME="watchful-webhook-1",
         WATCH_NAMESPACES="prod, test,prod",
         PORT="9080",
         TLS_PORT="9443",

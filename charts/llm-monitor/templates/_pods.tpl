@@ -69,10 +69,6 @@ topologySpreadConstraints:
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
-- name: LLM_MONITOR_OPERATOR_POD_NAME
-  valueFrom:
-    fieldRef:
-      fieldPath: metadata.name
 - name: LLM_MONITOR_OPERATOR_NAME
   value: {{ include "llm-monitor.fullname" . | quote }}
 - name: LLM_MONITOR_OPERATOR_WATCH_NAMESPACES

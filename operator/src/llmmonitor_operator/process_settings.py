@@ -46,7 +46,6 @@ class WebhookSettings:
     """Of the release: where the verdicts, the operator's Lease and the webhook itself are."""
     name: str = "llm-monitor"
     """What the names of the release's objects begin with."""
-    pod_name: str = ""
     watch_namespaces: tuple[str, ...] = ()
     """Where monitors are looked for; empty: everywhere."""
     port: int = 8080
@@ -134,7 +133,6 @@ def webhook_settings(environment: Mapping[str, str]) -> WebhookSettings:
     settings = WebhookSettings(
         namespace=read.label("NAMESPACE"),
         name=read.label("NAME", default.name),
-        pod_name=read.text("POD_NAME"),
         watch_namespaces=read.labels("WATCH_NAMESPACES"),
         port=read.port("PORT", default.port),
         tls_port=read.port("TLS_PORT", default.tls_port),

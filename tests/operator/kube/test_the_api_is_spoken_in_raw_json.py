@@ -212,15 +212,15 @@ async def test_a_server_that_is_away_is_unavailable() -> None:
             await kube.get(CHAT)
 
 
-async def test_a_server_that_does_not_answer_is_given_up(kube: Kube, server: KubeServer) -> None:
+async def test_a_server_that_does_not_answer_is_given_up(server: KubeServer) -> None:
     async def hang(_request: web.Request) -> None:
         await asyncio.Event().wait()
 
     server.fault = hang
-    hasty = Kube(kube.client, call_seconds=0.05)
 
-    with pytest.raises(Unavailable, match="TimeoutError"):
-        await hasty.get(CHAT)
+    async with connected(server.url, call_seconds=0.05) as hasty:
+        with pytest.raises(Unavailable, match="TimeoutError"):
+            await hasty.get(CHAT)
 
 
 async def test_a_watch_tells_changes_since_a_version_until_it_ends(kube: Kube, server: KubeServer) -> None:

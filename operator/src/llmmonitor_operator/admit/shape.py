@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import msgspec
 
 from llmmonitor_api.quantities import parse_quantity
-from llmmonitor_operator.kube.raw import Raw
 
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 
@@ -127,12 +126,6 @@ def misshapen(pod: object) -> str:
     except (msgspec.ValidationError, ValueError, RecursionError) as error:
         return f"this is no pod that can be read: {error}"
     return ""
-
-
-def name_of(pod: Raw) -> str:
-    """For messages: a pod that is being created may have the beginning of a name only."""
-    metadata = pod["metadata"]
-    return metadata.get("name") or f"{metadata.get('generateName') or '(unnamed)'}…"
 
 
 def _containers(spec: _Spec) -> list[_Container]:

@@ -47,10 +47,6 @@ _LABELS = {"app.kubernetes.io/part-of": "llm-monitor", "app.kubernetes.io/compon
 _log = logging.getLogger(__name__)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Api(Protocol):
     """What is needed of `kube.api.Kube`."""
 
@@ -118,9 +114,8 @@ class CertificateStore:
                 pause = _LONGEST_PAUSE / 4
             else:
                 self.problem = ""
-                pause = min(
-                    rest.until - self._now(), _LONGEST_PAUSE
-                )  # somebody may delete a Secret meanwhile
+                # no longer, since somebody may delete a Secret meanwhile
+                pause = min(rest.until - self._now(), _LONGEST_PAUSE)
             await asyncio.sleep(max(1.0, pause.total_seconds()))
 
     async def tend(self) -> Rest:

@@ -56,11 +56,6 @@ class Kube:
         self._client = client
         self._call_seconds = call_seconds
 
-    @property
-    def client(self) -> ApiClient:
-        """For the leader election of the same library."""
-        return self._client
-
     async def get(self, path: str) -> dict[str, Any]:
         """One object.
 

@@ -79,11 +79,6 @@ class Monitors:
         return sorted(found, key=lambda known: (known.created, known.raw["metadata"]["name"]))
 
     @property
-    def keys(self) -> tuple[Key, ...]:
-        """All of them."""
-        return tuple(self._known)
-
-    @property
     def uids(self) -> frozenset[str]:
         """Identities of all of them."""
         return frozenset(known.uid for known in self._known.values())
