@@ -6,11 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from llmmonitor_operator.process_settings import InvalidProcessSettings, WebhookSettings, webhook_settings
+from llmmonitor_operator.inject.plan import SidecarImage
+from llmmonitor_operator.process_settings import (
+    Certificates,
+    InvalidProcessSettings,
+    OperatorSettings,
+    WebhookSettings,
+    operator_settings,
+    webhook_settings,
+)
 
 
 def _webhook(**variables: str) -> WebhookSettings:
     return webhook_settings({f"LLM_MONITOR_OPERATOR_{name}": value for name, value in variables.items()})
+
+
+def _operator(**variables: str) -> OperatorSettings:
+    return operator_settings({f"LLM_MONITOR_OPERATOR_{name}": value for name, value in variables.items()})
 
 
 def test_a_namespace_is_enough() -> None:
@@ -54,3 +66,57 @@ def test_service_links_of_the_kubelet_are_no_settings() -> None:
     settings = _webhook(NAMESPACE="llm-monitor", PORT="tcp://10.96.0.17:8080")
 
     assert settings.port == 8080
+
+
+def test_the_operator_needs_a_namespace_and_the_image_it_puts_into_pods() -> None:
+    settings = _operator(NAMESPACE="llm-monitor", SIDECAR_IMAGE="sidecar@sha256:ab")
+
+    assert settings == OperatorSettings(
+        namespace="llm-monitor", sidecar=SidecarImage(image="sidecar@sha256:ab"), pod_name="llm-monitor"
+    )
+
+
+def test_everything_about_the_sidecar_can_be_said_to_the_operator() -> None:
+    settings = _operator(
+        NAMESPACE="llm-monitor",
+        POD_NAME="llm-monitor-operator-1",
+        SIDECAR_IMAGE="sidecar:1",
+        SIDECAR_IMAGE_PULL_POLICY="Always",
+        SIDECAR_CPU_REQUEST="0.1",
+        SIDECAR_MEMORY_REQUEST="200Mi",
+        SIDECAR_MEMORY_LIMIT="1Gi",
+        SIDECAR_GUARANTEED_CPU="1",
+        CERTIFICATES="CertManager",
+    )
+
+    assert (settings.pod_name, settings.certificates) == ("llm-monitor-operator-1", Certificates.CERT_MANAGER)
+    assert settings.sidecar == SidecarImage(
+        image="sidecar:1",
+        pull_policy="Always",
+        cpu_request="0.1",
+        memory_request="200Mi",
+        memory_limit="1Gi",
+        guaranteed_cpu="1",
+    )
+
+
+def test_the_operators_errors_are_all_named_too() -> None:
+    with pytest.raises(InvalidProcessSettings) as caught:
+        _operator(
+            NAMESPACE="llm-monitor",
+            SIDECAR_IMAGE_PULL_POLICY="Sometimes",
+            SIDECAR_CPU_REQUEST="0",
+            SIDECAR_MEMORY_LIMIT="much",
+            CERTIFICATES="Mine",
+        )
+
+    named = [
+        "SIDECAR_IMAGE is not set",
+        "SIDECAR_IMAGE_PULL_POLICY is 'Sometimes': must be one of Always, IfNotPresent, Never",
+        "SIDECAR_CPU_REQUEST is '0'",
+        "SIDECAR_MEMORY_LIMIT is 'much'",
+        "CERTIFICATES is 'Mine': must be one of Operator, CertManager",
+    ]
+    assert len(caught.value.problems) == len(named)
+    for problem, part in zip(caught.value.problems, named, strict=True):
+        assert part in problem
