@@ -19,6 +19,7 @@ from llmmonitor_api.spec.target import ExistingPods
 from llmmonitor_operator.attach.headroom import too_little
 from llmmonitor_operator.attach.lives import Life, attached_lives, crash_wait_seconds, life_of, may_follow_at
 from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import (
     ATTACHMENTS_LIMIT,
@@ -30,7 +31,6 @@ from llmmonitor_operator.pods.pod import (
 )
 from llmmonitor_operator.pods.serving import Serving
 from llmmonitor_operator.preflight.mode import ModeChoice, choose_mode
-from llmmonitor_operator.preflight.moments import unix_seconds
 from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict
 
 SOON_SECONDS = 5.0

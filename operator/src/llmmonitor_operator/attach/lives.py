@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import container_status, our_ephemeral
-from llmmonitor_operator.preflight.moments import unix_seconds
 
 SHORT_SECONDS = 600.0
 """A life below this is a failure; the kubelet, too, forgives a container after ten minutes."""

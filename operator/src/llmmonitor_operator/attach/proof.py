@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmmonitor_operator.attach.lives import attached_lives, life_of
+from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import (
     NATIVE_NAME,
@@ -21,7 +22,6 @@ from llmmonitor_operator.pods.pod import (
     our_native,
     our_sidecar,
 )
-from llmmonitor_operator.preflight.moments import unix_seconds
 
 PROOF_SECONDS = 30.0
 BLOCKING_SECONDS = 30.0

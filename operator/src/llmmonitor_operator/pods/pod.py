@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Literal
 
+from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.containers import environment, every_container, gpus_of, init_containers
 
@@ -106,7 +106,7 @@ def _sidecar(pod: Raw, spec: Raw, kind: Literal["native", "ephemeral"]) -> OurSi
         name=spec["name"],
         image=spec.get("image", ""),
         running=running is not None,
-        started_at=_unix_seconds((running or {}).get("startedAt")),
+        started_at=unix_seconds((running or {}).get("startedAt")),
         waiting_reason=stopped.get("reason", ""),
         message=stopped.get("message") or last.get("message", ""),
         restarts=status.get("restartCount", 0),
@@ -114,7 +114,3 @@ def _sidecar(pod: Raw, spec: Raw, kind: Literal["native", "ephemeral"]) -> OurSi
         mode=told.get("LLM_MONITOR_MODE", ""),
         environment=told,
     )
-
-
-def _unix_seconds(text: str | None) -> float | None:
-    return datetime.fromisoformat(text).timestamp() if text else None

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 import msgspec
 
 from llmmonitor_api.conditions import Reason
+from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.preflight.moments import unix_seconds
 from llmmonitor_operator.preflight.verdict import NamespaceVerdict
 
 FIRST_SECONDS = 600.0

@@ -13,7 +13,6 @@ import binascii
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 from zlib import crc32
 
@@ -22,6 +21,7 @@ from llmmonitor_operator.evaluate.wording import moment
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Conflict, NotFound
+from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.state import State
 
@@ -175,7 +175,7 @@ class Checkpoints:
         path = paths.config_map(self._namespace, metadata["name"])
         annotations = metadata.get("annotations") or {}
         uid = annotations.get(_UID) or metadata["name"].removeprefix(self._prefix)
-        since = _unix(annotations.get(_GONE_SINCE))
+        since = unix_seconds(annotations.get(_GONE_SINCE))
         if uid in known:
             if _GONE_SINCE in annotations:  # it was looked for where it was not watched
                 await self._annotate(uid, path, None)
@@ -264,10 +264,3 @@ def _labels(kind: str) -> dict[str, str]:
         "app.kubernetes.io/component": "operator",
         "llmmonitor.io/kept": "true",  # by an uninstall; the chart's notes select by it to clean up
     }
-
-
-def _unix(text: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except ValueError:
-        return None

@@ -16,12 +16,12 @@ from llmmonitor_operator.attach.proof import BLOCKING_SECONDS
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.inject.resources import resources_for
+from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import NATIVE_NAME, OurSidecar, gpus_requested, opted_out, our_sidecar
 from llmmonitor_operator.pods.serving import NotServing, Serving, Worker, find_serving
 from llmmonitor_operator.preflight.limits import objection_then
 from llmmonitor_operator.preflight.mode import choose_mode
-from llmmonitor_operator.preflight.moments import unix_seconds
 from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict
 from llmmonitor_operator.reconcile.sidecar_client import Address
 

@@ -6,8 +6,9 @@ time since we saw it. Only the first one we see, of which we know no more, is ju
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
+from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 
 FRESH_SECONDS = 60.0
@@ -34,7 +35,8 @@ class OperatorAlive:
         if not renewed or not spec.get("holderIdentity"):
             return  # given back: nobody tends the verdicts, however new this is
         if self._renewed is None:
-            self._renewed_at = monotonic - max(0.0, _age_seconds(renewed, now))
+            at = unix_seconds(renewed)
+            self._renewed_at = float("-inf") if at is None else monotonic - max(0.0, now.timestamp() - at)
         elif renewed != self._renewed:
             self._renewed_at = monotonic
         self._renewed = renewed
@@ -46,11 +48,3 @@ class OperatorAlive:
     def fresh(self, monotonic: float) -> bool:
         """Whether the verdicts may be believed."""
         return self.age_seconds(monotonic) <= FRESH_SECONDS
-
-
-def _age_seconds(renewed: str, now: datetime) -> float:
-    try:
-        at = datetime.fromisoformat(renewed)
-    except ValueError:
-        return float("inf")
-    return (now - (at if at.tzinfo else at.replace(tzinfo=UTC))).total_seconds()
