@@ -20,7 +20,7 @@ from llmmonitor_operator.attach.headroom import too_little
 from llmmonitor_operator.attach.lives import Life, attached_lives, crash_wait_seconds, life_of, may_follow_at
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.kube.moments import unix_seconds
-from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.kube.raw import Raw, mapping
 from llmmonitor_operator.pods.pod import (
     ATTACHMENTS_LIMIT,
     EPHEMERAL_PREFIX,
@@ -138,7 +138,7 @@ def _not_wanted(pod: Raw, monitor: LLMMonitor, missing: Reason, *, proves: bool)
 
 def _not_ready(pod: Raw, serving: Serving, missing: Reason, now: float) -> NotNow | None:
     """What in the pod itself speaks against attaching at this moment."""
-    phase = _mapping(pod.get("status")).get("phase")
+    phase = mapping(pod.get("status")).get("phase")
     if phase != "Running":
         return NotNow(missing.name, f"the pod is {phase or 'Pending'}", SOON_SECONDS)
     lives = attached_lives(pod)
@@ -186,14 +186,10 @@ def _next_number(pod: Raw) -> int:
 
 
 def _predates(pod: Raw, monitor: LLMMonitor) -> bool:
-    created = unix_seconds(_mapping(pod.get("metadata")).get("creationTimestamp"))
+    created = unix_seconds(mapping(pod.get("metadata")).get("creationTimestamp"))
     since: datetime | None = monitor.metadata.creation_timestamp
     return since is None or created is None or created < since.timestamp()
 
 
 def _annotations(pod: Raw) -> Mapping[str, object]:
-    return _mapping(_mapping(pod.get("metadata")).get("annotations"))
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
+    return mapping(mapping(pod.get("metadata")).get("annotations"))

@@ -8,11 +8,11 @@ PodDisruptionBudget may make it wait (429).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmmonitor_operator.attach.proof import blocked
-from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.kube.raw import Raw, mapping, sequence
 from llmmonitor_operator.pods.pod import our_native
 from llmmonitor_operator.preflight.verdict import NamespaceVerdict
 
@@ -47,7 +47,7 @@ def to_evict(
     if any(_leaving(pod) and our_native(pod) is not None for pod in pods):
         return None
     injection_ended = bool(verdict.suspended) and now - verdict.suspended_at >= KNOWN_AFTER_SECONDS
-    owned = {_metadata(pod).get("uid") for pod in pods if has_controller(pod)}
+    owned = {mapping(pod.get("metadata")).get("uid") for pod in pods if has_controller(pod)}
     for one in blocked(pods, now):
         comes_back_without = injection_ended or one.image != image
         if comes_back_without and one.uid in owned and one.uid not in evicted:
@@ -57,17 +57,11 @@ def to_evict(
 
 def has_controller(pod: Raw) -> bool:
     """Whether something makes the pod anew when it is gone."""
-    owners = _metadata(pod).get("ownerReferences")
+    owners = sequence(mapping(pod.get("metadata")).get("ownerReferences"))
     return any(
-        isinstance(owner, Mapping) and owner.get("controller") is True and owner.get("kind") != "Node"
-        for owner in (owners if isinstance(owners, list) else ())
+        owner.get("controller") is True and owner.get("kind") != "Node" for owner in map(mapping, owners)
     )
 
 
 def _leaving(pod: Raw) -> bool:
-    return bool(_metadata(pod).get("deletionTimestamp"))
-
-
-def _metadata(pod: Raw) -> Mapping[str, object]:
-    metadata = pod.get("metadata")
-    return metadata if isinstance(metadata, Mapping) else {}
+    return bool(mapping(pod.get("metadata")).get("deletionTimestamp"))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llmmonitor_operator.kube.moments import unix_seconds
-from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.kube.raw import Raw, mapping
 from llmmonitor_operator.pods.pod import container_status, our_ephemeral
 
 SHORT_SECONDS = 600.0
@@ -47,8 +47,8 @@ class Life:
 def life_of(pod: Raw, container: str) -> Life:
     """How the container fares; one without a status has not been seen by the kubelet yet."""
     status = container_status(pod, container) or {}
-    state = _mapping(status.get("state"))
-    running, waiting, ended = (_mapping(state.get(kind)) for kind in ("running", "waiting", "terminated"))
+    state = mapping(status.get("state"))
+    running, waiting, ended = (mapping(state.get(kind)) for kind in ("running", "waiting", "terminated"))
     if "running" in state and state["running"] is not None:
         return Life(unix_seconds(running.get("startedAt")) or 0.0, None, "")
     if ended:
@@ -93,7 +93,3 @@ def _words(state: Mapping[str, object]) -> str:
     if code is not None and not parts[1]:
         parts[1] = f"exit code {code}"
     return ": ".join(part for part in parts if part)
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}

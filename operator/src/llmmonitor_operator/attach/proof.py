@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from llmmonitor_operator.attach.lives import attached_lives, life_of
 from llmmonitor_operator.kube.moments import unix_seconds
-from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.kube.raw import Raw, mapping
 from llmmonitor_operator.pods.pod import (
     NATIVE_NAME,
     is_mine_to_watch,
@@ -110,7 +110,7 @@ def _tries(pod: Raw, image: str) -> bool:
 
 def _condition(pod: Raw, kind: str) -> Mapping[str, object] | None:
     """The pod's condition, if it is True."""
-    given = _mapping(pod.get("status")).get("conditions")
+    given = mapping(pod.get("status")).get("conditions")
     for one in given if isinstance(given, list) else ():
         if isinstance(one, Mapping) and one.get("type") == kind and one.get("status") == "True":
             return one
@@ -118,7 +118,7 @@ def _condition(pod: Raw, kind: str) -> Mapping[str, object] | None:
 
 
 def _phase(pod: Raw) -> object:
-    return _mapping(pod.get("status")).get("phase")
+    return mapping(pod.get("status")).get("phase")
 
 
 def _age_order(pod: Raw) -> tuple[str, str]:
@@ -126,8 +126,4 @@ def _age_order(pod: Raw) -> tuple[str, str]:
 
 
 def _text(pod: Raw, key: str) -> str:
-    return str(_mapping(pod.get("metadata")).get(key) or "")
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
+    return str(mapping(pod.get("metadata")).get(key) or "")

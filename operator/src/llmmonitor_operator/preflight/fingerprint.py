@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.kube.raw import Raw, mapping
 
 _ANNOTATIONS = ("linkerd.io/inject", "openshift.io/sa.scc.uid-range", "openshift.io/sa.scc.mcs")
 """Annotations of a namespace that decide about its pods."""
@@ -28,10 +28,10 @@ def fingerprint(namespace: Raw, quotas: Sequence[Raw], limit_ranges: Sequence[Ra
         quotas: its ResourceQuota objects.
         limit_ranges: its LimitRange objects.
     """
-    metadata = _mapping(namespace.get("metadata"))
-    annotations = _mapping(metadata.get("annotations"))
+    metadata = mapping(namespace.get("metadata"))
+    annotations = mapping(metadata.get("annotations"))
     rules = {
-        "labels": _mapping(metadata.get("labels")),
+        "labels": mapping(metadata.get("labels")),
         "annotations": {key: annotations[key] for key in _ANNOTATIONS if key in annotations},
         "quotas": sorted(_canonical(_quota(quota)) for quota in quotas),
         "limits": sorted(_canonical(_named(limits, "limits")) for limits in limit_ranges),
@@ -44,12 +44,8 @@ def _quota(quota: Raw) -> Mapping[str, object]:
 
 
 def _named(item: Raw, field: str) -> Mapping[str, object]:
-    name = _mapping(item.get("metadata")).get("name", "")
-    return {"name": name, field: _mapping(item.get("spec")).get(field)}
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
+    name = mapping(item.get("metadata")).get("name", "")
+    return {"name": name, field: mapping(item.get("spec")).get(field)}
 
 
 def _canonical(value: object) -> bytes:

@@ -7,9 +7,9 @@ found by the sidecar when it starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.kube.raw import Raw, mapping, sequence
 
 _PROXIES = {
     "istio-proxy": "Istio",
@@ -54,10 +54,10 @@ def mesh(pod: Raw, namespace: Raw | None = None) -> str:
         pod: created or to be created.
         namespace: its Namespace object, where that is known.
     """
-    spec = _mapping(pod.get("spec"))
+    spec = mapping(pod.get("spec"))
     for kind in ("containers", "initContainers"):
-        for container in _list(spec.get(kind)):
-            name = str(_mapping(container).get("name"))
+        for container in sequence(spec.get(kind)):
+            name = str(mapping(container).get("name"))
             if name in _PROXIES:
                 return f"{_PROXIES[name]} (container {name})"
     marks = list(_marks(pod))
@@ -74,20 +74,12 @@ def mesh(pod: Raw, namespace: Raw | None = None) -> str:
 
 
 def _marks(item: Raw) -> Iterator[tuple[str, str]]:
-    metadata = _mapping(item.get("metadata"))
+    metadata = mapping(item.get("metadata"))
     for kind in ("labels", "annotations"):
-        for key, value in _mapping(metadata.get(kind)).items():
+        for key, value in mapping(metadata.get(kind)).items():
             yield key, str(value)
 
 
 def _shown(mark: str, marks: Sequence[tuple[str, str]]) -> bool:
     key, _, value = mark.partition("=")
     return any(key == one and (not value or value == given) for one, given in marks)
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> Sequence[object]:
-    return value if isinstance(value, list | tuple) else ()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.kube.raw import Raw, mapping, sequence
 
 
 def covers(quota: Raw, pod: Raw, *, best_effort: bool) -> bool:
@@ -15,7 +15,7 @@ def covers(quota: Raw, pod: Raw, *, best_effort: bool) -> bool:
         pod: for its priority class, deadline and affinity.
         best_effort: whether its QoS class is BestEffort.
     """
-    spec = _mapping(pod.get("spec"))
+    spec = mapping(pod.get("spec"))
     deadline = spec.get("activeDeadlineSeconds")
     terminating = isinstance(deadline, int) and deadline >= 0
     facts = {
@@ -35,15 +35,15 @@ def covers(quota: Raw, pod: Raw, *, best_effort: bool) -> bool:
 
 
 def _scopes(quota: Raw) -> Iterator[Mapping[str, object]]:
-    spec = _mapping(quota.get("spec"))
-    for scope in _list(spec.get("scopes")):
+    spec = mapping(quota.get("spec"))
+    for scope in sequence(spec.get("scopes")):
         yield {"scopeName": scope, "operator": "Exists"}
-    for requirement in _list(_mapping(spec.get("scopeSelector")).get("matchExpressions")):
-        yield _mapping(requirement)
+    for requirement in sequence(mapping(spec.get("scopeSelector")).get("matchExpressions")):
+        yield mapping(requirement)
 
 
 def _matches_priority(scope: Mapping[str, object], name: str) -> bool:
-    values = _list(scope.get("values"))
+    values = sequence(scope.get("values"))
     match scope.get("operator"):
         case "Exists":
             return bool(name)
@@ -62,18 +62,10 @@ def _reaches_other_namespaces(spec: Mapping[str, object]) -> bool:
 
 
 def _affinity_terms(spec: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    affinity = _mapping(spec.get("affinity"))
+    affinity = mapping(spec.get("affinity"))
     for kind in ("podAffinity", "podAntiAffinity"):
-        terms = _mapping(affinity.get(kind))
-        for term in _list(terms.get("requiredDuringSchedulingIgnoredDuringExecution")):
-            yield _mapping(term)
-        for weighted in _list(terms.get("preferredDuringSchedulingIgnoredDuringExecution")):
-            yield _mapping(_mapping(weighted).get("podAffinityTerm"))
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> Sequence[object]:
-    return value if isinstance(value, list | tuple) else ()
+        terms = mapping(affinity.get(kind))
+        for term in sequence(terms.get("requiredDuringSchedulingIgnoredDuringExecution")):
+            yield mapping(term)
+        for weighted in sequence(terms.get("preferredDuringSchedulingIgnoredDuringExecution")):
+            yield mapping(mapping(weighted).get("podAffinityTerm"))

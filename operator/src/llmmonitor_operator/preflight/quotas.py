@@ -8,10 +8,10 @@ injecting once it sees that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.kube.raw import Raw, mapping
 from llmmonitor_operator.preflight.demand import Demand
 from llmmonitor_operator.preflight.quota_scopes import covers
 from llmmonitor_operator.preflight.resource_list import ResourceList, added, read, text
@@ -45,7 +45,7 @@ def before(pod: Raw, asks: Demand, quotas: Sequence[Raw]) -> list[Raw]:
     own = _pod_usage(asks)
     earlier: list[Raw] = []
     for quota in quotas:
-        status = _mapping(quota.get("status"))
+        status = mapping(quota.get("status"))
         used = read(status.get("used"))
         if covers(quota, pod, best_effort=asks.best_effort):
             used = {name: much - own.get(name, Decimal(0)) for name, much in used.items()}
@@ -57,8 +57,8 @@ def before(pod: Raw, asks: Demand, quotas: Sequence[Raw]) -> list[Raw]:
 def _broken(pod: Raw, wanted: Demand, quota: Raw, ours: str) -> Iterator[str]:
     if not covers(quota, pod, best_effort=wanted.best_effort):
         return
-    title = f"ResourceQuota {_mapping(quota.get('metadata')).get('name', '')}"
-    status = _mapping(quota.get("status"))
+    title = f"ResourceQuota {mapping(quota.get('metadata')).get('name', '')}"
+    status = mapping(quota.get("status"))
     hard, used = read(status.get("hard")), read(status.get("used"))
     if not wanted.pod_level:
         for one in wanted.init_containers:
@@ -94,7 +94,3 @@ def _usage(requests: ResourceList, limits: ResourceList) -> dict[str, Decimal]:
         if name in limits:
             usage[f"limits.{name}"] = limits[name]
     return usage
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}

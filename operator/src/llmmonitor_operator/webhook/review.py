@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import msgspec
 
-from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.kube.raw import Raw, mapping
 
 WARNING_LIMIT = 1000
 """Characters; the API server cuts all warnings of a request together at 4096."""
@@ -41,7 +41,7 @@ class Review:
     @property
     def pod_name(self) -> str:
         """As a person finds it: its name, or what the name will begin with."""
-        metadata = _mapping((self.pod or {}).get("metadata"))
+        metadata = mapping((self.pod or {}).get("metadata"))
         return str(metadata.get("name") or f"{metadata.get('generateName') or '?'}*")
 
 
@@ -55,8 +55,8 @@ def read(body: bytes) -> Review:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Unreadable(f"{len(body)} bytes that are no JSON: {error}") from error
-    document = _mapping(document)
-    request = _mapping(document.get("request"))
+    document = mapping(document)
+    request = mapping(document.get("request"))
     version, uid = document.get("apiVersion"), request.get("uid")
     if version != "admission.k8s.io/v1":
         raise Unreadable(f"apiVersion is {str(version)[:60]!r}; only admission.k8s.io/v1 is understood")
@@ -85,16 +85,12 @@ def answer(uid: str, patch: Sequence[Mapping[str, Any]] = (), warning: str = "")
 
 
 def _created_pod(request: Raw) -> Raw | None:
-    kind = _mapping(request.get("kind"))
+    kind = mapping(request.get("kind"))
     is_pod = kind.get("kind") == "Pod" and not kind.get("group")
     if not is_pod or request.get("operation") != "CREATE" or request.get("subResource"):
         return None
     pod = request.get("object")
     return cast("Raw", pod) if isinstance(pod, Mapping) else None
-
-
-def _mapping(value: object) -> Raw:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _one_line(text: str) -> str:
