@@ -65,7 +65,7 @@ def test_traffic_through_the_service_is_read(prod: Kubectl, model_image: str) ->
         Healthy="True",
     )
     status = until(
-        lambda: _with_requests(prod, seen["answered"]), "every answered request to be counted", 1 * MINUTES
+        lambda: _with_requests(prod, seen["answered"]), "every answered request to be counted", 3 * MINUTES
     )
     assert seen["failed_connections"] == seen["broken_answers"] == 0
     assert seen["answered"] > 0
