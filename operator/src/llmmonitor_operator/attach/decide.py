@@ -23,10 +23,9 @@ from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw, mapping
 from llmmonitor_operator.pods.pod import (
     ATTACHMENTS_LIMIT,
-    EPHEMERAL_PREFIX,
     container_status,
+    next_attachment,
     opted_out,
-    our_ephemeral,
     our_native,
 )
 from llmmonitor_operator.pods.serving import Serving
@@ -109,7 +108,7 @@ def may_attach(  # noqa: PLR0913 - what the decision rests on, each found by ano
     words = too_little(pod, common.memory_limit, memory_used_bytes)
     if words:
         return NotNow(reasons.NO_MEMORY_HEADROOM.name, words, LATER_SECONDS)
-    return Attach(_next_number(pod), choice)
+    return Attach(next_attachment(pod), choice)
 
 
 def _missing(pod: Raw, monitor: LLMMonitor, common: Common, verdict: NamespaceVerdict | None) -> Reason:
@@ -178,11 +177,6 @@ def _unsettled(
         return None
     left = settled_at - now
     return NotNow(missing.name, f"{words}; attached in {wording.duration(max(left, 1.0))}", left)
-
-
-def _next_number(pod: Raw) -> int:
-    taken = [int(str(one["name"]).removeprefix(EPHEMERAL_PREFIX)) for one in our_ephemeral(pod)]
-    return max(taken, default=0) + 1
 
 
 def _predates(pod: Raw, monitor: LLMMonitor) -> bool:

@@ -59,6 +59,12 @@ def our_ephemeral(pod: Raw) -> list[Raw]:
     return [one for one in given if one.get("name") in EPHEMERAL_NAMES]
 
 
+def next_attachment(pod: Raw) -> int:
+    """The number of the next sidecar that would be attached; above `ATTACHMENTS_LIMIT` there can be none."""
+    taken = [int(one["name"].removeprefix(EPHEMERAL_PREFIX)) for one in our_ephemeral(pod)]
+    return max(taken, default=0) + 1
+
+
 def container_status(pod: Raw, name: str) -> Raw | None:
     """A container's status, whatever its kind."""
     status = pod.get("status") or {}

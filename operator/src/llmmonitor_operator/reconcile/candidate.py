@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.inject.plan import Mode, plan_for
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.pod import ATTACHMENTS_LIMIT, EPHEMERAL_PREFIX, our_ephemeral
+from llmmonitor_operator.pods.pod import ATTACHMENTS_LIMIT, next_attachment
 from llmmonitor_operator.pods.serving import NotServing, find_serving
 from llmmonitor_operator.preflight.verdict import Common
 from llmmonitor_operator.reconcile.verdict_keeper import Candidate
@@ -16,7 +16,7 @@ from llmmonitor_operator.reconcile.verdict_keeper import Candidate
 def candidate(pods: Iterable[Raw], monitor: LLMMonitor, common: Common) -> Candidate | None:
     """A running pod that could be attached to once more; None when there is none."""
     for pod in pods:
-        number = next_number(pod)
+        number = next_attachment(pod)
         if (pod.get("status") or {}).get("phase") != "Running" or number > ATTACHMENTS_LIMIT:
             continue
         try:
@@ -34,9 +34,3 @@ def candidate(pods: Iterable[Raw], monitor: LLMMonitor, common: Common) -> Candi
         )
         return Candidate(pod, plan, number)
     return None
-
-
-def next_number(pod: Raw) -> int:
-    """Of the next sidecar that would be attached to it."""
-    taken = [int(str(one["name"]).removeprefix(EPHEMERAL_PREFIX)) for one in our_ephemeral(pod)]
-    return max(taken, default=0) + 1
