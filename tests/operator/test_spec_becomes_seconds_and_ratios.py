@@ -46,7 +46,7 @@ def test_every_unit_is_normalised_and_targets_stay_exact(watch: Make) -> None:
         roles={"Intercepting": "Gating"},
     ).monitor
 
-    configuration, settings = configuration_for(monitor, stop=True), settings_for(monitor)
+    configuration, settings = configuration_for(monitor), settings_for(monitor)
 
     assert [one.threshold for one in configuration.objectives] == [0.05, 0.9, 20.0, 1500.0]
     assert [one.threshold_text for one in configuration.objectives] == ["50ms", "90%", "20", "1.5k"]
@@ -54,7 +54,6 @@ def test_every_unit_is_normalised_and_targets_stay_exact(watch: Make) -> None:
     assert configuration.max_added_latency_seconds == 0.002
     assert configuration.resource_interval_seconds == 2.0
     assert settings_for(monitor).report_interval_seconds == 5.0
-    assert configuration.stop
     assert settings.objectives[0].budget == Fraction(1, 1000)
     assert settings.memory_limit == 0.8
     assert settings.roles == {"Intercepting": Role.GATING}

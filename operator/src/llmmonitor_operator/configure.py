@@ -10,23 +10,18 @@ from fractions import Fraction
 from llmmonitor_api.configuration import Configuration, ObjectiveSetting
 from llmmonitor_api.spec import LLMMonitor, Objective, ObjectiveSource
 from llmmonitor_api.spec.interception import InterceptionMode
+from llmmonitor_operator.generations import configuration_generation
 from llmmonitor_operator.settings import ObjectiveSettings, Settings
 
 
-def configuration_for(monitor: LLMMonitor, *, stop: bool = False) -> Configuration:
-    """What the monitor's sidecars count and sample by; defaults of the spec are filled in.
-
-    Args:
-        monitor: a valid one, from `load_monitor`.
-        stop: that the monitor is gone, and the sidecar shall idle.
-    """
-    spec = monitor.spec
+def configuration_for(monitor: LLMMonitor) -> Configuration:
+    """What the sidecars of a valid monitor count and sample by; defaults of the spec are filled in."""
+    spec, metadata = monitor.spec, monitor.metadata
     return Configuration(
-        generation=monitor.metadata.generation,
+        generation=configuration_generation(metadata.creation_timestamp, metadata.generation),
         objectives=tuple(_setting(objective) for objective, _ in spec.performance.effective_objectives),
         resource_interval_seconds=spec.sampling.resource_interval.total_seconds(),
         max_added_latency_seconds=spec.interception.max_added_latency.total_seconds(),
-        stop=stop,
     )
 
 

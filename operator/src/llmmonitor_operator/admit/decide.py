@@ -22,12 +22,12 @@ from llmmonitor_operator.inject.patch import patch
 from llmmonitor_operator.inject.plan import Plan, plan_for
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import opted_out, our_native
+from llmmonitor_operator.pods.selectors import selects
 from llmmonitor_operator.pods.serving import NotServing, find_serving
 from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.limits import objection
 from llmmonitor_operator.preflight.mode import choose_mode
 from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict, shortened
-from llmmonitor_operator.reconcile.selectors import selects
 
 WARNING_LIMIT = 256
 """Characters; the API server cuts longer ones off (KEP-1693)."""

@@ -16,7 +16,6 @@ from llmmonitor_operator.kube.api import Patch
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.preflight.dry_run import Answer, attaching, read_answer
-from llmmonitor_operator.reconcile.generations import configuration_generation
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.pods_memory import PodsMemory
 from llmmonitor_operator.reconcile.standing import Standing
@@ -34,7 +33,7 @@ class Attacher:
         self._parts = parts
 
     async def attach(
-        self, monitor: LLMMonitor, raw: Raw, standings: Iterable[Standing], memory: PodsMemory, now: float
+        self, monitor: LLMMonitor, standings: Iterable[Standing], memory: PodsMemory, now: float
     ) -> bool:
         """Do it, pod by pod; whether anything was attached."""
         done = False
@@ -42,7 +41,7 @@ class Attacher:
             if one.attach is None or one.serving is None or one.attach.choice.mode is None:
                 continue
             known = memory.of(one.expected.uid)
-            plan = self._plan(monitor, raw, one, one.attach.choice.mode)
+            plan = self._plan(monitor, one, one.attach.choice.mode)
             answer = await self._attach(one.pod, plan, one.attach.number)
             await self._parts.keeper.learn(
                 one.pod["metadata"]["namespace"], mode=plan.mode, answer=answer, now=now
@@ -61,12 +60,9 @@ class Attacher:
             self._parts.metrics.attached("refused" if refused else "ok")
         return done
 
-    def _plan(self, monitor: LLMMonitor, raw: Raw, one: Standing, mode: Mode) -> Plan:
+    def _plan(self, monitor: LLMMonitor, one: Standing, mode: Mode) -> Plan:
         assert one.serving is not None  # noqa: S101 - the caller's check, for the type checker
         common = self._parts.keeper.common
-        configuration = msgspec.structs.replace(
-            configuration_for(monitor), generation=configuration_generation(raw)
-        )
         return plan_for(
             one.pod,
             monitor,
@@ -74,7 +70,7 @@ class Attacher:
             sidecar=common.sidecar,
             mode=mode,
             public_keys=common.keys,
-            configuration=msgspec.json.encode(configuration).decode(),
+            configuration=msgspec.json.encode(configuration_for(monitor)).decode(),
         )
 
     async def _attach(self, pod: Raw, plan: Plan, number: int) -> Answer:

@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
-from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.attach.proof import proving_pod
@@ -28,7 +27,6 @@ from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.reconcile.attaching import Attacher
 from llmmonitor_operator.reconcile.candidate import candidate
-from llmmonitor_operator.reconcile.generations import configuration_generation
 from llmmonitor_operator.reconcile.memory_use import measured, reported
 from llmmonitor_operator.reconcile.monitors import Key, Known
 from llmmonitor_operator.reconcile.ownership import Owned, owned
@@ -129,10 +127,8 @@ class MonitorPass:
         memory.state = evaluation.state  # not before it is written: a transition must not be lost
         for transition in evaluation.transitions:
             await parts.emit(known.raw, transition, now)
-        acted = await self._attacher.attach(monitor, known.raw, standings, memory.pods, now)
-        await self._pusher.push(
-            _settings_to_push(monitor, known.raw), standings, reports, memory=memory.pods, now=now
-        )
+        acted = await self._attacher.attach(monitor, standings, memory.pods, now)
+        await self._pusher.push(configuration_for(monitor), standings, reports, memory=memory.pods, now=now)
         if parts.checkpoints.due(memory.uid, memory.state, now):
             await self._save(key, memory, now)
         due = self._due(monitor, standings, reports, acted=acted)
@@ -233,15 +229,11 @@ class MonitorPass:
             self._parts.metrics.checkpoint_saved("ok")
 
     async def _forget(self, key: Key, memory: Memory) -> None:
-        """The monitor is gone; what its sidecars do about it is `orphans`'s."""
+        """The monitor is gone; its sidecars are told to stop by `namespace_pass`."""
         self._memories.pop(key, None)
         self._parts.status.forget(memory.uid)
         self._parts.checkpoints.forget(memory.uid)
         self._parts.metrics.forget(key)
-
-
-def _settings_to_push(monitor: LLMMonitor, raw: Raw) -> Configuration:
-    return msgspec.structs.replace(configuration_for(monitor), generation=configuration_generation(raw))
 
 
 def _stand_in(raw: dict[str, Any]) -> LLMMonitor:

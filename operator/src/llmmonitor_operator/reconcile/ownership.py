@@ -8,8 +8,8 @@ from typing import Any
 
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.pods.pod import is_mine_to_watch
+from llmmonitor_operator.pods.selectors import selects
 from llmmonitor_operator.reconcile.monitors import Known
-from llmmonitor_operator.reconcile.selectors import selects
 
 
 @dataclass(frozen=True, slots=True)

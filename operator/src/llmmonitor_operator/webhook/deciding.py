@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.admit.decide import Surroundings, admit
 from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.reconcile.generations import configuration_generation
 from llmmonitor_operator.webhook.outcome import Outcome, Result
 
 
@@ -24,13 +21,4 @@ def decide(pod: Raw, around: Surroundings) -> Outcome:
 
 def first_configuration(monitor: LLMMonitor) -> str:
     """What a sidecar of this monitor begins with: JSON of `llmmonitor_api.configuration.Configuration`."""
-    configuration = configuration_for(monitor)
-    created = monitor.metadata.creation_timestamp
-    if created is not None:
-        metadata: dict[str, Any] = {
-            "creationTimestamp": created.isoformat(),
-            "generation": monitor.metadata.generation,
-        }
-        generation = configuration_generation({"metadata": metadata})
-        configuration = msgspec.structs.replace(configuration, generation=generation)
-    return msgspec.json.encode(configuration).decode()
+    return msgspec.json.encode(configuration_for(monitor)).decode()

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from llmmonitor_operator.kube.raw import Raw
-
 _GENERATION_BITS = 20
 _LARGEST = (1 << _GENERATION_BITS) - 1
 
 
-def configuration_generation(monitor: Raw) -> int:
-    """Of a monitor as the API server gives it."""
-    metadata = monitor["metadata"]
-    created = int(datetime.fromisoformat(metadata["creationTimestamp"]).timestamp())
-    return created << _GENERATION_BITS | min(int(metadata.get("generation", 0)), _LARGEST)
+def configuration_generation(created: datetime | None, generation: int) -> int:
+    """Of a monitor; without a cluster, where nothing says when it was created, its generation alone."""
+    if created is None:
+        return generation
+    return int(created.timestamp()) << _GENERATION_BITS | min(generation, _LARGEST)
