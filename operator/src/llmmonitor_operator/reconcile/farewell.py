@@ -11,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import msgspec
-
-from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.report import UnreadableReport
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.errors import ApiError, Unavailable
 from llmmonitor_operator.pods.pod import is_mine_to_watch
@@ -47,13 +45,8 @@ async def _uninstalled(parts: Parts) -> bool:
 
 async def _stop(parts: Parts, address: Address) -> None:
     try:
-        report = await parts.sidecars.report(address)
-        stop = msgspec.structs.replace(
-            Configuration(stop=True),
-            generation=report.identity.configuration_generation,
-        )
-        await parts.sidecars.push(address, stop)
-    except (NoAnswer, RefusedBySidecar, ValueError) as error:
+        await parts.sidecars.stop(address)
+    except (NoAnswer, RefusedBySidecar, UnreadableReport) as error:
         _log.warning(
             "sidecar at %s not stopped, it idles when its configuration runs out: %s", address.ip, error
         )

@@ -11,10 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from llmmonitor_api.conditions import reasons_monitoring as reasons
-from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.report import UnreadableReport
 from llmmonitor_operator.attach.evict import to_evict
 from llmmonitor_operator.attach.proof import blocked, proved
 from llmmonitor_operator.kube import paths
@@ -104,10 +102,8 @@ class NamespacePass:
         name = pod["metadata"]["name"]
         self._tries[life] = self._tries.get(life, 0) + 1
         try:
-            report = await self._parts.sidecars.report(address)
-            generation = report.identity.configuration_generation
-            await self._parts.sidecars.push(address, msgspec.structs.replace(_STOP, generation=generation))
-        except (NoAnswer, RefusedBySidecar, ValueError) as error:
+            await self._parts.sidecars.stop(address)
+        except (NoAnswer, RefusedBySidecar, UnreadableReport) as error:
             _log.warning("sidecar of pod %s, which no monitor selects, not stopped yet: %s", name, error)
             return
         self._stopped.add(life)
@@ -137,6 +133,3 @@ class NamespacePass:
 def _life(pod: Raw) -> Life:
     sidecar = our_sidecar(pod)
     return pod["metadata"]["uid"], sidecar.started_at if sidecar is not None else None
-
-
-_STOP = Configuration(stop=True)

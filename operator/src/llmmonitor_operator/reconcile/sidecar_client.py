@@ -89,6 +89,17 @@ class SidecarClient:
         document = sign_configuration(configuration, self._key, address.uid, self._clock())
         await self._ask("PUT", address, "/v1/config", data=document.encode())
 
+    async def stop(self, address: Address) -> None:
+        """Have it remove its rule and idle: as the newest configuration that it has, with the stop.
+
+        Raises:
+            NoAnswer: it could not be reached.
+            RefusedBySidecar: it did not take our signature, or the stop.
+            UnreadableReport: what it said of itself is no report.
+        """
+        newest = (await self.report(address)).identity.configuration_generation
+        await self.push(address, Configuration(generation=newest, stop=True))
+
     async def _ask(
         self,
         method: str,
