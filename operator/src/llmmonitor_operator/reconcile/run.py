@@ -6,7 +6,7 @@ import asyncio
 import base64
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -42,7 +42,7 @@ from llmmonitor_operator.reconcile.watch_monitors import watch_monitors
 
 SWEEP_SECONDS = 3600.0
 SAVE_SECONDS = 5.0
-"""For the last checkpoints, of a pod's 30 s of grace."""
+"""For the last words to sidecars, and for the last checkpoints, of a pod's 30 s of grace."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class Leader:
         """Until SIGTERM or SIGINT."""
         settings, kube = self._settings, self._kube
         key = await signing_key(kube, settings.namespace, settings.name)
+        # the client itself bounds how many sidecars are talked to at once
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             loop = Loop()
             monitors = Monitors(loop.wake)
@@ -107,9 +108,8 @@ class Leader:
                 await loop.stop()
                 await view.stop()
                 self._metrics.leads(leading=False)
-            async with asyncio.timeout(SAVE_SECONDS):
-                await say_farewell(parts)
-                await one_pass.save_all()
+            await _at_most(SAVE_SECONDS, "telling sidecars to stop", say_farewell(parts))
+            await _at_most(SAVE_SECONDS, "saving checkpoints", one_pass.save_all())
 
     async def _lead(self, parts: Parts, loop: Loop, one_pass: MonitorPass) -> None:
         self._metrics.leads(leading=True)
@@ -201,12 +201,20 @@ async def _sweep(parts: Parts) -> None:
     await parts.checkpoints.sweep(parts.monitors.uids, time.time())
 
 
-async def _again_and_again(look: Any, every_seconds: float) -> None:
+async def _at_most(seconds: float, what: str, work: Awaitable[None]) -> None:
+    """The lease is given back in any case: what is not done by then the next leader finds undone."""
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        _log.warning("%s was not done within %.0f s of the end", what, seconds)
+
+
+async def _again_and_again(look: Callable[[], Awaitable[None]], every_seconds: float) -> None:
     """What fails is said and tried again: the API server may be away for a while."""
     while True:
         try:
-            work: Coroutine[Any, Any, None] = look()
-            await work
+            await look()
         except ApiError as error:
             _log.warning("%s; tried again in %.0f s", error, every_seconds)
         except Exception:  # noqa: BLE001 - a shell that must survive anything: logged, and tried again
