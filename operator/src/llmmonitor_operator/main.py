@@ -6,8 +6,6 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Coroutine
-from typing import Any
 
 import click
 
@@ -40,7 +38,7 @@ def run() -> None:
 
     try:
         settings = operator_settings(os.environ)
-        _run(operate(settings))
+        asyncio.run(operate(settings))
     except InvalidProcessSettings as error:
         _explain(error)
     except LostLease as error:
@@ -54,13 +52,9 @@ def webhook() -> None:
     from llmmonitor_operator.webhook.run import run as answer  # noqa: PLC0415 - the operator needs none of it
 
     try:
-        _run(answer(webhook_settings(os.environ)))
+        asyncio.run(answer(webhook_settings(os.environ)))
     except InvalidProcessSettings as error:
         _explain(error)
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
 
 
 def _explain(error: InvalidProcessSettings) -> None:

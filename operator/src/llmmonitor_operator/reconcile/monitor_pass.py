@@ -177,7 +177,7 @@ class MonitorPass:
         expected = replace(one.expected, unreachable=known.unreachable)
         if known.unknown_key and not expected.injection:
             words = "its sidecar was made under another signing key: restart the pod"
-            return replace(expected, injection="Outdated", injection_message=words)
+            return replace(expected, injection=reasons.OUTDATED.name, injection_message=words)
         return expected
 
     async def _publish(self, raw: Raw, status: dict[str, Any], now: float) -> None:

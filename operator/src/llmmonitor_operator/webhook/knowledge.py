@@ -1,8 +1,8 @@
 """What the webhook knows of the cluster at this moment: mirrors of six kinds of objects, all read only.
 
-What surrounds a pod is taken together, in the event loop, and never change afterwards, so that a
-decision may be made in another thread. How old they may be is decided here too: verdicts count only while the
-operator renews its Lease.
+What surrounds a pod is taken together, in the event loop, and never changes afterwards, so that a decision
+may be made in another thread. How old it may be is decided here too: verdicts count only while the operator
+renews its Lease.
 """
 
 from __future__ import annotations
