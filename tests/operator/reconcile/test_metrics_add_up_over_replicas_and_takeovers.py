@@ -235,6 +235,8 @@ def test_own_work_is_counted_by_a_bounded_number_of_results() -> None:
     metrics.checkpoint_saved("ok")
     metrics.passed(0.2)
     metrics.leads(leading=True)
+    metrics.failed("pass")
+    metrics.watches(lambda: 2)
     for number in range(100):
         metrics.pulled(f"because-{number}")
 
@@ -244,6 +246,8 @@ def test_own_work_is_counted_by_a_bounded_number_of_results() -> None:
     assert got.own("pushes_total", result="failed") == 1
     assert got.own("pass_seconds_count") == 1
     assert got.own("leading") == 1
+    assert got.own("failures_total", work="pass") == 1
+    assert got.own("watches_broken") == 2
     results = [labels for name, labels in got.samples if name == "llm_monitor_operator_pulls_total"]
     assert len(results) == 17
     assert got.own("pulls_total", result="other") == 85

@@ -62,9 +62,9 @@ async def test_a_wake_before_the_start_is_not_lost() -> None:
     await loop.stop()
 
 
-async def test_a_pass_that_fails_is_tried_again_and_ends_nobody_else() -> None:
-    passes, loop = Passes(), Loop()
-    others = Passes()
+async def test_a_pass_that_fails_is_counted_and_ends_nobody_else() -> None:
+    failures: list[str] = []
+    passes, others, loop = Passes(), Passes(), Loop(failed=lambda: failures.append("pass"))
 
     async def both(key: tuple[str, str]) -> float | None:
         return await (passes if key == KEY else others)(key)
@@ -79,6 +79,7 @@ async def test_a_pass_that_fails_is_tried_again_and_ends_nobody_else() -> None:
     await others.done.get()
 
     assert others.begun == 2
+    assert failures == ["pass"]
     await loop.stop()
 
 

@@ -12,11 +12,14 @@ from typing import Any
 
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.errors import Unavailable
 from llmmonitor_operator.kube.mirror import Mirror
 from llmmonitor_operator.kube.polled import Polled
 from llmmonitor_operator.kube.raw import Raw
 
 FAILED_CREATE = "reason=FailedCreate"
+PODS_SECONDS = 30.0
+"""A pass that cannot see its pods fails after it, rather than to wait without a word."""
 
 NamespaceChanged = Callable[[str], None]
 """Called with a namespace in which something changed."""
@@ -25,9 +28,17 @@ NamespaceChanged = Callable[[str], None]
 class ClusterView:
     """Everything the passes look at, beside the monitors themselves."""
 
-    def __init__(self, kube: Kube, watch_namespaces: Iterable[str], changed: NamespaceChanged) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        watch_namespaces: Iterable[str],
+        changed: NamespaceChanged,
+        *,
+        pods_seconds: float = PODS_SECONDS,
+    ) -> None:
         """Args: watch_namespaces: where to look; empty: everywhere."""
         self._kube = kube
+        self._pods_seconds = pods_seconds
         self._changed = changed
         self._places = tuple(watch_namespaces) or ("",)
         self._quotas = self._everywhere(paths.resource_quotas)
@@ -68,11 +79,22 @@ class ClusterView:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def watch_pods(self, namespace: str) -> None:
-        """See the namespace's pods from now on; returns when all are known."""
+        """See the namespace's pods from now on; returns when all are known.
+
+        Raises:
+            Unavailable: they are not yet; it goes on.
+        """
         if namespace not in self._pods:
             mirror = self._mirror(paths.pods(namespace))
             self._pods[namespace] = mirror, asyncio.create_task(mirror.run())
-        await self._pods[namespace][0].synced.wait()
+        mirror, _ = self._pods[namespace]
+        try:
+            async with asyncio.timeout(self._pods_seconds):
+                await mirror.synced.wait()
+        except TimeoutError as error:
+            why = mirror.problem or "no answer yet"
+            words = f"pods of namespace {namespace} not read within {self._pods_seconds:g} s: {why}"
+            raise Unavailable(0, "", words) from error
 
     def forget_pods(self, namespace: str) -> None:
         """See them no more."""

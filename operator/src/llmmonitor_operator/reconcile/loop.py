@@ -28,7 +28,9 @@ _log = logging.getLogger(__name__)
 class Loop:
     """Runs a pass for every key it was woken for, once `start` has said what a pass is."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[], None] = lambda: None) -> None:
+        """Args: failed: called for each pass that raised."""
+        self._failed = failed
         self._pass: Pass | None = None
         self._wakes: dict[Key, asyncio.Event] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
@@ -72,6 +74,7 @@ class Loop:
                 failures = 0
             except Exception:  # noqa: BLE001 - one monitor's trouble must not end the others; it is tried again
                 _log.exception("LLMMonitor %s/%s: pass failed", *key)
+                self._failed()
                 due = min(FAILED_SECONDS * 2.0**failures, FAILED_LIMIT_SECONDS)
                 failures = min(failures + 1, 10)
             if due is None and not wake.is_set():

@@ -7,7 +7,7 @@ counted and not shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.registry import Collector
@@ -41,6 +41,10 @@ class OperatorMetrics:
         self._statuses = self._counted("status_writes", "Statuses written, by result.")
         self._events = self._counted("events", "Events written, by result.")
         self._checkpoints = self._counted("checkpoint_writes", "Checkpoints saved, by result.")
+        self._failures = self._counted("failures", "Work that failed and is tried again, by kind.", "work")
+        self._broken = Gauge(
+            f"{_OURS}_watches_broken", "Kinds of objects that cannot be watched now.", registry=self.registry
+        )
         self._passes = Histogram(
             f"{_OURS}_pass_seconds",
             "Time of one reconcile pass over one monitor.",
@@ -113,12 +117,20 @@ class OperatorMetrics:
         """One reconcile pass over one monitor took so long."""
         self._passes.observe(seconds)
 
+    def failed(self, work: str) -> None:
+        """Something raised that is survived."""
+        self._failures.count(work)
+
+    def watches(self, broken: Callable[[], int]) -> None:
+        """Args: broken: how many watches do not run, asked at each scrape."""
+        self._broken.set_function(broken)
+
     def leads(self, leading: bool) -> None:  # noqa: FBT001 - what it is
         """Whether this process leads."""
         self._leading.set(leading)
 
-    def _counted(self, name: str, text: str) -> _Results:
-        return _Results(Counter(f"{_OURS}_{name}", text, ["result"], registry=self.registry))
+    def _counted(self, name: str, text: str, label: str = "result") -> _Results:
+        return _Results(Counter(f"{_OURS}_{name}", text, [label], registry=self.registry))
 
 
 class _Results:

@@ -79,7 +79,7 @@ class Leader:
         key = await signing_key(kube, settings.namespace, settings.name)
         # the client itself bounds how many sidecars are talked to at once
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            loop = Loop()
+            loop = Loop(failed=lambda: self._metrics.failed("pass"))
             monitors = Monitors(loop.wake)
             view = ClusterView(kube, settings.watch_namespaces, loop.wake_namespace)
             keeper = VerdictKeeper(
@@ -113,6 +113,7 @@ class Leader:
 
     async def _lead(self, parts: Parts, loop: Loop, one_pass: MonitorPass) -> None:
         self._metrics.leads(leading=True)
+        self._metrics.watches(lambda: len(parts.view.problems))
         await parts.view.start()
         await parts.keeper.start(time.time())
         owner = await self._owner()
@@ -122,11 +123,16 @@ class Leader:
                 parts.monitors.take(raw)
         loop.start(one_pass)
         for namespace in await namespaces_with_sidecars(self._kube, self._settings.watch_namespaces):
-            await parts.view.watch_pods(namespace)
+            try:
+                await parts.view.watch_pods(namespace)
+            except ApiError as error:  # their mirror runs on, and `NamespacePass` looks at what it finds
+                _log.warning("%s", error)
         stop = asyncio.Event()
         background = [
-            asyncio.create_task(_again_and_again(NamespacePass(parts).look, namespace_pass.EVERY_SECONDS)),
-            asyncio.create_task(_again_and_again(lambda: _sweep(parts), SWEEP_SECONDS)),
+            asyncio.create_task(
+                self._again_and_again("namespaces", NamespacePass(parts).look, namespace_pass.EVERY_SECONDS)
+            ),
+            asyncio.create_task(self._again_and_again("sweep", lambda: _sweep(parts), SWEEP_SECONDS)),
         ]
         if self._settings.certificates is Certificates.OPERATOR:
             ours = Place(namespace=self._settings.namespace, name=self._settings.name, owner=owner)
@@ -149,6 +155,21 @@ class Leader:
             for task in (watching, *background):
                 task.cancel()
             await asyncio.gather(watching, *background, return_exceptions=True)
+
+    async def _again_and_again(
+        self, work: str, look: Callable[[], Awaitable[None]], every_seconds: float
+    ) -> None:
+        """What fails is said, counted, and tried again: the API server may be away for a while."""
+        while True:
+            try:
+                await look()
+            except ApiError as error:
+                self._metrics.failed(work)
+                _log.warning("%s: %s; tried again in %.0f s", work, error, every_seconds)
+            except Exception:  # noqa: BLE001 - a shell that must survive anything
+                self._metrics.failed(work)
+                _log.exception("%s: tried again in %.0f s", work, every_seconds)
+            await asyncio.sleep(every_seconds)
 
     async def _owner(self) -> dict[str, Any]:
         """A reference to the operator's Deployment: what goes with the release refers to it."""
@@ -208,15 +229,3 @@ async def _at_most(seconds: float, what: str, work: Awaitable[None]) -> None:
             await work
     except TimeoutError:
         _log.warning("%s was not done within %.0f s of the end", what, seconds)
-
-
-async def _again_and_again(look: Callable[[], Awaitable[None]], every_seconds: float) -> None:
-    """What fails is said and tried again: the API server may be away for a while."""
-    while True:
-        try:
-            await look()
-        except ApiError as error:
-            _log.warning("%s; tried again in %.0f s", error, every_seconds)
-        except Exception:  # noqa: BLE001 - a shell that must survive anything: logged, and tried again
-            _log.exception("tried again in %.0f s", every_seconds)
-        await asyncio.sleep(every_seconds)
