@@ -1,30 +1,32 @@
 """What a container runs, as simple commands: its command and arguments, shell scripts among them taken apart.
 
 A reading for people's manifests, no shell: quotes, line continuations, separators and assignments are
-understood; what a script computes is not.
+understood; what a script computes is not. Of what is longer than any person's manifest the beginning is read.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from itertools import islice
 
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.containers import environment, expanded
+from llmmonitor_operator.pods.containers import TEXT_LIMIT, digits, environment, expanded, filled_in
 
 HIGHEST_PORT = 65535
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _SCRIPT_OPTION = re.compile(r"-[a-z]*c")
 _NESTED_LIMIT = 4
+_WORDS_LIMIT = 1024
+"""Words of a container's command line, and of a script."""
 _COMMENT_LINE = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _CONTINUED = re.compile(r"\\\r?\n")
 _REDIRECTED = re.compile(r"\d*[<>]+&\d+|&>+")
 _SEPARATORS = ";&|\n"
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-_REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?[-=]([^}]*))?\})")
+_REFERENCE = re.compile(r"\$(?:(\w{1,256})|\{(\w{1,256})(?::?[-=]([^}]{0,256}))?\})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,14 @@ class Commands:
             bare, braced, default = reference.groups()
             return self.variables.get(bare or braced) or default or reference.group()
 
-        return _REFERENCE.sub(one, text)
+        return filled_in(text, _REFERENCE, one)
 
 
 def commands_of(container: Raw, pod: Raw) -> Commands:
     """The commands of a container's `command` and `args`."""
     variables = environment(container, pod)
     command, arguments = container.get("command") or (), container.get("args") or ()
-    words = tuple(expanded(word, variables) for word in (*command, *arguments))
+    words = tuple(_first((expanded(word, variables) for word in (*command, *arguments)), TEXT_LIMIT))
     simple = tuple(_taken_apart(words)) if words else ()
     assigned = (_ASSIGNMENT.fullmatch(word) for one in simple for word in one)
     variables |= {match[1]: match[2] for match in assigned if match}
@@ -73,9 +75,17 @@ def commands_of(container: Raw, pod: Raw) -> Commands:
 
 def port_number(text: str) -> int | None:
     """A port in digits."""
-    text = text.strip()
-    number = int(text) if text.isascii() and text.isdecimal() else 0
-    return number if 0 < number <= HIGHEST_PORT else None
+    number = digits(text.strip())
+    return number if number is not None and 0 < number <= HIGHEST_PORT else None
+
+
+def _first(words: Iterable[str], characters: int) -> Iterator[str]:
+    """As many as there can be, the last one as a whole."""
+    for word in islice(words, _WORDS_LIMIT):
+        yield word
+        characters -= len(word)
+        if characters <= 0:
+            return
 
 
 def _taken_apart(words: tuple[str, ...], depth: int = 0) -> Iterator[tuple[str, ...]]:
@@ -89,7 +99,7 @@ def _taken_apart(words: tuple[str, ...], depth: int = 0) -> Iterator[tuple[str, 
 
 def _script(words: tuple[str, ...]) -> str | None:
     """The script of `sh -c`, also behind `tini --`, `env` and the like."""
-    shell = next((at for at, word in enumerate(words) if PurePosixPath(word).name in _SHELLS), None)
+    shell = next((at for at, word in enumerate(words) if word.rpartition("/")[2] in _SHELLS), None)
     if shell is None:
         return None
     for at in range(shell + 1, len(words) - 1):
@@ -103,9 +113,9 @@ def _split(script: str) -> list[tuple[str, ...]]:
     lexer = shlex.shlex(text, posix=True, punctuation_chars=_SEPARATORS)
     lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
     try:
-        words = list(lexer)
+        words = list(islice(lexer, _WORDS_LIMIT))
     except ValueError:  # quotes that do not close, as in here-documents
-        words = re.split(r"[ \t\r]+", re.sub(f"([{_SEPARATORS}]+)", r" \1 ", text))
+        words = re.split(r"[ \t\r]+", re.sub(f"([{_SEPARATORS}]+)", r" \1 ", text))[:_WORDS_LIMIT]
     commands: list[list[str]] = [[]]
     comment = False
     for word in words:

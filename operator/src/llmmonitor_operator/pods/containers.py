@@ -1,15 +1,25 @@
-"""Containers of a pod spec and their ports, probes, variables: raw JSON in which anything may be absent."""
+"""Containers of a pod spec and their ports, probes, variables: raw JSON in which anything may be absent.
+
+And in which anything may be huge: a pod is anybody's, up to 3 MiB, and read by one operator for all. So what
+a look at it costs is bounded here: how far texts are read, and how far their references are filled in (twenty
+variables that each name the one before twice would be a million values).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from llmmonitor_api.quantities import parse_quantity
 from llmmonitor_operator.kube.raw import Raw
 
-_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+TEXT_LIMIT = 32_768
+"""Characters of one word or value that are looked at; a container's scripts are a tenth of it."""
+_VARIABLES_LIMIT = 16 * TEXT_LIMIT
+"""Characters of all values of a container; beyond it, references stay as they are written."""
+_DIGITS_LIMIT = 10
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]{0,256})\)")
 _GPUS = ("nvidia.com/gpu", "nvidia.com/mig-", "amd.com/gpu", "gpu.intel.com/", "habana.ai/gaudi")
 _METADATA = re.compile(r"metadata\.(name|namespace|uid|labels|annotations)(?:\['(.+)'\])?")
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
@@ -58,12 +68,17 @@ def tcp_ports(container: Raw) -> list[DeclaredPort]:
     ]
 
 
+def digits(text: str) -> int | None:
+    """The number that the text is, if it is one that a port or rank could be (Python refuses long ones)."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS_LIMIT else None
+
+
 def number_of(container: Raw, port: object) -> int | None:
     """A port that is given by number, or by the name of one that the container declares."""
     if isinstance(port, int) and not isinstance(port, bool):
         return port
-    if isinstance(port, str) and port.isascii() and port.isdecimal():
-        return int(port)
+    if isinstance(port, str) and (number := digits(port)) is not None:
+        return number
     return next((one.number for one in tcp_ports(container) if port and one.name == port), None)
 
 
@@ -85,9 +100,12 @@ def gpus_of(container: Raw) -> int:
 def environment(container: Raw, pod: Raw | None = None) -> dict[str, str]:
     """Variables whose value can be known: those in words, and with the pod at hand those of its metadata."""
     found: dict[str, str] = {}
+    left = _VARIABLES_LIMIT
     for one in container.get("env") or ():
         if "valueFrom" not in one:
-            found[one["name"]] = expanded(one.get("value") or "", found)
+            value = one.get("value") or ""
+            found[one["name"]] = expanded(value, found) if left > 0 else value
+            left -= len(found[one["name"]])
             continue
         value = _field(pod or {}, (one["valueFrom"].get("fieldRef") or {}).get("fieldPath", ""))
         if value is not None:
@@ -101,11 +119,26 @@ def expanded(text: str, variables: Mapping[str, str]) -> str:
     What is not known stays as it is written.
     """
 
-    def one(reference: re.Match[str]) -> str:
+    def value(reference: re.Match[str]) -> str:
         name = reference.group(1)
         return "$" if name is None else variables.get(name, reference.group())
 
-    return _REFERENCE.sub(one, text)
+    return filled_in(text, _REFERENCE, value)
+
+
+def filled_in(text: str, references: re.Pattern[str], value: Callable[[re.Match[str]], str]) -> str:
+    """The text with each reference's value in its place; at most `TEXT_LIMIT` characters of it."""
+    text = text[:TEXT_LIMIT]
+    parts: list[str] = []
+    length, place = 0, 0
+    for reference in references.finditer(text):
+        parts += text[place : reference.start()], value(reference)
+        length += len(parts[-2]) + len(parts[-1])
+        place = reference.end()
+        if length >= TEXT_LIMIT:
+            break
+    parts.append(text[place:])
+    return "".join(parts)[:TEXT_LIMIT]
 
 
 def _field(pod: Raw, path: str) -> str | None:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from llmmonitor_api.spec.target import Engine
 
+IMAGE_LIMIT = 1024
+"""Characters of an image's name that are looked at: registry, name, tag and digest are shorter."""
+
 
 def _name(pattern: str) -> re.Pattern[str]:
     """An image whose name has this as a part, as in `vllm/vllm-openai` and `corp/qwen-vllm`."""
@@ -189,6 +192,6 @@ def by_image(image: str) -> Facts | None:
 
 def repository(image: str) -> str:
     """An image's name without tag and digest."""
-    name = image.partition("@")[0]
+    name = image[:IMAGE_LIMIT].partition("@")[0]
     folder, slash, last = name.rpartition("/")
     return folder + slash + last.partition(":")[0]

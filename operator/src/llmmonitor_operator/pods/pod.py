@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.commands import port_number
 from llmmonitor_operator.pods.containers import environment, every_container, gpus_of, init_containers
 
 NATIVE_NAME: Final = "llm-monitor-sidecar"
@@ -116,7 +117,7 @@ def _sidecar(pod: Raw, spec: Raw, kind: Literal["native", "ephemeral"]) -> OurSi
         waiting_reason=stopped.get("reason", ""),
         message=stopped.get("message") or last.get("message", ""),
         restarts=status.get("restartCount", 0),
-        api_port=int(port) if port.isascii() and port.isdecimal() else 0,
+        api_port=port_number(port) or 0,
         mode=told.get("LLM_MONITOR_MODE", ""),
         environment=told,
     )

@@ -20,6 +20,10 @@ from llmmonitor_operator.pods.engines import facts_for
 from llmmonitor_operator.pods.listening import listening_port
 from llmmonitor_operator.pods.workers import worker_by_command, worker_by_label
 
+_CONTAINERS_LIMIT = 32
+"""Containers of one pod that are looked at; in a pod of more, `spec.target.container` names the one."""
+_NAMES_LIMIT = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
@@ -90,6 +94,11 @@ def _named(pod: Raw, name: str) -> Candidate:
 
 def _found(pod: Raw, target: Target) -> Candidate:
     containers = main_containers(pod)
+    if len(containers) > _CONTAINERS_LIMIT:
+        raise NotServing(
+            f"the pod has {len(containers)} containers, more than the {_CONTAINERS_LIMIT} that are looked at:"
+            " name the one that serves the model in spec.target.container"
+        )
     candidates = [candidate(pod, one) for one in containers]
     left = [one for one in candidates if one.strength or not is_companion(one.container)]
     for preferred in _preferences(pod, target):
@@ -138,4 +147,6 @@ def _refuse_worker(pod: Raw, one: Candidate) -> None:
 
 
 def _listed(containers: Sequence[Raw]) -> str:
-    return ", ".join(str(one.get("name", "")) for one in containers) or "none"
+    names = [str(one.get("name", "")) for one in containers]
+    more = f" and {len(names) - _NAMES_LIMIT} more" if len(names) > _NAMES_LIMIT else ""
+    return ", ".join(names[:_NAMES_LIMIT]) + more or "none"

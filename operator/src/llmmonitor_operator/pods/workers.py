@@ -10,7 +10,7 @@ import re
 
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.commands import Commands
-from llmmonitor_operator.pods.containers import probed_ports, tcp_ports
+from llmmonitor_operator.pods.containers import digits, probed_ports, tcp_ports
 
 LWS_INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"
 POD_INDEX_LABEL = "apps.kubernetes.io/pod-index"
@@ -64,7 +64,7 @@ def worker_by_label(pod: Raw, container: Raw) -> str:
 
 
 def _is_above_zero(rank: str) -> bool:
-    return rank.isdecimal() and int(rank) > 0
+    return (digits(rank) or 0) > 0
 
 
 def _place_in_set(pod: Raw) -> str:
