@@ -21,8 +21,11 @@ test-fast: $(READY) lint ## Lint, types, contracts and the tests without a clust
 	@tests/install-system-packages
 	$(BIN)/pytest tests -m "not long" -n auto --dist worksteal $(ARGS)
 
+# What waited in vain on a machine that was busy with something else is tried once more, and said ("rerun").
+TWICE := --reruns 1 --reruns-delay 5 --only-rerun WaitedInVain --only-rerun TimeoutExpired
+
 test-e2e: $(READY) ## Tests on a real cluster: E2E_KUBECONFIG's, the one that is up, or one made for them
-	$(BIN)/python -m pytest e2e -p no:xdist --durations=15 $(ARGS)
+	$(BIN)/python -m pytest e2e -p no:xdist --durations=15 $(TWICE) $(ARGS)
 
 test-long: $(READY) ## Tests that take minutes each: long soaks, 1 GB bodies, 10,000 exchanges
 	@tests/install-system-packages
