@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.reconcile.monitors import Key
 
 SHORTEST_SECONDS = 1.0
@@ -72,10 +73,11 @@ class Loop:
             try:
                 due = await one_pass(key)
                 failures = 0
-            except Exception:  # noqa: BLE001 - one monitor's trouble must not end the others; it is tried again
-                _log.exception("LLMMonitor %s/%s: pass failed", *key)
-                self._failed()
+            except Exception as error:  # noqa: BLE001 - one monitor's trouble must not end the others
                 due = min(FAILED_SECONDS * 2.0**failures, FAILED_LIMIT_SECONDS)
+                words = "LLMMonitor %s/%s: pass failed, tried again in %.0f s: %s"
+                _log.warning(words, *key, due, error, exc_info=not isinstance(error, ApiError))
+                self._failed()
                 failures = min(failures + 1, 10)
             if due is None and not wake.is_set():
                 self._tasks.pop(key, None)
