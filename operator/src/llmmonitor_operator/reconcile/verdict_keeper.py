@@ -27,12 +27,12 @@ from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.services import numbered_ports
 from llmmonitor_operator.preflight.suspension import refused_pod, suspend, under_rules
 from llmmonitor_operator.preflight.verdict import (
-    COMMON_KEY,
     Common,
     NamespaceVerdict,
     NumberedPort,
-    encode,
+    Verdicts,
     read,
+    write,
 )
 from llmmonitor_operator.reconcile.cluster_view import ClusterView
 from llmmonitor_operator.reconcile.monitors import Monitors
@@ -175,8 +175,7 @@ class VerdictKeeper:
 
     async def _publish(self) -> None:
         """Write what changed; a failure is said, and tried again with the next change or minute."""
-        wanted = {name: encode(verdict) for name, verdict in self._verdicts.items()}
-        wanted[COMMON_KEY] = encode(self.common)
+        wanted = write(Verdicts(self.common, self._verdicts))
         changes: dict[str, Any] = {
             key: text for key, text in wanted.items() if self._published.get(key) != text
         }
