@@ -1,8 +1,8 @@
 """The text that `kubectl describe llmmonitor` prints, made without a cluster.
 
 kubectl describes custom resources generically: every field in alphabetical order, camelCase split into words,
-then the events. This is the same procedure, so that what a person learns to read in the demo is what the
-cluster will show.
+then the events. This is the same procedure, so that what a person learns to read in the demo is what a
+cluster shows.
 """
 
 from __future__ import annotations

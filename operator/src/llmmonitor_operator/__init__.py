@@ -1,1 +1,1 @@
-"""What runs once per cluster: gathering, evaluation, and (later) injection."""
+"""What runs once per cluster: the operator (attach, gather, evaluate) and the webhook (inject)."""
