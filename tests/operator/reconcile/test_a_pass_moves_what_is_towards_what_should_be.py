@@ -21,6 +21,7 @@ from llmmonitor_operator.evaluate.transitions import Transition
 from llmmonitor_operator.inject.plan import SidecarImage
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.verdict import Common
 from llmmonitor_operator.process_settings import OperatorSettings
 from llmmonitor_operator.reconcile.checkpoints import Checkpoints
@@ -28,7 +29,6 @@ from llmmonitor_operator.reconcile.cluster_view import ClusterView
 from llmmonitor_operator.reconcile.farewell import say_farewell
 from llmmonitor_operator.reconcile.metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
-from llmmonitor_operator.reconcile.monitors import Monitors
 from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.sidecar_client import SidecarClient

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.operator.model_pods import NOW, moment, running_pod
 
-from llmmonitor_operator.reconcile.monitors import Monitors
+from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.reconcile.ownership import owned
 
 

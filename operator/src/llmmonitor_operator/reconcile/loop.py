@@ -12,7 +12,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from llmmonitor_operator.kube.errors import ApiError
-from llmmonitor_operator.reconcile.monitors import Key
+from llmmonitor_operator.monitors import Key
 
 SHORTEST_SECONDS = 1.0
 """Between the begins of two passes of one monitor."""

@@ -25,10 +25,10 @@ from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.gather.absorb import absorb
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.monitors import Key, Known
 from llmmonitor_operator.reconcile.attaching import Attacher
 from llmmonitor_operator.reconcile.candidate import candidate
 from llmmonitor_operator.reconcile.memory_use import measured, reported
-from llmmonitor_operator.reconcile.monitors import Key, Known
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.pods_memory import PodsMemory

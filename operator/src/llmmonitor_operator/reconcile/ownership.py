@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.monitors import Known
 from llmmonitor_operator.pods.pod import is_mine_to_watch
 from llmmonitor_operator.pods.selectors import selects
-from llmmonitor_operator.reconcile.monitors import Known
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from llmmonitor_operator.evaluate.transitions import Transition
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.process_settings import OperatorSettings
 from llmmonitor_operator.reconcile.checkpoints import Checkpoints
 from llmmonitor_operator.reconcile.cluster_view import ClusterView
 from llmmonitor_operator.reconcile.metrics import OperatorMetrics
-from llmmonitor_operator.reconcile.monitors import Monitors
 from llmmonitor_operator.reconcile.sidecar_client import SidecarClient
 from llmmonitor_operator.reconcile.status_writer import StatusWriter
 from llmmonitor_operator.reconcile.verdict_keeper import VerdictKeeper

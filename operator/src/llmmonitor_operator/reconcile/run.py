@@ -19,6 +19,7 @@ from llmmonitor_operator.kube.api import Kube, connected
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.lease import lead
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.verdict import Common
 from llmmonitor_operator.process_settings import Certificates, OperatorSettings
 from llmmonitor_operator.reconcile import namespace_pass
@@ -30,7 +31,6 @@ from llmmonitor_operator.reconcile.health import serving
 from llmmonitor_operator.reconcile.loop import Loop
 from llmmonitor_operator.reconcile.metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
-from llmmonitor_operator.reconcile.monitors import Monitors
 from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 from llmmonitor_operator.reconcile.orphans import namespaces_with_sidecars
 from llmmonitor_operator.reconcile.parts import Parts

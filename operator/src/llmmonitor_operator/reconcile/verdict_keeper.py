@@ -22,6 +22,7 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube, Patch
 from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.dry_run import Answer, attaching, learned, read_answer
 from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.services import numbered_ports
@@ -35,7 +36,6 @@ from llmmonitor_operator.preflight.verdict import (
     write,
 )
 from llmmonitor_operator.reconcile.cluster_view import ClusterView
-from llmmonitor_operator.reconcile.monitors import Monitors
 
 ASK_EVERY_SECONDS = 60.0
 

@@ -18,10 +18,10 @@ from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.mirror import Changed, Mirror
 from llmmonitor_operator.kube.polled import Polled
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight import verdict
 from llmmonitor_operator.preflight.verdict import Verdicts
 from llmmonitor_operator.process_settings import WebhookSettings
-from llmmonitor_operator.reconcile.monitors import Monitors
 from llmmonitor_operator.webhook.operator_alive import OperatorAlive
 
 

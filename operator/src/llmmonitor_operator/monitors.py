@@ -1,4 +1,4 @@
-"""The LLMMonitors as they are now: what kopf's events say, read and validated once each.
+"""The LLMMonitors as they are now, read and validated once each, for the operator and for the webhook.
 
 A spec that the API server let pass and we cannot read does not stop monitoring: the last valid one stays in
 force, and `Ready` says `InvalidSpec`.
