@@ -12,6 +12,7 @@ from tests.operator.kube_server import KubeServer, Refusal, refused
 
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.errors import TooManyRequests
 from llmmonitor_operator.kube.mirror import Mirror
 
 PODS = paths.pods("prod")
@@ -207,3 +208,64 @@ async def test_rights_that_are_missing_are_a_problem_not_an_end(kube: Kube, serv
 
     assert "pods is forbidden" in mirror.problem
     assert not mirror.synced.is_set()
+
+
+_EVENTS = [
+    b"[]",
+    b"null",
+    b'"a string"',
+    b"<html>log in first</html>",
+    b'{"kind":"Status"}',
+    b'{"type":"ADDED","object":null}',
+    b'{"type":"ADDED","object":{"metadata":{"resourceVersion":"5"}}}',
+    b'{"type":"ERROR","object":{"code":"many"}}',
+]
+
+
+@pytest.mark.parametrize("event", _EVENTS)
+async def test_an_event_of_something_in_between_is_outlived(
+    kube: Kube, server: KubeServer, event: bytes
+) -> None:
+    async def garbled(request: web.Request) -> web.StreamResponse | None:
+        if "watch" not in request.query:
+            return None
+        server.fault = None
+        return web.Response(body=event + b"\n")
+
+    server.fault = garbled
+    seen = Seen()
+    mirror = Mirror(kube, PODS, on_change=seen)
+
+    async with running(mirror):
+        server.put(PODS, pod("a"))
+        await seen.until(told=1)
+
+    assert mirror.objects.keys() == {("prod", "a")}
+
+
+@pytest.mark.parametrize("body", ["[]", "null", '{"items":[5]}', '{"items":[null]}', '{"items":[{}]}'])
+async def test_a_list_of_something_in_between_is_outlived(kube: Kube, server: KubeServer, body: str) -> None:
+    async def garbled(_request: web.Request) -> web.Response:
+        server.fault = None
+        return web.Response(text=body, content_type="application/json")
+
+    server.fault = garbled
+    server.put(PODS, pod("a"))
+    mirror = Mirror(kube, PODS)
+
+    async with running(mirror):
+        pass
+
+    assert mirror.objects.keys() == {("prod", "a")}
+
+
+async def test_nobody_makes_it_stand_still_for_long(kube: Kube, server: KubeServer) -> None:
+    async def busy(_request: web.Request) -> web.Response:
+        return refused(Refusal(429, "tomorrow"), **{"Retry-After": "86400"})
+
+    server.fault = busy
+
+    with pytest.raises(TooManyRequests) as caught:
+        await kube.get(paths.pod("prod", "a"))
+
+    assert caught.value.retry_after_seconds == 60.0

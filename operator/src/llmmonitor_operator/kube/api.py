@@ -42,7 +42,7 @@ class Patch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All objects of a kind, as of one resource version."""
+    """Objects of a kind, all or a page of them, as of one resource version."""
 
     items: list[dict[str, Any]]
     resource_version: str
@@ -66,25 +66,34 @@ class Kube:
 
     async def list(self, path: str, *, label_selector: str = "", field_selector: str = "") -> Listing:
         """All objects of a kind, page by page."""
+        return await _all(self.pages(path, label_selector=label_selector, field_selector=field_selector))
+
+    def pages(
+        self, path: str, *, label_selector: str = "", field_selector: str = ""
+    ) -> AsyncIterator[Listing]:
+        """The same, a page at a time: ten thousand pods at once take half a gigabyte.
+
+        Raises:
+            Gone: it took so long that the rest cannot be had any more.
+        """
         selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
-        return await self._pages(path, _JSON, selectors)
+        return self._pages(path, _JSON, selectors)
 
     async def list_metadata(self, path: str, *, label_selector: str = "") -> Listing:
         """The same of their `metadata` alone, without what they hold."""
-        return await self._pages(path, _METADATA, {"labelSelector": label_selector})
+        return await _all(self._pages(path, _METADATA, {"labelSelector": label_selector}))
 
-    async def _pages(self, path: str, accept: str, selectors: Mapping[str, str]) -> Listing:
-        items: list[dict[str, Any]] = []
+    async def _pages(self, path: str, accept: str, selectors: Mapping[str, str]) -> AsyncIterator[Listing]:
         following = ""
         while True:
             page = await self._call(
                 "GET", path, accept=accept, limit=PAGE, **{"continue": following}, **selectors
             )
-            items += page.get("items") or []
             metadata = page.get("metadata") or {}
+            yield Listing(page.get("items") or [], metadata.get("resourceVersion", ""))
             following = metadata.get("continue") or ""
             if not following:
-                return Listing(items, metadata.get("resourceVersion", ""))
+                return
 
     async def create(self, path: str, body: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         """Create an object in the collection `path`."""
@@ -173,6 +182,8 @@ class Kube:
             answer: dict[str, Any] = json.loads(data)
         except ValueError as error:
             raise _no_answer(f"{method} {path}", error) from error
+        if not isinstance(answer, dict):
+            raise Unavailable(0, "", f"{method} {path}: the answer is no object: {data[:100]!r}")
         return answer
 
     async def _request(  # noqa: PLR0913 - all that a request is
@@ -211,6 +222,15 @@ async def connected(kubeconfig: str = "") -> AsyncIterator[Kube]:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # same
     async with ApiClient(configuration=configuration) as client:
         yield Kube(client)
+
+
+async def _all(pages: AsyncIterator[Listing]) -> Listing:
+    items: list[dict[str, Any]] = []
+    version = ""
+    async for page in pages:
+        items += page.items
+        version = page.resource_version
+    return Listing(items, version)
 
 
 def _dry(dry_run: bool) -> dict[str, str]:  # noqa: FBT001 - the callers' own keyword

@@ -53,6 +53,9 @@ class Unavailable(ApiError):
     """No answer, or one of 5xx: try again later."""
 
 
+_RETRY_AFTER_LIMIT_SECONDS = 60.0
+"""Nobody shall make a watch stand still for longer by one header."""
+
 _BY_STATUS: dict[int, type[ApiError]] = {
     HTTPStatus.NOT_FOUND: NotFound,
     HTTPStatus.FORBIDDEN: Forbidden,
@@ -73,7 +76,7 @@ def error_for(status: int, reason: str, message: str, retry_after: str = "") -> 
         retry_after: the header of that name.
     """
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        seconds = float(retry_after) if retry_after.isdecimal() else 1.0
+        seconds = min(float(retry_after) if retry_after.isdecimal() else 1.0, _RETRY_AFTER_LIMIT_SECONDS)
         return TooManyRequests(status, reason, message, seconds)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unavailable(status, reason, message)

@@ -81,22 +81,31 @@ class Mirror:
                 version = ""
                 wait = _at_once_unless_too_soon(began)
             except ApiError as error:
-                self._say(error)
+                self._say(str(error))
                 wait = max(pause, getattr(error, "retry_after_seconds", 0.0))
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 if error.status:
                     version = ""  # it answered, and would not go on from there
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
+                # no list and no event that Kubernetes would send: a proxy's, or one of another kind
+                self._say(f"what came was not understood: {error!r}")
+                wait, version = pause, ""
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
     async def _list(self) -> str:
-        listing = await self._kube.list(self._path, **self._selectors)
-        seen = {_key(thing) for thing in listing.items}
+        """Page by page, so that not all is in memory twice."""
+        seen: set[tuple[str, str]] = set()
+        version = ""
+        async for page in self._kube.pages(self._path, **self._selectors):
+            for thing in page.items:
+                seen.add(_key(thing))
+                self._take("MODIFIED" if _key(thing) in self.objects else "ADDED", thing)
+            version = page.resource_version
         for key in self.objects.keys() - seen:
             self._take("DELETED", self.objects[key])
-        for thing in listing.items:
-            self._take("MODIFIED" if _key(thing) in self.objects else "ADDED", thing)
         self.synced.set()
-        return listing.resource_version
+        return version
 
     def _take(self, kind: str, thing: dict[str, Any]) -> None:
         key = _key(thing)
@@ -112,10 +121,10 @@ class Mirror:
         if self._on_change:
             self._on_change(kind, kept)
 
-    def _say(self, error: ApiError) -> None:
-        if self.problem != str(error):
-            _log.warning("watching %s: %s", self._path, error)
-        self.problem = str(error)
+    def _say(self, problem: str) -> None:
+        if self.problem != problem:
+            _log.warning("watching %s: %s", self._path, problem)
+        self.problem = problem
 
 
 def _at_once_unless_too_soon(began: float) -> float:

@@ -6,18 +6,35 @@ with an injected one carry a label; attached ones can be told only by looking at
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Sequence
 
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
+
+_log = logging.getLogger(__name__)
 
 
 async def namespaces_with_sidecars(kube: Kube, watch_namespaces: Sequence[str]) -> tuple[str, ...]:
-    """Namespaces in which a pod that is not on its way out has a container of ours."""
+    """Namespaces in which a pod that is not on its way out has a container of ours.
+
+    These are all pods there are, anybody's: a page of them at a time, and one that cannot be read is passed
+    over.
+    """
     found: set[str] = set()
     for place in watch_namespaces or ("",):
-        for pod in (await kube.list(paths.pods(place))).items:
-            if is_mine_to_watch(pod) and our_sidecar(pod) is not None:
-                found.add(pod["metadata"]["namespace"])
+        async for page in kube.pages(paths.pods(place)):
+            found |= {pod["metadata"]["namespace"] for pod in page.items if _has_one(pod)}
+            await asyncio.sleep(0)
     return tuple(sorted(found))
+
+
+def _has_one(pod: Raw) -> bool:
+    try:
+        return is_mine_to_watch(pod) and our_sidecar(pod) is not None
+    except Exception:  # noqa: BLE001 - one strange pod must not keep the operator from leading
+        _log.exception("pod %s cannot be read", pod.get("metadata", {}).get("name"))
+        return False
