@@ -13,6 +13,10 @@ class ExpectedPod:
     name: str
     expected_since: float
     """Unix seconds from which on its sidecar could have reported."""
+    engine: str = ""
+    """Its model server's kind as far as the pod's spec tells; empty while that is not known."""
+    serves: str = ""
+    """Which container and port were chosen, and why, in words."""
     gpus_requested: int = 0
     injection: str = ""
     """A reason of the condition `Injected` that is not True; empty while the sidecar is in or starts."""

@@ -101,7 +101,8 @@ def _coverage(inputs: Inputs) -> str:
     if not every:
         return "no connection is open"
     connections = wording.counted(every, "connection")
-    return f"{wording.count(read)} of {connections} are read ({wording.share(read / every)})"
+    verb = "is" if every == 1 else "are"
+    return f"{wording.count(read)} of {connections} {verb} read ({wording.share(read / every)})"
 
 
 def _shed(figures: Figures) -> str:

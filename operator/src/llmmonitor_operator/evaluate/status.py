@@ -58,14 +58,20 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
 
 
 def _engine(inputs: Inputs) -> EngineStatus | None:
-    engine = next((source.engine for _, source in inputs.fresh if source.engine), None)
-    if engine is None or engine.name == UNRECOGNISED:
-        return None
+    """By what the engine itself says; before it does, by what the pod's spec tells."""
+    expected = next((pod.expected for pod in inputs.pods if pod.expected.serves), None)
+    serves = expected.serves if expected else ""
+    said = (source.engine for _, source in inputs.fresh if source.engine)
+    engine = next((one for one in said if one.name != UNRECOGNISED), None)
+    if engine is None:
+        if expected is None:
+            return None
+        return EngineStatus(name=expected.engine, detected_by=serves[:_LABEL_LIMIT])
     return EngineStatus(
         name=engine.name,
         version=(engine.version or "")[:_LABEL_LIMIT],
         model=(engine.model or "")[:_LABEL_LIMIT],
-        detected_by=engine.detected_by,
+        detected_by="; ".join(filter(None, [serves, engine.detected_by]))[:_LABEL_LIMIT],
     )
 
 

@@ -223,6 +223,8 @@ def _expected(  # noqa: PLR0913 - all parts of one record
         uid=pod["metadata"]["uid"],
         name=pod["metadata"]["name"],
         expected_since=started if started is not None else facts.now,
+        engine=serving.engine.value if serving is not None else "",
+        serves=f"container {serving.container}, port {serving.port} ({serving.because})" if serving else "",
         gpus_requested=gpus_requested(pod),
         injection=reason,
         injection_message=message,
