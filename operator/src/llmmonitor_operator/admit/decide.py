@@ -21,7 +21,8 @@ from llmmonitor_operator.inject.native import native
 from llmmonitor_operator.inject.patch import patch
 from llmmonitor_operator.inject.plan import Plan, plan_for
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.pod import opted_out, our_native
+from llmmonitor_operator.pods.containers import every_container
+from llmmonitor_operator.pods.pod import NATIVE_NAME, opted_out, our_native
 from llmmonitor_operator.pods.selectors import selects
 from llmmonitor_operator.pods.serving import NotServing, find_serving
 from llmmonitor_operator.preflight.fingerprint import fingerprint
@@ -30,7 +31,12 @@ from llmmonitor_operator.preflight.mode import choose_mode
 from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict, shortened
 
 WARNING_LIMIT = 256
-"""Characters; the API server cuts longer ones off (KEP-1693)."""
+"""Characters; of a longer one the API server may keep no more (KEP-1693)."""
+ANNOTATIONS_BYTES_LIMIT = 256 * 1024
+"""Of all of a pod's; one of more is refused."""
+_OUR_ANNOTATION_BYTES = 512
+"""At most: a key, and the name of a monitor (253)."""
+_HIGHEST_PORT = 65_535
 _NOT_ATTACHED_EITHER = frozenset({"not-linux", "no-model-server", "not-admitted"})
 _BEGINNING_OF_TIME = datetime.min.replace(tzinfo=UTC)
 
@@ -106,7 +112,17 @@ def _not_injectable(pod: Raw) -> _Why | None:
     selector = pod["spec"].get("nodeSelector") or {}
     if selector.get("kubernetes.io/os", "linux") != "linux":
         return "not-linux", "the sidecar runs on Linux only"
+    if any(one.get("name") == NATIVE_NAME for one in every_container(pod)):
+        return "name-taken", f"a container of the pod's own is called {NATIVE_NAME}"
+    if _annotations_bytes(pod) > ANNOTATIONS_BYTES_LIMIT - _OUR_ANNOTATION_BYTES:
+        return "no-room", "its annotations leave no room for one more"
     return None
+
+
+def _annotations_bytes(pod: Raw) -> int:
+    """As the API server counts them."""
+    annotations = pod["metadata"].get("annotations") or {}
+    return sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
 
 
 def _not_known_to_be_well(around: Surroundings) -> _Why | None:
@@ -158,6 +174,8 @@ def _injected(
 
 
 def _within_limits(pod: Raw, plan: Plan, around: Surroundings) -> Admission:
+    if max(plan.relay_port, plan.api_port) > _HIGHEST_PORT:
+        return _unchanged("no-port", "its containers declare every port that the sidecar could have")
     words = objection(pod, native(pod, plan), around.quotas, around.limit_ranges)
     if words:
         return _unchanged("over-limit", words)

@@ -114,7 +114,7 @@ class Kube:
         return await self._call("DELETE", path)
 
     async def watch(
-        self, path: str, resource_version: str, *, label_selector: str = "", field_selector: str = ""
+        self, path: str, resource_version: str, *, field_selector: str = ""
     ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """Changes since `resource_version`, bookmarks included, until the server ends the watch.
 
@@ -128,7 +128,6 @@ class Kube:
             allowWatchBookmarks="true",
             resourceVersion=resource_version,
             timeoutSeconds=WATCH_SECONDS,
-            labelSelector=label_selector,
             fieldSelector=field_selector,
         )
         timeout = aiohttp.ClientTimeout(

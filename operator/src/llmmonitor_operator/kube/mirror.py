@@ -34,14 +34,13 @@ def without_managed_fields(thing: dict[str, Any]) -> dict[str, Any]:
 class Mirror:
     """Objects of one collection by (namespace, name)."""
 
-    def __init__(  # noqa: PLR0913 - what is mirrored, how, and for whom
+    def __init__(
         self,
         kube: Kube,
         path: str,
         *,
         keep: Callable[[dict[str, Any]], dict[str, Any]] = without_managed_fields,
         on_change: Changed | None = None,
-        label_selector: str = "",
         field_selector: str = "",
     ) -> None:
         """Args: keep: what of an object is remembered, at least its `metadata`."""
@@ -49,7 +48,7 @@ class Mirror:
         self._path = path
         self._keep = keep
         self._on_change = on_change
-        self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
+        self._field_selector = field_selector
         self.synced = asyncio.Event()
         """Set with the first complete list; it stays so while the API server is away: see `problem`."""
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
@@ -71,7 +70,9 @@ class Mirror:
                     version = await self._list()
                     pause = _FIRST_PAUSE_SECONDS
                 self.problem = ""
-                async for kind, thing in self._kube.watch(self._path, version, **self._selectors):
+                async for kind, thing in self._kube.watch(
+                    self._path, version, field_selector=self._field_selector
+                ):
                     version = thing["metadata"]["resourceVersion"]
                     pause = _FIRST_PAUSE_SECONDS
                     if kind != "BOOKMARK":
@@ -97,7 +98,7 @@ class Mirror:
         """Page by page, so that not all is in memory twice."""
         seen: set[tuple[str, str]] = set()
         version = ""
-        async for page in self._kube.pages(self._path, **self._selectors):
+        async for page in self._kube.pages(self._path, field_selector=self._field_selector):
             for thing in page.items:
                 seen.add(_key(thing))
                 self._take("MODIFIED" if _key(thing) in self.objects else "ADDED", thing)
