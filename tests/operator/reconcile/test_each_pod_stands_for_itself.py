@@ -174,3 +174,11 @@ def test_a_sidecar_that_was_told_not_to_read_has_its_reason() -> None:
 
     assert found.expected.injection == ""
     assert found.expected.not_reading == "HostNetwork"
+
+
+def test_it_is_said_which_container_and_port_were_chosen_and_why() -> None:
+    found = of(running_pod())
+
+    assert found.expected.engine == "VLLM"
+    assert found.expected.serves.startswith("container vllm, port 8000 (")
+    assert "vllm/vllm-openai" in found.expected.serves
