@@ -34,9 +34,9 @@ class Installed:
         given = {**values_for(self.images), **values}
         self.helm("upgrade", RELEASE, str(CHART), f"--namespace={RELEASE}", *_WAIT, values=given)
 
-    def verdict(self, namespace: str) -> str:
+    def verdict(self, namespace: str | None) -> str:
         """What the operator has published about a namespace; empty before that."""
-        return str(self.kubectl.get("configmap/llm-monitor-verdicts")["data"].get(namespace, ""))
+        return str(self.kubectl.get("configmap/llm-monitor-verdicts")["data"].get(str(namespace), ""))
 
     def logs(self, component: str) -> str:
         """What all replicas of `operator` or `webhook` have said."""

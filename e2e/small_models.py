@@ -7,13 +7,17 @@ both. `served_by` puts another server in its place.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from e2e.kubectl import Kubectl
 from e2e.model_pods import PORT, PYTHON
+from e2e.waiting import until
 
 CONTAINER = "model"
+PATIENT = "1s"
+"""A machine that runs all of this has no 5 ms for a sidecar at any time; it would step aside."""
 SMALL: Mapping[str, Any] = {"requests": {"cpu": "10m", "memory": "32Mi"}}
 
 SERVER = """
@@ -110,6 +114,7 @@ def monitor(name: str, app: str = "", **spec: Any) -> dict[str, Any]:
         "spec": {
             "selector": {"matchLabels": {"app": app or name}},
             "target": {"container": CONTAINER, "port": PORT},
+            "interception": {"maxAddedLatency": PATIENT},
             **spec,
         },
     }
@@ -125,6 +130,18 @@ def client(name: str, image: str, host: str, *, seconds: float, pause: float = 0
     }
     spec = {"containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 1}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+
+def seen(namespace: Kubectl, name: str, seconds: float = 180.0) -> dict[str, int]:
+    """What a client saw, once it is done; then it goes."""
+
+    def over() -> bool:
+        return bool(namespace.get(f"pod/{name}")["status"].get("phase") == "Succeeded")
+
+    until(over, f"pod {name} to be done", seconds)
+    found: dict[str, int] = json.loads(namespace("logs", name).splitlines()[-1])
+    namespace("delete", f"pod/{name}", "--wait=false")
+    return found
 
 
 def monitored(namespace: Kubectl, name: str, container: Mapping[str, Any], **fields: Any) -> None:

@@ -1,0 +1,109 @@
+"""The operator may be killed, or be gone: nothing of what people see of a monitor depends on one process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import pytest
+from e2e import breaking, chat, small_models
+from e2e.installed import Installed
+from e2e.kubectl import Kubectl
+from e2e.waiting import condition, conditions, events, until
+
+NAME = "counted"
+MINUTES = 60.0
+LEASE = "lease/llm-monitor-operator"
+TAKEOVER_SECONDS = 15.0
+SLOW_MACHINE_SECONDS = 15.0
+STEADY = ("Ready", "Injected", "Reporting", "Intercepting")
+
+
+@pytest.fixture
+def model(proved: Kubectl, sidecar_image: str) -> Iterator[Kubectl]:
+    """A monitored model of two pods that all is well with."""
+    small_models.monitored(proved, NAME, small_models.server(sidecar_image), replicas=2)
+    proved("rollout", "status", f"deployment/{NAME}", "--timeout=180s")
+    condition(proved, NAME, 3 * MINUTES, Ready="True", Injected="True", Reporting="True")
+    yield proved
+    small_models.remove(proved, NAME)
+
+
+def test_a_standby_takes_over_and_nothing_flaps_or_is_lost(
+    product: Installed, model: Kubectl, sidecar_image: str, figure: Callable[[str], None]
+) -> None:
+    hosts = [pod["status"]["podIP"] for pod in chat.pods(model, NAME)]
+    clients = [f"asking-{number}" for number in range(len(hosts))]
+    model.apply(
+        *(
+            small_models.client(client, sidecar_image, host, seconds=75)
+            for client, host in zip(clients, hosts, strict=True)
+        )
+    )
+    condition(model, NAME, 2 * MINUTES, **dict.fromkeys(STEADY, "True"))
+    until(lambda: _requests(model) > 0, "the first requests to be counted", 1 * MINUTES)
+    before, said_before = _steady(model), _said_of_steady(model)
+
+    leader = product.kubectl.get(LEASE)["spec"]["holderIdentity"]
+    pod = product.kubectl.get(f"pod/{leader}")
+    killed_at = time.time()
+    breaking.kill(product.kubectl, pod)
+    breaking.delete_now(product.kubectl, pod)  # else the kubelet starts it again, as the same candidate
+    taken = until(lambda: _taken_from(leader, product), "a standby to lead", 2 * MINUTES)
+
+    takeover = taken - killed_at
+    figure(f"a standby led {takeover:.1f} s after the leader was killed")
+    seen = [small_models.seen(model, client) for client in clients]
+    answered = sum(one["answered"] for one in seen)
+    counted = until(
+        lambda: (found := _requests(model)) >= answered and found, "all of them to be counted", 2 * MINUTES
+    )
+    assert takeover <= TAKEOVER_SECONDS + SLOW_MACHINE_SECONDS
+    assert sum(one["failed"] for one in seen) == 0
+    assert counted == answered
+    assert _steady(model) == before
+    assert _said_of_steady(model) == said_before
+    product.kubectl("rollout", "status", "deployment/llm-monitor-operator", "--timeout=180s")
+
+
+def test_a_monitor_can_be_deleted_while_no_operator_runs(product: Installed, model: Kubectl) -> None:
+    product.kubectl("scale", "deployment/llm-monitor-operator", "--replicas=0")
+    until(lambda: not _operators(product), "the operator to be gone", 2 * MINUTES)
+    metadata = model.get(f"llmmonitor/{NAME}")["metadata"]
+
+    model("delete", f"llmmonitor/{NAME}", "--timeout=20s")
+
+    assert "finalizers" not in metadata
+    assert not [key for key in metadata.get("annotations", {}) if "kopf" in key]
+    assert not model("get", f"llmmonitor/{NAME}", "--ignore-not-found")
+    assert all(small_models.ready(pod) for pod in chat.pods(model, NAME))
+    product.kubectl("scale", "deployment/llm-monitor-operator", "--replicas=2")
+    product.kubectl("rollout", "status", "deployment/llm-monitor-operator", "--timeout=180s")
+
+
+def _requests(namespace: Kubectl) -> int:
+    status = namespace.get(f"llmmonitor/{NAME}").get("status") or {}
+    return int((status.get("window") or {}).get("requests") or 0)
+
+
+def _steady(namespace: Kubectl) -> dict[str, tuple[str, str]]:
+    found = conditions(namespace, NAME)
+    return {kind: (found[kind]["status"], found[kind]["lastTransitionTime"]) for kind in STEADY}
+
+
+def _said_of_steady(namespace: Kubectl) -> list[str]:
+    return [said for said in events(namespace, NAME) if said.startswith(STEADY)]
+
+
+def _taken_from(leader: str, product: Installed) -> float | None:
+    """When somebody else got the lease (Unix seconds)."""
+    spec = product.kubectl.get(LEASE)["spec"]
+    if spec.get("holderIdentity") in {leader, "", None}:
+        return None
+    return datetime.fromisoformat(spec["acquireTime"]).timestamp()
+
+
+def _operators(product: Installed) -> list[object]:
+    selector = "--selector=app.kubernetes.io/component=operator"
+    return list(product.kubectl.get("pods", selector)["items"])
