@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from tests.operator.model_pods import COMMON, NAMESPACE, NOW, VERDICT, created_pod, monitor
 
 from llmmonitor_api.spec import LLMMonitor
-from llmmonitor_operator.admit.decide import WARNING_LIMIT, Admission, Surroundings, admit, owner_among
+from llmmonitor_operator.admit.decide import (
+    ANNOTATIONS_BYTES_LIMIT,
+    WARNING_LIMIT,
+    Admission,
+    Surroundings,
+    admit,
+    owner_among,
+)
 from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.verdict import NamespaceVerdict
 
@@ -104,6 +111,20 @@ def windows(pod: dict[str, Any]) -> None:
     pod["spec"]["nodeSelector"] = {"kubernetes.io/os": "windows"}
 
 
+def name_taken(pod: dict[str, Any]) -> None:
+    first = pod["spec"]["containers"][0]
+    pod["spec"]["containers"].append({**first, "name": "llm-monitor-sidecar", "image": "anybodys"})
+
+
+def full_of_annotations(pod: dict[str, Any]) -> None:
+    pod["metadata"]["annotations"] = {"note": "x" * (ANNOTATIONS_BYTES_LIMIT - len("note") - 10)}
+
+
+def every_port(pod: dict[str, Any]) -> None:
+    ports = [{"containerPort": number} for number in range(14_000, 65_536)]
+    pod["spec"]["containers"][0]["ports"] += ports
+
+
 def no_model(pod: dict[str, Any]) -> None:
     pod["spec"]["containers"] = [{"name": "a", "image": "busybox"}, {"name": "b", "image": "busybox"}]
 
@@ -116,6 +137,9 @@ def no_model(pod: dict[str, Any]) -> None:
         (static, "bare-pod", True),
         (windows, "not-linux", False),
         (no_model, "no-model-server", False),
+        (name_taken, "name-taken", True),
+        (full_of_annotations, "no-room", True),
+        (every_port, "no-port", True),
     ],
 )
 def test_what_cannot_be_injected_starts_unchanged_with_a_warning(

@@ -139,7 +139,7 @@ async def test_of_a_body_that_is_too_long_the_uid_is_repeated() -> None:
         answered = response(await admitter.answer(sent(WHOLE[:2000], whole=False)))
 
     assert answered["uid"] == UID
-    assert "longer than 6 MiB" in answered["warnings"][0]
+    assert "longer than 1 MiB" in answered["warnings"][0]
 
 
 @given(st.binary(max_size=300) | st.integers(0, len(WHOLE)).map(lambda end: WHOLE[:end]))
@@ -206,7 +206,7 @@ async def test_over_https_a_huge_body_is_answered_and_the_next_call_works(
     next_one = await client.ask(review())
 
     assert huge["uid"] == UID
-    assert "longer than 6 MiB" in huge["warnings"][0]
+    assert "longer than 1 MiB" in huge["warnings"][0]
     assert "patch" in next_one
 
 

@@ -24,8 +24,9 @@ from llmmonitor_operator.webhook.review import Review, Unreadable
 
 DEADLINE_SECONDS = 1.0
 """Half of what the API server waits (`timeoutSeconds: 2`): the rest is for the way and a busy node."""
-BODY_BYTES_LIMIT = 6 * 1024 * 1024
-"""The API server takes requests of up to 3 MiB; a pod in protobuf is smaller than the same as JSON."""
+BODY_BYTES_LIMIT = 1024 * 1024
+"""Etcd takes objects of up to 1.5 MiB: nothing is added to a pod that comes near it. And whoever reaches the
+port may send any JSON, which takes up to sixty times its size in memory."""
 REQUESTS_LIMIT = 64
 """At a time; at 50 pods a second and 10 ms a pod it is one."""
 
