@@ -35,7 +35,11 @@ class Attacher:
     async def attach(
         self, monitor: LLMMonitor, standings: Iterable[Standing], memory: PodsMemory, now: float
     ) -> bool:
-        """Do it, pod by pod; whether anything was attached."""
+        """Do it, pod by pod; whether anything was attached.
+
+        What is not admitted for one pod is not asked for the next: the verdict knows now, and the next pass
+        decides by it.
+        """
         done = False
         for one in standings:
             if one.attach is None or one.serving is None or one.attach.choice.mode is None:
@@ -58,6 +62,8 @@ class Attacher:
                 known.attach_again_at = now + seconds
                 _log.warning("not attached to pod %s: %s: %s", one.expected.name, *refused)
             self._parts.metrics.attached("refused" if refused else "ok")
+            if answer.admitted is False:
+                break
         return done
 
     def _plan(self, monitor: LLMMonitor, one: Standing, mode: Mode) -> Plan:
