@@ -9,7 +9,9 @@ from tests.operator.model_pods import (
     NAMESPACE,
     NOW,
     VERDICT,
+    created_pod,
     ended,
+    moment,
     monitor,
     running,
     running_pod,
@@ -141,6 +143,34 @@ def test_a_sidecar_has_half_a_minute_to_start() -> None:
     assert not young.expected.has_sidecar
     assert old.expected.injection == "SidecarNotStarted"
     assert "ContainerCreating" in old.expected.injection_message
+
+
+def held_up(image: str = COMMON.image) -> dict[str, Any]:
+    pod = created_pod()
+    made = moment(NOW - 60)
+    pod["metadata"] |= {"name": "chat-a", "uid": "uid-chat-a", "namespace": "prod", "creationTimestamp": made}
+    pod["spec"]["initContainers"] = [
+        {"name": "llm-monitor-sidecar", "image": image, "restartPolicy": "Always"}
+    ]
+    ready = {"type": "PodReadyToStartContainers", "status": "True", "lastTransitionTime": moment(NOW - 40)}
+    state = waiting("ErrImagePull", "no such host")
+    pod["status"] = {
+        "phase": "Pending",
+        "conditions": [ready],
+        "initContainerStatuses": [{"name": "llm-monitor-sidecar", "state": state}],
+    }
+    return pod
+
+
+def test_an_injected_one_that_holds_its_pod_up_is_said_to_before_injection_has_stopped() -> None:
+    found = of(held_up())
+
+    assert found.expected.injection == "SidecarBlocksPod"
+    assert "ErrImagePull: no such host" in found.expected.injection_message
+
+
+def test_of_an_older_image_none_stops_injection() -> None:
+    assert of(held_up("registry.test/sidecar@sha256:0")).expected.injection == "SidecarNotStarted"
 
 
 def test_one_that_ended_is_followed_by_the_next() -> None:

@@ -12,7 +12,7 @@ from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_api.spec.interception import InterceptionMode
 from llmmonitor_operator.attach.decide import Attach, may_attach
-from llmmonitor_operator.attach.proof import BLOCKING_SECONDS
+from llmmonitor_operator.attach.proof import BLOCKING_SECONDS, blocked
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.inject.resources import resources_for
@@ -152,7 +152,7 @@ def _without(
             look_again_seconds=LOOK_AGAIN_SECONDS,
         )
     starting = answer.reason in {"", reasons.SIDECAR_NOT_STARTED.name} and _begins(pod, sidecar, facts)
-    blocks = sidecar is not None and sidecar.kind == "native" and bool(facts.verdict.suspended)
+    blocks = sidecar is not None and sidecar.kind == "native" and _blocks(pod, facts, sidecar)
     told_not_to = _told_not_to(pod, facts) if answer.reason == reasons.WEBHOOK_MISSED.name else None
     if told_not_to:  # a webhook that does not inject because it must not has missed nothing
         answer = replace(answer, reason=told_not_to[0], message=f"{told_not_to[1]}; {answer.message}")
@@ -174,6 +174,12 @@ def _missing(pod: Raw, facts: Facts) -> tuple[str, str]:
             return told_not_to[0], f"{told_not_to[1]}; being attached instead"
         return reasons.WEBHOOK_MISSED.name, "created without a sidecar; being attached"
     return reasons.SIDECAR_STARTING.name, "older than the monitor; being attached"
+
+
+def _blocks(pod: Raw, facts: Facts, sidecar: OurSidecar) -> bool:
+    """Whether injection has stopped, or stops at the next look at the namespace, for the pod's sidecar."""
+    held_up = sidecar.image == facts.common.image and bool(blocked([pod], facts.now))
+    return held_up or bool(facts.verdict.suspended)
 
 
 def _told_not_to(pod: Raw, facts: Facts) -> tuple[str, str] | None:
