@@ -1,0 +1,37 @@
+"""Some mistakes take a parser: the API server lets them pass, and the monitor itself says what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from e2e import small_models
+from e2e.kubectl import Kubectl
+from e2e.waiting import condition
+
+MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "range": (
+        {"interception": {"maxAddedLatency": "2s"}},
+        "interception.maxAddedLatency: 2s is outside 100us to 1s",
+    ),
+    "selector": (
+        {"selector": {"matchLabels": {"-app": "chat"}}},
+        "selector.matchLabels.-app: '-app' does not match",
+    ),
+}
+
+
+@pytest.mark.usefixtures("product")
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_spec_that_cannot_be_read_says_so_in_its_conditions(namespace: Kubectl, name: str) -> None:
+    spec, words = MISTAKES[name]
+    namespace.apply(small_models.monitor(name, **spec))
+
+    found = condition(namespace, name, Ready="InvalidSpec")
+
+    assert found["Ready"]["status"] == "False"
+    assert words in found["Ready"]["message"]
+
+    namespace.apply(small_models.monitor(name))
+    found = condition(namespace, name, Ready="True")
+    assert found["Ready"]["observedGeneration"] == 2
