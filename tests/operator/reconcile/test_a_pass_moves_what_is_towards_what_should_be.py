@@ -2,138 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from typing import Any
-
-import aiohttp
-import pytest
 from aiohttp import web
-from tests.operator.kube_server import KubeServer, Refusal, refused
-from tests.operator.model_pods import created_pod
+from tests.operator.kube_server import Refusal, refused
 from tests.operator.reconcile import sidecar_double
-from tests.operator.reconcile.sidecar_double import SidecarDouble
+from tests.operator.reconcile.operator_world import IMAGE, KEY, MONITORS, PODS, SIGNING, World, until
 
-from llmmonitor_api.signing import generate_private_key, public_key_bytes
-from llmmonitor_operator.evaluate.transitions import Transition
-from llmmonitor_operator.inject.plan import SidecarImage
-from llmmonitor_operator.kube.api import Kube
-from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.monitors import Monitors
-from llmmonitor_operator.preflight.verdict import Common
-from llmmonitor_operator.process_settings import OperatorSettings
-from llmmonitor_operator.reconcile.checkpoints import Checkpoints
-from llmmonitor_operator.reconcile.cluster_view import ClusterView
+from llmmonitor_api.signing import generate_private_key
 from llmmonitor_operator.reconcile.farewell import say_farewell
-from llmmonitor_operator.reconcile.metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
-from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
-from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.sidecar_client import SidecarClient
-from llmmonitor_operator.reconcile.status_writer import StatusWriter
-from llmmonitor_operator.reconcile.verdict_keeper import VerdictKeeper
-
-KEY = ("prod", "chat")
-IMAGE = "registry.test/sidecar@sha256:1"
-PODS = "/api/v1/namespaces/prod/pods"
-MONITORS = "/apis/llmmonitor.io/v1alpha1/namespaces/prod/llmmonitors"
-SIGNING = generate_private_key()
-
-
-@dataclass
-class World:
-    """A cluster of one namespace, and an operator that does a pass when it is told to."""
-
-    server: KubeServer
-    parts: Parts
-    one_pass: MonitorPass
-    namespace_pass: NamespacePass
-    events: list[Transition] = field(default_factory=list)
-
-    async def settled(self) -> None:
-        """Until the mirrors have seen what the server holds."""
-        version = self.server.at(f"{PODS}/chat-a")["metadata"]["resourceVersion"]
-
-        def seen() -> bool:
-            pods = {pod["metadata"]["name"]: pod for pod in self.parts.view.pods(KEY[0])}
-            return bool(pods.get("chat-a", {}).get("metadata", {}).get("resourceVersion") == version)
-
-        await _until(seen)
-
-    async def passed(self) -> dict[str, dict[str, Any]]:
-        """One pass; the conditions that are written then, by type."""
-        self.parts.monitors.take(self.server.at(f"{MONITORS}/chat"))
-        await self.one_pass(KEY)
-        status = self.server.at(f"{MONITORS}/chat").get("status", {})
-        return {one["type"]: one for one in status.get("conditions", [])}
-
-    def kubelet_runs(self, double: SidecarDouble) -> None:
-        """The attached container runs, and answers at the double's port."""
-        pod = self.server.at(f"{PODS}/chat-a")
-        [ours] = pod["spec"]["ephemeralContainers"]
-        for variable in ours["env"]:
-            if variable["name"] == "LLM_MONITOR_API_PORT":
-                variable["value"] = str(double.port)
-        state = {"running": {"startedAt": "2026-01-05T12:00:00Z"}}
-        status = {**pod["status"], "ephemeralContainerStatuses": [{"name": ours["name"], "state": state}]}
-        self.server.put(PODS, {**pod, "status": status})
-
-
-async def _until(look: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while True:
-            if look():
-                return
-            await asyncio.sleep(0.01)
-
-
-@pytest.fixture
-async def world(server: KubeServer, kube: Kube) -> AsyncIterator[World]:
-    server.put("/api/v1/namespaces", {"metadata": {"name": "prod", "labels": {}}})
-    pod = created_pod()
-    pod["metadata"] |= {"name": "chat-a", "namespace": "prod"}
-    running = {"running": {"startedAt": "2026-01-05T12:00:00Z"}}
-    pod["status"] = {
-        "phase": "Running",
-        "podIP": "127.0.0.1",
-        "conditions": [{"type": "Ready", "status": "True"}, {"type": "Initialized", "status": "True"}],
-        "containerStatuses": [{"name": "vllm", "restartCount": 0, "state": running}],
-    }
-    server.put(PODS, pod)
-    monitor = {"metadata": {"name": "chat"}, "spec": {"selector": {"matchLabels": {"app": "chat"}}}}
-    server.put(MONITORS, {"apiVersion": "llmmonitor.io/v1alpha1", "kind": "LLMMonitor", **monitor})
-    settings = OperatorSettings(namespace="llm-monitor", sidecar=SidecarImage(image=IMAGE))
-    monitors = Monitors(lambda _key: None)
-    view = ClusterView(kube, (), lambda _namespace: None)
-    common = Common(
-        image=IMAGE,
-        public_keys=(base64.b64encode(public_key_bytes(SIGNING)).decode(),),
-        server_version="1.34",
-    )
-    events: list[Transition] = []
-
-    async def emit(_raw: Raw, transition: Transition, _now: float) -> None:
-        events.append(transition)
-
-    async with aiohttp.ClientSession() as session:
-        parts = Parts(
-            settings=settings,
-            kube=kube,
-            view=view,
-            monitors=monitors,
-            keeper=VerdictKeeper(kube, ("llm-monitor", "llm-monitor-verdicts"), common, view, monitors),
-            sidecars=SidecarClient(session, SIGNING),
-            status=StatusWriter(kube),
-            checkpoints=Checkpoints(kube, "llm-monitor", "llm-monitor"),
-            metrics=OperatorMetrics(),
-            emit=emit,
-        )
-        await view.start()
-        await parts.keeper.start(0.0)
-        yield World(server, parts, MonitorPass(parts), NamespacePass(parts), events)
-        await view.stop()
 
 
 async def test_a_running_model_is_attached_to_and_its_report_is_judged(world: World) -> None:
@@ -217,7 +93,7 @@ async def test_a_service_by_number_is_published_with_the_next_pass(world: World)
     service = {"selector": {"app": "chat"}, "ports": [{"port": 80, "targetPort": 8000}]}
 
     world.server.put("/api/v1/namespaces/prod/services", {"metadata": {"name": "web"}, "spec": service})
-    await _until(lambda: bool(world.parts.view.services("prod")))
+    await until(lambda: bool(world.parts.view.services("prod")))
     await world.passed()
 
     verdicts = world.server.at("/api/v1/namespaces/llm-monitor/configmaps/llm-monitor-verdicts")["data"]

@@ -2,13 +2,17 @@
 
 Monitors of one namespace share a verdict, and a pod that belonged to a monitor which is gone belongs to none:
 both are nobody's single pass. Runs every few seconds, costs no call to the API server when nothing is to do.
+What stands still or fails in one namespace, or in one sidecar, keeps no other namespace from being judged:
+that is what stops a sidecar from blocking pods.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
@@ -27,6 +31,9 @@ from llmmonitor_operator.reconcile.standing import address_of
 EVERY_SECONDS = 5.0
 STOP_TRIES = 12
 """A sidecar that does not take the stop within a minute idles when its configuration runs out."""
+
+STOP_SECONDS = 10.0
+"""For telling all that are to be told; who is left is told by the next look."""
 
 Life = tuple[str, float | None]
 """One run of a sidecar's container: the pod's UID, and when it started."""
@@ -48,14 +55,32 @@ class NamespacePass:
 
     async def look(self) -> None:
         """At all of them."""
-        self._forget_gone()
-        for namespace in self._parts.view.pod_namespaces:
-            await self._stop_orphans(namespace)
+        await self._parts.keeper.mend(self._clock())
+        namespaces = sorted(self._parts.view.pod_namespaces)
+        for namespace in namespaces:
             if self._parts.monitors.of(namespace):
-                await self._judge(namespace)
-            elif not self._waiting(namespace):
-                self._parts.view.forget_pods(namespace)
-                await self._parts.keeper.forget(namespace)
+                await self._alone(namespace, self._judge)
+        self._forget_gone(namespaces)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                stops = [self._alone(namespace, self._stop_orphans) for namespace in namespaces]
+                await asyncio.gather(*stops)
+        for namespace in namespaces:
+            if not self._parts.monitors.of(namespace):
+                await self._alone(namespace, self._forget_if_done)
+
+    async def _alone(self, namespace: str, work: Callable[[str], Awaitable[None]]) -> None:
+        """A strange pod of one namespace must not end the look at the others."""
+        try:
+            await work(namespace)
+        except Exception:  # noqa: BLE001 - see above: logged, counted, and tried again
+            self._parts.metrics.failed("namespace")
+            _log.exception("namespace %s: looked at again in %.0f s", namespace, EVERY_SECONDS)
+
+    async def _forget_if_done(self, namespace: str) -> None:
+        if not self._waiting(namespace):
+            self._parts.view.forget_pods(namespace)
+            await self._parts.keeper.forget(namespace)
 
     async def _judge(self, namespace: str) -> None:
         parts, now = self._parts, self._clock()
@@ -90,10 +115,10 @@ class NamespacePass:
 
     async def _stop_orphans(self, namespace: str) -> None:
         """Tell sidecars in pods that no monitor selects any more to remove their rule and idle."""
-        for pod in self._orphans(namespace):
-            life = _life(pod)
-            if self._tries.get(life, 0) < STOP_TRIES and life not in self._stopped:
-                await self._stop(pod, life)
+        orphans = {_life(pod): pod for pod in self._orphans(namespace)}
+        self._forget({pod["metadata"]["uid"] for pod in self._parts.view.pods(namespace)}, orphans.keys())
+        left = [life for life in orphans if self._to_be_told(life)]
+        await asyncio.gather(*(self._stop(orphans[life], life) for life in left))
 
     async def _stop(self, pod: Raw, life: Life) -> None:
         address = address_of(pod)
@@ -111,8 +136,10 @@ class NamespacePass:
 
     def _waiting(self, namespace: str) -> bool:
         """Whether a sidecar there still has to be told."""
-        lives = [_life(pod) for pod in self._orphans(namespace)]
-        return any(life not in self._stopped and self._tries.get(life, 0) < STOP_TRIES for life in lives)
+        return any(self._to_be_told(_life(pod)) for pod in self._orphans(namespace))
+
+    def _to_be_told(self, life: Life) -> bool:
+        return life not in self._stopped and self._tries.get(life, 0) < STOP_TRIES
 
     def _orphans(self, namespace: str) -> list[dict[str, Any]]:
         """Pods there with a sidecar of ours that runs, and no monitor."""
@@ -120,14 +147,19 @@ class NamespacePass:
         pods = [pod for pod in self._parts.view.pods(namespace) if is_mine_to_watch(pod)]
         return [pod for pod in pods if address_of(pod) is not None and owner_of(pod, monitors) is None]
 
-    def _forget_gone(self) -> None:
-        """What is remembered of pods that are gone, or belong to a monitor again."""
-        namespaces = self._parts.view.pod_namespaces
-        lives = {_life(pod) for namespace in namespaces for pod in self._orphans(namespace)}
-        self._stopped &= lives
-        self._tries = {life: tries for life, tries in self._tries.items() if life in lives}
+    def _forget_gone(self, namespaces: Sequence[str]) -> None:
+        """What is remembered of pods that are gone."""
         uids = {pod["metadata"]["uid"] for place in namespaces for pod in self._parts.view.pods(place)}
+        remembered = self._stopped | self._tries.keys()
+        self._forget({uid for uid, _ in remembered} - uids, frozenset())
         self._evicted &= uids
+
+    def _forget(self, uids: Collection[str], but: Collection[Life]) -> None:
+        """Of these pods all lives but some: a pod that belongs to a monitor again may be left once more."""
+        self._stopped = {life for life in self._stopped if life[0] not in uids or life in but}
+        self._tries = {
+            life: tries for life, tries in self._tries.items() if life[0] not in uids or life in but
+        }
 
 
 def _life(pod: Raw) -> Life:

@@ -3,11 +3,13 @@
 Every minute, and when a namespace's rules change, the API server is asked by a dry-run of attaching to a pod
 that runs there. The verdicts stand in one ConfigMap, written only when they change; with the operator's Lease
 beside it the webhook knows that somebody still looks. What is so is decided in `preflight/`; here it is asked
-and remembered.
+and remembered. Several passes ask and learn at once: what each found is put into the verdict of that moment,
+and one of them writes at a time.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,6 +40,8 @@ from llmmonitor_operator.preflight.verdict import (
 from llmmonitor_operator.reconcile.cluster_view import ClusterView
 
 ASK_EVERY_SECONDS = 60.0
+READ_EVERY_SECONDS = 60.0
+"""After which what stands in the ConfigMap is looked at: somebody may have changed or deleted it."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +73,8 @@ class VerdictKeeper:
         self._asked: dict[str, float] = {}
         """When each namespace was asked last (Unix seconds)."""
         self._looked_since = 0.0
+        self._read_at = 0.0
+        self._writing = asyncio.Lock()
 
     async def start(self, now: float) -> None:
         """Take up what the leader before left, and publish what is common.
@@ -76,7 +82,7 @@ class VerdictKeeper:
         Raises:
             ApiError: the ConfigMap can be neither read nor made.
         """
-        self._looked_since = now
+        self._looked_since = self._read_at = now
         namespace, name = self._place
         try:
             config_map = await self._kube.get(paths.config_map(namespace, name))
@@ -101,7 +107,7 @@ class VerdictKeeper:
         before = self._verdicts.get(namespace)
         return (
             asked is None
-            or now - asked >= ASK_EVERY_SECONDS
+            or not 0 <= now - asked < ASK_EVERY_SECONDS  # a clock that was put back must not end the asking
             or before is None
             or before.fingerprint != self._fingerprint(namespace)
             or before.numbered_ports != self._numbered_ports(namespace)
@@ -109,10 +115,13 @@ class VerdictKeeper:
 
     async def ask(self, namespace: str, candidate: Candidate | None, now: float) -> NamespaceVerdict:
         """Look again: by a dry-run on `candidate`, at events and Services; publish what is new."""
-        verdict = self.of(namespace, now)
+        answers: list[tuple[Mode, Answer]] = []
         if candidate is not None:
             self._asked[namespace] = now
-            verdict = await self._tried(verdict, candidate)
+            answers = await self._answers(candidate)
+        verdict = self.of(namespace, now)  # what others learnt meanwhile included
+        for mode, answer in answers:
+            verdict = learned(verdict, mode, answer)
         since = max(self._looked_since, verdict.suspended_at)
         words = [refused_pod(event, since) for event in self._view.failed_creates(namespace)]
         refused = next((one for one in words if one), "")
@@ -154,14 +163,15 @@ class VerdictKeeper:
         self._verdicts[namespace] = verdict
         await self._publish()
 
-    async def _tried(self, verdict: NamespaceVerdict, candidate: Candidate) -> NamespaceVerdict:
-        """With NET_ADMIN; where that is not admitted, without."""
+    async def _answers(self, candidate: Candidate) -> list[tuple[Mode, Answer]]:
+        """To a sidecar with NET_ADMIN; where that is not admitted, to one without too."""
+        answers = []
         for mode in (Mode.TRANSPARENT, Mode.OFF):
             answer = await self._dry_run(replace(candidate, plan=replace(candidate.plan, mode=mode)))
-            verdict = learned(verdict, mode, answer)
+            answers.append((mode, answer))
             if answer.admitted is not False:
                 break
-        return verdict
+        return answers
 
     async def _dry_run(self, candidate: Candidate) -> Answer:
         metadata = candidate.pod["metadata"]
@@ -173,25 +183,49 @@ class VerdictKeeper:
             return read_answer(error.status, error.message)
         return Answer(admitted=True)
 
+    async def mend(self, now: float) -> None:
+        """Put right what somebody else changed in the ConfigMap, or made of it by deleting it."""
+        if 0 <= now - self._read_at < READ_EVERY_SECONDS:
+            return
+        self._read_at = now
+        namespace, name = self._place
+        async with self._writing:
+            try:
+                found = dict((await self._kube.get(paths.config_map(namespace, name))).get("data") or {})
+            except NotFound:
+                found = {}
+            except ApiError as error:
+                _log.warning("verdicts not read: %s", error)
+                return
+            if found != self._published:
+                _log.warning("ConfigMap %s/%s was changed by somebody else: mended", namespace, name)
+            self._published = found
+        await self._publish()
+
     async def _publish(self) -> None:
         """Write what changed; a failure is said, and tried again with the next change or minute."""
-        wanted = write(Verdicts(self.common, self._verdicts))
-        changes: dict[str, Any] = {
-            key: text for key, text in wanted.items() if self._published.get(key) != text
-        }
-        changes |= dict.fromkeys(self._published.keys() - wanted.keys())
-        if not changes:
-            return
+        async with self._writing:
+            wanted = write(Verdicts(self.common, self._verdicts))
+            changes: dict[str, Any] = {
+                key: text for key, text in wanted.items() if self._published.get(key) != text
+            }
+            changes |= dict.fromkeys(self._published.keys() - wanted.keys())
+            if not changes:
+                return
+            try:
+                await self._written(changes, wanted)
+            except ApiError as error:
+                _log.warning("verdicts not published: %s", error)
+                return
+            self._published = wanted
+
+    async def _written(self, changes: dict[str, Any], wanted: dict[str, str]) -> None:
         namespace, name = self._place
         try:
             await self._kube.patch(paths.config_map(namespace, name), {"data": changes}, Patch.MERGE)
         except NotFound:
             document = {"metadata": {"name": name, "namespace": namespace}, "data": wanted}
             await self._kube.create(paths.config_maps(namespace), document)
-        except ApiError as error:
-            _log.warning("verdicts not published: %s", error)
-            return
-        self._published = wanted
 
     def _fingerprint(self, namespace: str) -> str:
         return fingerprint(

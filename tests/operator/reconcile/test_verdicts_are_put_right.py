@@ -1,0 +1,125 @@
+"""What the webhook reads is what the operator knows: whoever writes it, and whatever is learnt at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import web
+from tests.operator.kube_server import Refusal, refused
+from tests.operator.reconcile.operator_world import World
+
+from llmmonitor_api.conditions import reasons_monitoring as reasons
+from llmmonitor_operator.preflight.verdict import read
+from llmmonitor_operator.reconcile.candidate import candidate
+from llmmonitor_operator.reconcile.verdict_keeper import READ_EVERY_SECONDS
+
+MAPS = "/api/v1/namespaces/llm-monitor/configmaps"
+VERDICTS = f"{MAPS}/llm-monitor-verdicts"
+LATER = READ_EVERY_SECONDS + 1
+
+
+@pytest.mark.parametrize("data", [{}, {"prod": "garbage"}, {"_common": "{}", "stranger": "{}"}, None])
+async def test_a_config_map_that_somebody_changed_is_put_right_within_a_minute(
+    world: World, data: dict[str, Any] | None
+) -> None:
+    await world.passed()
+    before = world.server.at(VERDICTS)["data"]
+    world.server.put(MAPS, {"metadata": {"name": "llm-monitor-verdicts"}, "data": data})
+
+    await world.parts.keeper.mend(LATER)
+
+    assert world.server.at(VERDICTS)["data"] == before
+
+
+async def test_a_deleted_config_map_is_made_again(world: World) -> None:
+    await world.passed()
+    before = world.server.at(VERDICTS)["data"]
+    world.server.remove(VERDICTS)
+
+    await world.parts.keeper.mend(LATER)
+
+    assert world.server.at(VERDICTS)["data"] == before
+
+
+async def test_a_map_that_nobody_changed_is_read_and_not_written(world: World) -> None:
+    await world.passed()
+    before = world.server.writes()
+
+    await world.parts.keeper.mend(LATER)
+
+    assert world.server.writes() == before
+
+
+async def test_that_it_cannot_be_made_again_ends_no_pass(world: World) -> None:
+    async def forbids(request: web.Request) -> web.StreamResponse | None:
+        makes = request.method == "POST" and request.path == MAPS
+        return refused(Refusal(403, "no room for you", "Forbidden")) if makes else None
+
+    world.server.remove(VERDICTS)
+    world.server.fault = forbids
+
+    found = await world.passed()
+
+    assert found["Injected"]["reason"] == "SidecarStarting"
+
+
+async def test_a_suspension_in_the_middle_of_a_dry_run_is_not_lost(world: World) -> None:
+    keeper = world.parts.keeper
+    await world.passed()
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request) -> web.StreamResponse | None:
+        if "dryRun" in request.query:
+            asked.set()
+            await may_answer.wait()
+        return None
+
+    world.server.fault = slow
+    monitor = world.parts.monitors.of("prod")[0].monitor
+    assert monitor is not None
+    tried = candidate(world.parts.view.pods("prod"), monitor, keeper.common)
+    asking = asyncio.create_task(keeper.ask("prod", tried, 100.0))
+    await asked.wait()
+    await keeper.suspend("prod", reasons.SIDECAR_BLOCKS_POD, "it does not start", 100.0)
+    may_answer.set()
+    await asking
+
+    published = read(world.server.at(VERDICTS)).namespaces["prod"]
+    assert published.suspended == "SidecarBlocksPod"
+    assert published.transparent is True
+
+
+async def test_what_is_written_last_is_what_is_known_last(world: World) -> None:
+    """The first write hangs on its way, and arrives after the second would have."""
+    await world.passed()
+    writes: list[str] = []
+
+    async def slow(request: web.Request) -> web.StreamResponse | None:
+        if request.method == "PATCH" and request.path == VERDICTS:
+            writes.append(request.path)
+            if len(writes) == 1:
+                await asyncio.sleep(0.3)
+        return None
+
+    world.server.fault = slow
+    keeper = world.parts.keeper
+    await asyncio.gather(
+        keeper.prove("prod", 100.0),
+        keeper.suspend("prod", reasons.SIDECAR_BLOCKS_POD, "it does not start", 100.0),
+    )
+
+    published = read(world.server.at(VERDICTS)).namespaces["prod"]
+    assert (published.suspended, published.proved_image) == ("SidecarBlocksPod", keeper.common.image)
+
+
+async def test_a_clock_that_was_put_back_does_not_end_the_asking(world: World) -> None:
+    await world.passed()
+    monitor = world.parts.monitors.of("prod")[0].monitor
+    assert monitor is not None
+    tried = candidate(world.parts.view.pods("prod"), monitor, world.parts.keeper.common)
+
+    await world.parts.keeper.ask("prod", tried, 1_000_000.0)
+
+    assert world.parts.keeper.due("prod", 1_000_000.0 - 3600)
