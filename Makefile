@@ -7,7 +7,7 @@ MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long images lint format crds docs lock bench bench-relay bench-webhook bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long images lint format crds docs lock bench bench-relay bench-cluster bench-webhook bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: bench-relay ## All benchmarks that need no cluster
 
 bench-relay: $(READY) ## The relay beside nginx, HAProxy, Envoy and an aiohttp proxy
 	$(BIN)/python -m bench.relay $(ARGS)
+
+bench-cluster: $(READY) ## From apply to conditions, start-up, changes, takeover: on the cluster that is up
+	$(BIN)/python -m bench.cluster $(ARGS)
 
 bench-webhook: $(READY) ## What the webhook adds to the creation of a pod, on the cluster that is up
 	$(BIN)/python -m bench.webhook $(ARGS)
