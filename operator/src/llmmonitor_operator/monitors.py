@@ -79,6 +79,11 @@ class Monitors:
         return sorted(found, key=lambda known: (known.created, known.raw["metadata"]["name"]))
 
     @property
+    def identities(self) -> dict[str, Key]:
+        """The key of each, by UID."""
+        return {known.uid: key for key, known in self._known.items()}
+
+    @property
     def uids(self) -> frozenset[str]:
         """Identities of all of them."""
         return frozenset(known.uid for known in self._known.values())

@@ -22,11 +22,12 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.verdict import Common
 from llmmonitor_operator.process_settings import Certificates, OperatorSettings
-from llmmonitor_operator.reconcile import namespace_pass
+from llmmonitor_operator.reconcile import gone_monitors, namespace_pass
 from llmmonitor_operator.reconcile.checkpoints import Checkpoints
 from llmmonitor_operator.reconcile.cluster_view import ClusterView
 from llmmonitor_operator.reconcile.events import emit
 from llmmonitor_operator.reconcile.farewell import say_farewell
+from llmmonitor_operator.reconcile.gone_monitors import drop_gone
 from llmmonitor_operator.reconcile.health import serving
 from llmmonitor_operator.reconcile.loop import Loop
 from llmmonitor_operator.reconcile.metrics import OperatorMetrics
@@ -133,6 +134,13 @@ class Leader:
                 self._again_and_again("namespaces", NamespacePass(parts).look, namespace_pass.EVERY_SECONDS)
             ),
             asyncio.create_task(self._again_and_again("sweep", lambda: _sweep(parts), SWEEP_SECONDS)),
+            asyncio.create_task(
+                self._again_and_again(
+                    "gone monitors",
+                    lambda: drop_gone(self._kube, parts.monitors, self._settings.watch_namespaces),
+                    gone_monitors.EVERY_SECONDS,
+                )
+            ),
         ]
         if self._settings.certificates is Certificates.OPERATOR:
             ours = Place(namespace=self._settings.namespace, name=self._settings.name, owner=owner)

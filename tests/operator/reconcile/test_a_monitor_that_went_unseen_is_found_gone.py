@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from tests.operator.kube_server import KubeServer, Refusal, refused
+
+from llmmonitor_operator.kube import paths
+from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.errors import ApiError
+from llmmonitor_operator.monitors import Key, Monitors
+from llmmonitor_operator.reconcile.gone_monitors import drop_gone
+
+PROD = paths.monitors("prod")
+MONITOR: dict[str, Any] = {
+    "apiVersion": "llmmonitor.io/v1alpha1",
+    "kind": "LLMMonitor",
+    "spec": {"selector": {"matchLabels": {"app": "chat"}}},
+}
+
+
+@pytest.fixture
+def changed() -> list[Key]:
+    return []
+
+
+@pytest.fixture
+def monitors(server: KubeServer, changed: list[Key]) -> Monitors:
+    """Two that the operator has seen."""
+    found = Monitors(changed.append)
+    for name in ("stays", "went"):
+        found.take(server.put(PROD, {**MONITOR, "metadata": {"name": name}}))
+    changed.clear()
+    return found
+
+
+async def test_it_is_dropped_and_the_others_stay(
+    server: KubeServer, kube: Kube, monitors: Monitors, changed: list[Key]
+) -> None:
+    server.remove(f"{PROD}/went")
+
+    await drop_gone(kube, monitors, ())
+
+    assert changed == [("prod", "went")]
+    assert monitors.get(("prod", "stays"))
+
+
+async def test_one_made_anew_under_its_name_is_another(
+    server: KubeServer, kube: Kube, monitors: Monitors
+) -> None:
+    server.remove(f"{PROD}/went")
+    anew = server.put(PROD, {**MONITOR, "metadata": {"name": "went"}})
+
+    async def seen_meanwhile(_request: web.Request) -> None:
+        monitors.take(anew)
+
+    server.fault = seen_meanwhile
+    await drop_gone(kube, monitors, ())
+
+    known = monitors.get(("prod", "went"))
+    assert known
+    assert known.uid == anew["metadata"]["uid"]
+
+
+async def test_one_that_comes_while_the_list_is_read_is_not_missed(
+    server: KubeServer, kube: Kube, monitors: Monitors
+) -> None:
+    async def comes(_request: web.Request) -> None:
+        monitors.take(
+            {**MONITOR, "metadata": server.at(f"{PROD}/stays")["metadata"] | {"name": "n", "uid": "n"}}
+        )
+
+    server.fault = comes
+
+    await drop_gone(kube, monitors, ())
+
+    assert monitors.get(("prod", "n"))
+
+
+async def test_a_list_that_cannot_be_read_drops_nothing(
+    server: KubeServer, kube: Kube, monitors: Monitors, changed: list[Key]
+) -> None:
+    async def away(_request: web.Request) -> web.Response:
+        return refused(Refusal(503, "etcd is away"))
+
+    server.fault = away
+
+    with pytest.raises(ApiError):
+        await drop_gone(kube, monitors, ("prod", "test"))
+
+    assert not changed
