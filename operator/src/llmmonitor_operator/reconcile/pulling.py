@@ -1,4 +1,4 @@
-"""Pulls the reports of one monitor's sidecars, all at once, each with its own time-out."""
+"""Pulls the reports of one monitor's sidecars, many at once, each with its own time-out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from llmmonitor_operator.reconcile.sidecar_client import Address, NoAnswer, Refu
 
 _HINT = "if a NetworkPolicy shuts the operator out, allow ingress to port {port} from namespace {namespace}"
 
+AT_ONCE = 64
+"""Sidecars of one monitor: a namespace that shuts the operator out waits by itself, and holds up no other."""
 _TRIES = 3
 _PAUSE_SECONDS = 1.0
 
@@ -25,7 +27,13 @@ class Puller:
     async def pull(self, addresses: Iterable[Address], memory: PodsMemory) -> dict[str, Report]:
         """The reports of all that answer, by pod UID."""
         asked = list(addresses)
-        answers = await asyncio.gather(*(self._report(one, memory.of(one.uid)) for one in asked))
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def in_turn(one: Address) -> Report | None:
+            async with turn:
+                return await self._report(one, memory.of(one.uid))
+
+        answers = await asyncio.gather(*map(in_turn, asked))
         return {one.uid: report for one, report in zip(asked, answers, strict=True) if report is not None}
 
     async def pull_patiently(self, addresses: Iterable[Address], memory: PodsMemory) -> dict[str, Report]:

@@ -19,8 +19,10 @@ from llmmonitor_api.report.report import BYTES_LIMIT, Report, UnreadableReport, 
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
 
 TIMEOUT_SECONDS = 3.0
-CONCURRENT = 64
-"""Sidecars that are talked to at once."""
+CONCURRENT = 512
+"""Sidecars that are talked to at once, of all monitors: most of them only wait for an answer."""
+_READ_AT_ONCE = 64
+"""Answers that are read at once: each may be 2 MiB."""
 _OK = 200
 _WORDS_LIMIT = 300
 
@@ -65,6 +67,7 @@ class SidecarClient:
         self._key = key
         self._clock = clock
         self._turn = asyncio.Semaphore(CONCURRENT)
+        self._reading = asyncio.Semaphore(_READ_AT_ONCE)
 
     async def report(self, address: Address) -> Report:
         """The report of this moment.
@@ -120,7 +123,8 @@ class SidecarClient:
                     timeout=timeout,
                     allow_redirects=False,
                 ) as answer:
-                    body = await _bounded(answer.content)
+                    async with self._reading:
+                        body = await _bounded(answer.content)
                     status = answer.status
             except TimeoutError as error:
                 raise NoAnswer(f"no answer from {address.url} within {TIMEOUT_SECONDS:.0f} s") from error
