@@ -19,6 +19,8 @@ class PodMemory:
 
     push_at: float
     """When its configuration is to be pushed again, though it has the right one (Unix seconds)."""
+    renumbered: tuple[int, int] | None = None
+    """The generation it should have, and the higher one under which it took that (see `pushing`)."""
     unreachable: str = ""
     """Why the last pull failed, in words."""
     unknown_key: bool = False

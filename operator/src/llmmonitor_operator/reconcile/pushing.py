@@ -1,10 +1,18 @@
-"""Pushes the settings of now to every sidecar that has others, or whose own will run out."""
+"""Pushes the settings of now to every sidecar that has others, or whose own will run out.
+
+A sidecar takes no older generation than it has. One that belonged to a younger monitor (its labels or an
+older monitor's selector changed) has a higher one than its new monitor ever gets: it is given the settings
+under the next number above its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Report
@@ -17,6 +25,16 @@ STOPPED = "Stopped"
 """What a sidecar says that was told to stop, or whose settings ran out."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A sidecar to push to."""
+
+    name: str
+    address: Address
+    has: int
+    """The generation of its configuration."""
 
 
 class Pusher:
@@ -40,22 +58,30 @@ class Pusher:
             report = reports.get(one.expected.uid)
             if report is None or one.address is None:
                 continue
-            has_it = report.identity.configuration_generation == configuration.generation
-            again = now >= memory.of(one.expected.uid).push_at or report.interception.reason == STOPPED
+            known = memory.of(one.expected.uid)
+            has = report.identity.configuration_generation
+            has_it = has == configuration.generation or known.renumbered == (configuration.generation, has)
+            again = now >= known.push_at or report.interception.reason == STOPPED
             if again or not has_it:
-                due.append((one.expected.name, one.address))
-        await asyncio.gather(
-            *(self._push(configuration, name, address, memory, now) for name, address in due)
-        )
+                due.append(_Due(one.expected.name, one.address, has))
+        await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
 
-    async def _push(
-        self, configuration: Configuration, name: str, address: Address, memory: PodsMemory, now: float
-    ) -> None:
+    async def _push(self, configuration: Configuration, one: _Due, memory: PodsMemory, now: float) -> None:
+        given = _above(configuration, one.has)
         try:
-            await self._parts.sidecars.push(address, configuration)
+            await self._parts.sidecars.push(one.address, given)
         except (NoAnswer, RefusedBySidecar) as error:
             self._parts.metrics.pushed("failed")
-            _log.warning("configuration not taken by pod %s: %s", name, error)
-        else:
-            memory.of(address.uid).push_at = now + REFRESH_SECONDS
-            self._parts.metrics.pushed("ok")
+            _log.warning("configuration not taken by pod %s: %s", one.name, error)
+            return
+        known = memory.of(one.address.uid)
+        known.push_at = now + REFRESH_SECONDS
+        known.renumbered = (configuration.generation, given.generation)
+        self._parts.metrics.pushed("ok")
+
+
+def _above(configuration: Configuration, has: int) -> Configuration:
+    """Under a number that the sidecar takes."""
+    if has <= configuration.generation:
+        return configuration
+    return msgspec.structs.replace(configuration, generation=has + 1)

@@ -1,0 +1,47 @@
+"""Its labels or the older monitor's selector changed: the sidecar has settings of a higher number by then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.operator.reconcile import sidecar_double
+from tests.operator.reconcile.operator_world import MONITORS, PODS, SIGNING, World
+
+OLDER = ("prod", "older")
+
+
+def _older(world: World, generation: int = 1, **spec: Any) -> None:
+    """A monitor of the same pods, made a year before the other, as the operator sees it."""
+    chat = world.server.at(f"{MONITORS}/chat")
+    made = {"creationTimestamp": "2025-01-05T12:00:00Z", "generation": generation}
+    seen = {**chat, "metadata": {"name": "older", "namespace": "prod", "uid": "older", **made}}
+    world.server.put(MONITORS, {**seen, "metadata": {"name": "older", "uid": "older"}})
+    world.parts.monitors.take(seen | {"spec": chat["spec"] | spec})
+
+
+def _pushes(world: World) -> float:
+    return (
+        world.parts.metrics.registry.get_sample_value("llm_monitor_operator_pushes_total", {"result": "ok"})
+        or 0.0
+    )
+
+
+async def test_its_sidecar_takes_the_settings_of_the_older_one_once_each(world: World) -> None:
+    await world.passed()
+    pod = world.server.at(f"{PODS}/chat-a")
+    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
+        world.kubelet_runs(double)
+        await world.settled()
+        await world.passed()
+
+        _older(world, sampling={"resourceInterval": "7s"})
+        await world.one_pass(OLDER)
+        assert double.configuration.resource_interval_seconds == 7.0
+
+        before = _pushes(world)
+        await world.one_pass(OLDER)
+        assert _pushes(world) == before, "it has them"
+
+        _older(world, generation=2, sampling={"resourceInterval": "9s"})
+        await world.one_pass(OLDER)
+        assert double.configuration.resource_interval_seconds == 9.0
