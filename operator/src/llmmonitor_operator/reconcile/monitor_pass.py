@@ -7,6 +7,7 @@ write the status, attach, push and save.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -114,6 +115,7 @@ class MonitorPass:
         now = self._clock()
         for uid, report in reports.items():
             memory.state = absorb(memory.state, report, now, pod_uid=uid)
+            await asyncio.sleep(0)
         environment = Environment(
             cluster=True,
             pods=tuple(self._expected(one, memory) for one in standings),
@@ -135,6 +137,7 @@ class MonitorPass:
         return min(due, LOOK_AGAIN_SECONDS) if mine.leaving else due
 
     async def _standing(self, pod: Raw, facts: Facts, state: State) -> Standing | LeftOut:
+        await asyncio.sleep(0)  # a thousand pods take a second: the lease is renewed in between
         used = reported(state, pod)
         found = standing(pod, facts, used)
         if (
