@@ -1,7 +1,7 @@
 """What RBAC grants to a ServiceAccount and what it has asked for, in the same words, so that they compare.
 
-A right is a verb on a resource, in one namespace or in all. Names (`resourceNames`) are not compared: the API
-server refuses what they don't allow, and a refusal has the status 403.
+A right is a verb on a resource, in one namespace or in all. Names (`resourceNames`) are not compared: what
+they don't allow is a request that the log itself calls forbidden.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ POLICY: dict[str, object] = {
     ],
 }
 _ACCOUNT = "system:serviceaccount:"
+_DECISION = "authorization.k8s.io/decision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,8 @@ class Request:
     name: str
     uri: str
     status: int
-
-    @property
-    def forbidden(self) -> bool:
-        """Whether RBAC or an admission policy refused it."""
-        return self.status == 403
+    allowed: bool
+    """Whether RBAC allows it; Pod Security, a quota or a policy may have refused it all the same."""
 
 
 def requests(log: Path) -> Iterator[Request]:
@@ -70,4 +68,5 @@ def _request(event: dict[str, dict[str, str]]) -> Request:
         name=about.get("name", ""),
         uri=str(event["requestURI"]),
         status=int((event.get("responseStatus") or {}).get("code", 0)),
+        allowed=(event.get("annotations") or {}).get(_DECISION) == "allow",
     )
