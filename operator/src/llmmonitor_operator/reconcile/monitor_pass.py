@@ -24,6 +24,7 @@ from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.gather.absorb import absorb
+from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key, Known
@@ -97,6 +98,7 @@ class MonitorPass:
         monitor = known.monitor or _stand_in(known.raw)
         mine = owned(known, parts.monitors.of(namespace), parts.view.pods(namespace))
         memory.pods.look(mine.pods, now)
+        memory.state = not_after(memory.state, now)
         await self._ask(namespace, monitor, mine, now)
         facts = Facts(
             monitor=monitor,

@@ -1,0 +1,78 @@
+"""Takes back what a clock that was ahead wrote into the future.
+
+Windows end with the newest event: one that is a year ahead, because a node's clock was for a minute, would
+have them hold nothing else for a year.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+
+from llmmonitor_operator.state import Held, Pod, Source, State
+from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS
+
+T = TypeVar("T")
+
+TOLERATED_SECONDS = 60.0
+"""By which a clock may be put back without a word: windows move on by themselves."""
+
+
+def not_after(state: State, now: float) -> State:
+    """The state with nothing in it that is later than `now` (Unix seconds); the same object if nothing is."""
+    if max(_times(state), default=now) <= now + TOLERATED_SECONDS:
+        return state
+    return msgspec.structs.replace(
+        state,
+        pods={uid: _pod(pod, now) for uid, pod in state.pods.items()},
+        counts=tuple(
+            {key: _until(cells, tier.index(now)) for key, cells in by_key.items()}
+            for by_key, tier in zip(state.counts, COUNT_TIERS, strict=True)
+        ),
+        figures=tuple(
+            _until(cells, tier.index(now)) for cells, tier in zip(state.figures, FIGURE_TIERS, strict=True)
+        ),
+        figures_from=tuple(min(at, now) for at in state.figures_from),
+        newest_at=_at_most(state.newest_at, now),
+        events_at={key: min(at, now) for key, at in state.events_at.items()},
+        progress_at=_at_most(state.progress_at, now),
+        forgotten_until=_at_most(state.forgotten_until, now),
+        held={kind: _held(one, now) for kind, one in state.held.items()},
+    )
+
+
+def _times(state: State) -> Iterator[float]:
+    given = (state.newest_at, state.progress_at, state.forgotten_until)
+    yield from (at for at in given if at is not None)
+    yield from state.events_at.values()
+    yield from (boot.at for pod in state.pods.values() for boot in pod.boots)
+    yield from (one.judged_at for one in state.held.values())
+
+
+def _until(cells: dict[int, T], last: int) -> dict[int, T]:
+    return {index: cell for index, cell in cells.items() if index <= last}
+
+
+def _pod(pod: Pod, now: float) -> Pod:
+    return msgspec.structs.replace(
+        pod,
+        boots=tuple(_source(boot, now) for boot in pod.boots),
+        oom_killed_at=_at_most(pod.oom_killed_at, now),
+        refused_at=_at_most(pod.refused_at, now),
+    )
+
+
+def _source(source: Source, now: float) -> Source:
+    return msgspec.structs.replace(source, at=min(source.at, now))
+
+
+def _held(held: Held, now: float) -> Held:
+    return msgspec.structs.replace(
+        held, judged_at=min(held.judged_at, now), failing_at=_at_most(held.failing_at, now)
+    )
+
+
+def _at_most(at: float | None, now: float) -> float | None:
+    return None if at is None else min(at, now)
