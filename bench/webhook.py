@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bench import comparison, results
 from bench.admission.creation import PER_SECOND, Created, calls, create
+from bench.admission.others import kept_away
 from bench.admission.places import CALLED, INJECTED, PLACES, SUBJECTS, WITHOUT
 from bench.admission.release import installed
 from bench.comparison import Measured, Target
@@ -126,7 +127,8 @@ async def run(
     async with connected(kubeconfig) as kube:
         others = await asyncio.to_thread(kubectl, "get", "mutatingwebhookconfigurations", "--output=name")
         await asyncio.to_thread(kubectl, "apply", "--server-side", f"--filename={CRD}")
-        async with installed(kube, kubectl, helm, image) as owners:
+        spaces = [place.namespace for place in PLACES.values()]
+        async with kept_away(kube, spaces) as away, installed(kube, kubectl, helm, image) as owners:
             measured, failures = await measure(kube, kubectl, owners, scale)
     rows = [row for figure in measured for row in comparison.rows(figure, {})]
     found = results.Results(
@@ -136,7 +138,8 @@ async def run(
         method=METHOD
         | {
             "scale": f"{scale.rounds} rounds of {scale.seconds(SECONDS):g} s for each subject",
-            "other webhooks in the cluster": str(len(others.split())),
+            "other webhooks in the cluster": f"{len(others.split())}, {away} of them kept away from these pods",
+            "load average after": f"{os.getloadavg()[0]:.1f}",
         },
         failures=dict(failures),
         subjects={place.subject: place.description for place in PLACES.values()} | {LIMIT: "the target"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench import comparison, webhook
 from bench.admission.creation import Created, calls, pod
+from bench.admission.others import as_before, leaving_out
 from bench.admission.places import CALLED, INJECTED, WITHOUT
 from bench.comparison import AGAIN
 
@@ -48,3 +49,29 @@ def test_the_pods_are_some_that_the_webhook_would_inject() -> None:
 
     assert thing["metadata"]["ownerReferences"][0]["controller"] is True
     assert thing["spec"]["schedulerName"] == "none"
+
+
+def test_another_releases_webhook_is_kept_away_and_then_as_it_was() -> None:
+    kube_system = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system"]}
+    selector = {"matchLabels": {"team": "a"}, "matchExpressions": [kube_system]}
+    there = {
+        "webhooks": [
+            {"name": "other.example.com"},
+            {"name": "inject.llmmonitor.io", "namespaceSelector": selector},
+        ]
+    }
+
+    [change] = leaving_out(there, ["bench-a", "bench-b"])
+    now = {
+        "webhooks": [
+            there["webhooks"][0],
+            {"name": "inject.llmmonitor.io", "namespaceSelector": change["value"]},
+        ]
+    }
+    [back] = as_before(now, ["bench-a", "bench-b"])
+
+    assert change["path"] == back["path"] == "/webhooks/1/namespaceSelector"
+    assert change["value"]["matchExpressions"][1]["values"] == ["bench-a", "bench-b"]
+    assert back["value"] == selector
+    assert not as_before(there, ["bench-a", "bench-b"])
+    assert not leaving_out({"webhooks": there["webhooks"][:1]}, ["bench-a"])
