@@ -138,7 +138,7 @@ async def run(
         method=METHOD
         | {
             "scale": f"{scale.rounds} rounds of {scale.seconds(SECONDS):g} s for each subject",
-            "other webhooks in the cluster": f"{len(others.split())}, {away} of them kept away from these pods",
+            "other webhooks in the cluster": f"{len(others.split())}, {away} kept away from these pods",
             "load average after": f"{os.getloadavg()[0]:.1f}",
         },
         failures=dict(failures),
