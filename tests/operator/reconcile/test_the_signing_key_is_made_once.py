@@ -14,7 +14,7 @@ from llmmonitor_api.signing.keys import private_key_to_pem, public_key_bytes
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Forbidden
-from llmmonitor_operator.reconcile.signing_key import UnusableSigningKey, signing_key
+from llmmonitor_operator.reconcile.signing_key import UnusableSigningKey, keep, signing_key
 
 SECRETS = paths.secrets("llm-monitor")
 SECRET = paths.secret("llm-monitor", "llm-monitor-signing-key")
@@ -92,3 +92,25 @@ async def test_without_the_right_to_read_it_none_is_made(kube: Kube, server: Kub
         await key(kube)
 
     assert server.writes() == []
+
+
+async def test_a_deleted_one_is_made_again_with_the_key_in_use(kube: Kube, server: KubeServer) -> None:
+    in_use = await signing_key(kube, "llm-monitor", "llm-monitor")
+    server.remove(SECRET)
+
+    await keep(kube, "llm-monitor", "llm-monitor", in_use)
+
+    assert await key(kube) == public_key_bytes(in_use)
+
+
+@pytest.mark.parametrize("theirs", [b"garbage", private_key_to_pem(generate_ed25519())])
+async def test_one_that_somebody_else_put_there_is_left_and_said(
+    kube: Kube, server: KubeServer, caplog: pytest.LogCaptureFixture, theirs: bytes
+) -> None:
+    in_use = await signing_key(kube, "llm-monitor", "llm-monitor")
+    server.put(SECRETS, secret(theirs))
+
+    await keep(kube, "llm-monitor", "llm-monitor", in_use)
+
+    assert server.at(SECRET)["data"] == secret(theirs)["data"]
+    assert "llm-monitor-signing-key" in caplog.text

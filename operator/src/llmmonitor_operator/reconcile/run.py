@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from llmmonitor_api.signing import public_key_bytes
 from llmmonitor_operator.certificates.store import CertificateStore, Place
@@ -36,12 +37,13 @@ from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 from llmmonitor_operator.reconcile.orphans import namespaces_with_sidecars
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.sidecar_client import SidecarClient
-from llmmonitor_operator.reconcile.signing_key import signing_key
+from llmmonitor_operator.reconcile.signing_key import keep, signing_key
 from llmmonitor_operator.reconcile.status_writer import StatusWriter
 from llmmonitor_operator.reconcile.verdict_keeper import VerdictKeeper
 from llmmonitor_operator.reconcile.watch_monitors import watch_monitors
 
 SWEEP_SECONDS = 3600.0
+KEEP_KEY_SECONDS = 300.0
 SAVE_SECONDS = 5.0
 """For the last words to sidecars, and for the last checkpoints, of a pod's 30 s of grace."""
 
@@ -104,7 +106,7 @@ class Leader:
             )
             one_pass = MonitorPass(parts)
             try:
-                await self._lead(parts, loop, one_pass)
+                await self._lead(parts, loop, one_pass, key)
             finally:
                 await loop.stop()
                 await view.stop()
@@ -112,7 +114,7 @@ class Leader:
             await _at_most(SAVE_SECONDS, "telling sidecars to stop", say_farewell(parts))
             await _at_most(SAVE_SECONDS, "saving checkpoints", one_pass.save_all())
 
-    async def _lead(self, parts: Parts, loop: Loop, one_pass: MonitorPass) -> None:
+    async def _lead(self, parts: Parts, loop: Loop, one_pass: MonitorPass, key: Ed25519PrivateKey) -> None:
         self._metrics.leads(leading=True)
         self._metrics.watches(lambda: len(parts.view.problems))
         await parts.view.start()
@@ -139,6 +141,13 @@ class Leader:
                     "gone monitors",
                     lambda: drop_gone(self._kube, parts.monitors, self._settings.watch_namespaces),
                     gone_monitors.EVERY_SECONDS,
+                )
+            ),
+            asyncio.create_task(
+                self._again_and_again(
+                    "signing key",
+                    lambda: keep(self._kube, self._settings.namespace, self._settings.name, key),
+                    KEEP_KEY_SECONDS,
                 )
             ),
         ]

@@ -1,7 +1,7 @@
 """The operator's Ed25519 key, in a Secret of the release: what sidecars believe configurations by.
 
 Made once and kept on uninstall: a new key makes every running sidecar `Outdated`. So a key that cannot be
-read is never replaced here; a person decides.
+read is never replaced here; a person decides. One that was deleted is still known to the operator that runs.
 """
 
 from __future__ import annotations
@@ -57,6 +57,27 @@ async def signing_key(kube: Kube, namespace: str, name: str) -> Ed25519PrivateKe
         return _key(await kube.get(path))
     _log.info("made the signing key %s in Secret %s/%s", key_id(key), namespace, secret)
     return key
+
+
+async def keep(kube: Kube, namespace: str, name: str, key: Ed25519PrivateKey) -> None:
+    """Make the Secret again if somebody deleted it: the next operator would make another key.
+
+    One that holds something else is somebody's decision, and said.
+
+    Raises:
+        ApiError: the API server refuses or is away.
+    """
+    secret = f"{name}-signing-key"
+    try:
+        there = _key(await kube.get(paths.secret(namespace, secret)))
+    except NotFound:
+        await kube.create(paths.secrets(namespace), _secret(namespace, secret, key))
+        _log.warning("Secret %s/%s was deleted: made again with the key in use", namespace, secret)
+    except UnusableSigningKey as error:
+        _log.error("%s", error)
+    else:
+        if key_id(there.public_key()) != key_id(key.public_key()):
+            _log.error("Secret %s/%s holds another key than the one in use", namespace, secret)
 
 
 def _secret(namespace: str, name: str, key: Ed25519PrivateKey) -> Raw:
