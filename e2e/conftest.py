@@ -88,7 +88,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Kubectl]:
 @pytest.fixture(scope="session")
 def monitors(cluster: Kubectl) -> Kubectl:
     """A cluster that knows LLMMonitors."""
-    cluster("apply", "--server-side", f"--filename={CRD}")
+    # a release of an earlier run may have taken it over
+    cluster("apply", "--server-side", "--force-conflicts", f"--filename={CRD}")
     # a definition just made has no conditions, at which `kubectl wait --for=condition` gives up
     for state in ("jsonpath={.status.acceptedNames.kind}=LLMMonitor", "condition=Established"):
         cluster(
