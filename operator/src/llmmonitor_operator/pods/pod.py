@@ -60,6 +60,14 @@ def our_ephemeral(pod: Raw) -> list[Raw]:
     return [one for one in given if one.get("name") in EPHEMERAL_NAMES]
 
 
+def holds_rights(pod: Raw) -> bool:
+    """Whether a sidecar of ours in it has capabilities: what forbids them forbids the pod as it is."""
+    native = our_native(pod)
+    ours = [*([native] if native is not None else []), *our_ephemeral(pod)]
+    contexts = [one.get("securityContext") or {} for one in ours]
+    return any((context.get("capabilities") or {}).get("add") for context in contexts)
+
+
 def next_attachment(pod: Raw) -> int:
     """The number of the next sidecar that would be attached; above `ATTACHMENTS_LIMIT` there can be none."""
     taken = [int(one["name"].removeprefix(EPHEMERAL_PREFIX)) for one in our_ephemeral(pod)]

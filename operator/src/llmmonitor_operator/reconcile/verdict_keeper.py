@@ -25,6 +25,7 @@ from llmmonitor_operator.kube.api import Kube, Patch
 from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
+from llmmonitor_operator.pods.pod import holds_rights
 from llmmonitor_operator.preflight.dry_run import Answer, attaching, learned, read_answer
 from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.services import numbered_ports
@@ -119,6 +120,8 @@ class VerdictKeeper:
         if candidate is not None:
             self._asked[namespace] = now
             answers = await self._answers(candidate)
+            if holds_rights(candidate.pod) and any(answer.admitted is False for _, answer in answers):
+                self._asked.pop(namespace)  # the next look may be another monitor's, on another pod
         verdict = self.of(namespace, now)  # what others learnt meanwhile included
         for mode, answer in answers:
             verdict = learned(verdict, mode, answer)
@@ -169,8 +172,8 @@ class VerdictKeeper:
         for mode in (Mode.TRANSPARENT, Mode.OFF):
             answer = await self._dry_run(replace(candidate, plan=replace(candidate.plan, mode=mode)))
             answers.append((mode, answer))
-            if answer.admitted is not False:
-                break
+            if answer.admitted is not False or holds_rights(candidate.pod):
+                break  # refused as it is, such a pod says nothing of a sidecar without capabilities
         return answers
 
     async def _dry_run(self, candidate: Candidate) -> Answer:
