@@ -112,6 +112,7 @@ class VerdictKeeper:
             or before is None
             or before.fingerprint != self._fingerprint(namespace)
             or before.numbered_ports != self._numbered_ports(namespace)
+            or bool(self._refused(namespace, max(asked, before.suspended_at)))
         )
 
     async def ask(self, namespace: str, candidate: Candidate | None, now: float) -> NamespaceVerdict:
@@ -125,9 +126,7 @@ class VerdictKeeper:
         verdict = self.of(namespace, now)  # what others learnt meanwhile included
         for mode, answer in answers:
             verdict = learned(verdict, mode, answer)
-        since = max(self._looked_since, verdict.suspended_at)
-        words = [refused_pod(event, since) for event in self._view.failed_creates(namespace)]
-        refused = next((one for one in words if one), "")
+        refused = self._refused(namespace, max(self._looked_since, verdict.suspended_at))
         if refused and verdict.proves(self.common.image):
             verdict = suspend(verdict, reasons.INJECTION_SUSPENDED, refused, image=self.common.image, now=now)
         ports = self._numbered_ports(namespace)
@@ -161,6 +160,11 @@ class VerdictKeeper:
         self._asked.pop(namespace, None)
         if self._verdicts.pop(namespace, None) is not None:
             await self._publish()
+
+    def _refused(self, namespace: str, since: float) -> str:
+        """Why a controller could not create a pod there after `since`, in the API server's words."""
+        words = (refused_pod(event, since) for event in self._view.failed_creates(namespace))
+        return next((one for one in words if one), "")
 
     async def _keep(self, namespace: str, verdict: NamespaceVerdict) -> None:
         self._verdicts[namespace] = verdict
