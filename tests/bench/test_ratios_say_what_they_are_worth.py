@@ -3,6 +3,7 @@
 import math
 import random
 import statistics
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -130,14 +131,15 @@ def test_only_a_target_that_is_missed_has_the_reason_for_it(ours: float, reason:
     assert row.reason == reason
 
 
-def test_every_target_that_the_last_results_miss_is_there_with_its_reason() -> None:
-    last = msgspec.json.decode((results.DIRECTORY / "relay.json").read_bytes(), type=results.Results)
+@pytest.mark.parametrize("path", sorted(results.DIRECTORY.glob("*.json")), ids=lambda path: path.stem)
+def test_every_target_that_the_last_results_miss_is_there_with_its_reason(path: Path) -> None:
+    last = msgspec.json.decode(path.read_bytes(), type=results.Results)
 
     without = [
         f"{row.name}, {row.subject}" for row in last.figures if not row.met and row.target and not row.reason
     ]
     assert not without
-    assert (results.DIRECTORY / "relay.md").read_text() == results.markdown("relay", last)
+    assert path.with_suffix(".md").read_text() == results.markdown(path.stem, last)
 
 
 @given(FINITE)
