@@ -16,7 +16,7 @@ async def test_pods_that_may_not_be_read_fail_the_pass_in_the_api_servers_words(
         return refused(Refusal(403, "cannot list pods", "Forbidden")) if "pods" in request.path else None
 
     server.fault = forbids
-    view = ClusterView(kube, ("prod",), lambda _namespace: None, pods_seconds=0.3)
+    view = ClusterView(kube, ("prod",), lambda _namespace: None, read_seconds=0.3)
     await view.start()
 
     with pytest.raises(Unavailable, match=r"pods of namespace prod not read within 0\.3 s.*cannot list pods"):

@@ -45,7 +45,7 @@ class Mirror:
     ) -> None:
         """Args: keep: what of an object is remembered, at least its `metadata`."""
         self._kube = kube
-        self._path = path
+        self.path = path
         self._keep = keep
         self._on_change = on_change
         self._field_selector = field_selector
@@ -71,7 +71,7 @@ class Mirror:
                     pause = _FIRST_PAUSE_SECONDS
                 self.problem = ""
                 async for kind, thing in self._kube.watch(
-                    self._path, version, field_selector=self._field_selector
+                    self.path, version, field_selector=self._field_selector
                 ):
                     version = thing["metadata"]["resourceVersion"]
                     pause = _FIRST_PAUSE_SECONDS
@@ -98,7 +98,7 @@ class Mirror:
         """Page by page, so that not all is in memory twice."""
         seen: set[tuple[str, str]] = set()
         version = ""
-        async for page in self._kube.pages(self._path, field_selector=self._field_selector):
+        async for page in self._kube.pages(self.path, field_selector=self._field_selector):
             for thing in page.items:
                 seen.add(_key(thing))
                 self._take("MODIFIED" if _key(thing) in self.objects else "ADDED", thing)
@@ -124,7 +124,7 @@ class Mirror:
 
     def _say(self, problem: str) -> None:
         if self.problem != problem:
-            _log.warning("watching %s: %s", self._path, problem)
+            _log.warning("watching %s: %s", self.path, problem)
         self.problem = problem
 
 

@@ -32,7 +32,7 @@ class Polled:
         every_seconds: float = EVERY_SECONDS,
     ) -> None:
         self._kube = kube
-        self._path = path
+        self.path = path
         self._on_change = on_change
         self._every_seconds = every_seconds
         self.synced = asyncio.Event()
@@ -45,12 +45,12 @@ class Polled:
         """Keep current until cancelled."""
         while True:
             try:
-                thing = without_managed_fields(await self._kube.get(self._path))
+                thing = without_managed_fields(await self._kube.get(self.path))
             except NotFound:
                 self._take(None)
             except ApiError as error:
                 if self.problem != str(error):
-                    _log.warning("asking for %s: %s", self._path, error)
+                    _log.warning("asking for %s: %s", self.path, error)
                 self.problem = str(error)
             else:
                 self._take(thing)

@@ -18,7 +18,7 @@ from llmmonitor_operator.kube.polled import Polled
 from llmmonitor_operator.kube.raw import Raw
 
 FAILED_CREATE = "reason=FailedCreate"
-PODS_SECONDS = 30.0
+READ_SECONDS = 30.0
 """A pass that cannot see its pods fails after it, rather than to wait without a word."""
 
 NamespaceChanged = Callable[[str], None]
@@ -34,11 +34,11 @@ class ClusterView:
         watch_namespaces: Iterable[str],
         changed: NamespaceChanged,
         *,
-        pods_seconds: float = PODS_SECONDS,
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         """Args: watch_namespaces: where to look; empty: everywhere."""
         self._kube = kube
-        self._pods_seconds = pods_seconds
+        self._read_seconds = read_seconds
         self._changed = changed
         self._places = tuple(watch_namespaces) or ("",)
         self._quotas = self._everywhere(paths.resource_quotas)
@@ -65,11 +65,15 @@ class ClusterView:
         return Mirror(self._kube, path, on_change=on_change, field_selector=field_selector)
 
     async def start(self) -> None:
-        """Begin to look; returns when all small kinds are known."""
+        """Begin to look; returns when all small kinds are known.
+
+        Raises:
+            Unavailable: one is not, in the API server's own words: without it nothing could be judged.
+        """
         mirrors = [*self._quotas, *self._limits, *self._failed, *self._services, *self._namespaces]
         self._tasks = {asyncio.create_task(mirror.run()) for mirror in mirrors}
         for mirror in mirrors:
-            await mirror.synced.wait()
+            await self._synced(mirror, mirror.path)
 
     async def stop(self) -> None:
         """Look no more."""
@@ -88,13 +92,15 @@ class ClusterView:
             mirror = self._mirror(paths.pods(namespace))
             self._pods[namespace] = mirror, asyncio.create_task(mirror.run())
         mirror, _ = self._pods[namespace]
+        await self._synced(mirror, f"pods of namespace {namespace}")
+
+    async def _synced(self, mirror: Mirror | Polled, what: str) -> None:
         try:
-            async with asyncio.timeout(self._pods_seconds):
+            async with asyncio.timeout(self._read_seconds):
                 await mirror.synced.wait()
         except TimeoutError as error:
             why = mirror.problem or "no answer yet"
-            words = f"pods of namespace {namespace} not read within {self._pods_seconds:g} s: {why}"
-            raise Unavailable(0, "", words) from error
+            raise Unavailable(0, "", f"{what} not read within {self._read_seconds:g} s: {why}") from error
 
     def forget_pods(self, namespace: str) -> None:
         """See them no more."""
