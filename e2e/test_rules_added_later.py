@@ -1,0 +1,138 @@
+"""A quota or Pod Security label that comes later costs a model nothing but the sidecar in its new pods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from e2e import chat, small_models
+from e2e.installed import Installed
+from e2e.kubectl import Kubectl
+from e2e.waiting import condition, events, until
+
+NAME = "ruled"
+MINUTES = 60.0
+MI = 2**20
+LABEL = "pod-security.kubernetes.io/enforce"
+
+
+@pytest.fixture
+def model(proved: Kubectl, sidecar_image: str) -> Iterator[Kubectl]:
+    """A monitored model whose one pod the webhook injected, in a namespace without rules."""
+    try:
+        small_models.monitored(proved, NAME, small_models.server(sidecar_image))
+        condition(proved, NAME, 3 * MINUTES, Ready="True", Injected="True")
+        assert [small_models.injected(pod) for pod in chat.pods(proved, NAME)] == [True]
+        yield proved
+    finally:
+        proved("delete", "resourcequota", "--all")
+        small_models.remove(proved, NAME)
+
+
+def test_a_pod_that_fits_a_quota_only_without_the_sidecar_comes_without(
+    product: Installed, model: Kubectl
+) -> None:
+    rules = product.verdict(model.namespace)
+    model.apply(_quota({"requests.memory": str(_requested_bytes(model) + 64 * MI)}))
+    until(lambda: product.verdict(model.namespace) != rules, "the operator to see the quota", 2 * MINUTES)
+
+    model("scale", f"deployment/{NAME}", "--replicas=2")
+    model("rollout", "status", f"deployment/{NAME}", "--timeout=120s")
+
+    [old, new] = chat.pods(model, NAME)
+    assert small_models.injected(old)
+    assert not small_models.injected(new)
+    condition(model, NAME, 2 * MINUTES, Injected="True", Reporting="True")
+    said = [one for one in events(model, NAME) if one.startswith("Injected True → False")]
+    assert "InjectionSuspended (ResourceQuota small: requests.memory" in said[-1]
+
+    model("delete", "resourcequota/small")
+    _comes_back(model, _reads)
+
+
+def test_a_quota_that_refuses_pods_suspends_injection_in_the_api_servers_words(
+    product: Installed, model: Kubectl
+) -> None:
+    everyone = len(model.get("pods")["items"])
+    model.apply(_quota({"pods": str(everyone)}))
+    model("scale", f"deployment/{NAME}", "--replicas=2")
+
+    said = until(
+        lambda: _with("InjectionSuspended", product.verdict(model.namespace)),
+        "injection to be suspended",
+        3 * MINUTES,
+    )
+    assert "exceeded quota: small" in said
+
+    model("delete", "resourcequota/small")
+    until(lambda: len(chat.pods(model, NAME)) == 2, "the controller to try again", 5 * MINUTES)
+    _comes_back(model, _reads)
+
+
+def test_a_pod_security_label_takes_the_right_to_read_from_new_pods(
+    product: Installed, model: Kubectl
+) -> None:
+    place = f"namespace/{model.namespace}"
+    rules = product.verdict(model.namespace)
+    model("label", place, f"{LABEL}=baseline")
+    try:
+        until(lambda: product.verdict(model.namespace) != rules, "the operator to see the label", 2 * MINUTES)
+        model("scale", f"deployment/{NAME}", "--replicas=2")
+        model("rollout", "status", f"deployment/{NAME}", "--timeout=120s")
+
+        found = condition(model, NAME, 3 * MINUTES, Ready="True", Intercepting="NotPermitted")
+        [old, new] = chat.pods(model, NAME)
+        assert small_models.injected(new) or small_models.attached(new)
+        assert "NET_ADMIN" not in str(new["spec"])
+        assert "baseline" in found["Intercepting"]["message"]
+        assert new["metadata"]["name"] in found["Intercepting"]["message"]
+        assert old["metadata"]["name"] not in found["Intercepting"]["message"]
+    finally:
+        model("label", place, f"{LABEL}-")
+    _comes_back(model, _reads)
+
+
+def _quota(hard: dict[str, str]) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "small"},
+        "spec": {"hard": hard},
+    }
+
+
+def _requested_bytes(namespace: Kubectl) -> int:
+    """By all pods of the namespace, none of which is on its way out any more."""
+
+    def settled() -> list[Any]:
+        found = namespace.get("pods")["items"]
+        return [] if any(pod["metadata"].get("deletionTimestamp") for pod in found) else found
+
+    pods = until(settled, "old pods to be gone", 2 * MINUTES)
+    containers = [
+        one for pod in pods for one in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", ()))
+    ]
+    asked = [one.get("resources", {}).get("requests", {}).get("memory", "0Mi") for one in containers]
+    return sum(int(one.removesuffix("Mi")) * MI for one in asked)
+
+
+def _with(word: str, verdict: str) -> str:
+    return verdict if word in verdict else ""
+
+
+def _comes_back(namespace: Kubectl, as_wanted: Callable[[dict[str, Any]], bool]) -> None:
+    """Delete the newest pod until the one in its place is as wanted."""
+
+    def newest() -> bool:
+        pod = chat.pods(namespace, NAME)[-1]
+        if not as_wanted(pod):
+            namespace("delete", f"pod/{pod['metadata']['name']}", "--wait=false")
+        return as_wanted(pod)
+
+    until(newest, "a new pod to be injected again", 2 * MINUTES)
+
+
+def _reads(pod: dict[str, Any]) -> bool:
+    """Whether its injected sidecar may take over the traffic."""
+    return small_models.injected(pod) and "NET_ADMIN" in str(pod["spec"]["initContainers"][0])
