@@ -152,6 +152,9 @@ async def test_a_client_that_hangs_up_is_counted_and_its_slot_freed(
     assert live.in_flight == 0
 
 
+# llama.cpp decides when it looks whether a queued client is still there; when a slot frees first it answers in
+# full, and there is nothing to see
+@pytest.mark.flaky(reruns=4)
 async def test_a_client_that_hangs_up_while_queued_is_no_good_answer(
     real_model: ModelServer, beside: SidecarBeside
 ) -> None:
