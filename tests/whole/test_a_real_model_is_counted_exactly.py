@@ -152,13 +152,11 @@ async def test_a_client_that_hangs_up_is_counted_and_its_slot_freed(
     assert live.in_flight == 0
 
 
-# llama.cpp decides when it looks whether a queued client is still there; when a slot frees first it answers in
-# full, and there is nothing to see
-@pytest.mark.flaky(reruns=4)
 async def test_a_client_that_hangs_up_while_queued_is_no_good_answer(
     real_model: ModelServer, beside: SidecarBeside
 ) -> None:
-    # given one behind two that take both slots: llama.cpp answers it with 200 and nothing, when it looks
+    # given one behind two that take both slots: llama.cpp answers it with 200 and nothing if it looked whether
+    # the client is still there, and in full if a slot was free first; which of the two is its own affair
     target = Target("127.0.0.1", real_model.port, real_model.pid)
     connector = aiohttp.TCPConnector(force_close=True)
     async with (
@@ -175,7 +173,8 @@ async def test_a_client_that_hangs_up_while_queued_is_no_good_answer(
         await asyncio.gather(*busy)
         totals = await settled(sidecar, 3)
 
-    assert generating(totals, stream=False).outcomes == {"aborted": 1}
+    left = generating(totals, stream=False)
+    assert left.outcomes == ({"ok": 1} if left.completion_tokens_exact else {"aborted": 1})
     assert generating(totals, stream=True).outcomes == {"ok": 2}
 
 
