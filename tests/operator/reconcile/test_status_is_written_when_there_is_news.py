@@ -248,8 +248,13 @@ async def test_a_monitor_that_is_gone_is_no_error(
 async def test_another_monitor_of_the_same_name_gets_no_foreign_status(
     kube: Kube, server: KubeServer, monitor: dict[str, Any]
 ) -> None:
+    async def grants_no_reading_by_name(request: web.Request) -> web.Response | None:
+        by_name = request.method == "GET" and request.path == CHAT
+        return refused(Refusal(403, "cannot get resource llmmonitors", "Forbidden")) if by_name else None
+
     server.remove(CHAT)
     server.put(MONITORS, {"metadata": {"name": "chat"}, "spec": {"selector": {}}})
+    server.fault = grants_no_reading_by_name
 
     assert not await StatusWriter(kube).write(monitor, STATUS, NOW)
     assert "status" not in server.at(CHAT)

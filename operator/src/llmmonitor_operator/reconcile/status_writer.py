@@ -79,12 +79,13 @@ class StatusWriter:
         self._written.pop(uid, None)
 
     async def _is_another(self, metadata: Raw) -> bool:
-        """Whether the refusal came from the test of the UID, which the API server does not say."""
-        try:
-            there = await self._kube.get(paths.monitor(metadata["namespace"], metadata["name"]))
-        except NotFound:
-            return True
-        return bool(there["metadata"]["uid"] != metadata["uid"])
+        """Whether the refusal came from the test of the UID, which the API server does not say.
+
+        A list of one, since reading a monitor by name would be a right for this alone.
+        """
+        path, named = paths.monitors(metadata["namespace"]), f"metadata.name={metadata['name']}"
+        there = await self._kube.list(path, field_selector=named)
+        return all(one["metadata"]["uid"] != metadata["uid"] for one in there.items)
 
 
 def _standing(raw_monitor: Raw, last: _Written | None) -> Raw | None:
