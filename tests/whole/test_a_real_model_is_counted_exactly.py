@@ -155,8 +155,8 @@ async def test_a_client_that_hangs_up_is_counted_and_its_slot_freed(
 async def test_a_client_that_hangs_up_while_queued_is_no_good_answer(
     real_model: ModelServer, beside: SidecarBeside
 ) -> None:
-    # given one behind two that take both slots: llama.cpp answers it with 200 and nothing if it looked whether
-    # the client is still there, and in full if a slot was free first; which of the two is its own affair
+    # given one behind two that take both slots: llama.cpp answers it with 200 and nothing if it has seen that
+    # the client is gone, and in full if a slot was free first; which of the two is its own affair
     target = Target("127.0.0.1", real_model.port, real_model.pid)
     connector = aiohttp.TCPConnector(force_close=True)
     async with (
