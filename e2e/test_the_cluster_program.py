@@ -117,6 +117,7 @@ def test_the_audit_log_says_who_asked_for_what_and_a_line_half_written_waits(tmp
         },
         "responseStatus": {"metadata": {}, "code": 403},
         "annotations": {"authorization.k8s.io/decision": "allow"},
+        "requestReceivedTimestamp": "2026-01-05T12:00:00.250000Z",
     }
     log.write_text(json.dumps(event) + "\n" + json.dumps(event)[:40])
 
@@ -126,6 +127,7 @@ def test_the_audit_log_says_who_asked_for_what_and_a_line_half_written_waits(tmp
     assert account == ("llm-monitor", "llm-monitor-operator")
     assert (request.verb, request.group, request.resource) == ("patch", "", "pods/ephemeralcontainers")
     assert (request.status, request.allowed) == (403, True), "refused by a policy, not by RBAC"
+    assert request.at.timestamp() == 1_767_614_400.25
     assert list(audit.requests(tmp_path / "absent")) == []
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 POLICY: dict[str, object] = {
@@ -42,6 +43,7 @@ class Request:
     status: int
     allowed: bool
     """Whether RBAC allows it; Pod Security, a quota or a policy may have refused it all the same."""
+    at: datetime
 
 
 def requests(log: Path) -> Iterator[Request]:
@@ -69,4 +71,5 @@ def _request(event: dict[str, dict[str, str]]) -> Request:
         uri=str(event["requestURI"]),
         status=int((event.get("responseStatus") or {}).get("code", 0)),
         allowed=(event.get("annotations") or {}).get(_DECISION) == "allow",
+        at=datetime.fromisoformat(str(event["requestReceivedTimestamp"])),
     )
