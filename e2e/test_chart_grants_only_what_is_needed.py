@@ -16,6 +16,7 @@ import pytest
 from e2e.chart import IMAGE, Release, released
 from e2e.helm import Helm
 from e2e.kubectl import Kubectl, Refused
+from e2e.waiting import until
 
 from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.inject.security import security_context
@@ -61,6 +62,21 @@ def workloads(cluster: Kubectl) -> Iterator[Kubectl]:
     )
     yield found
     cluster("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _enforced(release: Release, workloads: Kubectl) -> None:
+    """The API server takes up a policy that was just made within seconds, and says nowhere when it has."""
+    operator = release.acting("operator").within(str(workloads.namespace))
+
+    def denied() -> bool:
+        try:
+            attach(operator, changed(OURS, "name", "debugger"))
+        except Refused as refused:
+            return "named llm-monitor-1" in str(refused)
+        return False
+
+    until(denied, "the policies to be enforced", 60.0)
 
 
 def pod(name: str, **spec: Any) -> dict[str, Any]:
