@@ -111,7 +111,8 @@ class Leader:
                 await loop.stop()
                 await view.stop()
                 self._metrics.leads(leading=False)
-            await _at_most(SAVE_SECONDS, "telling sidecars to stop", say_farewell(parts))
+                # also when the lease was lost: an uninstall takes the right to renew it before the process
+                await _at_most(SAVE_SECONDS, "telling sidecars to stop", say_farewell(parts))
             await _at_most(SAVE_SECONDS, "saving checkpoints", one_pass.save_all())
 
     async def _lead(self, parts: Parts, loop: Loop, one_pass: MonitorPass, key: Ed25519PrivateKey) -> None:
