@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -57,6 +58,17 @@ async def run(settings: OperatorSettings) -> None:
         LostLease: another one leads now.
         ApiError: the API server refuses what the operator cannot do without.
     """
+    this = asyncio.current_task()
+    assert this is not None  # noqa: S101 - a coroutine that runs is in a task
+    for number in (signal.SIGTERM, signal.SIGINT):  # while leading, kopf has handlers of its own
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+    try:
+        await _wait_and_lead(settings)
+    except asyncio.CancelledError:
+        _log.info("told to stop while another one leads")
+
+
+async def _wait_and_lead(settings: OperatorSettings) -> None:
     metrics = OperatorMetrics()
     async with connected(settings.kubeconfig) as kube, serving(settings.port, metrics, lambda: ""):
         await lead(
