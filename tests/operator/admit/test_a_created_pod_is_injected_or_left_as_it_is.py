@@ -19,8 +19,8 @@ from llmmonitor_operator.admit.decide import (
     Admission,
     Surroundings,
     admit,
-    owner_among,
 )
+from llmmonitor_operator.pods.selectors import owner_among
 from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.verdict import NamespaceVerdict
 

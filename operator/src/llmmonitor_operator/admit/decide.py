@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from llmmonitor_api.spec import LLMMonitor
@@ -23,7 +22,7 @@ from llmmonitor_operator.inject.plan import Plan, plan_for
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.containers import every_container
 from llmmonitor_operator.pods.pod import NATIVE_NAME, opted_out, our_native
-from llmmonitor_operator.pods.selectors import selects
+from llmmonitor_operator.pods.selectors import owner_among
 from llmmonitor_operator.pods.serving import NotServing, find_serving
 from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.limits import objection
@@ -38,7 +37,6 @@ _OUR_ANNOTATION_BYTES = 512
 """At most: a key, and the name of a monitor (253)."""
 _HIGHEST_PORT = 65_535
 _NOT_ATTACHED_EITHER = frozenset({"not-linux", "no-model-server", "not-admitted"})
-_BEGINNING_OF_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +88,6 @@ def admit(pod: object, around: Surroundings, configuration: Callable[[LLMMonitor
     if kept_out:
         return _unchanged(*kept_out)
     return _injected(pod, monitor, around, configuration)
-
-
-def owner_among(monitors: Sequence[LLMMonitor], pod: Raw) -> LLMMonitor | None:
-    """The oldest of the monitors that select the pod, by name among those of one age."""
-    selecting = [monitor for monitor in monitors if selects(monitor.spec.selector, pod)]
-    return min(selecting, key=_age_order, default=None)
-
-
-def _age_order(monitor: LLMMonitor) -> tuple[datetime, str]:
-    return monitor.metadata.creation_timestamp or _BEGINNING_OF_TIME, monitor.metadata.name
 
 
 _Why = tuple[str, str]

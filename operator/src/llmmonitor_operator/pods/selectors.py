@@ -1,11 +1,24 @@
-"""Which pods a monitor selects: labels against a `LabelSelector`, as the API server would."""
+"""Which pods a monitor selects (labels against a `LabelSelector`, as the API server would), and whose they are.
+
+The webhook and the operator decide by these same functions: a pod must not belong to two monitors.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
+from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_api.spec.target import ExpressionOperator, LabelExpression, LabelSelector
 from llmmonitor_operator.kube.raw import Raw
+
+_BEGINNING_OF_TIME = datetime.min.replace(tzinfo=UTC)
+
+
+def owner_among(monitors: Iterable[LLMMonitor], pod: Raw) -> LLMMonitor | None:
+    """The oldest of the monitors that select the pod, by name among those of one age."""
+    selecting = [monitor for monitor in monitors if selects(monitor.spec.selector, pod)]
+    return min(selecting, key=_age_order, default=None)
 
 
 def selects(selector: LabelSelector, pod: Raw) -> bool:
@@ -14,6 +27,10 @@ def selects(selector: LabelSelector, pod: Raw) -> bool:
     return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
         _holds(expression, labels) for expression in selector.match_expressions
     )
+
+
+def _age_order(monitor: LLMMonitor) -> tuple[datetime, str]:
+    return monitor.metadata.creation_timestamp or _BEGINNING_OF_TIME, monitor.metadata.name
 
 
 def _holds(expression: LabelExpression, labels: Mapping[str, str]) -> bool:

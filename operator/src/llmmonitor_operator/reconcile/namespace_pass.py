@@ -23,7 +23,7 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.errors import ApiError, NotFound
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
-from llmmonitor_operator.reconcile.ownership import owner_of
+from llmmonitor_operator.reconcile.ownership import selected
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.sidecar_client import NoAnswer, RefusedBySidecar
 from llmmonitor_operator.reconcile.standing import address_of
@@ -85,10 +85,10 @@ class NamespacePass:
     async def _judge(self, namespace: str) -> None:
         parts, now = self._parts, self._clock()
         monitors = parts.monitors.of(namespace)
-        pods = [pod for pod in parts.view.pods(namespace) if owner_of(pod, monitors) is not None]
-        if proved(pods, parts.keeper.common.image, now):
-            await parts.keeper.prove(namespace, now)
+        pods = [pod for pod in parts.view.pods(namespace) if selected(pod, monitors)]
         image = parts.keeper.common.image
+        if proved(pods, image, now):
+            await parts.keeper.prove(namespace, now)
         for one in blocked(pods, now):
             if one.image == image:  # an older one is no news of this one
                 words = f"pod {one.name}: {one.message}"
@@ -145,7 +145,7 @@ class NamespacePass:
         """Pods there with a sidecar of ours that runs, and no monitor."""
         monitors = self._parts.monitors.of(namespace)
         pods = [pod for pod in self._parts.view.pods(namespace) if is_mine_to_watch(pod)]
-        return [pod for pod in pods if address_of(pod) is not None and owner_of(pod, monitors) is None]
+        return [pod for pod in pods if address_of(pod) is not None and not selected(pod, monitors)]
 
     def _forget_gone(self, namespaces: Sequence[str]) -> None:
         """What is remembered of pods that are gone."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.monitors import Known
 from llmmonitor_operator.pods.pod import is_mine_to_watch
-from llmmonitor_operator.pods.selectors import selects
+from llmmonitor_operator.pods.selectors import owner_among, selects
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +29,26 @@ def owned(known: Known, rivals: Iterable[Known], pods: Iterable[dict[str, Any]])
 
     Args:
         known: a monitor with a valid spec, or none of it counts.
-        rivals: all monitors of the namespace, the oldest first, `known` among them.
+        rivals: all monitors of the namespace, `known` among them.
         pods: of the namespace.
     """
     monitor = known.monitor
     if monitor is None:
         return Owned(())
-    older = []
-    for rival in rivals:
-        if rival.uid == known.uid:
-            break
-        older.append(rival)
+    monitors = [rival.monitor for rival in rivals if rival.monitor is not None]
     mine: list[dict[str, Any]] = []
     leaving: list[dict[str, Any]] = []
     others: dict[str, list[str]] = {}
     for pod in pods:
-        if selects(monitor.spec.selector, pod):
-            owner = owner_of(pod, older)
-            if owner is None:
-                (mine if is_mine_to_watch(pod) else leaving).append(pod)
-            elif is_mine_to_watch(pod):
-                others.setdefault(str(owner.raw["metadata"]["name"]), []).append(pod["metadata"]["name"])
+        owner = owner_among(monitors, pod) if selects(monitor.spec.selector, pod) else None
+        if owner is monitor:
+            (mine if is_mine_to_watch(pod) else leaving).append(pod)
+        elif owner is not None and is_mine_to_watch(pod):
+            others.setdefault(owner.metadata.name, []).append(pod["metadata"]["name"])
     texts = [f"LLMMonitor {name} is older and has {wording.listed(names)}" for name, names in others.items()]
     return Owned(tuple(mine), tuple(leaving), "; ".join(texts))
 
 
-def owner_of(pod: dict[str, Any], monitors: Sequence[Known]) -> Known | None:
-    """The first of `monitors` (the oldest first) that selects the pod."""
-    return next(
-        (one for one in monitors if one.monitor is not None and selects(one.monitor.spec.selector, pod)), None
-    )
+def selected(pod: dict[str, Any], monitors: Iterable[Known]) -> bool:
+    """Whether any of them selects the pod."""
+    return any(one.monitor is not None and selects(one.monitor.spec.selector, pod) for one in monitors)
