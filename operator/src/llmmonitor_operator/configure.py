@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import msgspec
+
 from llmmonitor_api.configuration import Configuration, ObjectiveSetting
 from llmmonitor_api.spec import LLMMonitor, Objective, ObjectiveSource
 from llmmonitor_api.spec.interception import InterceptionMode
@@ -23,6 +25,11 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         resource_interval_seconds=spec.sampling.resource_interval.total_seconds(),
         max_added_latency_seconds=spec.interception.max_added_latency.total_seconds(),
     )
+
+
+def first_configuration(monitor: LLMMonitor) -> str:
+    """What a new sidecar of the monitor begins with, as its environment takes it: the same as JSON."""
+    return msgspec.json.encode(configuration_for(monitor)).decode()
 
 
 def settings_for(monitor: LLMMonitor) -> Settings:

@@ -1,4 +1,4 @@
-"""Which pods a monitor selects (labels against a `LabelSelector`, as the API server would), and whose they are.
+"""Which pods a monitor selects (labels against a `LabelSelector`, as the API server would), and whose one is.
 
 The webhook and the operator decide by these same functions: a pod must not belong to two monitors.
 """

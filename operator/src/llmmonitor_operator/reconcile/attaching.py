@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-import msgspec
-
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec import LLMMonitor
-from llmmonitor_operator.configure import configuration_for
+from llmmonitor_operator.configure import first_configuration
 from llmmonitor_operator.inject.plan import Mode, Plan, plan_for
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Patch
@@ -76,7 +74,7 @@ class Attacher:
             sidecar=common.sidecar,
             mode=mode,
             public_keys=common.keys,
-            configuration=msgspec.json.encode(configuration_for(monitor)).decode(),
+            configuration=first_configuration(monitor),
         )
 
     async def _attach(self, pod: Raw, plan: Plan, number: int) -> Answer:

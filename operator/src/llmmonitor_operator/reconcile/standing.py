@@ -97,7 +97,11 @@ def standing(pod: Raw, facts: Facts, memory_used_bytes: float | None = None) -> 
 
 def address_of(pod: Raw) -> Address | None:
     """Where its sidecar answers; None while none runs."""
-    sidecar, ip = our_sidecar(pod), (pod.get("status") or {}).get("podIP", "")
+    return _address(pod, our_sidecar(pod))
+
+
+def _address(pod: Raw, sidecar: OurSidecar | None) -> Address | None:
+    ip = (pod.get("status") or {}).get("podIP", "")
     if sidecar is None or not sidecar.running or not ip or not sidecar.api_port:
         return None
     return Address(pod["metadata"]["uid"], ip, sidecar.api_port)
@@ -110,7 +114,7 @@ def _running(pod: Raw, facts: Facts, sidecar: OurSidecar, serving: Serving) -> S
     expected = _expected(pod, facts, reason, outdated, sidecar=sidecar, serving=serving)
     proving = uid == facts.proving_pod and not facts.verdict.proves(facts.common.image)
     again = 10.0 if proving else None
-    return Standing(pod, expected, sidecar, serving, address_of(pod), look_again_seconds=again)
+    return Standing(pod, expected, sidecar, serving, _address(pod, sidecar), look_again_seconds=again)
 
 
 def _outdated(facts: Facts, sidecar: OurSidecar, serving: Serving) -> str:

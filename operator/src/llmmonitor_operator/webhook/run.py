@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from llmmonitor_operator.kube.api import Kube, connected
+from llmmonitor_operator.plain_app import make_plain_app
 from llmmonitor_operator.process_settings import WebhookSettings
 from llmmonitor_operator.webhook.admitter import DEADLINE_SECONDS, Admitter, Decide
-from llmmonitor_operator.webhook.apps import Draining, make_mutate_app, make_plain_app
+from llmmonitor_operator.webhook.apps import Draining, make_mutate_app
 from llmmonitor_operator.webhook.deciding import decide
 from llmmonitor_operator.webhook.knowledge import Knowledge
 from llmmonitor_operator.webhook.metrics import WebhookMetrics
@@ -92,7 +93,9 @@ async def serving(
     _show(metrics, knowledge, certificate, admitter)
     mutate = make_mutate_app(admitter, draining)
     plain = make_plain_app(
-        metrics, lambda: _why_dead(admitter), lambda: _why_not_ready(draining, knowledge, certificate)
+        metrics.registry,
+        lambda: _why_dead(admitter),
+        lambda: _why_not_ready(draining, knowledge, certificate),
     )
     try:
         async with (
