@@ -34,6 +34,7 @@ from llmmonitor_operator.certificates.rotation import (
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Patch
 from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
+from llmmonitor_operator.kube.labels import of_release
 from llmmonitor_operator.kube.raw import Raw
 
 WEBHOOK = "inject.llmmonitor.io"
@@ -42,7 +43,7 @@ WEBHOOK = "inject.llmmonitor.io"
 _STEPS_LIMIT = 12
 """More than any pass needs; whoever writes against us so often is left alone until the next one."""
 _LONGEST_PAUSE = timedelta(minutes=1)
-_LABELS = {"app.kubernetes.io/part-of": "llm-monitor", "app.kubernetes.io/component": "webhook"}
+_LABELS = of_release("webhook")
 
 _log = logging.getLogger(__name__)
 

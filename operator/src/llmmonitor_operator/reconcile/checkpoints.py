@@ -21,6 +21,7 @@ from llmmonitor_operator.evaluate.wording import moment
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Conflict, NotFound
+from llmmonitor_operator.kube.labels import KEPT
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.state import State
@@ -120,7 +121,7 @@ class Checkpoints:
         metadata = {
             "name": self._name(uid),
             "namespace": self._namespace,
-            "labels": _labels(HOT),
+            "labels": {LABEL: HOT, **KEPT},
             "annotations": {
                 _MONITOR: f"{namespace}/{name}",
                 _UID: uid,
@@ -220,7 +221,7 @@ class Checkpoints:
         copy = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": metadata | {"labels": _labels(UNREADABLE)},
+            "metadata": metadata | {"labels": {LABEL: UNREADABLE, **KEPT}},
             **{key: raw[key] for key in ("data", "binaryData") if key in raw},
         }
         try:
@@ -255,12 +256,3 @@ def _content(state: State) -> object:
             for uid, pod in state.pods.items()
         },
     )
-
-
-def _labels(kind: str) -> dict[str, str]:
-    return {
-        LABEL: kind,
-        "app.kubernetes.io/part-of": "llm-monitor",
-        "app.kubernetes.io/component": "operator",
-        "llmmonitor.io/kept": "true",  # by an uninstall; the chart's notes select by it to clean up
-    }

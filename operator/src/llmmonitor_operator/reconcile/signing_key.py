@@ -21,16 +21,11 @@ from llmmonitor_api.signing.keys import (
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Conflict, NotFound
+from llmmonitor_operator.kube.labels import KEPT
 from llmmonitor_operator.kube.raw import Raw
 
 FILE = "ed25519.pem"
 """The Secret's only entry: PKCS #8 in PEM."""
-_LABELS = {
-    "app.kubernetes.io/part-of": "llm-monitor",
-    "app.kubernetes.io/component": "operator",
-    "llmmonitor.io/kept": "true",  # by an uninstall; the chart's notes select by it to clean up
-}
-
 _log = logging.getLogger(__name__)
 
 
@@ -84,7 +79,7 @@ def _secret(namespace: str, name: str, key: Ed25519PrivateKey) -> Raw:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": name, "namespace": namespace, "labels": _LABELS},
+        "metadata": {"name": name, "namespace": namespace, "labels": KEPT},
         "type": "Opaque",
         "data": {FILE: base64.b64encode(private_key_to_pem(key)).decode()},
     }
