@@ -24,11 +24,11 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from llmmonitor_api.configuration import Configuration
-from llmmonitor_api.report.report import BYTES_LIMIT, Report, UnreadableReport, decode
-from llmmonitor_api.signing import generate_private_key, public_key_bytes, sign_configuration, sign_request
+from llmmonitor_api.report.report import Report, UnreadableReport
+from llmmonitor_api.signing import generate_private_key, public_key_bytes
+from llmmonitor_operator.reconcile.sidecar_client import Address, NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_sidecar.linux import die_with_parent
 
 _START_SECONDS = 20.0
@@ -64,11 +64,19 @@ class SidecarProcess:
     log: Path
     _process: asyncio.subprocess.Process
     _session: aiohttp.ClientSession
-    api: str
-    """Its own endpoints: `http://HOST:PORT`."""
-    _key: Ed25519PrivateKey
-    pod_uid: str
+    _address: Address
+    _client: SidecarClient
     started_at: float = field(default_factory=time.time)
+
+    @property
+    def api(self) -> str:
+        """Its own endpoints: `http://HOST:PORT`."""
+        return self._address.url
+
+    @property
+    def pod_uid(self) -> str:
+        """Who it is, in place of a pod."""
+        return self._address.uid
 
     async def report(self) -> Report:
         """The report of this moment.
@@ -77,17 +85,13 @@ class SidecarProcess:
             SidecarFailed: if the sidecar has ended.
             UnreadableReport: if it did not answer in time or not with a report.
         """
-        path = "/v1/report"
-        signature = sign_request("GET", path, self._key, self.pod_uid, time.time())
         try:
-            async with self._session.get(self.api + path, headers={"Authorization": signature}) as answer:
-                body = await _bounded(answer.content)
-                if answer.status != 200:  # noqa: PLR2004 - HTTP's own number
-                    raise UnreadableReport(f"status {answer.status}: {body[:200].decode(errors='replace')}")
-                return decode(body)
-        except (aiohttp.ClientError, TimeoutError) as error:
+            return await self._client.report(self._address)
+        except NoAnswer as error:
             self._check_alive()
-            raise UnreadableReport(f"no answer from the sidecar: {error or type(error).__name__}") from error
+            raise UnreadableReport(f"no answer from the sidecar: {error}") from error
+        except RefusedBySidecar as error:
+            raise UnreadableReport(f"the sidecar refused to report: {error}") from error
 
     async def push(self, configuration: Configuration) -> None:
         """Put a configuration in force.
@@ -95,12 +99,11 @@ class SidecarProcess:
         Raises:
             SidecarFailed: if it is refused or not answered.
         """
-        document = sign_configuration(configuration, self._key, self.pod_uid, time.time())
         try:
-            async with self._session.put(self.api + "/v1/config", data=document) as answer:
-                if answer.status != 200:  # noqa: PLR2004 - HTTP's own number
-                    raise SidecarFailed(f"the sidecar refused its configuration: {await answer.text()}")
-        except (aiohttp.ClientError, TimeoutError) as error:
+            await self._client.push(self._address, configuration)
+        except RefusedBySidecar as error:
+            raise SidecarFailed(f"the sidecar refused its configuration: {error}") from error
+        except NoAnswer as error:
             raise SidecarFailed(f"the sidecar did not take its configuration: {error}") from error
 
     def _check_alive(self) -> None:
@@ -162,9 +165,8 @@ async def sidecar_beside(
                 log=log,
                 _process=process,
                 _session=session,
-                api=f"http://{LOOPBACK}:{api}",
-                _key=key,
-                pod_uid=pod_uid,
+                _address=Address(pod_uid, LOOPBACK, api),
+                _client=SidecarClient(session, key),
             )
             await sidecar._started()  # noqa: SLF001 - same module, not for others
             yield sidecar
@@ -226,16 +228,6 @@ def _checked(port: int, target: Target) -> int:
         except OSError as error:
             raise SidecarFailed(f"cannot listen on {LOOPBACK}:{port}: {error}") from error
     return port
-
-
-async def _bounded(content: aiohttp.StreamReader) -> bytes:
-    """The body, or a byte more than `decode` takes of it."""
-    body = bytearray()
-    async for chunk in content.iter_any():
-        body += chunk
-        if len(body) > BYTES_LIMIT:
-            break
-    return bytes(body)
 
 
 def _last_words(log: Path) -> str:
