@@ -14,6 +14,7 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Unavailable
 from llmmonitor_operator.kube.mirror import Mirror
+from llmmonitor_operator.kube.places import namespace_in, namespace_mirror, places, within
 from llmmonitor_operator.kube.polled import Polled
 from llmmonitor_operator.kube.raw import Raw
 
@@ -40,27 +41,24 @@ class ClusterView:
         self._kube = kube
         self._read_seconds = read_seconds
         self._changed = changed
-        self._places = tuple(watch_namespaces) or ("",)
+        self._places = places(watch_namespaces)
         self._quotas = self._everywhere(paths.resource_quotas)
         self._limits = self._everywhere(paths.limit_ranges)
         self._failed = self._everywhere(paths.events, field_selector=FAILED_CREATE)
         self._services = self._everywhere(paths.services)
-        self._namespaces: list[Mirror | Polled] = [self._namespace(place) for place in self._places]
+        self._namespaces = [
+            namespace_mirror(kube, place, lambda _kind, thing: changed(thing["metadata"]["name"]))
+            for place in self._places
+        ]
         self._pods: dict[str, tuple[Mirror, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _everywhere(self, path: Callable[[str], str], *, field_selector: str = "") -> list[Mirror]:
         return [self._mirror(path(place), field_selector=field_selector) for place in self._places]
 
-    def _namespace(self, place: str) -> Mirror | Polled:
-        if not place:
-            return self._mirror(paths.NAMESPACES, namespaced=False)
-        return Polled(self._kube, paths.namespace(place), on_change=lambda *_: self._changed(place))
-
-    def _mirror(self, path: str, *, namespaced: bool = True, field_selector: str = "") -> Mirror:
+    def _mirror(self, path: str, *, field_selector: str = "") -> Mirror:
         def on_change(_kind: str, thing: dict[str, Any]) -> None:
-            metadata = thing["metadata"]
-            self._changed(metadata.get("namespace", "") if namespaced else metadata["name"])
+            self._changed(thing["metadata"]["namespace"])
 
         return Mirror(self._kube, path, on_change=on_change, field_selector=field_selector)
 
@@ -122,23 +120,23 @@ class ClusterView:
 
     def namespace(self, name: str) -> Raw | None:
         """The namespace itself."""
-        return next((found for one in self._namespaces if (found := one.objects.get(("", name)))), None)
+        return namespace_in(self._namespaces, name)
 
     def resource_quotas(self, namespace: str) -> list[dict[str, Any]]:
         """The namespace's quotas."""
-        return _of(self._quotas, namespace)
+        return within(self._quotas, namespace)
 
     def limit_ranges(self, namespace: str) -> list[dict[str, Any]]:
         """The namespace's limit ranges."""
-        return _of(self._limits, namespace)
+        return within(self._limits, namespace)
 
     def services(self, namespace: str) -> list[dict[str, Any]]:
         """The namespace's Services."""
-        return _of(self._services, namespace)
+        return within(self._services, namespace)
 
     def failed_creates(self, namespace: str) -> list[dict[str, Any]]:
         """Events that say that a controller could not create a pod there."""
-        return _of(self._failed, namespace)
+        return within(self._failed, namespace)
 
     @property
     def problems(self) -> list[str]:
@@ -152,7 +150,3 @@ class ClusterView:
             *(mirror for mirror, _ in self._pods.values()),
         ]
         return sorted({mirror.problem for mirror in mirrors if mirror.problem})
-
-
-def _of(mirrors: list[Mirror], namespace: str) -> list[dict[str, Any]]:
-    return [thing for mirror in mirrors for thing in mirror.of(namespace)]

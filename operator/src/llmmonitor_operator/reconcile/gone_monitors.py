@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.places import places
 from llmmonitor_operator.monitors import Monitors
 
 EVERY_SECONDS = 60.0
@@ -27,7 +28,7 @@ async def drop_gone(kube: Kube, monitors: Monitors, watch_namespaces: Sequence[s
     """
     before = monitors.identities  # one that comes while the list is read is not missed in it
     there: set[str] = set()
-    for place in watch_namespaces or ("",):
+    for place in places(watch_namespaces):
         listing = await kube.list_metadata(paths.monitors(place))
         there |= {one["metadata"]["uid"] for one in listing.items}
     for uid in before.keys() - there:

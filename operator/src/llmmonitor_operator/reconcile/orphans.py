@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.places import places
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
 
@@ -25,7 +26,7 @@ async def namespaces_with_sidecars(kube: Kube, watch_namespaces: Sequence[str]) 
     over.
     """
     found: set[str] = set()
-    for place in watch_namespaces or ("",):
+    for place in places(watch_namespaces):
         async for page in kube.pages(paths.pods(place)):
             found |= {pod["metadata"]["namespace"] for pod in page.items if _has_one(pod)}
             await asyncio.sleep(0)

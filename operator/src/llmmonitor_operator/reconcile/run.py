@@ -20,6 +20,7 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube, connected
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.lease import lead
+from llmmonitor_operator.kube.places import places
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.verdict import Common
@@ -134,7 +135,7 @@ class Leader:
         await parts.keeper.start(time.time())
         owner = await self._owner()
         await self._own(owner)
-        for place in self._settings.watch_namespaces or ("",):
+        for place in places(self._settings.watch_namespaces):
             for raw in (await self._kube.list(paths.monitors(place))).items:
                 parts.monitors.take(raw)
         loop.start(one_pass)

@@ -16,8 +16,8 @@ from llmmonitor_operator.admit.decide import Surroundings
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.mirror import Changed, Mirror
+from llmmonitor_operator.kube.places import namespace_in, namespace_mirror, places, within
 from llmmonitor_operator.kube.polled import Polled
-from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight import verdict
 from llmmonitor_operator.preflight.verdict import Verdicts
@@ -41,20 +41,19 @@ class Knowledge:
         self._monitors = Monitors(lambda _key: None)
         self._alive = OperatorAlive()
         self._verdicts = Verdicts()
-        places = settings.watch_namespaces or ("",)
+        watched = places(settings.watch_namespaces)
 
         def one(path: str, name: str, on_change: Changed | None = None) -> Mirror:
             return Mirror(kube, path, field_selector=f"metadata.name={name}", on_change=on_change)
 
         own = settings.namespace
-        self._of_quotas = [Mirror(kube, paths.resource_quotas(place)) for place in places]
-        self._of_limit_ranges = [Mirror(kube, paths.limit_ranges(place)) for place in places]
-        self._of_namespaces: list[Mirror | Polled] = [
-            Polled(kube, paths.namespace(place)) if place else Mirror(kube, paths.NAMESPACES)
-            for place in places
-        ]
+        self._of_quotas = [Mirror(kube, paths.resource_quotas(place)) for place in watched]
+        self._of_limit_ranges = [Mirror(kube, paths.limit_ranges(place)) for place in watched]
+        self._of_namespaces = [namespace_mirror(kube, place) for place in watched]
         self.mirrors: Mapping[str, Sequence[Mirror | Polled]] = {
-            "llmmonitors": [Mirror(kube, paths.monitors(place), on_change=self._monitor) for place in places],
+            "llmmonitors": [
+                Mirror(kube, paths.monitors(place), on_change=self._monitor) for place in watched
+            ],
             "namespaces": self._of_namespaces,
             "resourcequotas": self._of_quotas,
             "limitranges": self._of_limit_ranges,
@@ -65,17 +64,15 @@ class Knowledge:
     def around(self, namespace: str) -> Surroundings:
         """What is known about `namespace` now; never fresh until its own object was seen."""
         known = self._monitors.of(namespace)
-        thing = next(
-            (found for mirror in self._of_namespaces if (found := mirror.objects.get(("", namespace)))), {}
-        )
+        thing = namespace_in(self._of_namespaces, namespace) or {}
         return Surroundings(
             namespace=thing,
             monitors=tuple(one.monitor for one in known if one.monitor is not None),
             common=self._verdicts.common,
             verdict=self._verdicts.namespaces.get(namespace),
             fresh=bool(thing) and self.operator_alive,
-            quotas=_of(self._of_quotas, namespace),
-            limit_ranges=_of(self._of_limit_ranges, namespace),
+            quotas=within(self._of_quotas, namespace),
+            limit_ranges=within(self._of_limit_ranges, namespace),
         )
 
     @property
@@ -106,7 +103,3 @@ class Knowledge:
     def _lease(self, kind: str, thing: dict[str, Any]) -> None:
         if kind != "DELETED":
             self._alive.saw(thing, self._now(), self._monotonic())
-
-
-def _of(mirrors: Sequence[Mirror], namespace: str) -> tuple[Raw, ...]:
-    return tuple(thing for mirror in mirrors for thing in mirror.of(namespace))
