@@ -95,7 +95,8 @@ async def test_a_standby_waits_while_the_leader_renews(kube: Kube, server: KubeS
 
 
 async def test_a_leader_whose_api_server_is_away_for_a_moment_goes_on(kube: Kube, server: KubeServer) -> None:
-    async with leading(kube, "one") as leader:
+    time_for_another_try = Terms(lease_seconds=6, renew_deadline_seconds=5.0, retry_seconds=1.0)
+    async with leading(kube, "one", time_for_another_try) as leader:
         refusals: list[str] = []
 
         async def once(request: web.Request) -> web.Response | None:
