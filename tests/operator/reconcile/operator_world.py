@@ -22,15 +22,15 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.verdict import Common
 from llmmonitor_operator.process_settings import OperatorSettings
-from llmmonitor_operator.reconcile.checkpoints import Checkpoints
-from llmmonitor_operator.reconcile.cluster_view import ClusterView
-from llmmonitor_operator.reconcile.metrics import OperatorMetrics
+from llmmonitor_operator.reconcile.keep.checkpoints import Checkpoints
+from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
+from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.sidecar_client import SidecarClient
-from llmmonitor_operator.reconcile.status_writer import StatusWriter
-from llmmonitor_operator.reconcile.verdict_keeper import VerdictKeeper
+from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
+from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
+from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 
 KEY = ("prod", "chat")
 IMAGE = "registry.test/sidecar@sha256:1"

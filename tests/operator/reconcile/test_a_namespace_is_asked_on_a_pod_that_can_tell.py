@@ -5,7 +5,7 @@ from typing import Any
 from tests.operator.model_pods import COMMON, NOW, monitor, running, running_pod, with_attached
 
 from llmmonitor_operator.pods.pod import holds_rights
-from llmmonitor_operator.reconcile.candidate import candidate
+from llmmonitor_operator.reconcile.keep.candidate import candidate
 
 NET_ADMIN = {"capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]}}
 NOTHING = {"capabilities": {"drop": ["ALL"]}}

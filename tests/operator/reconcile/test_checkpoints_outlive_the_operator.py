@@ -15,7 +15,7 @@ from llmmonitor_operator.checkpoint import BYTES_LIMIT, encode
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Conflict
-from llmmonitor_operator.reconcile.checkpoints import (
+from llmmonitor_operator.reconcile.keep.checkpoints import (
     KEEP_GONE_SECONDS,
     SAVE_EVERY_SECONDS,
     SAVE_IDLE_EVERY_SECONDS,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.operator.conftest import Watch
 
-from llmmonitor_operator.reconcile.status_conditions import conditions_of
+from llmmonitor_operator.reconcile.publish.status_conditions import conditions_of
 
 GOOD = {
     "type": "Ready",

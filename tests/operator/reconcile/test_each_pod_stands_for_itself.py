@@ -20,7 +20,7 @@ from tests.operator.model_pods import (
 )
 
 from llmmonitor_operator.evaluate.environment import LeftOut
-from llmmonitor_operator.reconcile.standing import Facts, Standing, standing
+from llmmonitor_operator.reconcile.sidecars.standing import Facts, Standing, standing
 
 FACTS = Facts(monitor=monitor(), common=COMMON, verdict=VERDICT, namespace=NAMESPACE, proving_pod="", now=NOW)
 

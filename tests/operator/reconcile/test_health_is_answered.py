@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from llmmonitor_operator.reconcile.health import serving
-from llmmonitor_operator.reconcile.metrics import OperatorMetrics
+from llmmonitor_operator.reconcile.metrics.health import serving
+from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.state import State
 
 OPENMETRICS = {"Accept": "application/openmetrics-text;version=1.0.0"}

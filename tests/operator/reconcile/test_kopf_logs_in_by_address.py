@@ -5,7 +5,7 @@ from pathlib import Path
 import kopf
 import pytest
 
-from llmmonitor_operator.reconcile.watch_monitors import service_account
+from llmmonitor_operator.reconcile.watch.watch_monitors import service_account
 
 
 def test_the_api_server_is_called_by_its_address_and_the_token_is_read_anew(tmp_path: Path) -> None:

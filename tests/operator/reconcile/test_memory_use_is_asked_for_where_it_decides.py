@@ -4,7 +4,7 @@ from tests.operator.kube_server import KubeServer
 from tests.operator.model_pods import running_pod
 
 from llmmonitor_operator.kube.api import Kube
-from llmmonitor_operator.reconcile.memory_use import measured, sum_of
+from llmmonitor_operator.reconcile.watch.memory_use import measured, sum_of
 
 PATH = "/apis/metrics.k8s.io/v1beta1/namespaces/prod/pods"
 

@@ -15,7 +15,7 @@ from llmmonitor_api.report.report import Live, Report
 from llmmonitor_operator.evaluate import Environment
 from llmmonitor_operator.evaluate.environment import ExpectedPod
 from llmmonitor_operator.gather.absorb import absorb
-from llmmonitor_operator.reconcile.metrics import OperatorMetrics
+from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.state import State
 
 CHAT = ("prod", "chat")

@@ -8,9 +8,9 @@ import time
 from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import SIGNING, World, until
 
-from llmmonitor_operator.reconcile.pods_memory import PodMemory, PodsMemory
-from llmmonitor_operator.reconcile.pulling import AT_ONCE, Puller
-from llmmonitor_operator.reconcile.sidecar_client import TIMEOUT_SECONDS, Address
+from llmmonitor_operator.reconcile.sidecars.client import TIMEOUT_SECONDS, Address
+from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
+from llmmonitor_operator.reconcile.sidecars.pulling import AT_ONCE, Puller
 
 SILENT = 3 * AT_ONCE
 
@@ -31,7 +31,7 @@ async def test_another_monitors_sidecar_is_asked_at_once(world: World) -> None:
     server = await asyncio.start_server(hang, "127.0.0.1", 0, backlog=SILENT)
     port = server.sockets[0].getsockname()[1]
     silent = [Address(f"silent-{number}", "127.0.0.1", port) for number in range(SILENT)]
-    puller = Puller(world.parts)
+    puller = Puller(world.parts.sidecars, world.parts.metrics, world.parts.settings.namespace)
     shut_out = asyncio.create_task(puller.pull(silent, _remembering(*silent)))
     await until(lambda: len(asked) == AT_ONCE)
 

@@ -11,8 +11,8 @@ from tests.operator.kube_server import KubeServer, Refusal, refused
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Invalid, Unavailable
-from llmmonitor_operator.reconcile.status_difference import Difference, difference
-from llmmonitor_operator.reconcile.status_writer import StatusWriter
+from llmmonitor_operator.reconcile.publish.status_difference import Difference, difference
+from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
 
 MONITORS = paths.monitors("prod")
 CHAT = paths.monitor("prod", "chat")

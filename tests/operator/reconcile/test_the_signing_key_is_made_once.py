@@ -14,7 +14,7 @@ from llmmonitor_api.signing.keys import private_key_to_pem, public_key_bytes
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Forbidden
-from llmmonitor_operator.reconcile.signing_key import UnusableSigningKey, keep, signing_key
+from llmmonitor_operator.reconcile.keep.signing_key import UnusableSigningKey, keep, signing_key
 
 SECRETS = paths.secrets("llm-monitor")
 SECRET = paths.secret("llm-monitor", "llm-monitor-signing-key")

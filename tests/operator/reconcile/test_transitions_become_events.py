@@ -9,7 +9,7 @@ from tests.operator.kube_server import KubeServer, Refusal, connected, refused
 from llmmonitor_operator.evaluate.transitions import NORMAL, WARNING, Transition
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
-from llmmonitor_operator.reconcile.events import emit, event
+from llmmonitor_operator.reconcile.publish.events import emit, event
 
 NOW = 1_800_000_000.4
 STALLED = Transition(WARNING, "Stalled", "PerformanceHealthy True → False: no token for 31 s")

@@ -12,8 +12,8 @@ from tests.operator.reconcile.operator_world import World
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_operator.preflight.verdict import read
-from llmmonitor_operator.reconcile.candidate import candidate
-from llmmonitor_operator.reconcile.verdict_keeper import READ_EVERY_SECONDS
+from llmmonitor_operator.reconcile.keep.candidate import candidate
+from llmmonitor_operator.reconcile.keep.verdict_keeper import READ_EVERY_SECONDS
 
 MAPS = "/api/v1/namespaces/llm-monitor/configmaps"
 VERDICTS = f"{MAPS}/llm-monitor-verdicts"

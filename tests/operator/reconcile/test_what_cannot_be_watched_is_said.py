@@ -6,7 +6,7 @@ from tests.operator.kube_server import KubeServer, Refusal, refused
 
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Unavailable
-from llmmonitor_operator.reconcile.cluster_view import ClusterView
+from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 
 
 async def test_pods_that_may_not_be_read_fail_the_pass_in_the_api_servers_words(

@@ -6,7 +6,7 @@ from tests.operator.kube_server import KubeServer, Refusal, refused
 
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Unavailable
-from llmmonitor_operator.reconcile.cluster_view import ClusterView
+from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 
 
 async def test_a_kind_that_rbac_forbids_ends_the_start_in_the_api_servers_words(

@@ -16,8 +16,8 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.errors import ApiError, Unavailable
 from llmmonitor_operator.pods.pod import is_mine_to_watch
 from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.sidecar_client import Address, NoAnswer, RefusedBySidecar
-from llmmonitor_operator.reconcile.standing import address_of
+from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar
+from llmmonitor_operator.reconcile.sidecars.standing import address_of
 
 _log = logging.getLogger(__name__)
 

@@ -28,22 +28,22 @@ from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key, Known
-from llmmonitor_operator.reconcile.attaching import Attacher
-from llmmonitor_operator.reconcile.candidate import candidate
-from llmmonitor_operator.reconcile.memory_use import measured, reported
+from llmmonitor_operator.reconcile.keep.candidate import candidate
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.pods_memory import PodsMemory
-from llmmonitor_operator.reconcile.pulling import Puller
-from llmmonitor_operator.reconcile.pushing import Pusher
-from llmmonitor_operator.reconcile.standing import (
+from llmmonitor_operator.reconcile.publish.status_conditions import conditions_of
+from llmmonitor_operator.reconcile.sidecars.attaching import Attacher
+from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
+from llmmonitor_operator.reconcile.sidecars.pulling import Puller
+from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
+from llmmonitor_operator.reconcile.sidecars.standing import (
     LOOK_AGAIN_SECONDS,
     Facts,
     Standing,
     address_of,
     standing,
 )
-from llmmonitor_operator.reconcile.status_conditions import conditions_of
+from llmmonitor_operator.reconcile.watch.memory_use import measured, reported
 from llmmonitor_operator.state import State
 
 _log = logging.getLogger(__name__)
@@ -67,9 +67,9 @@ class MonitorPass:
         self._parts = parts
         self._clock = clock
         self._memories: dict[Key, Memory] = {}
-        self._attacher = Attacher(parts)
-        self._puller = Puller(parts)
-        self._pusher = Pusher(parts)
+        self._attacher = Attacher(parts.kube, parts.keeper, parts.metrics)
+        self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
+        self._pusher = Pusher(parts.sidecars, parts.metrics)
 
     async def __call__(self, key: Key) -> float | None:
         """One pass; in how many seconds the next is due, None when the monitor is gone."""

@@ -25,8 +25,8 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
 from llmmonitor_operator.reconcile.ownership import selected
 from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.sidecar_client import NoAnswer, RefusedBySidecar
-from llmmonitor_operator.reconcile.standing import address_of
+from llmmonitor_operator.reconcile.sidecars.client import NoAnswer, RefusedBySidecar
+from llmmonitor_operator.reconcile.sidecars.standing import address_of
 
 EVERY_SECONDS = 5.0
 STOP_TRIES = 12

@@ -10,12 +10,12 @@ from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.process_settings import OperatorSettings
-from llmmonitor_operator.reconcile.checkpoints import Checkpoints
-from llmmonitor_operator.reconcile.cluster_view import ClusterView
-from llmmonitor_operator.reconcile.metrics import OperatorMetrics
-from llmmonitor_operator.reconcile.sidecar_client import SidecarClient
-from llmmonitor_operator.reconcile.status_writer import StatusWriter
-from llmmonitor_operator.reconcile.verdict_keeper import VerdictKeeper
+from llmmonitor_operator.reconcile.keep.checkpoints import Checkpoints
+from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
+from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
+from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
+from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
+from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,23 +26,23 @@ from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.verdict import Common
 from llmmonitor_operator.process_settings import Certificates, OperatorSettings
 from llmmonitor_operator.reconcile import gone_monitors, namespace_pass
-from llmmonitor_operator.reconcile.checkpoints import Checkpoints
-from llmmonitor_operator.reconcile.cluster_view import ClusterView
-from llmmonitor_operator.reconcile.events import emit
 from llmmonitor_operator.reconcile.farewell import say_farewell
 from llmmonitor_operator.reconcile.gone_monitors import drop_gone
-from llmmonitor_operator.reconcile.health import serving
+from llmmonitor_operator.reconcile.keep.checkpoints import Checkpoints
+from llmmonitor_operator.reconcile.keep.signing_key import keep, signing_key
+from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
 from llmmonitor_operator.reconcile.loop import Loop
-from llmmonitor_operator.reconcile.metrics import OperatorMetrics
+from llmmonitor_operator.reconcile.metrics.health import serving
+from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 from llmmonitor_operator.reconcile.orphans import namespaces_with_sidecars
 from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.sidecar_client import SidecarClient
-from llmmonitor_operator.reconcile.signing_key import keep, signing_key
-from llmmonitor_operator.reconcile.status_writer import StatusWriter
-from llmmonitor_operator.reconcile.verdict_keeper import VerdictKeeper
-from llmmonitor_operator.reconcile.watch_monitors import watch_monitors
+from llmmonitor_operator.reconcile.publish.events import emit
+from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
+from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
+from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
+from llmmonitor_operator.reconcile.watch.watch_monitors import watch_monitors
 
 SWEEP_SECONDS = 3600.0
 KEEP_KEY_SECONDS = 300.0

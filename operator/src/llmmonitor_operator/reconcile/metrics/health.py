@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from llmmonitor_operator.plain_app import make_plain_app
-from llmmonitor_operator.reconcile.metrics import OperatorMetrics
+from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 
 _SHUTDOWN_SECONDS = 2.0
 _IDLE_SECONDS = 75.0

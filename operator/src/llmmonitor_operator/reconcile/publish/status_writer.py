@@ -13,7 +13,7 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube, Patch
 from llmmonitor_operator.kube.errors import Invalid, NotFound
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.reconcile.status_difference import Difference, difference
+from llmmonitor_operator.reconcile.publish.status_difference import Difference, difference
 
 FIGURES_EVERY_SECONDS = 60.0
 

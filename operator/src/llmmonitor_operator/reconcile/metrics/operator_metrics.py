@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.registry import Collector
 
 from llmmonitor_operator.evaluate.evaluation import Evaluation
-from llmmonitor_operator.reconcile.monitor_families import Shown, families
-from llmmonitor_operator.reconcile.running_totals import RunningTotals
+from llmmonitor_operator.reconcile.metrics.monitor_families import Shown, families
+from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 from llmmonitor_operator.state import State
 
 Monitor = tuple[str, str]

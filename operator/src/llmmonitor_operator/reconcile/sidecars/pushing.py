@@ -16,10 +16,10 @@ import msgspec
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Report
-from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.pods_memory import REFRESH_SECONDS, PodsMemory
-from llmmonitor_operator.reconcile.sidecar_client import Address, NoAnswer, RefusedBySidecar
-from llmmonitor_operator.reconcile.standing import Standing
+from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
+from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.pods_memory import REFRESH_SECONDS, PodsMemory
+from llmmonitor_operator.reconcile.sidecars.standing import Standing
 
 STOPPED = "Stopped"
 """What a sidecar says that was told to stop, or whose settings ran out."""
@@ -40,8 +40,9 @@ class _Due:
 class Pusher:
     """Compares what sidecars say they have with what they shall have."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, sidecars: SidecarClient, metrics: OperatorMetrics) -> None:
+        self._sidecars = sidecars
+        self._metrics = metrics
 
     async def push(
         self,
@@ -69,15 +70,15 @@ class Pusher:
     async def _push(self, configuration: Configuration, one: _Due, memory: PodsMemory, now: float) -> None:
         given = _above(configuration, one.has)
         try:
-            await self._parts.sidecars.push(one.address, given)
+            await self._sidecars.push(one.address, given)
         except (NoAnswer, RefusedBySidecar) as error:
-            self._parts.metrics.pushed("failed")
+            self._metrics.pushed("failed")
             _log.warning("configuration not taken by pod %s: %s", one.name, error)
             return
         known = memory.of(one.address.uid)
         known.push_at = now + REFRESH_SECONDS
         known.renumbered = (configuration.generation, given.generation)
-        self._parts.metrics.pushed("ok")
+        self._metrics.pushed("ok")
 
 
 def _above(configuration: Configuration, has: int) -> Configuration:

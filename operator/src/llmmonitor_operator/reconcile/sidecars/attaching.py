@@ -10,13 +10,14 @@ from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.configure import first_configuration
 from llmmonitor_operator.inject.plan import Mode, Plan, plan_for
 from llmmonitor_operator.kube import paths
-from llmmonitor_operator.kube.api import Patch
+from llmmonitor_operator.kube.api import Kube, Patch
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.preflight.dry_run import Answer, attaching, read_answer
-from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.pods_memory import PodsMemory
-from llmmonitor_operator.reconcile.standing import Standing
+from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
+from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
+from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
+from llmmonitor_operator.reconcile.sidecars.standing import Standing
 
 AGAIN_AFTER_REFUSAL_SECONDS = 60.0
 AGAIN_AFTER_NO_ANSWER_SECONDS = 5.0
@@ -27,8 +28,10 @@ _log = logging.getLogger(__name__)
 class Attacher:
     """Attaches to whatever a pass decided to."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, kube: Kube, keeper: VerdictKeeper, metrics: OperatorMetrics) -> None:
+        self._kube = kube
+        self._keeper = keeper
+        self._metrics = metrics
 
     async def attach(
         self, monitor: LLMMonitor, standings: Iterable[Standing], memory: PodsMemory, now: float
@@ -45,9 +48,7 @@ class Attacher:
             known = memory.of(one.expected.uid)
             plan = self._plan(monitor, one, one.attach.choice.mode)
             answer = await self._attach(one.pod, plan, one.attach.number)
-            await self._parts.keeper.learn(
-                one.pod["metadata"]["namespace"], mode=plan.mode, answer=answer, now=now
-            )
+            await self._keeper.learn(one.pod["metadata"]["namespace"], mode=plan.mode, answer=answer, now=now)
             refused = None if answer.admitted else (answer.refused_by or _PENDING, answer.words)
             known.refused_attach = refused
             if refused is None:
@@ -59,14 +60,14 @@ class Attacher:
                 )
                 known.attach_again_at = now + seconds
                 _log.warning("not attached to pod %s: %s: %s", one.expected.name, *refused)
-            self._parts.metrics.attached("refused" if refused else "ok")
+            self._metrics.attached("refused" if refused else "ok")
             if answer.admitted is False:
                 break
         return done
 
     def _plan(self, monitor: LLMMonitor, one: Standing, mode: Mode) -> Plan:
         assert one.serving is not None  # noqa: S101 - the caller's check, for the type checker
-        common = self._parts.keeper.common
+        common = self._keeper.common
         return plan_for(
             one.pod,
             monitor,
@@ -82,7 +83,7 @@ class Attacher:
         metadata = pod["metadata"]
         path = paths.ephemeral_containers(metadata["namespace"], metadata["name"])
         try:
-            await self._parts.kube.patch(path, attaching(pod, plan, number), Patch.STRATEGIC)
+            await self._kube.patch(path, attaching(pod, plan, number), Patch.STRATEGIC)
         except ApiError as error:
             return read_answer(error.status, error.message)
         return Answer(admitted=True)

@@ -23,7 +23,7 @@ from llmmonitor_operator.pods.serving import NotServing, Serving, Worker, find_s
 from llmmonitor_operator.preflight.limits import objection_then
 from llmmonitor_operator.preflight.mode import choose_mode
 from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict
-from llmmonitor_operator.reconcile.sidecar_client import Address
+from llmmonitor_operator.reconcile.sidecars.client import Address
 
 LOOK_AGAIN_SECONDS = 2.0
 """While something is about to happen: a container starts, a first report is due."""

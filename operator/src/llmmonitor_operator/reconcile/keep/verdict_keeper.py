@@ -38,7 +38,7 @@ from llmmonitor_operator.preflight.verdict import (
     read,
     write,
 )
-from llmmonitor_operator.reconcile.cluster_view import ClusterView
+from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 
 ASK_EVERY_SECONDS = 60.0
 READ_EVERY_SECONDS = 60.0

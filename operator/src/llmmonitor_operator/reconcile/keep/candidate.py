@@ -10,7 +10,7 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import ATTACHMENTS_LIMIT, holds_rights, next_attachment
 from llmmonitor_operator.pods.serving import NotServing, find_serving
 from llmmonitor_operator.preflight.verdict import Common
-from llmmonitor_operator.reconcile.verdict_keeper import Candidate
+from llmmonitor_operator.reconcile.keep.verdict_keeper import Candidate
 
 
 def candidate(pods: Iterable[Raw], monitor: LLMMonitor, common: Common) -> Candidate | None:

@@ -19,7 +19,7 @@ from prometheus_client.utils import floatToGoString
 from llmmonitor_api.conditions import Condition, Status
 from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS
 from llmmonitor_api.report.histogram import Histogram
-from llmmonitor_operator.reconcile.running_totals import RunningTotals
+from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 
 MONITOR = ("namespace", "monitor")
 """The labels that every family here begins with."""

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Iterable
 
 from llmmonitor_api.report.report import Report, UnreadableReport
-from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.pods_memory import PodMemory, PodsMemory
-from llmmonitor_operator.reconcile.sidecar_client import Address, NoAnswer, RefusedBySidecar
+from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
+from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
 
 _HINT = "if a NetworkPolicy shuts the operator out, allow ingress to port {port} from namespace {namespace}"
 
@@ -21,8 +21,11 @@ _PAUSE_SECONDS = 1.0
 class Puller:
     """Asks sidecars for reports, and remembers why one did not come."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, sidecars: SidecarClient, metrics: OperatorMetrics, namespace: str) -> None:
+        """Args: namespace: the operator's own, for words about who has to be let in."""
+        self._sidecars = sidecars
+        self._metrics = metrics
+        self._namespace = namespace
 
     async def pull(self, addresses: Iterable[Address], memory: PodsMemory) -> dict[str, Report]:
         """The reports of all that answer, by pod UID."""
@@ -50,18 +53,18 @@ class Puller:
     async def _report(self, address: Address, known: PodMemory) -> Report | None:
         known.unreachable, known.unknown_key = "", False
         try:
-            report = await self._parts.sidecars.report(address)
+            report = await self._sidecars.report(address)
         except NoAnswer as error:
-            hint = _HINT.format(port=address.port, namespace=self._parts.settings.namespace)
+            hint = _HINT.format(port=address.port, namespace=self._namespace)
             known.unreachable = f"{error}; {hint}"
-            self._parts.metrics.pulled("unreachable")
+            self._metrics.pulled("unreachable")
         except RefusedBySidecar as error:
             known.unreachable, known.unknown_key = f"it refuses to report: {error}", error.unknown_key
-            self._parts.metrics.pulled("refused")
+            self._metrics.pulled("refused")
         except UnreadableReport as error:
             known.unreachable = str(error)
-            self._parts.metrics.pulled("unreadable")
+            self._metrics.pulled("unreadable")
         else:
-            self._parts.metrics.pulled("ok")
+            self._metrics.pulled("ok")
             return report
         return None

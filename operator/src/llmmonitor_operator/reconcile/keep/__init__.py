@@ -1,0 +1,1 @@
+"""What outlasts this process: checkpoints, the signing key, and what each namespace admits."""

@@ -1,0 +1,1 @@
+"""What Prometheus and the kubelet see of the operator."""

@@ -1,0 +1,1 @@
+"""What people see on an LLMMonitor: its status, and its Events."""

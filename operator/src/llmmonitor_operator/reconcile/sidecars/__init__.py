@@ -1,0 +1,1 @@
+"""Sidecars as the passes see them: how each pod stands, its reports, its settings, its coming."""
