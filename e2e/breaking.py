@@ -1,4 +1,4 @@
-"""Breaks parts of the release on purpose: kills or halts a container's process, takes an image off a node.
+"""Breaks parts of the release on purpose: kills or halts a container's process, spoils an image on a node.
 
 On the tests' own cluster by containerd, so that nothing is told before. On someone's own cluster a kill is a
 forced deletion of the pod, and what needs the node is not tested.
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from e2e.cluster import containerd
+from e2e.cluster.images import TOOLS_IMAGE
 from e2e.cluster.layout import Layout, Node
 from e2e.kubectl import Kubectl
 
@@ -66,6 +67,18 @@ def without_image(reference: str, node: Node) -> Iterator[None]:
         named = ("--digests", f"--base-name={reference.partition('@')[0]}")
         _output(containerd.ctr(layout, node, "images", "import", *named, "-"), archive)
         assert reference in {*_names_of(layout, node, reference)}, f"{node.name} did not get {reference} back"
+
+
+@contextmanager
+def with_image_spoilt(reference: str, node: Node) -> Iterator[None]:
+    """Under the image's name the node has another one, whose program ends at once."""
+    layout = Layout.from_environment()
+    with without_image(reference, node):
+        _output(containerd.ctr(layout, node, "images", "tag", TOOLS_IMAGE, reference))
+        try:
+            yield
+        finally:
+            _output(containerd.ctr(layout, node, "images", "remove", "--sync", reference))
 
 
 def needs_the_nodes() -> None:

@@ -1,4 +1,4 @@
-"""A quota or Pod Security label that comes later costs a model nothing but the sidecar in its new pods."""
+"""A quota, LimitRange or Pod Security label that comes later costs a model only the sidecar of new pods."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def model(proved: Kubectl, sidecar_image: str) -> Iterator[Kubectl]:
         assert [small_models.injected(pod) for pod in chat.pods(proved, NAME)] == [True]
         yield proved
     finally:
-        proved("delete", "resourcequota", "--all")
+        proved("delete", "resourcequota,limitrange", "--all")
         small_models.remove(proved, NAME)
 
 
@@ -70,6 +70,28 @@ def test_a_quota_that_refuses_pods_suspends_injection_in_the_api_servers_words(
     _comes_back(model, _reads)
 
 
+def test_a_pod_that_a_limit_range_bounds_below_the_sidecar_comes_without(
+    product: Installed, model: Kubectl
+) -> None:
+    rules = product.verdict(model.namespace)
+    model.apply(_limit_range({"memory": "200Mi"}))
+    until(lambda: product.verdict(model.namespace) != rules, "the operator to see it", 2 * MINUTES)
+
+    model("scale", f"deployment/{NAME}", "--replicas=2")
+    model("rollout", "status", f"deployment/{NAME}", "--timeout=120s")
+
+    [old, new] = chat.pods(model, NAME)
+    assert small_models.injected(old)
+    assert not small_models.injected(new)
+    found = condition(model, NAME, 2 * MINUTES, Injected="False")
+    assert new["metadata"]["name"] in found["Injected"]["message"]
+    said = [one for one in events(model, NAME) if one.startswith("Injected True → False")]
+    assert "InjectionSuspended (LimitRange small: memory limit 256Mi > max 200Mi" in said[-1]
+
+    model("delete", "limitrange/small")
+    _comes_back(model, _reads)
+
+
 def test_a_pod_security_label_takes_the_right_to_read_from_new_pods(
     product: Installed, model: Kubectl
 ) -> None:
@@ -99,6 +121,15 @@ def _quota(hard: dict[str, str]) -> dict[str, Any]:
         "kind": "ResourceQuota",
         "metadata": {"name": "small"},
         "spec": {"hard": hard},
+    }
+
+
+def _limit_range(most: dict[str, str]) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "LimitRange",
+        "metadata": {"name": "small"},
+        "spec": {"limits": [{"type": "Container", "max": most}]},
     }
 
 

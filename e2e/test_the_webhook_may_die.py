@@ -36,7 +36,9 @@ def test_pods_created_while_both_replicas_are_dead_are_attached_to(
     product: Installed, model: Kubectl, figure: Callable[[str], None]
 ) -> None:
     [before] = chat.pods(model, NAME)
-    for pod in _webhook(product):
+    replicas = _webhook(product)
+    assert len(replicas) == 2
+    for pod in replicas:
         breaking.kill(product.kubectl, pod)
     model("scale", f"deployment/{NAME}", "--replicas=3")
     model("rollout", "status", f"deployment/{NAME}", "--timeout=120s")
@@ -58,10 +60,30 @@ def test_pods_created_while_both_replicas_are_dead_are_attached_to(
     assert small_models.injected(latest)
 
 
+def test_pods_created_while_there_is_no_replica_are_attached_to(product: Installed, model: Kubectl) -> None:
+    product.kubectl("scale", "deployment/llm-monitor-webhook", "--replicas=0")
+    try:
+        until(lambda: not _webhook(product), "the webhook's pods to be gone", 1 * MINUTES)
+        model("scale", f"deployment/{NAME}", "--replicas=2")
+        model("rollout", "status", f"deployment/{NAME}", "--timeout=120s")
+        condition(model, NAME, 3 * MINUTES, Injected="True", Reporting="True")
+    finally:
+        product.kubectl("scale", "deployment/llm-monitor-webhook", "--replicas=2")
+        product.kubectl("rollout", "status", "deployment/llm-monitor-webhook", "--timeout=180s")
+
+    [old, new] = chat.pods(model, NAME)
+    assert small_models.injected(old)
+    assert not small_models.injected(new)
+    assert small_models.attached(new)
+    assert any("WebhookMissed" in said for said in events(model, NAME))
+
+
 def test_a_webhook_that_hangs_holds_a_pod_up_no_longer_than_its_timeout(
     product: Installed, proved: Kubectl, figure: Callable[[str], None]
 ) -> None:
-    with breaking.halted(_webhook(product)):
+    replicas = _webhook(product)
+    assert len(replicas) == 2
+    with breaking.halted(replicas):
         began = time.monotonic()
         image = (f"--image={TOOLS_IMAGE}", "--image-pull-policy=IfNotPresent")
         proved("run", "hasty", *image, "--command", "--", "/bin/sleep", "600")
@@ -76,6 +98,4 @@ def test_a_webhook_that_hangs_holds_a_pod_up_no_longer_than_its_timeout(
 
 def _webhook(product: Installed) -> list[dict[str, object]]:
     found = product.kubectl.get("pods", "--selector=app.kubernetes.io/component=webhook")["items"]
-    here = [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
-    assert len(here) == 2
-    return here
+    return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]

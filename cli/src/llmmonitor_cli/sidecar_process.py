@@ -28,7 +28,7 @@ import msgspec
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Report, UnreadableReport
 from llmmonitor_api.signing import generate_private_key, public_key_bytes
-from llmmonitor_operator.reconcile.sidecar_client import Address, NoAnswer, RefusedBySidecar, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_sidecar.linux import die_with_parent
 
 _START_SECONDS = 20.0
