@@ -21,9 +21,9 @@ from uuid import UUID
 
 import jsonpatch
 from aiohttp import web
-from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client import Configuration
 
-from llmmonitor_operator.kube.api import CALL_SECONDS, Kube
+from llmmonitor_operator.kube.api import CALL_SECONDS, Kube, speaking
 
 Key = tuple[str, str, str, str]
 """API, namespace, plural, name."""
@@ -310,8 +310,8 @@ async def serving() -> AsyncIterator[KubeServer]:
 @asynccontextmanager
 async def connected(url: str, *, call_seconds: float = CALL_SECONDS) -> AsyncIterator[Kube]:
     """A client of it, as `kube.api.connected` makes one."""
-    async with ApiClient(configuration=Configuration(host=url)) as client:
-        yield Kube(client, call_seconds=call_seconds)
+    async with speaking(Configuration(host=url), call_seconds=call_seconds) as kube:
+        yield kube
 
 
 def refused(refusal: Refusal, **headers: str) -> web.Response:

@@ -131,7 +131,10 @@ class Kube:
             fieldSelector=field_selector,
         )
         timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=self._call_seconds, sock_read=_WATCH_SILENCE_SECONDS
+            total=None,
+            connect=self._call_seconds,
+            sock_connect=self._call_seconds,
+            sock_read=_WATCH_SILENCE_SECONDS,
         )
         try:
             response = await self._request("GET", url, timeout=timeout)
@@ -219,8 +222,22 @@ async def connected(kubeconfig: str = "") -> AsyncIterator[Kube]:
         )
     else:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # same
+    async with speaking(configuration) as kube:
+        yield kube
+
+
+@asynccontextmanager
+async def speaking(
+    configuration: Configuration, *, call_seconds: float = CALL_SECONDS
+) -> AsyncIterator[Kube]:
+    """A connection by a configuration of the kubernetes client.
+
+    Its pool has no end: a watch keeps a connection for good, there are as many as namespaces with a monitor,
+    and the Lease must be renewed beside them. Unasked, the client ends it at 100.
+    """
+    configuration.connection_pool_maxsize = 0
     async with ApiClient(configuration=configuration) as client:
-        yield Kube(client)
+        yield Kube(client, call_seconds=call_seconds)
 
 
 async def _all(pages: AsyncIterator[Listing]) -> Listing:
