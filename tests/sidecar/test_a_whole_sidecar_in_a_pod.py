@@ -2,103 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import http.client
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import pytest
+from tests.sidecar.whole_sidecar import KEY, POD, Whole, until
 
 from llmmonitor_api.configuration import Configuration
-from llmmonitor_api.signing import generate_private_key, public_key_bytes, sign_configuration, sign_request
-
-KEY = generate_private_key()
-POD = "5f2c"
-
-
-class Whole:
-    """A sidecar's process in mode `off`, and what it answers."""
-
-    def __init__(self, log: Path, **settings: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-        environment = {
-            "MODE": "off",
-            "TARGET_PORT": "1",
-            "API_PORT": str(self.port),
-            "PUBLIC_KEY": base64.b64encode(public_key_bytes(KEY)).decode(),
-            "POD_UID": POD,
-            "STOP_GRACE": "0s",
-        } | settings
-        prefixed = {f"LLM_MONITOR_{name}": value for name, value in environment.items() if value}
-        self._log = log
-        with log.open("ab") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "llmmonitor_sidecar.main"],
-                env={"PATH": os.environ["PATH"], "KUBERNETES_SERVICE_HOST": "10.96.0.1", **prefixed},
-                stderr=file,
-            )
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def ask(self, path: str, document: str | None = None) -> tuple[int, dict[str, Any]]:
-        method = "PUT" if document else "GET"
-        headers = {"Authorization": sign_request(method, path, KEY, POD, time.time())}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        with contextlib.closing(connection):
-            connection.request(method, path, document, headers)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-
-    def put(self, configuration: Configuration) -> int:
-        return self.ask("/v1/config", sign_configuration(configuration, KEY, POD, time.time()))[0]
-
-    def answers(self) -> bool:
-        with contextlib.suppress(OSError):
-            return bool(self.ask("/healthz"))
-        return False
-
-    def interception(self) -> dict[str, Any]:
-        with contextlib.suppress(OSError):
-            report: dict[str, Any] = self.ask("/v1/report")[1]
-            return {**report["interception"], **report["identity"]}
-        return {}
-
-    def children(self) -> list[int]:
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Whole]]:
-    started: list[Whole] = []
-
-    def start_one(**settings: str) -> Whole:
-        started.append(Whole(tmp_path / "log", **settings))
-        return started[-1]
-
-    yield start_one
-    for one in started:
-        one.process.send_signal(signal.SIGTERM)
-        assert one.process.wait(30) == 0, one.log
-
-
-def until(what: Callable[[], object], seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+from llmmonitor_api.signing import sign_configuration
 
 
 def test_a_stop_outlives_the_analyser_that_took_it_and_ends_with_the_next_document(

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
+PUBLIC_KEYS_LIMIT = 4
+"""Two are trusted while one replaces the other."""
+
 
 class ObjectiveSetting(msgspec.Struct, frozen=True):
     """One objective as the sidecar counts it."""
@@ -30,3 +33,6 @@ class Configuration(msgspec.Struct, frozen=True):
     max_added_latency_seconds: float = 0.005
     stop: bool = False
     """Remove the rule and idle: the monitor is gone."""
+    public_keys: tuple[bytes, ...] = ()
+    """Ed25519, raw, at most `PUBLIC_KEYS_LIMIT`: whom to believe from now on, in place of all before. Empty:
+    whom it believes already. A container that starts anew believes the keys of its environment again."""

@@ -36,6 +36,8 @@ class Identity(msgspec.Struct, frozen=True):
     sidecar_version: Name
     configuration_generation: Count
     """Generation of the configuration in force; 0 before any."""
+    trusted_keys: tuple[Name, ...] = ()
+    """`signing.key_id` of every key it believes; empty: it is of a version that does not say."""
 
 
 class Live(msgspec.Struct, frozen=True):

@@ -80,6 +80,10 @@ class ConfigurationVerifier:
             )
         return SignedConfiguration(claims.settings, claims.iat, claims.exp)
 
+    def trust(self, keys: PublicKeys) -> None:
+        """Believe these from now on, and no others."""
+        self._keys = keys
+
     def taken(self, signed: SignedConfiguration) -> None:
         """From now on only this one or newer: called once it is in force."""
         self._newest = (signed.configuration.generation, signed.signed_at)

@@ -57,6 +57,10 @@ class RequestVerifier:
         self._forget_at: dict[str, float] = {}
         """Unix seconds after which a request would be refused for its age anyway, by its `jti`."""
 
+    def trust(self, keys: PublicKeys) -> None:
+        """Believe these from now on, and no others."""
+        self._keys = keys
+
     def verify(self, authorization: str, method: str, path: str, now: float) -> None:
         """Return if the header's value is good for this request; remember it.
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 
-from llmmonitor_api.configuration import Configuration
-from llmmonitor_api.signing import SignedConfiguration
+from llmmonitor_api.configuration import PUBLIC_KEYS_LIMIT, Configuration
+from llmmonitor_api.signing import SignedConfiguration, public_key_from_bytes, public_keys_by_id
+from llmmonitor_api.signing.keys import PublicKeys
 from llmmonitor_sidecar.kept_configuration import Kept, KeptConfiguration
 from llmmonitor_sidecar.settings import Settings
 
@@ -29,6 +32,7 @@ class InForce:
 
     def __init__(self, settings: Settings, keeper: KeptConfiguration) -> None:
         self._keeper = keeper
+        self._began_with = settings.public_keys
         self.expires_at: float | None = None
         self.pushed: SignedConfiguration | None = None
         """What was pushed last, to this analyser or to one before it."""
@@ -42,8 +46,24 @@ class InForce:
         if settings.public_keys:
             self.expires_at = keeper.started_at + FIRST_CONFIGURATION_SECONDS
 
+    @property
+    def public_keys(self) -> PublicKeys:
+        """Whom to believe: those that were pushed last, else those of the environment."""
+        return _by_id(self.configuration.public_keys or self._began_with)
+
     def take(self, signed: SignedConfiguration) -> None:
-        """Put a verified configuration in force, for successors too."""
+        """Put a verified configuration in force, for successors too.
+
+        Raises:
+            ValueError: its public keys are none, or too many; nothing has changed.
+        """
+        given = signed.configuration.public_keys
+        if len(given) > PUBLIC_KEYS_LIMIT:
+            raise ValueError(f"{len(given)} public keys; the limit is {PUBLIC_KEYS_LIMIT}")
+        _by_id(given)
+        if not given:  # a stop, or an operator that knows nothing of this: whom to believe stays as it is
+            kept = msgspec.structs.replace(signed.configuration, public_keys=self.configuration.public_keys)
+            signed = replace(signed, configuration=kept)
         content = msgspec.json.encode(signed.configuration)
         self._keeper.keep(Kept(content, signed.signed_at, signed.expires_at))
         self.pushed = signed
@@ -57,6 +77,10 @@ class InForce:
             at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.expires_at))
             return f"its configuration expired at {at} and was not renewed: no operator speaks to it"
         return ""
+
+
+def _by_id(keys: Iterable[bytes]) -> PublicKeys:
+    return public_keys_by_id(public_key_from_bytes(key) for key in keys)
 
 
 def _first(settings: Settings) -> Configuration:

@@ -19,8 +19,6 @@ from llmmonitor_api.signing import (
     ConfigurationVerifier,
     RequestVerifier,
     SignedConfiguration,
-    public_key_from_bytes,
-    public_keys_by_id,
 )
 from llmmonitor_sidecar.analyser.in_force import InForce
 from llmmonitor_sidecar.analyser.intake import Intake
@@ -70,6 +68,13 @@ class _Process:
         self._reports = ReportMaker(settings, page, self._reader, self._boot)
         self._throughput = Throughput()
         self._memory = MemoryWatch(settings.memory_cap_bytes)
+        keys, pod_uid = self._in_force.public_keys, settings.pod_uid
+        self._requests = RequestVerifier(keys, pod_uid)
+        self._configurations = ConfigurationVerifier(
+            keys, pod_uid, self._started_at, self._in_force.configuration.generation
+        )
+        if self._in_force.pushed is not None:
+            self._configurations.taken(self._in_force.pushed)
 
     async def run(self, tee: TeeReceiver) -> None:
         self._intake = Intake(tee, self._reader)
@@ -169,18 +174,12 @@ class _Process:
             await asyncio.sleep(max(0.1, interval - (time.monotonic() - began)))
 
     def _sources(self) -> Sources:
-        keys = public_keys_by_id(public_key_from_bytes(key) for key in self._settings.public_keys)
-        configurations = ConfigurationVerifier(
-            keys, self._settings.pod_uid, self._started_at, self._in_force.configuration.generation
-        )
-        if self._in_force.pushed is not None:
-            configurations.taken(self._in_force.pushed)
         return Sources(
             current_report=self._report,
             apply=self._apply,
             reported=self._pulled.set,
-            requests=RequestVerifier(keys, self._settings.pod_uid),
-            configurations=configurations,
+            requests=self._requests,
+            configurations=self._configurations,
         )
 
     def _report(self) -> Report:
@@ -196,6 +195,10 @@ class _Process:
         configuration = self._in_force.configuration
         self._reader.configure(configuration)
         self._reports.generation = configuration.generation
+        keys = self._in_force.public_keys
+        self._requests.trust(keys)
+        self._configurations.trust(keys)
+        self._reports.trusted_keys = tuple(keys)
         self._page[Slot.GENERATION_APPLIED] = configuration.generation
         self._page[Slot.MAX_ADDED_LATENCY_US] = int(configuration.max_added_latency_seconds * 1e6)
         _log.info("configuration of generation %d is in force", configuration.generation)

@@ -59,6 +59,7 @@ class ReportMaker:
         self.resources: Resources | None = None
         self.engine: Engine | None = None
         self.generation = 0
+        self.trusted_keys: tuple[str, ...] = ()
         self.stopped_because = ""
         """Why this sidecar idles; empty while it works."""
 
@@ -73,6 +74,7 @@ class ReportMaker:
             sequence=self._sequence,
             sidecar_version=self._boot.sidecar_version,
             configuration_generation=self.generation,
+            trusted_keys=self.trusted_keys,
         )
         counts = self._reader.totals.interception
         path = self._path_since_boot()

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.sidecar.whole_sidecar import Whole
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Whole]]:
+    started: list[Whole] = []
+
+    def start_one(**settings: str) -> Whole:
+        started.append(Whole(tmp_path / "log", **settings))
+        return started[-1]
+
+    yield start_one
+    for one in started:
+        one.process.send_signal(signal.SIGTERM)
+        assert one.process.wait(30) == 0, one.log
