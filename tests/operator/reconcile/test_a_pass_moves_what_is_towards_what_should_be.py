@@ -8,7 +8,6 @@ from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import IMAGE, KEY, MONITORS, PODS, SIGNING, World, until
 
 from llmmonitor_api.signing import generate_private_key
-from llmmonitor_operator.reconcile.farewell import say_farewell
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 
 
@@ -145,21 +144,3 @@ async def test_a_pod_that_no_monitor_selects_any_more_is_told_to_stop(world: Wor
 
         await world.passed()
         assert not double.configuration.stop, "a monitor that selects it again brings it back"
-
-
-async def test_an_uninstalled_release_stops_its_sidecars_and_a_restarted_one_does_not(world: World) -> None:
-    deployments = "/apis/apps/v1/namespaces/llm-monitor/deployments"
-    world.server.put(deployments, {"metadata": {"name": "llm-monitor-operator"}})
-    await world.passed()
-    pod = world.server.at(f"{PODS}/chat-a")
-    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
-        await world.passed()
-
-        await say_farewell(world.parts)
-        assert not double.configuration.stop
-
-        world.server.remove(f"{deployments}/llm-monitor-operator")
-        await say_farewell(world.parts)
-        assert double.configuration.stop

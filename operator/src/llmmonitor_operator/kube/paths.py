@@ -93,6 +93,11 @@ def lease(namespace: str, name: str) -> str:
     return _within("/apis/coordination.k8s.io/v1", namespace, "leases", name)
 
 
+def deployments(namespace: str) -> str:
+    """Deployments of a namespace."""
+    return _within("/apis/apps/v1", namespace, "deployments")
+
+
 def deployment(namespace: str, name: str) -> str:
     """One Deployment."""
     return _within("/apis/apps/v1", namespace, "deployments", name)

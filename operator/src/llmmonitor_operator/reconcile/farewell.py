@@ -1,8 +1,9 @@
 """What the last operator does when the release is uninstalled: tell every sidecar to stop.
 
-Helm deletes the Deployment, and moments later the rights. So on SIGTERM the operator asks for its own
-Deployment: an answer that it is there means a restart or a roll-out, whose successor goes on; anything else
-means that nobody will. Everything needed is in memory already. Sidecars that do not hear it idle when their
+On SIGTERM its own Deployment tells which end this is: one that is there means a restart or a roll-out, whose
+successor goes on; one that is gone (or may not be asked for any more) means that nobody will. What says
+neither (an API server that is away, busy or does not know the token) stops nothing: that may be the end of
+this process alone. Everything needed is in memory already. Sidecars that do not hear it idle when their
 configuration runs out.
 """
 
@@ -12,35 +13,23 @@ import asyncio
 import logging
 
 from llmmonitor_api.report.report import UnreadableReport
-from llmmonitor_operator.kube import paths
-from llmmonitor_operator.kube.errors import ApiError, Unavailable
 from llmmonitor_operator.pods.pod import is_mine_to_watch
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar
 from llmmonitor_operator.reconcile.sidecars.standing import address_of
+from llmmonitor_operator.reconcile.watch.own_deployment import OwnDeployment
 
 _log = logging.getLogger(__name__)
 
 
-async def say_farewell(parts: Parts) -> None:
+async def say_farewell(parts: Parts, own: OwnDeployment) -> None:
     """Stop all sidecars if the release is gone; otherwise do nothing."""
-    if not await _uninstalled(parts):
+    if not await own.is_gone():
         return
     pods = [pod for namespace in parts.view.pod_namespaces for pod in parts.view.pods(namespace)]
     addresses = [address for pod in pods if is_mine_to_watch(pod) and (address := address_of(pod))]
     _log.warning("the release is uninstalled: telling %d sidecars to stop", len(addresses))
     await asyncio.gather(*(_stop(parts, address) for address in addresses))
-
-
-async def _uninstalled(parts: Parts) -> bool:
-    settings = parts.settings
-    try:
-        deployment = await parts.kube.get(paths.deployment(settings.namespace, f"{settings.name}-operator"))
-    except Unavailable:
-        return False
-    except ApiError:
-        return True
-    return bool(deployment["metadata"].get("deletionTimestamp"))
 
 
 async def _stop(parts: Parts, address: Address) -> None:

@@ -42,6 +42,7 @@ from llmmonitor_operator.reconcile.publish.events import emit
 from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
 from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
+from llmmonitor_operator.reconcile.watch.own_deployment import OwnDeployment
 from llmmonitor_operator.reconcile.watch.watch_monitors import watch_monitors
 
 SWEEP_SECONDS = 3600.0
@@ -88,6 +89,7 @@ class Leader:
         self._settings = settings
         self._kube = kube
         self._metrics = metrics
+        self._deployment = OwnDeployment(kube, settings.namespace, f"{settings.name}-operator")
 
     async def work(self) -> None:
         """Until SIGTERM or SIGINT."""
@@ -96,7 +98,7 @@ class Leader:
         # the client itself bounds how many sidecars are talked to at once
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             loop = Loop(failed=lambda: self._metrics.failed("pass"))
-            monitors = Monitors(loop.wake)
+            monitors = Monitors(loop.wake, settings.namespace)
             view = ClusterView(kube, settings.watch_namespaces, loop.wake_namespace)
             keeper = VerdictKeeper(
                 kube,
@@ -125,7 +127,9 @@ class Leader:
                 await view.stop()
                 self._metrics.leads(leading=False)
                 # also when the lease was lost: an uninstall takes the right to renew it before the process
-                await _at_most(SAVE_SECONDS, "telling sidecars to stop", say_farewell(parts))
+                await _at_most(
+                    SAVE_SECONDS, "telling sidecars to stop", say_farewell(parts, self._deployment)
+                )
             await _at_most(SAVE_SECONDS, "saving checkpoints", one_pass.save_all())
 
     async def _lead(self, parts: Parts, loop: Loop, one_pass: MonitorPass, key: Ed25519PrivateKey) -> None:
@@ -146,6 +150,7 @@ class Leader:
                 _log.warning("%s", error)
         stop = asyncio.Event()
         background = [
+            asyncio.create_task(self._deployment.run()),
             asyncio.create_task(
                 self._again_and_again("namespaces", NamespacePass(parts).look, namespace_pass.EVERY_SECONDS)
             ),
