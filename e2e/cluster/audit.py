@@ -44,6 +44,8 @@ class Request:
     allowed: bool
     """Whether RBAC allows it; Pod Security, a quota or a policy may have refused it all the same."""
     at: datetime
+    addresses: tuple[str, ...]
+    """Where it came from: a pod's own address, and that of what stood in between."""
 
 
 def requests(log: Path) -> Iterator[Request]:
@@ -72,4 +74,5 @@ def _request(event: dict[str, dict[str, str]]) -> Request:
         status=int((event.get("responseStatus") or {}).get("code", 0)),
         allowed=(event.get("annotations") or {}).get(_DECISION) == "allow",
         at=datetime.fromisoformat(str(event["requestReceivedTimestamp"])),
+        addresses=tuple(event.get("sourceIPs") or ()),
     )

@@ -53,7 +53,7 @@ def start(program: Program, logs: Path, path: str) -> Daemon:
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{program.name}.log"
     command = [*network.inside(program.node), *map(str, program.command)]
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             ["sh", "-c", _JOIN_CGROUP, "sh", str(procs), *command],
             stdin=subprocess.DEVNULL,

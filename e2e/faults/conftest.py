@@ -1,0 +1,38 @@
+"""Faults take minutes each, so they are for `make test-long`; the cluster they need is the tests' own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e.cluster.layout import Layout
+from e2e.faults.watched import Watched, own_cluster, watched
+from e2e.installed import Installed
+from e2e.kubectl import Kubectl
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.long)
+
+
+@pytest.fixture
+def cluster_of_ours() -> Layout:
+    """The cluster whose parts may be broken."""
+    return own_cluster()
+
+
+@pytest.fixture
+def model(
+    cluster_of_ours: Layout,  # noqa: ARG001 - asked for first: it may skip
+    product: Installed,  # noqa: ARG001 - the chart must be there
+    proved: Kubectl,
+    sidecar_image: str,
+) -> Iterator[Watched]:
+    """Two pods of a model, one on each node, that all is well with."""
+    with watched(proved, "faulty", sidecar_image) as one:
+        yield one

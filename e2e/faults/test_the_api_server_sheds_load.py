@@ -1,0 +1,85 @@
+"""An API server that answers 429 to all the operator asks, its Lease included, is waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from e2e.cluster import audit
+from e2e.cluster.layout import Layout
+from e2e.faults.watched import Watched, settled
+from e2e.installed import RELEASE, Installed
+from e2e.kubectl import Kubectl
+
+STORM_SECONDS = 60.0
+TOO_MANY = 429
+NAME = "e2e-refuses-the-operator"
+GROUP = "flowcontrol.apiserver.k8s.io/v1"
+
+
+@pytest.mark.timeout(900)
+def test_a_minute_of_429_loses_nothing(
+    cluster_of_ours: Layout, cluster: Kubectl, product: Installed, model: Watched
+) -> None:
+    clients = model.ask(seconds=STORM_SECONDS + 90)
+    before = settled(model)
+    began = datetime.now(UTC)
+
+    with _refused(cluster, product):
+        time.sleep(STORM_SECONDS)
+
+    model.nothing_lost(clients)
+    assert model.steady() == before
+    refused = [one for one in audit.requests(cluster_of_ours.audit_log) if one.at >= began]
+    storm = [one for one in refused if one.status == TOO_MANY and one.namespace_of_account == RELEASE]
+    assert storm, "nothing was refused: the priority level did not take hold"
+    assert len(storm) <= STORM_SECONDS * 10, "it is asked without a pause"
+
+
+@contextmanager
+def _refused(cluster: Kubectl, product: Installed) -> Iterator[None]:
+    """By API Priority and Fairness, as an administrator would: a level of no capacity for this account."""
+    cluster.apply(_level(), _flow(str(product.kubectl.namespace)))
+    try:
+        yield
+    finally:
+        cluster("delete", f"flowschema/{NAME}", f"prioritylevelconfiguration/{NAME}")
+
+
+def _level() -> dict[str, Any]:
+    limited = {"nominalConcurrencyShares": 0, "lendablePercent": 0, "limitResponse": {"type": "Reject"}}
+    return {
+        "apiVersion": GROUP,
+        "kind": "PriorityLevelConfiguration",
+        "metadata": {"name": NAME},
+        "spec": {"type": "Limited", "limited": {**limited, "borrowingLimitPercent": 0}},
+    }
+
+
+def _flow(namespace: str) -> dict[str, Any]:
+    account = {"namespace": namespace, "name": "llm-monitor-operator"}
+    everything = {
+        "verbs": ["*"],
+        "apiGroups": ["*"],
+        "resources": ["*"],
+        "clusterScope": True,
+        "namespaces": ["*"],
+    }
+    rule = {
+        "subjects": [{"kind": "ServiceAccount", "serviceAccount": account}],
+        "resourceRules": [everything],
+    }
+    return {
+        "apiVersion": GROUP,
+        "kind": "FlowSchema",
+        "metadata": {"name": NAME},
+        "spec": {
+            "priorityLevelConfiguration": {"name": NAME},
+            "matchingPrecedence": 1,
+            "rules": [rule],
+        },
+    }
