@@ -7,7 +7,7 @@ MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long images lint format crds docs lock bench bench-relay bench-cluster bench-webhook bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-webhook bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,11 +25,16 @@ test-fast: $(READY) lint ## Lint, types, contracts and the tests without a clust
 TWICE := --reruns 1 --reruns-delay 5 --only-rerun WaitedInVain --only-rerun TimeoutExpired
 
 test-e2e: $(READY) ## Tests on a real cluster: E2E_KUBECONFIG's, the one that is up, or one made for them
-	$(BIN)/python -m pytest e2e -p no:xdist --durations=15 $(TWICE) $(ARGS)
+	$(BIN)/python -m pytest e2e -m "not long" -p no:xdist --durations=15 $(TWICE) $(ARGS)
 
-test-long: $(READY) ## Tests that take minutes each: long soaks, 1 GB bodies, 10,000 exchanges
+test-long: test-long-fast test-faults ## Tests that take minutes each: long soaks, 1 GB bodies, faults of a real cluster
+
+test-long-fast: $(READY)
 	@tests/install-system-packages
 	$(BIN)/pytest tests -m long -p no:xdist $(ARGS)
+
+test-faults: $(READY) ## What happens to API server, etcd, kubelets, network and disks, on a real cluster
+	$(BIN)/python -m pytest e2e -m long -p no:xdist --durations=15 $(ARGS)
 
 lint: $(READY) ## Style, types, import contracts, and that generated files are current
 	$(BIN)/ruff check .
