@@ -17,8 +17,9 @@ CONFLICTED = fails(
 )
 INVALID_SPEC = fails(
     "InvalidSpec",
-    "The spec breaks a rule that the API server could not check; the last valid one stays in force.",
-    "Correct the fields that the message lists.",
+    "The spec breaks a rule that the API server could not check (the last valid one stays in force), or the "
+    "namespace is one in which nothing is monitored.",
+    "Correct what the message lists.",
 )
 PARTLY_MONITORED = fails(
     "PartlyMonitored",
@@ -31,7 +32,7 @@ ALL_INJECTED = holds("AllInjected", "Every matching pod has the current sidecar.
 POD_PREDATES_MONITOR = fails(
     "PodPredatesMonitor",
     "A matching pod is older than the monitor and has not got the sidecar yet.",
-    "Set spec.existingPods to Attach or Restart, or restart the pod yourself.",
+    "Nothing under Restart, which replaces it in its turn; under Ignore, restart the pod, or use Attach.",
 )
 WEBHOOK_MISSED = fails(
     "WebhookMissed",
@@ -46,7 +47,7 @@ POD_SECURITY_FORBIDS = fails(
 OUTDATED = fails(
     "Outdated",
     "A sidecar is of an older version, or holds settings that cannot be pushed to a running one.",
-    "Restart the pod when convenient, or set spec.existingPods to Restart.",
+    "Restart the pod when convenient; existingPods Restart does it for settings, never for a version.",
 )
 SIDECAR_BLOCKS_POD = fails(
     "SidecarBlocksPod",
@@ -71,7 +72,12 @@ ATTACH_EXHAUSTED = fails(
 NOT_RESTARTABLE = fails(
     "NotRestartable",
     "existingPods is Restart, but the pod has no controller with two ready replicas to replace it.",
-    "Restart it yourself, use Attach, or allow it by annotation.",
+    'Restart it yourself, use Attach, or allow it by the annotation `llmmonitor.io/restart: "true"`.',
+)
+RESTART_STOPPED = fails(
+    "RestartStopped",
+    "existingPods is Restart, and a replaced pod's successor was not Ready and monitored in time.",
+    "Correct what the message names; it goes on when that pod is gone or the spec changes.",
 )
 SIDECAR_NOT_STARTED = fails(
     "SidecarNotStarted",
@@ -188,6 +194,12 @@ MODEL_NOT_LISTENING = undecided(
     "Wait while it loads; otherwise look at the model's container.",
 )
 STARTING = undecided("Starting", "The relay has been started and is not ready yet.", "Wait some seconds.")
+HANDING_OVER = undecided(
+    "HandingOver",
+    "An attached sidecar makes room for its successor of another version; new connections go straight to the"
+    " model meanwhile.",
+    "Wait: it takes half a minute at most.",
+)
 NO_TRAFFIC_YET = undecided(
     "NoTrafficYet", "Interception is on, and no connection has come yet.", "Send a request."
 )

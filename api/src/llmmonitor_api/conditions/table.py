@@ -46,6 +46,7 @@ INJECTED: Final = ConditionType(
         monitoring.NO_MEMORY_HEADROOM,
         monitoring.ATTACH_EXHAUSTED,
         monitoring.NOT_RESTARTABLE,
+        monitoring.RESTART_STOPPED,
         monitoring.SIDECAR_NOT_STARTED,
         monitoring.SIDECAR_STARTING,
         monitoring.MODEL_SERVER_NOT_FOUND,

@@ -18,6 +18,7 @@ from llmmonitor_api.status.findings import (
 )
 from llmmonitor_api.status.model import Distribution, Estimate, Quantile
 from llmmonitor_api.status.monitor import MonitorStatus, StatusCondition
+from llmmonitor_api.status.restart import FailedPod, RestartedPod, RestartStatus
 from llmmonitor_api.status.subject import EngineStatus, PodsStatus, UnmonitoredPod, WindowStatus
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "DriftVerdict",
     "EngineStatus",
     "Estimate",
+    "FailedPod",
     "GPUStatus",
     "InteractionStatus",
     "MonitorStatus",
@@ -39,6 +41,8 @@ __all__ = [
     "QualityStatus",
     "Quantile",
     "ResourcesStatus",
+    "RestartStatus",
+    "RestartedPod",
     "ReviewersStatus",
     "StatusCondition",
     "UnmonitoredPod",

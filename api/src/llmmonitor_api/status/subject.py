@@ -7,6 +7,7 @@ from pydantic import Field
 
 from llmmonitor_api.spec.listmap import by_name
 from llmmonitor_api.status.model import Count, Label, Ratio, Sentence, StatusModel
+from llmmonitor_api.status.restart import RestartStatus
 
 
 class EngineStatus(StatusModel):
@@ -29,6 +30,8 @@ class UnmonitoredPod(StatusModel):
     """The pod's name."""
     reason: Label
     """A reason of the condition Injected or Reporting."""
+    message: Sentence | None = None
+    """Why it cannot be restarted, where that is the reason; the condition has the words to the others."""
 
 
 class PodsStatus(StatusModel):
@@ -44,6 +47,10 @@ class PodsStatus(StatusModel):
     """Pods whose report is fresh."""
     outdated: Count = 0
     """Pods whose sidecar is older than the operator wants."""
+    predating: Count = 0
+    """Pods that came before the monitor and have no working sidecar yet."""
+    restart: RestartStatus | None = None
+    """Progress of `existingPods: Restart`; absent while there was nothing to replace."""
     summary: Label = "0/0"
     """Reporting and matched, for the printer column."""
     not_monitored: Annotated[tuple[UnmonitoredPod, ...], Field(max_length=10), by_name("name")] = ()
