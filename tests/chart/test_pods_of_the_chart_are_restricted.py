@@ -50,9 +50,10 @@ def test_only_those_that_talk_to_the_api_server_have_a_token(render: Render) -> 
 
     tokens = {which: spec(objects, which)["automountServiceAccountToken"] for which in PODS}
 
-    assert tokens == {"operator": True, "webhook": True, "test": False}
+    assert tokens == {"operator": True, "webhook": True, "test": True}
     accounts = [found for key, found in objects.items() if key[0] == "ServiceAccount"]
-    assert [one["automountServiceAccountToken"] for one in accounts] == [False, False]
+    assert [one["automountServiceAccountToken"] for one in accounts] == [False, False, False]
+    assert not spec(render({"webhook": {"enabled": False}}), "test")["automountServiceAccountToken"]
 
 
 @pytest.mark.parametrize("which", ["operator", "webhook"])

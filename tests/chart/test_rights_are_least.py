@@ -79,6 +79,20 @@ def test_the_webhook_configuration_is_limited_by_its_name(render: Render) -> Non
     assert names == {("llm-monitor",)}
 
 
+def test_the_test_reads_one_webhook_configuration_for_as_long_as_it_runs(render: Render) -> None:
+    objects = render()
+
+    granted = list(rights(objects, "test"))
+
+    assert granted == [(("ClusterRole", "", "mutatingwebhookconfigurations", "get"), ("llm-monitor",))]
+    for kind in ("ServiceAccount", "ClusterRole", "ClusterRoleBinding"):
+        place = "llm-monitor" if kind == "ServiceAccount" else ""
+        annotations = objects[kind, place, "llm-monitor-test"]["metadata"]["annotations"]
+        assert annotations["helm.sh/hook"] == "test"
+        assert {"hook-succeeded", "hook-failed"} < {*annotations["helm.sh/hook-delete-policy"].split(",")}
+    assert not list(rights(render({"webhook": {"enabled": False}}), "test"))
+
+
 def test_a_namespaced_installation_has_rights_only_where_it_was_told(render: Render) -> None:
     objects = render(NAMESPACED)
 
