@@ -272,6 +272,7 @@ def test_the_operator_makes_only_its_own_objects(release: Release) -> None:
         )
 
 
+OWNER = {"apiVersion": "v1", "kind": "Node", "name": "gone", "uid": "0f0e0d0c"}
 AUTHORITY = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg=="
 
 
@@ -285,6 +286,10 @@ AUTHORITY = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg=="
         ("/webhooks/0/clientConfig/service/name", "other"),
         ("/webhooks/0/namespaceSelector", {}),
         ("/webhooks/0/matchConditions", []),
+        ("/metadata/finalizers", ["example.com/stay"]),
+        ("/metadata/ownerReferences", [OWNER]),
+        ("/metadata/annotations", {"cert-manager.io/inject-ca-from": "default/mine"}),
+        ("/metadata/labels/app.kubernetes.io~1instance", "other"),
     ],
 )
 def test_of_the_webhook_configuration_the_operator_writes_the_authority_alone(
