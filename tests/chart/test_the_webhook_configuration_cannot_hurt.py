@@ -1,8 +1,12 @@
+"""What the API server is told of the webhook: when to ask, how long to wait, and what if no answer comes."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from e2e.helm import Objects
+
+from llmmonitor_operator.monitors import THE_CLUSTERS_OWN
 
 Render = Callable[..., Objects]
 CONFIGURATION = ("MutatingWebhookConfiguration", "", "llm-monitor")
@@ -51,7 +55,11 @@ def test_the_clusters_own_namespace_and_ours_are_left_out(render: Render) -> Non
     (webhook,) = render(namespace="elsewhere")[CONFIGURATION]["webhooks"]
 
     assert webhook["namespaceSelector"]["matchExpressions"] == [
-        {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", "elsewhere"]}
+        {
+            "key": "kubernetes.io/metadata.name",
+            "operator": "NotIn",
+            "values": [*THE_CLUSTERS_OWN, "elsewhere"],
+        }
     ]
 
 

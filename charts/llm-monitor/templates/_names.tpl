@@ -75,3 +75,8 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "llm-monitor.operator"
 {{ $image.repository }}
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default $root.Chart.AppVersion $image.tag }}{{ end -}}
 {{- end }}
+
+{{/* Namespaces that are nobody's models': never monitored, never called for. The operator has the same list. */}}
+{{- define "llm-monitor.the-clusters-own" -}}
+kube-system, kube-public, kube-node-lease
+{{- end }}

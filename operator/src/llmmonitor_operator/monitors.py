@@ -1,7 +1,7 @@
 """The LLMMonitors as they are now, read and validated once each, for the operator and for the webhook.
 
 A spec that the API server let pass and we cannot read does not stop monitoring: the last valid one stays in
-force, and `Ready` says `InvalidSpec`.
+force, and `Ready` says `InvalidSpec`. So it says in namespaces that are not for us, whatever the spec.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from llmmonitor_api.spec import InvalidMonitor, LLMMonitor, load_monitor
 
 Key = tuple[str, str]
 """Namespace and name."""
+THE_CLUSTERS_OWN = ("kube-system", "kube-public", "kube-node-lease")
+"""Namespaces in which nothing is monitored; nor in the release's own. The chart's policies have them too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,15 @@ class Known:
 class Monitors:
     """All of them by namespace and name."""
 
-    def __init__(self, changed: Callable[[Key], None]) -> None:
-        """Args: changed: called with the key of a monitor that came, changed its spec, or went."""
+    def __init__(self, changed: Callable[[Key], None], own_namespace: str = "") -> None:
+        """None yet.
+
+        Args:
+            changed: called with the key of a monitor that came, changed its spec, or went.
+            own_namespace: of the release, where nothing is monitored.
+        """
         self._known: dict[Key, Known] = {}
+        self._closed = frozenset({*THE_CLUSTERS_OWN, own_namespace})
         self._changed = changed
 
     def take(self, raw: dict[str, Any]) -> None:
@@ -58,7 +66,9 @@ class Monitors:
         else:
             last_valid = None
         try:
-            known = Known(raw, load_monitor(raw))
+            known = (
+                Known(raw, None, _stays_out(key)) if key[0] in self._closed else Known(raw, load_monitor(raw))
+            )
         except InvalidMonitor as error:
             known = Known(raw, _at_generation(last_valid, raw), "; ".join(error.errors))
         self._known[key] = known
@@ -92,6 +102,13 @@ class Monitors:
     def namespaces(self) -> frozenset[str]:
         """Where there is at least one."""
         return frozenset(namespace for namespace, _ in self._known)
+
+
+def _stays_out(key: Key) -> str:
+    return (
+        f"namespace {key[0]} is the cluster's or LLM Monitor's own, and nothing in it is monitored: create "
+        f"LLMMonitor {key[1]} in the namespace of the model's pods"
+    )
 
 
 def _at_generation(monitor: LLMMonitor | None, raw: dict[str, Any]) -> LLMMonitor | None:

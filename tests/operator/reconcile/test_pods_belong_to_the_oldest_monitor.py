@@ -129,3 +129,17 @@ def test_only_a_change_of_the_spec_is_told() -> None:
     found.drop(("prod", "chat"))
 
     assert told == [("prod", "chat")] * 3
+
+
+@pytest.mark.parametrize("namespace", ["kube-system", "kube-public", "kube-node-lease", "llm-monitor"])
+def test_in_the_clusters_own_namespaces_and_ours_a_monitor_has_no_pod_and_says_why(namespace: str) -> None:
+    found = Monitors(lambda _key: None, "llm-monitor")
+    one = raw("chat", NOW, CHAT)
+    one["metadata"]["namespace"] = namespace
+
+    found.take(one)
+
+    [known] = found.of(namespace)
+    assert owned(known, [known], [running_pod()]).pods == ()
+    assert f"namespace {namespace} is" in known.invalid
+    assert "create LLMMonitor chat in the namespace of the model's pods" in known.invalid

@@ -30,7 +30,7 @@ spec:
 - expression: request.namespace in {{ .Values.watchNamespaces | toJson | replace "\"" "'" }}
   message: "LLM Monitor was installed for {{ join ", " .Values.watchNamespaces }} only (watchNamespaces)."
 {{- else -}}
-- expression: "!(request.namespace in ['kube-system', 'kube-public', 'kube-node-lease', '{{ .Release.Namespace }}'])"
+- expression: "!(request.namespace in ['{{ include "llm-monitor.the-clusters-own" . | replace ", " "', '" }}', '{{ .Release.Namespace }}'])"
   message: "LLM Monitor stays out of the cluster's own namespaces and of its own."
 {{- end }}
 {{- end }}

@@ -38,7 +38,7 @@ class Knowledge:
     ) -> None:
         self._now = now
         self._monotonic = monotonic
-        self._monitors = Monitors(lambda _key: None)
+        self._monitors = Monitors(lambda _key: None, settings.namespace)
         self._alive = OperatorAlive()
         self._verdicts = Verdicts()
         watched = places(settings.watch_namespaces)
