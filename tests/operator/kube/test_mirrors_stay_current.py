@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import ConfigException
 from tests.operator.kube_server import KubeServer, Refusal, refused
 
 from llmmonitor_operator.kube import paths
-from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.api import Kube, speaking
 from llmmonitor_operator.kube.errors import TooManyRequests
 from llmmonitor_operator.kube.mirror import Mirror
 
@@ -269,3 +271,26 @@ async def test_nobody_makes_it_stand_still_for_long(kube: Kube, server: KubeServ
         await kube.get(paths.pod("prod", "a"))
 
     assert caught.value.retry_after_seconds == 60.0
+
+
+@pytest.mark.parametrize(
+    "trouble", [OSError("no such file"), ConfigException("Token file exists but empty.")]
+)
+async def test_a_token_that_cannot_be_read_for_a_moment_is_outlived(
+    server: KubeServer, trouble: Exception
+) -> None:
+    configuration = Configuration(host=server.url, api_key={"BearerToken": "t"})
+    readings = iter([None, trouble, trouble])
+
+    def read_token(_configuration: Configuration) -> None:
+        if (problem := next(readings, None)) is not None:
+            raise problem
+
+    configuration.refresh_api_key_hook = read_token  # type: ignore[assignment]  # it calls it for each request
+    server.put(PODS, pod("a"))
+    seen = Seen()
+    async with speaking(configuration) as kube, running(Mirror(kube, PODS, on_change=seen)):
+        server.put(PODS, pod("b"))
+        await seen.until(told=2)
+
+    assert seen.told == [("ADDED", "a"), ("ADDED", "b")]

@@ -28,6 +28,8 @@ WATCH_SECONDS = 290
 _WATCH_SILENCE_SECONDS = 320.0
 PAGE = 500
 _ERRORS_FROM = 300
+_NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError, config.ConfigException)
+"""The last: the token is read anew from its file, which may be missing or empty for a moment."""
 _JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -151,7 +153,7 @@ class Kube:
                     yield event["type"], event["object"]
             finally:
                 response.close()
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (*_NO_ANSWER, ValueError) as error:
             raise _no_answer(f"watch {path}", error) from error
 
     async def _call(
@@ -176,7 +178,7 @@ class Kube:
                     timeout=timeout,
                 )
                 data = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except _NO_ANSWER as error:
             raise _no_answer(f"{method} {path}", error) from error
         if response.status >= _ERRORS_FROM:
             raise _refusal(response, data)

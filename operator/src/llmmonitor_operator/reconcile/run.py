@@ -151,6 +151,7 @@ class Leader:
         stop = asyncio.Event()
         background = [
             asyncio.create_task(self._deployment.run()),
+            asyncio.create_task(parts.view.until_broken()),
             asyncio.create_task(
                 self._again_and_again("namespaces", NamespacePass(parts).look, namespace_pass.EVERY_SECONDS)
             ),

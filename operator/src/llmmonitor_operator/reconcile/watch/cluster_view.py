@@ -52,6 +52,8 @@ class ClusterView:
         ]
         self._pods: dict[str, tuple[Mirror, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
+        """Tasks that ended without being told to."""
 
     def _everywhere(self, path: Callable[[str], str], *, field_selector: str = "") -> list[Mirror]:
         return [self._mirror(path(place), field_selector=field_selector) for place in self._places]
@@ -69,7 +71,7 @@ class ClusterView:
             Unavailable: one is not, in the API server's own words: without it nothing could be judged.
         """
         mirrors = [*self._quotas, *self._limits, *self._failed, *self._services, *self._namespaces]
-        self._tasks = {asyncio.create_task(mirror.run()) for mirror in mirrors}
+        self._tasks = {self._run(mirror) for mirror in mirrors}
         for mirror in mirrors:
             await self._synced(mirror, mirror.path)
 
@@ -80,6 +82,20 @@ class ClusterView:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _run(self, mirror: Mirror | Polled) -> asyncio.Task[None]:
+        task = asyncio.create_task(mirror.run())
+        task.add_done_callback(lambda one: None if one.cancelled() else self._ended.put_nowait(one))
+        return task
+
+    async def until_broken(self) -> None:
+        """Waits until a mirror has ended, which none does in order: what it held would be judged for ever.
+
+        Raises:
+            Exception: what ended it.
+        """
+        (await self._ended.get()).result()
+        raise RuntimeError("a mirror has ended")
+
     async def watch_pods(self, namespace: str) -> None:
         """See the namespace's pods from now on; returns when all are known.
 
@@ -88,7 +104,7 @@ class ClusterView:
         """
         if namespace not in self._pods:
             mirror = self._mirror(paths.pods(namespace))
-            self._pods[namespace] = mirror, asyncio.create_task(mirror.run())
+            self._pods[namespace] = mirror, self._run(mirror)
         mirror, _ = self._pods[namespace]
         await self._synced(mirror, f"pods of namespace {namespace}")
 
