@@ -123,3 +123,31 @@ async def test_a_clock_that_was_put_back_does_not_end_the_asking(world: World) -
     await world.parts.keeper.ask("prod", tried, 1_000_000.0)
 
     assert world.parts.keeper.due("prod", 1_000_000.0 - 3600)
+
+
+async def test_two_monitors_may_be_refused_on_one_pod_at_once(world: World) -> None:
+    await world.passed()
+    pod = world.parts.view.pods("prod")[0]
+    rights = {"capabilities": {"add": ["NET_ADMIN"]}}
+    pod["spec"]["ephemeralContainers"] = [{"name": "llm-monitor-1", "securityContext": rights}]
+    asked, both = [], asyncio.Event()
+
+    async def refuses_both_at_once(request: web.Request) -> web.StreamResponse | None:
+        if "dryRun" not in request.query:
+            return None
+        asked.append(request.path)
+        if len(asked) > 1:
+            both.set()
+        await both.wait()
+        return refused(Refusal(403, 'violates PodSecurity "baseline:latest"', "Forbidden"))
+
+    world.server.fault = refuses_both_at_once
+    monitor = world.parts.monitors.of("prod")[0].monitor
+    assert monitor is not None
+    keeper = world.parts.keeper
+    tried = candidate([pod], monitor, keeper.common)
+
+    found = await asyncio.gather(keeper.ask("prod", tried, 100.0), keeper.ask("prod", tried, 100.0))
+
+    assert [one.transparent for one in found] == [False, False]
+    assert keeper.due("prod", 100.0)

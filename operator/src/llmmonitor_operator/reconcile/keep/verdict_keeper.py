@@ -122,7 +122,7 @@ class VerdictKeeper:
             self._asked[namespace] = now
             answers = await self._answers(candidate)
             if holds_rights(candidate.pod) and any(answer.admitted is False for _, answer in answers):
-                self._asked.pop(namespace)  # the next look may be another monitor's, on another pod
+                self._asked.pop(namespace, None)  # the next look may be another monitor's, on another pod
         verdict = self.of(namespace, now)  # what others learnt meanwhile included
         for mode, answer in answers:
             verdict = learned(verdict, mode, answer)
