@@ -145,7 +145,7 @@ class KubeServer:
             target = _target(request.path)
             if request.method == "GET" and request.query.get("watch") == "true":
                 return await self._watch(request, target)
-            body = await request.json() if request.can_read_body else None
+            body = await request.json() if request.body_exists else None
             code, result = self._do(request, target, body)
         except Refusal as refusal:
             return refused(refusal)

@@ -12,7 +12,7 @@ from tests.operator.reconcile.operator_world import World
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_operator.preflight.verdict import read
-from llmmonitor_operator.reconcile.keep.candidate import candidate
+from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.keep.verdict_keeper import READ_EVERY_SECONDS
 
 MAPS = "/api/v1/namespaces/llm-monitor/configmaps"
@@ -79,7 +79,7 @@ async def test_a_suspension_in_the_middle_of_a_dry_run_is_not_lost(world: World)
     world.server.fault = slow
     monitor = world.parts.monitors.of("prod")[0].monitor
     assert monitor is not None
-    tried = candidate(world.parts.view.pods("prod"), monitor, keeper.common)
+    tried = trial_on(world.parts.view.pods("prod"), monitor, keeper.common)
     asking = asyncio.create_task(keeper.ask("prod", tried, 100.0))
     await asked.wait()
     await keeper.suspend("prod", reasons.SIDECAR_BLOCKS_POD, "it does not start", 100.0)
@@ -118,7 +118,7 @@ async def test_a_clock_that_was_put_back_does_not_end_the_asking(world: World) -
     await world.passed()
     monitor = world.parts.monitors.of("prod")[0].monitor
     assert monitor is not None
-    tried = candidate(world.parts.view.pods("prod"), monitor, world.parts.keeper.common)
+    tried = trial_on(world.parts.view.pods("prod"), monitor, world.parts.keeper.common)
 
     await world.parts.keeper.ask("prod", tried, 1_000_000.0)
 
@@ -145,7 +145,7 @@ async def test_two_monitors_may_be_refused_on_one_pod_at_once(world: World) -> N
     monitor = world.parts.monitors.of("prod")[0].monitor
     assert monitor is not None
     keeper = world.parts.keeper
-    tried = candidate([pod], monitor, keeper.common)
+    tried = trial_on([pod], monitor, keeper.common)
 
     found = await asyncio.gather(keeper.ask("prod", tried, 100.0), keeper.ask("prod", tried, 100.0))
 

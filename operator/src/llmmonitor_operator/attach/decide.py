@@ -8,7 +8,7 @@ to know.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from llmmonitor_operator.kube.raw import Raw, mapping
 from llmmonitor_operator.pods.pod import (
     ATTACHMENTS_LIMIT,
     container_status,
+    is_static,
     next_attachment,
     opted_out,
     our_native,
@@ -34,8 +35,6 @@ from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict
 
 SOON_SECONDS = 5.0
 LATER_SECONDS = 60.0
-_STATIC_POD = "kubernetes.io/config.mirror"
-"""A pod that a kubelet reads from a file: the API server shows only its image in the mirror."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def _missing(pod: Raw, monitor: LLMMonitor, common: Common, verdict: NamespaceVe
 def _not_wanted(pod: Raw, monitor: LLMMonitor, missing: Reason, *, proves: bool) -> NotNow | None:
     if opted_out(pod):
         return NotNow(reasons.OPTED_OUT.name, "its annotation llmmonitor.io/inject is false", None)
-    if _STATIC_POD in _annotations(pod):
+    if is_static(pod):
         return NotNow(missing.name, "a static pod, which nothing can be attached to", None)
     if our_native(pod) is not None:
         life = life_of(pod, str((our_native(pod) or {}).get("name", "")))
@@ -183,7 +182,3 @@ def _predates(pod: Raw, monitor: LLMMonitor) -> bool:
     created = unix_seconds(mapping(pod.get("metadata")).get("creationTimestamp"))
     since: datetime | None = monitor.metadata.creation_timestamp
     return since is None or created is None or created < since.timestamp()
-
-
-def _annotations(pod: Raw) -> Mapping[str, object]:
-    return mapping(mapping(pod.get("metadata")).get("annotations"))

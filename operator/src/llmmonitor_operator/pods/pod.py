@@ -23,6 +23,8 @@ INJECTED_LABEL: Final = "llmmonitor.io/injected"
 OPT_OUT_ANNOTATION: Final = "llmmonitor.io/inject"
 
 EPHEMERAL_NAMES: Final = tuple(f"{EPHEMERAL_PREFIX}{number}" for number in range(1, ATTACHMENTS_LIMIT + 1))
+_STATIC_POD = "kubernetes.io/config.mirror"
+_OF_THE_NODE = ("hostNetwork", "hostPID", "hostIPC")
 _STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 
 
@@ -95,6 +97,16 @@ def opted_out(pod: Raw) -> bool:
     """Whether its owner said that it shall have no sidecar."""
     annotations = pod.get("metadata", {}).get("annotations") or {}
     return str(annotations.get(OPT_OUT_ANNOTATION, "")).lower() == "false"
+
+
+def is_static(pod: Raw) -> bool:
+    """Whether a kubelet reads it from a file: the API server shows only its image, which none can change."""
+    return _STATIC_POD in (pod.get("metadata", {}).get("annotations") or {})
+
+
+def shares_the_nodes(pod: Raw) -> tuple[str, ...]:
+    """What of its node it has no own one of: `hostNetwork`, `hostPID`, `hostIPC`."""
+    return tuple(field for field in _OF_THE_NODE if pod.get("spec", {}).get(field))
 
 
 def gpus_requested(pod: Raw) -> int:

@@ -18,6 +18,7 @@ from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_api.spec.interception import InterceptionMode
 from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.pod import shares_the_nodes
 from llmmonitor_operator.pods.serving import Serving
 from llmmonitor_operator.preflight.mesh import mesh
 from llmmonitor_operator.preflight.services import by_number
@@ -83,9 +84,9 @@ _Against = tuple[Reason, str]
 
 
 def _against_redirecting(pod: Raw, namespace: Raw | None) -> _Against | None:
-    if pod.get("spec", {}).get("hostNetwork"):
+    shared = shares_the_nodes(pod)
+    if "hostNetwork" in shared:
         return reasons.HOST_NETWORK, "the pod uses the node's network, whose packet filter is left alone"
-    shared = [field for field in ("hostPID", "hostIPC") if pod.get("spec", {}).get(field)]
     if shared:
         return reasons.NOT_PERMITTED, f"the pod has {' and '.join(shared)}: no privileges are taken in it"
     found = mesh(pod, namespace)

@@ -28,7 +28,7 @@ from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key, Known
-from llmmonitor_operator.reconcile.keep.candidate import candidate
+from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_conditions import conditions_of
@@ -154,7 +154,7 @@ class MonitorPass:
     async def _ask(self, namespace: str, monitor: LLMMonitor, mine: Owned, now: float) -> None:
         keeper = self._parts.keeper
         if keeper.due(namespace, now):
-            await keeper.ask(namespace, candidate(mine.pods, monitor, keeper.common), now)
+            await keeper.ask(namespace, trial_on(mine.pods, monitor, keeper.common), now)
 
     async def _reports(
         self, standings: list[Standing], leaving: Sequence[Raw], memory: Memory, now: float

@@ -48,13 +48,15 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Trial:
     """A running pod on which to try, and what would be attached to it."""
 
     pod: Raw
     plan: Plan
     number: int
     """Of the ephemeral container."""
+    plain_only: bool = False
+    """The pod may have no sidecar with capabilities, whatever its namespace admits."""
 
 
 class VerdictKeeper:
@@ -73,6 +75,8 @@ class VerdictKeeper:
         self._published: dict[str, str] = {}
         self._asked: dict[str, float] = {}
         """When each namespace was asked last (Unix seconds)."""
+        self._asked_plain: dict[str, float] = {}
+        """The same of those where no pod could tell more than whether a sidecar without capabilities is."""
         self._looked_since = 0.0
         self._read_at = 0.0
         self._writing = asyncio.Lock()
@@ -108,20 +112,34 @@ class VerdictKeeper:
         before = self._verdicts.get(namespace)
         return (
             asked is None
-            or not 0 <= now - asked < ASK_EVERY_SECONDS  # a clock that was put back must not end the asking
             or before is None
-            or before.fingerprint != self._fingerprint(namespace)
+            or self._is_old(asked, namespace, now)
             or before.numbered_ports != self._numbered_ports(namespace)
             or bool(self._refused(namespace, max(asked, before.suspended_at)))
         )
 
-    async def ask(self, namespace: str, candidate: Candidate | None, now: float) -> NamespaceVerdict:
-        """Look again: by a dry-run on `candidate`, at events and Services; publish what is new."""
+    def _is_old(self, asked: float | None, namespace: str, now: float) -> bool:
+        """Whether an answer of then, if there was one, may be another by now."""
+        before = self._verdicts.get(namespace)
+        return (
+            asked is None
+            or not 0 <= now - asked < ASK_EVERY_SECONDS  # a clock that was put back must not end the asking
+            or before is None
+            or before.fingerprint != self._fingerprint(namespace)
+        )
+
+    async def ask(self, namespace: str, trial: Trial | None, now: float) -> NamespaceVerdict:
+        """Look again: by a dry-run of `trial`, at events and Services; publish what is new."""
         answers: list[tuple[Mode, Answer]] = []
-        if candidate is not None:
+        if trial is not None and trial.plain_only:
+            # what is not known after it stays due: of the next look a pod may come that can tell more
+            if self._is_old(self._asked_plain.get(namespace), namespace, now):
+                self._asked_plain[namespace] = now
+                answers = await self._answers(trial)
+        elif trial is not None:
             self._asked[namespace] = now
-            answers = await self._answers(candidate)
-            if holds_rights(candidate.pod) and any(answer.admitted is False for _, answer in answers):
+            answers = await self._answers(trial)
+            if holds_rights(trial.pod) and any(answer.admitted is False for _, answer in answers):
                 self._asked.pop(namespace, None)  # the next look may be another monitor's, on another pod
         verdict = self.of(namespace, now)  # what others learnt meanwhile included
         for mode, answer in answers:
@@ -158,6 +176,7 @@ class VerdictKeeper:
     async def forget(self, namespace: str) -> None:
         """No monitor is there any more."""
         self._asked.pop(namespace, None)
+        self._asked_plain.pop(namespace, None)
         if self._verdicts.pop(namespace, None) is not None:
             await self._publish()
 
@@ -170,20 +189,20 @@ class VerdictKeeper:
         self._verdicts[namespace] = verdict
         await self._publish()
 
-    async def _answers(self, candidate: Candidate) -> list[tuple[Mode, Answer]]:
+    async def _answers(self, trial: Trial) -> list[tuple[Mode, Answer]]:
         """To a sidecar with NET_ADMIN; where that is not admitted, to one without too."""
         answers = []
-        for mode in (Mode.TRANSPARENT, Mode.OFF):
-            answer = await self._dry_run(replace(candidate, plan=replace(candidate.plan, mode=mode)))
+        for mode in (Mode.OFF,) if trial.plain_only else (Mode.TRANSPARENT, Mode.OFF):
+            answer = await self._dry_run(replace(trial, plan=replace(trial.plan, mode=mode)))
             answers.append((mode, answer))
-            if answer.admitted is not False or holds_rights(candidate.pod):
+            if answer.admitted is not False or holds_rights(trial.pod):
                 break  # refused as it is, such a pod says nothing of a sidecar without capabilities
         return answers
 
-    async def _dry_run(self, candidate: Candidate) -> Answer:
-        metadata = candidate.pod["metadata"]
+    async def _dry_run(self, trial: Trial) -> Answer:
+        metadata = trial.pod["metadata"]
         path = paths.ephemeral_containers(metadata["namespace"], metadata["name"])
-        patch = attaching(candidate.pod, candidate.plan, candidate.number)
+        patch = attaching(trial.pod, trial.plan, trial.number)
         try:
             await self._kube.patch(path, patch, Patch.STRATEGIC, dry_run=True)
         except ApiError as error:

@@ -7,21 +7,32 @@ from collections.abc import Iterable
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.inject.plan import Mode, plan_for
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.pod import ATTACHMENTS_LIMIT, holds_rights, next_attachment
+from llmmonitor_operator.pods.pod import (
+    ATTACHMENTS_LIMIT,
+    holds_rights,
+    is_static,
+    next_attachment,
+    shares_the_nodes,
+)
 from llmmonitor_operator.pods.serving import NotServing, find_serving
 from llmmonitor_operator.preflight.verdict import Common
-from llmmonitor_operator.reconcile.keep.verdict_keeper import Candidate
+from llmmonitor_operator.reconcile.keep.verdict_keeper import Trial
 
 
-def candidate(pods: Iterable[Raw], monitor: LLMMonitor, common: Common) -> Candidate | None:
+def trial_on(pods: Iterable[Raw], monitor: LLMMonitor, common: Common) -> Trial | None:
     """A running pod that could be attached to once more; None when there is none.
 
     One in which nothing of ours has capabilities comes first: of another, a namespace that forbids them by
-    now would refuse even the sidecar without any.
+    now would refuse even the sidecar without any. One that shares something with its node comes last: no
+    sidecar with capabilities may be put into it, so it cannot tell what others may have.
     """
-    for pod in sorted(pods, key=holds_rights):
+    for pod in sorted(pods, key=lambda one: (bool(shares_the_nodes(one)), holds_rights(one))):
         number = next_attachment(pod)
-        if (pod.get("status") or {}).get("phase") != "Running" or number > ATTACHMENTS_LIMIT:
+        if (
+            (pod.get("status") or {}).get("phase") != "Running"
+            or number > ATTACHMENTS_LIMIT
+            or is_static(pod)
+        ):
             continue
         try:
             serving = find_serving(pod, monitor.spec.target)
@@ -36,5 +47,5 @@ def candidate(pods: Iterable[Raw], monitor: LLMMonitor, common: Common) -> Candi
             public_keys=common.keys,
             configuration="{}",
         )
-        return Candidate(pod, plan, number)
+        return Trial(pod, plan, number, plain_only=bool(shares_the_nodes(pod)))
     return None
