@@ -41,6 +41,8 @@ PROGRAMS = (
 _BUILT_AS = {"etcd": "server"}
 """The go tool names a binary after the last part of its import path."""
 _BUILD_TIMEOUT_SECONDS = 45 * 60
+_ASK_TIMEOUT_SECONDS = 30
+HELM_MAJOR = f"v{HELM_VERSION.partition('.')[0]}"
 
 
 def find(layout: Layout, environment: Mapping[str, str] = os.environ) -> Path:
@@ -141,14 +143,33 @@ def install(program: Installable, layout: Layout) -> Path:
     return path
 
 
-def helm(layout: Layout) -> Path:
-    """Helm 4: the one on the path, else our own.
+def helm(layout: Layout, path: str | None = None) -> Path:
+    """Helm 4: the one on the path if it is of that version, else our own.
+
+    Args:
+        layout: where our own is.
+        path: as the variable PATH; None: that one.
 
     Raises:
         ClusterUnavailable: there is no Go, or the build failed.
     """
-    found = shutil.which("helm")
-    return Path(found) if found else install(HELM, layout)
+    found = shutil.which("helm", path=path)
+    return Path(found) if found and _major_version(found) == HELM_MAJOR else install(HELM, layout)
+
+
+def _major_version(helm: str) -> str:
+    """`v4` of Helm 4; empty where the program does not say."""
+    try:
+        done = subprocess.run(
+            [helm, "version", "--template={{.Version}}"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_ASK_TIMEOUT_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip().partition(".")[0]
 
 
 def _run(command: list[str], what: str, *, timeout_seconds: float, **environment: str) -> None:
