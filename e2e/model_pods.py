@@ -7,8 +7,7 @@ here by hand, so that a mistake of one is no mistake of the other.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from e2e.kubectl import Kubectl, Refused
@@ -153,14 +152,11 @@ def health(namespace: Kubectl, name: str) -> dict[str, Any]:
     return dict(json.loads(answer)) if answer else {}
 
 
+def reads(namespace: Kubectl, name: str = "model") -> bool:
+    """Whether the sidecar of a pod reads its traffic."""
+    return bool(health(namespace, name).get("reading"))
+
+
 def run(namespace: Kubectl, name: str, script: str, *arguments: str) -> Any:
     """Run a Python program in a pod's first container; what it prints, read as JSON."""
     return json.loads(namespace("exec", name, "--", PYTHON, "-c", script, *arguments))
-
-
-def until(what: Callable[[], object], seconds: float = 60.0) -> None:
-    """Until the cluster has done something that cannot be waited for by `kubectl wait`."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.3)

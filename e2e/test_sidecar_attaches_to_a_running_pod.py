@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from e2e import model_pods
 from e2e.kubectl import Kubectl
+from e2e.waiting import until
 
 ATTACHED_SECONDS = 120
 """It has no CPU request: on a busy node it starts slowly."""
+READS = "the attached sidecar to read"
 SLOW = pytest.mark.timeout(400, func_only=True)
 
 KEPT_ALIVE = """
@@ -41,13 +43,13 @@ def test_open_connections_go_on_and_new_ones_are_read(namespace: Kubectl, sideca
     with ThreadPoolExecutor() as beside:
         kept_alive = beside.submit(model_pods.run, namespace, "client", KEPT_ALIVE, *target, "25")
         model_pods.attach(namespace, "model", sidecar_image)
-        model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"), ATTACHED_SECONDS)
+        until(lambda: model_pods.reads(namespace), READS, ATTACHED_SECONDS)
         assert model_pods.run(namespace, "client", ASK_ONCE, *target) == "hello"
         seen = kept_alive.result()
 
     assert seen["same"]
     assert seen["answers"] > 50
-    model_pods.until(lambda: "llm_monitor_model_processes 1" in _metrics(namespace))
+    until(lambda: "llm_monitor_model_processes 1" in _metrics(namespace), "the model's process to be seen")
     assert "llm_monitor_relay_connections_total 1" in _metrics(namespace)
     (status,) = namespace.get("pod/model")["status"]["containerStatuses"]
     assert status["restartCount"] == 0
@@ -58,17 +60,11 @@ def test_a_second_one_waits_for_the_first(namespace: Kubectl, sidecar_image: str
     namespace.apply(model_pods.pod("model", model_pods.model(sidecar_image)))
     namespace("wait", "--for=condition=Ready", "pod/model", "--timeout=90s")
     model_pods.attach(namespace, "model", sidecar_image, 1)
-    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"), ATTACHED_SECONDS)
+    until(lambda: model_pods.reads(namespace), READS, ATTACHED_SECONDS)
 
     model_pods.attach(namespace, "model", sidecar_image, 2)
 
-    model_pods.until(
-        lambda: (
-            "another sidecar is at work" in namespace("logs", "model", "--container=llm-monitor-2")
-            if _runs(namespace, "llm-monitor-2")
-            else False
-        )
-    )
+    until(lambda: _waits(namespace, "llm-monitor-2"), "the second sidecar to say that it waits")
     assert model_pods.health(namespace, "model")["reading"]
 
 
@@ -79,19 +75,24 @@ def test_it_ends_with_the_models_container_and_a_successor_reads_on(
     namespace.apply(model_pods.pod("model", model_pods.model(sidecar_image)))
     namespace("wait", "--for=condition=Ready", "pod/model", "--timeout=90s")
     model_pods.attach(namespace, "model", sidecar_image, 1)
-    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"), ATTACHED_SECONDS)
+    until(lambda: model_pods.reads(namespace), READS, ATTACHED_SECONDS)
 
     model_pods.ask(namespace, "model", "/end", model_pods.PORT)
 
-    model_pods.until(lambda: not _runs(namespace, "llm-monitor-1"))
-    model_pods.until(lambda: model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello")
+    until(lambda: not _runs(namespace, "llm-monitor-1"), "the first sidecar to end")
+    until(lambda: model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello", "the model's restart")
     model_pods.attach(namespace, "model", sidecar_image, 2)
-    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"), ATTACHED_SECONDS)
+    until(lambda: model_pods.reads(namespace), READS, ATTACHED_SECONDS)
     assert model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello"
 
 
 def _metrics(namespace: Kubectl) -> str:
     return model_pods.ask(namespace, "model", "/metrics")
+
+
+def _waits(namespace: Kubectl, name: str) -> bool:
+    said = namespace("logs", "model", f"--container={name}") if _runs(namespace, name) else ""
+    return "another sidecar is at work" in said
 
 
 def _runs(namespace: Kubectl, name: str) -> bool:

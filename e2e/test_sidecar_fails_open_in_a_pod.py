@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from e2e import model_pods
 from e2e.kubectl import Kubectl
+from e2e.waiting import until
 
 LOAD = """
 import json, socket, sys, threading, time
@@ -77,7 +78,7 @@ def monitored(namespace: Kubectl, sidecar_image: str) -> Kubectl:
         model_pods.client(sidecar_image),
     )
     namespace("wait", "--for=condition=Ready", "pod/model", "pod/client", "--timeout=90s")
-    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"))
+    until(lambda: model_pods.reads(namespace), "the sidecar to read")
     return namespace
 
 
@@ -86,10 +87,10 @@ def test_no_new_connection_fails_whichever_process_is_killed(monitored: Kubectl)
     target = monitored.get("pod/model")["status"]["podIP"], str(model_pods.PORT)
 
     for victim in ("relay", "analyser", "container", "supervisor"):
-        model_pods.until(lambda: model_pods.health(monitored, "model").get("reading"), 110)
+        until(lambda: model_pods.reads(monitored), "the sidecar to read again", 110)
         with ThreadPoolExecutor() as beside:
             load = beside.submit(model_pods.run, monitored, "client", LOAD, *target, "6")
-            model_pods.until(lambda: "relay_connections_total 0" not in _metrics(monitored))
+            until(lambda: "relay_connections_total 0" not in _metrics(monitored), "the first connection")
             killed = model_pods.run(monitored, "model", KILL, victim)
             seen = load.result()
         after = [failure for failure in seen["failures"] if failure[0] > killed["gone_at"]]

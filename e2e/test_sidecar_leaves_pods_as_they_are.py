@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from e2e import model_pods
 from e2e.kubectl import Kubectl
+from e2e.waiting import until
 
 LISTEN = """
 import signal, socket, sys
@@ -37,14 +38,14 @@ def test_a_tcp_readiness_probe_fails_until_the_model_listens(namespace: Kubectl,
             volumes=[{"name": "gate", "emptyDir": {}}],
         )
     )
-    model_pods.until(lambda: _says(namespace, "ModelNotListening"))
-    model_pods.until(lambda: "connection refused" in namespace("get", "events"), 60)
+    until(lambda: _says(namespace, "ModelNotListening"), "the sidecar to miss the model")
+    until(lambda: "connection refused" in namespace("get", "events"), "a refused probe")
     assert not _ready(namespace)
 
     model_pods.run(namespace, "model", OPEN_GATE)
 
     namespace("wait", "--for=condition=Ready", "pod/model", "--timeout=60s")
-    model_pods.until(lambda: model_pods.health(namespace, "model").get("reading"))
+    until(lambda: model_pods.reads(namespace), "the sidecar to read")
 
 
 def test_a_mesh_is_left_alone(namespace: Kubectl, sidecar_image: str) -> None:
@@ -59,7 +60,7 @@ def test_a_mesh_is_left_alone(namespace: Kubectl, sidecar_image: str) -> None:
     )
     namespace("wait", "--for=condition=Ready", "pod/model", "--timeout=90s")
 
-    model_pods.until(lambda: _says(namespace, "MeshRedirects"))
+    until(lambda: _says(namespace, "MeshRedirects"), "the sidecar to see the mesh")
     assert model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello"
 
 
@@ -70,7 +71,10 @@ def test_the_nodes_network_is_refused(namespace: Kubectl, sidecar_image: str) ->
     namespace.apply(model_pods.pod("model", server, initContainers=[sidecar], hostNetwork=True))
     namespace("wait", "--for=condition=Ready", "pod/model", "--timeout=90s")
 
-    model_pods.until(lambda: '"reason":"HostNetwork"' in model_pods.ask(namespace, "model", port=port))
+    until(
+        lambda: '"reason":"HostNetwork"' in model_pods.ask(namespace, "model", port=port),
+        "the sidecar to say on whose network it is",
+    )
 
 
 @pytest.mark.parametrize("mode", ["listen", "off"])
@@ -89,11 +93,11 @@ def test_a_restricted_namespace_admits_what_needs_no_privilege(
     )
     namespace("wait", "--for=condition=Ready", "pod/model", "--timeout=90s")
 
-    model_pods.until(lambda: model_pods.health(namespace, "model").get("modelListening"))
+    until(lambda: model_pods.health(namespace, "model").get("modelListening"), "the model to listen")
     said = model_pods.health(namespace, "model")
     assert (said["status"], said["reading"]) == ("ok", mode == "listen")
     if mode == "listen":
-        model_pods.until(lambda: model_pods.ask(namespace, "model", "/", 8080) == "hello")
+        until(lambda: model_pods.ask(namespace, "model", "/", 8080) == "hello", "the model to answer")
 
 
 def test_a_sidecar_with_wrong_settings_does_not_keep_the_model_from_starting(

@@ -7,6 +7,7 @@ import time
 
 from e2e import model_pods
 from e2e.kubectl import Kubectl
+from e2e.waiting import until
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.signing import generate_private_key, public_key_bytes, sign_configuration
@@ -29,7 +30,7 @@ def test_stopped_it_idles_until_the_next_document(namespace: Kubectl, sidecar_im
     namespace("wait", "--for=condition=Ready", "pod/model", "pod/client", "--timeout=90s")
     pod = namespace.get("pod/model")
     address, uid = pod["status"]["podIP"], pod["metadata"]["uid"]
-    model_pods.until(lambda: _said(namespace) == ("ok", ""))
+    until(lambda: _said(namespace) == ("ok", ""), "the sidecar to work")
 
     def put(configuration: Configuration) -> None:
         document = sign_configuration(configuration, key, uid, time.time())
@@ -37,11 +38,11 @@ def test_stopped_it_idles_until_the_next_document(namespace: Kubectl, sidecar_im
         assert model_pods.run(namespace, "client", PUT, *arguments) == 200
 
     put(Configuration(generation=1, max_added_latency_seconds=2.0, stop=True))
-    model_pods.until(lambda: _said(namespace) == ("idle", "Stopped"), 10)
+    until(lambda: _said(namespace) == ("idle", "Stopped"), "the sidecar to stop", 10)
     assert model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello"
 
     put(Configuration(generation=2, max_added_latency_seconds=2.0))
-    model_pods.until(lambda: _said(namespace) == ("ok", ""), 20)
+    until(lambda: _said(namespace) == ("ok", ""), "the sidecar to work again", 20)
     assert model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello"
 
 
