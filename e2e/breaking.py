@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -41,13 +41,11 @@ def delete_now(namespace: Kubectl, pod: Pod) -> None:
 def halted(pods: Sequence[Pod]) -> Iterator[None]:
     """Their first containers get no CPU: what they listen on still takes connections, and nothing answers."""
     needs_the_nodes()
-    for pod in pods:
-        _task(pod, "pause")
-    try:
-        yield
-    finally:
+    with ExitStack() as paused:
         for pod in pods:
-            _task(pod, "resume")
+            _task(pod, "pause")
+            paused.callback(_task, pod, "resume")
+        yield
 
 
 @contextmanager
