@@ -31,10 +31,6 @@ def prod(product: Installed, model_image: str) -> Iterator[Kubectl]:
     kubectl("delete", "namespace", name, "--wait=false")
 
 
-def test_helm_install_says_the_next_command(product: Installed) -> None:
-    assert "kubectl" in product.notes
-
-
 def test_a_monitor_with_only_a_selector_attaches_to_the_running_model(prod: Kubectl) -> None:
     [before] = chat.pods(prod)
 
@@ -96,7 +92,11 @@ def test_describe_and_get_show_it(prod: Kubectl) -> None:
 
 
 def test_a_new_replica_comes_with_the_sidecar(prod: Kubectl, product: Installed) -> None:
-    until(lambda: _proved(product, prod), "the image to be proved in this namespace", 2 * MINUTES)
+    until(
+        lambda: "proved_image" in product.verdict(prod.namespace),
+        "the image to be proved in this namespace",
+        2 * MINUTES,
+    )
 
     prod("scale", "deployment/chat", "--replicas=2")
     prod("rollout", "status", "deployment/chat", "--timeout=120s")
@@ -107,11 +107,6 @@ def test_a_new_replica_comes_with_the_sidecar(prod: Kubectl, product: Installed)
     condition(prod, "chat", 2 * MINUTES, Ready="True", Injected="True", Reporting="True")
     counted = prod.get("llmmonitor/chat")["status"]["pods"]
     assert (counted["attached"], counted["injected"], counted["summary"]) == (1, 1, "2/2")
-
-
-def _proved(product: Installed, prod: Kubectl) -> bool:
-    verdicts = product.kubectl.get("configmap/llm-monitor-verdicts")["data"]
-    return "proved_image" in verdicts.get(str(prod.namespace), "")
 
 
 def test_overload_is_said_with_numbers_and_passes(prod: Kubectl, model_image: str) -> None:
