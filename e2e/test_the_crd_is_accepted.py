@@ -1,3 +1,5 @@
+"""The definition of LLMMonitor as a real API server and kubectl take it: schema, columns, names, texts."""
+
 from __future__ import annotations
 
 import pytest
