@@ -8,12 +8,14 @@ both. `served_by` puts another server in its place.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from e2e import chat
 from e2e.kubectl import Kubectl
 from e2e.model_pods import PORT, PYTHON
-from e2e.waiting import until
+from e2e.waiting import condition, until
 
 CONTAINER = "model"
 PATIENT = "1s"
@@ -148,6 +150,24 @@ def monitored(namespace: Kubectl, name: str, container: Mapping[str, Any], **fie
     """The monitor, then the Deployment; both called `name`."""
     namespace.apply(monitor(name))
     namespace.apply(deployment(name, container, **fields))  # by now the webhook has seen the monitor
+
+
+@contextmanager
+def injected_by_the_webhook(namespace: Kubectl, name: str, image: str) -> Iterator[None]:
+    """A monitored model whose one pod the webhook injected, removed in the end.
+
+    Args:
+        namespace: one in which the sidecar is proved.
+        name: the monitor's and the Deployment's.
+        image: the sidecar's, which the model runs in too.
+    """
+    try:
+        monitored(namespace, name, server(image))
+        condition(namespace, name, 180.0, Ready="True", Injected="True")
+        assert [injected(pod) for pod in chat.pods(namespace, name)] == [True]
+        yield
+    finally:
+        remove(namespace, name)
 
 
 def remove(namespace: Kubectl, *names: str) -> None:

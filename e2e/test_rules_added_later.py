@@ -20,14 +20,11 @@ LABEL = "pod-security.kubernetes.io/enforce"
 @pytest.fixture
 def model(proved: Kubectl, sidecar_image: str) -> Iterator[Kubectl]:
     """A monitored model whose one pod the webhook injected, in a namespace without rules."""
-    try:
-        small_models.monitored(proved, NAME, small_models.server(sidecar_image))
-        condition(proved, NAME, 3 * MINUTES, Ready="True", Injected="True")
-        assert [small_models.injected(pod) for pod in chat.pods(proved, NAME)] == [True]
-        yield proved
-    finally:
-        proved("delete", "resourcequota,limitrange", "--all")
-        small_models.remove(proved, NAME)
+    with small_models.injected_by_the_webhook(proved, NAME, sidecar_image):
+        try:
+            yield proved
+        finally:
+            proved("delete", "resourcequota,limitrange", "--all")
 
 
 def test_a_pod_that_fits_a_quota_only_without_the_sidecar_comes_without(

@@ -23,13 +23,8 @@ OVERHEAD_SECONDS = 10.0
 @pytest.fixture
 def model(proved: Kubectl, sidecar_image: str) -> Iterator[Kubectl]:
     """A monitored model whose one pod the webhook injected."""
-    try:
-        small_models.monitored(proved, NAME, small_models.server(sidecar_image))
-        condition(proved, NAME, 3 * MINUTES, Ready="True", Injected="True")
-        assert [small_models.injected(pod) for pod in chat.pods(proved, NAME)] == [True]
+    with small_models.injected_by_the_webhook(proved, NAME, sidecar_image):
         yield proved
-    finally:
-        small_models.remove(proved, NAME)
 
 
 def test_pods_created_while_both_replicas_are_dead_are_attached_to(
