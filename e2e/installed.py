@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from e2e.helm import CHART, Helm
@@ -33,6 +34,16 @@ class Installed:
         """`helm upgrade` with some values over those of the installation."""
         given = {**values_for(self.images), **values}
         self.helm("upgrade", RELEASE, str(CHART), f"--namespace={RELEASE}", *_WAIT, values=given)
+
+    def become(self, chart: Path, images: Mapping[str, str], **values: Any) -> None:
+        """The same release by another version's chart and images."""
+        given = {**values_for(images), **values}
+        options = (*_WAIT, "--take-ownership") if values.get("crds") else _WAIT
+        self.helm("upgrade", RELEASE, str(chart), f"--namespace={RELEASE}", *options, values=given)
+
+    def roll_back(self) -> None:
+        """`helm rollback` to the revision before."""
+        self.helm("rollback", RELEASE, f"--namespace={RELEASE}", *_WAIT)
 
     def verdict(self, namespace: str | None) -> str:
         """What the operator has published about a namespace; empty before that."""
