@@ -65,6 +65,8 @@ class Admission:
     """For whoever creates the pod."""
     reason: str = ""
     """One word for logs and metrics: `injected`, or why not."""
+    why: str = ""
+    """Why not, as a sentence; only where there is a warning."""
 
 
 def admit(pod: object, around: Surroundings, configuration: Callable[[LLMMonitor], str]) -> Admission:
@@ -177,4 +179,4 @@ def _unchanged(word: str, sentence: str) -> Admission:
     end = "" if word in _NOT_ATTACHED_EITHER else "; it is attached once the pod runs"
     beginning = "llm-monitor: started without sidecar: "
     middle = shortened(sentence, WARNING_LIMIT - len(beginning) - len(end))
-    return Admission(warning=f"{beginning}{middle}{end}", reason=word)
+    return Admission(warning=f"{beginning}{middle}{end}", reason=word, why=sentence)

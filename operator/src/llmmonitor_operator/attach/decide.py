@@ -112,7 +112,7 @@ def may_attach(  # noqa: PLR0913 - what the decision rests on, each found by ano
 
 def _missing(pod: Raw, monitor: LLMMonitor, common: Common, verdict: NamespaceVerdict | None) -> Reason:
     """Why the pod has no sidecar yet, as long as nothing else speaks against one."""
-    if _predates(pod, monitor):
+    if predates(pod, monitor):
         return reasons.POD_PREDATES_MONITOR
     if verdict is None or not verdict.proves(common.image):
         return reasons.PREFLIGHT_PENDING
@@ -129,7 +129,7 @@ def _not_wanted(pod: Raw, monitor: LLMMonitor, missing: Reason, *, proves: bool)
         reason = "" if life.running else reasons.SIDECAR_NOT_STARTED.name
         return NotNow(reason, life.words or "the sidecar was injected", None)
     wanted = monitor.spec.existing_pods
-    if proves or wanted is ExistingPods.ATTACH or not _predates(pod, monitor):
+    if proves or wanted is ExistingPods.ATTACH or not predates(pod, monitor):
         return None
     return NotNow(missing.name, f"existingPods is {wanted.value}", None)
 
@@ -178,7 +178,8 @@ def _unsettled(
     return NotNow(missing.name, f"{words}; attached in {wording.duration(max(left, 1.0))}", left)
 
 
-def _predates(pod: Raw, monitor: LLMMonitor) -> bool:
+def predates(pod: Raw, monitor: LLMMonitor) -> bool:
+    """Whether the pod came before the monitor: the webhook was not asked for one then."""
     created = unix_seconds(mapping(pod.get("metadata")).get("creationTimestamp"))
     since: datetime | None = monitor.metadata.creation_timestamp
     return since is None or created is None or created < since.timestamp()

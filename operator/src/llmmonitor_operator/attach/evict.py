@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmmonitor_operator.attach.proof import blocked
-from llmmonitor_operator.kube.raw import Raw, mapping, sequence
+from llmmonitor_operator.attach.replicas import controller_of
+from llmmonitor_operator.kube.raw import Raw, mapping
 from llmmonitor_operator.pods.pod import our_native
 from llmmonitor_operator.preflight.verdict import NamespaceVerdict
 
@@ -57,10 +58,7 @@ def to_evict(
 
 def has_controller(pod: Raw) -> bool:
     """Whether something makes the pod anew when it is gone."""
-    owners = sequence(mapping(pod.get("metadata")).get("ownerReferences"))
-    return any(
-        owner.get("controller") is True and owner.get("kind") != "Node" for owner in map(mapping, owners)
-    )
+    return controller_of(pod) is not None
 
 
 def _leaving(pod: Raw) -> bool:

@@ -12,6 +12,7 @@ from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_api.spec.interception import InterceptionMode
 from llmmonitor_operator.attach.decide import Attach, may_attach
+from llmmonitor_operator.attach.outdated import not_to_be_pushed
 from llmmonitor_operator.attach.proof import BLOCKING_SECONDS, blocked
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.inject.plan import Mode
@@ -27,13 +28,6 @@ from llmmonitor_operator.reconcile.sidecars.client import Address
 
 LOOK_AGAIN_SECONDS = 2.0
 """While something is about to happen: a container starts, a first report is due."""
-_MODES = {
-    InterceptionMode.OFF: {Mode.OFF},
-    InterceptionMode.PORT: {Mode.LISTEN, Mode.OFF},
-    InterceptionMode.AUTO: {Mode.TRANSPARENT, Mode.OFF},
-    InterceptionMode.TRANSPARENT: {Mode.TRANSPARENT, Mode.OFF},
-}
-"""In which of its modes a sidecar serves a spec; another one cannot be pushed to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +115,7 @@ def _outdated(facts: Facts, sidecar: OurSidecar, serving: Serving) -> str:
     """What of the sidecar is not as it would be made now and cannot be pushed; empty when nothing."""
     if sidecar.image != facts.common.image:
         return f"its image is {sidecar.image}, the operator's {facts.common.image}"
-    wanted = facts.monitor.spec.interception.mode
-    if sidecar.mode not in _MODES[wanted]:
-        return f"it was started in mode {sidecar.mode}, and spec.interception.mode is now {wanted.value}"
-    port = sidecar.environment.get("LLM_MONITOR_TARGET_PORT", "")
-    if port != str(serving.port):
-        return f"it watches port {port}, and the model serves on {serving.port} ({serving.because})"
-    return ""
+    return not_to_be_pushed(facts.monitor, sidecar, serving)
 
 
 def _without(
