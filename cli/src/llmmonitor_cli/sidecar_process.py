@@ -28,6 +28,7 @@ import msgspec
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Report, UnreadableReport
 from llmmonitor_api.signing import generate_private_key, public_key_bytes
+from llmmonitor_operator.keys.keyring import Keyring, SigningKey
 from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_sidecar.linux import die_with_parent
 
@@ -166,7 +167,7 @@ async def sidecar_beside(
                 _process=process,
                 _session=session,
                 _address=Address(pod_uid, LOOPBACK, api),
-                _client=SidecarClient(session, key),
+                _client=SidecarClient(session, Keyring(SigningKey.of(key))),
             )
             await sidecar._started()  # noqa: SLF001 - same module, not for others
             yield sidecar

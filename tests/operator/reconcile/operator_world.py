@@ -17,6 +17,7 @@ from tests.operator.reconcile.sidecar_double import SidecarDouble
 from llmmonitor_api.signing import generate_private_key, public_key_bytes
 from llmmonitor_operator.evaluate.transitions import Transition
 from llmmonitor_operator.inject.plan import SidecarImage
+from llmmonitor_operator.keys.keyring import Keyring, SigningKey
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
@@ -123,7 +124,7 @@ async def operating(server: KubeServer, kube: Kube) -> AsyncIterator[World]:
             view=view,
             monitors=monitors,
             keeper=VerdictKeeper(kube, ("llm-monitor", "llm-monitor-verdicts"), common, view, monitors),
-            sidecars=SidecarClient(session, SIGNING),
+            sidecars=SidecarClient(session, Keyring(SigningKey.of(SIGNING))),
             status=StatusWriter(kube),
             checkpoints=Checkpoints(kube, "llm-monitor", "llm-monitor"),
             metrics=OperatorMetrics(),

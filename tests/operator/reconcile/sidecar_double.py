@@ -16,8 +16,10 @@ from llmmonitor_api.signing import (
     ConfigurationVerifier,
     RequestVerifier,
     SignedConfiguration,
+    public_key_from_bytes,
     public_keys_by_id,
 )
+from llmmonitor_api.signing.keys import PublicKeys
 from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
 from llmmonitor_sidecar.endpoints.server import serving
@@ -32,6 +34,26 @@ class SidecarDouble:
     configuration: Configuration = field(default_factory=Configuration)
     sequence: int = 0
     started_at: float = field(default_factory=lambda: time.time() - 60)
+    says_whom_it_believes: bool = True
+    """Versions before keys could be replaced do not, and believe what they began with."""
+    keys: PublicKeys = field(default_factory=dict)
+    requests: RequestVerifier = field(init=False)
+    configurations: ConfigurationVerifier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began_with = self.keys
+        self.requests = RequestVerifier(self.keys, self.pod_uid)
+        self.configurations = ConfigurationVerifier(self.keys, self.pod_uid, time.time() - 60)
+
+    def believe(self, keys: PublicKeys) -> None:
+        self.keys = keys
+        self.requests.trust(keys)
+        self.configurations.trust(keys)
+
+    def starts_anew(self) -> None:
+        """Its container: what it had taken is gone, and its environment counts."""
+        self.configuration = Configuration()
+        self.believe(self.began_with)
 
     def report(self) -> Report:
         self.sequence += 1
@@ -45,6 +67,7 @@ class SidecarDouble:
                 self.sequence,
                 "0.1.0",
                 self.configuration.generation,
+                tuple(self.keys) if self.says_whom_it_believes else (),
             ),
             at=now,
             uptime_seconds=now - self.started_at,
@@ -60,18 +83,20 @@ class SidecarDouble:
 
     def apply(self, signed: SignedConfiguration) -> None:
         self.configuration = signed.configuration
+        given = signed.configuration.public_keys
+        if given and self.says_whom_it_believes:
+            self.believe(public_keys_by_id(public_key_from_bytes(key) for key in given))
 
 
 @asynccontextmanager
 async def running(pod_uid: str, *keys: Ed25519PublicKey) -> AsyncIterator[SidecarDouble]:
     """It answers on a loopback port as long as the context lasts."""
-    double = SidecarDouble(pod_uid)
-    known = public_keys_by_id(keys)
+    double = SidecarDouble(pod_uid, keys=public_keys_by_id(keys))
     sources = Sources(
         current_report=double.report,
         apply=double.apply,
-        requests=RequestVerifier(known, pod_uid),
-        configurations=ConfigurationVerifier(known, pod_uid, time.time() - 60),
+        requests=double.requests,
+        configurations=double.configurations,
     )
     async with serving(make_app(sources), "127.0.0.1", 0) as port:
         double.port = port

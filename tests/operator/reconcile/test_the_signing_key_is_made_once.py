@@ -11,10 +11,12 @@ from tests.operator.kube_server import KubeServer, Refusal, refused
 
 from llmmonitor_api.signing.keys import generate_private_key as generate_ed25519
 from llmmonitor_api.signing.keys import private_key_to_pem, public_key_bytes
+from llmmonitor_operator.keys.keyring import Keyring, OldKey, SigningKey
+from llmmonitor_operator.keys.rotation import Step
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Forbidden
-from llmmonitor_operator.reconcile.keep.signing_key import UnusableSigningKey, keep, signing_key
+from llmmonitor_operator.reconcile.keep.signing_key import SigningKeys, UnusableSigningKey
 
 SECRETS = paths.secrets("llm-monitor")
 SECRET = paths.secret("llm-monitor", "llm-monitor-signing-key")
@@ -32,7 +34,17 @@ def another_kind_of_key() -> bytes:
 
 
 async def key(kube: Kube) -> bytes:
-    return public_key_bytes(await signing_key(kube, "llm-monitor", "llm-monitor"))
+    return (await keys(kube)).current.public
+
+
+async def keys(kube: Kube) -> Keyring:
+    return await SigningKeys(kube, "llm-monitor", "llm-monitor").load()
+
+
+async def look(kube: Kube, in_use: Keyring) -> Keyring:
+    """One at which nothing is to be done."""
+    kept = SigningKeys(kube, "llm-monitor", "llm-monitor")
+    return await kept.look(in_use, lambda found, _word: Step(found), lambda _keys: "")
 
 
 async def test_the_first_operator_makes_it_and_the_next_ones_read_it(kube: Kube, server: KubeServer) -> None:
@@ -94,23 +106,25 @@ async def test_without_the_right_to_read_it_none_is_made(kube: Kube, server: Kub
     assert server.writes() == []
 
 
-async def test_a_deleted_one_is_made_again_with_the_key_in_use(kube: Kube, server: KubeServer) -> None:
-    in_use = await signing_key(kube, "llm-monitor", "llm-monitor")
-    server.remove(SECRET)
+async def test_a_deleted_one_is_made_again_with_the_keys_in_use(kube: Kube, server: KubeServer) -> None:
+    in_use = Keyring(SigningKey.new(), SigningKey.new(), 1_800_000_000.0, (OldKey(SigningKey.new(), 5.0),))
 
-    await keep(kube, "llm-monitor", "llm-monitor", in_use)
+    await look(kube, in_use)
 
-    assert await key(kube) == public_key_bytes(in_use)
+    assert await keys(kube) == in_use
+    before = server.writes()
+    await look(kube, in_use)
+    assert server.writes() == before
 
 
 @pytest.mark.parametrize("theirs", [b"garbage", private_key_to_pem(generate_ed25519())])
 async def test_one_that_somebody_else_put_there_is_left_and_said(
     kube: Kube, server: KubeServer, caplog: pytest.LogCaptureFixture, theirs: bytes
 ) -> None:
-    in_use = await signing_key(kube, "llm-monitor", "llm-monitor")
+    in_use = await keys(kube)
     server.put(SECRETS, secret(theirs))
 
-    await keep(kube, "llm-monitor", "llm-monitor", in_use)
+    assert await look(kube, in_use) == in_use
 
     assert server.at(SECRET)["data"] == secret(theirs)["data"]
     assert "llm-monitor-signing-key" in caplog.text

@@ -11,9 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from llmmonitor_api.signing import public_key_bytes
 from llmmonitor_operator.certificates.store import CertificateStore, Place
 from llmmonitor_operator.evaluate.transitions import Transition
 from llmmonitor_operator.kube import paths
@@ -25,12 +23,13 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.verdict import Common
 from llmmonitor_operator.process_settings import Certificates, OperatorSettings
-from llmmonitor_operator.reconcile import gone_monitors, namespace_pass
+from llmmonitor_operator.reconcile import gone_monitors, key_pass, namespace_pass
 from llmmonitor_operator.reconcile.farewell import say_farewell
 from llmmonitor_operator.reconcile.gone_monitors import drop_gone
 from llmmonitor_operator.reconcile.keep.checkpoints import Checkpoints
-from llmmonitor_operator.reconcile.keep.signing_key import keep, signing_key
+from llmmonitor_operator.reconcile.keep.signing_key import SigningKeys
 from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
+from llmmonitor_operator.reconcile.key_pass import KeyPass
 from llmmonitor_operator.reconcile.loop import Loop
 from llmmonitor_operator.reconcile.metrics.health import serving
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
@@ -46,7 +45,6 @@ from llmmonitor_operator.reconcile.watch.own_deployment import OwnDeployment
 from llmmonitor_operator.reconcile.watch.watch_monitors import watch_monitors
 
 SWEEP_SECONDS = 3600.0
-KEEP_KEY_SECONDS = 300.0
 SAVE_SECONDS = 5.0
 """For the last words to sidecars, and for the last checkpoints, of a pod's 30 s of grace."""
 
@@ -94,7 +92,8 @@ class Leader:
     async def work(self) -> None:
         """Until SIGTERM or SIGINT."""
         settings, kube = self._settings, self._kube
-        key = await signing_key(kube, settings.namespace, settings.name)
+        signing_keys = SigningKeys(kube, settings.namespace, settings.name)
+        keys = await signing_keys.load()
         # the client itself bounds how many sidecars are talked to at once
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             loop = Loop(failed=lambda: self._metrics.failed("pass"))
@@ -103,7 +102,7 @@ class Leader:
             keeper = VerdictKeeper(
                 kube,
                 (settings.namespace, f"{settings.name}-verdicts"),
-                await self._common(public_key_bytes(key)),
+                await self._common(tuple(key.public for key in keys.trusted)),
                 view,
                 monitors,
             )
@@ -113,7 +112,7 @@ class Leader:
                 view=view,
                 monitors=monitors,
                 keeper=keeper,
-                sidecars=SidecarClient(session, key),
+                sidecars=SidecarClient(session, keys),
                 status=StatusWriter(kube),
                 checkpoints=Checkpoints(kube, settings.namespace, settings.name),
                 metrics=self._metrics,
@@ -121,7 +120,7 @@ class Leader:
             )
             one_pass = MonitorPass(parts)
             try:
-                await self._lead(parts, loop, one_pass, key)
+                await self._lead(parts, loop, one_pass, KeyPass(parts, signing_keys))
             finally:
                 await loop.stop()
                 await view.stop()
@@ -132,7 +131,7 @@ class Leader:
                 )
             await _at_most(SAVE_SECONDS, "saving checkpoints", one_pass.save_all())
 
-    async def _lead(self, parts: Parts, loop: Loop, one_pass: MonitorPass, key: Ed25519PrivateKey) -> None:
+    async def _lead(self, parts: Parts, loop: Loop, one_pass: MonitorPass, keys: KeyPass) -> None:
         self._metrics.leads(leading=True)
         self._metrics.watches(lambda: len(parts.view.problems))
         await parts.view.start()
@@ -163,13 +162,7 @@ class Leader:
                     gone_monitors.EVERY_SECONDS,
                 )
             ),
-            asyncio.create_task(
-                self._again_and_again(
-                    "signing key",
-                    lambda: keep(self._kube, self._settings.namespace, self._settings.name, key),
-                    KEEP_KEY_SECONDS,
-                )
-            ),
+            asyncio.create_task(self._again_and_again("signing keys", keys.look, key_pass.EVERY_SECONDS)),
         ]
         if self._settings.certificates is Certificates.OPERATOR:
             ours = Place(namespace=self._settings.namespace, name=self._settings.name, owner=owner)
@@ -229,7 +222,7 @@ class Leader:
         ):
             await self._kube.patch(path, change)
 
-    async def _common(self, public_key: bytes) -> Common:
+    async def _common(self, public_keys: tuple[bytes, ...]) -> Common:
         sidecar = self._settings.sidecar
         version = await self._kube.get("/version")
         return Common(
@@ -239,7 +232,7 @@ class Leader:
             memory_request=sidecar.memory_request,
             memory_limit=sidecar.memory_limit,
             guaranteed_cpu=sidecar.guaranteed_cpu,
-            public_keys=(base64.b64encode(public_key).decode(),),
+            public_keys=tuple(base64.b64encode(key).decode() for key in public_keys),
             server_version=f"{version.get('major', '')}.{version.get('minor', '')}".rstrip("+"),
         )
 

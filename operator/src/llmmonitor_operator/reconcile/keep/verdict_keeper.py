@@ -10,6 +10,7 @@ and one of them writes at a time.
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 from dataclasses import dataclass, replace
 from typing import Any
@@ -150,6 +151,13 @@ class VerdictKeeper:
         ports = self._numbered_ports(namespace)
         await self._keep(namespace, msgspec.structs.replace(verdict, numbered_ports=ports))
         return verdict
+
+    async def believe(self, public_keys: tuple[bytes, ...]) -> None:
+        """New sidecars shall believe these."""
+        texts = tuple(base64.b64encode(key).decode() for key in public_keys)
+        if texts != self.common.public_keys:
+            self.common = msgspec.structs.replace(self.common, public_keys=texts)
+            await self._publish()
 
     async def learn(self, namespace: str, mode: Mode, answer: Answer, now: float) -> None:
         """What the API server said to a sidecar in earnest."""

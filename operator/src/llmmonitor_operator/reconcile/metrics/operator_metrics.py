@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.registry import Collector
 
 from llmmonitor_operator.evaluate.evaluation import Evaluation
+from llmmonitor_operator.keys.keyring import Keyring
 from llmmonitor_operator.reconcile.metrics.monitor_families import Shown, families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 from llmmonitor_operator.state import State
@@ -49,6 +50,14 @@ class OperatorMetrics:
             f"{_OURS}_pass_seconds",
             "Time of one reconcile pass over one monitor.",
             buckets=_PASS_SECONDS,
+            registry=self.registry,
+        )
+        self._keys = Gauge(
+            f"{_OURS}_signing_keys", "Signing keys that are kept, by use.", ["use"], registry=self.registry
+        )
+        self._to_learn = Gauge(
+            f"{_OURS}_sidecars_to_learn_the_next_key",
+            "Sidecars that do not believe the next signing key yet.",
             registry=self.registry,
         )
         self._leading = Gauge(f"{_OURS}_leading", "1 while this process leads.", registry=self.registry)
@@ -124,6 +133,12 @@ class OperatorMetrics:
     def watches(self, broken: Callable[[], int]) -> None:
         """Args: broken: how many watches do not run, asked at each scrape."""
         self._broken.set_function(broken)
+
+    def has_keys(self, keys: Keyring, to_learn: int) -> None:
+        """These are in use, and so many sidecars do not believe the next one."""
+        for use, number in (("current", 1), ("next", int(keys.next is not None)), ("old", len(keys.old))):
+            self._keys.labels(use).set(number)
+        self._to_learn.set(to_learn)
 
     def leads(self, leading: bool) -> None:  # noqa: FBT001 - what it is
         """Whether this process leads."""

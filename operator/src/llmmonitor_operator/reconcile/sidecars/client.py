@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import aiohttp
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import BYTES_LIMIT, Report, UnreadableReport, decode
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
+from llmmonitor_operator.keys.keyring import Keyring, SigningKey
+from llmmonitor_operator.reconcile.sidecars.trust import Trust
+
+T = TypeVar("T")
 
 TIMEOUT_SECONDS = 3.0
 CONCURRENT = 512
@@ -34,6 +38,8 @@ class Address:
     uid: str
     ip: str
     port: int
+    begins_with: tuple[str, ...] = ()
+    """Names of the keys it believes when its container starts."""
 
     @property
     def url(self) -> str:
@@ -60,11 +66,13 @@ class SidecarClient:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        key: Ed25519PrivateKey,
+        keys: Keyring,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
-        self._key = key
+        self.keys = keys
+        """To be set when others are in use."""
+        self.trust = Trust()
         self._clock = clock
         self._turn = asyncio.Semaphore(CONCURRENT)
         self._reading = asyncio.Semaphore(_READ_AT_ONCE)
@@ -78,9 +86,14 @@ class SidecarClient:
             UnreadableReport: what came is no report.
         """
         path = "/v1/report"
-        signature = sign_request("GET", path, self._key, address.uid, self._clock())
-        body = await self._ask("GET", address, path, headers={"Authorization": signature})
-        return decode(body)
+
+        async def ask(key: SigningKey) -> Report:
+            signature = sign_request("GET", path, key.private, address.uid, self._clock())
+            report = decode(await self._ask("GET", address, path, headers={"Authorization": signature}))
+            self.trust.learned(address.uid, report.identity.trusted_keys or (key.id,))
+            return report
+
+        return await self._believed(address, ask)
 
     async def push(self, address: Address, configuration: Configuration) -> None:
         """Put a configuration in force.
@@ -89,8 +102,12 @@ class SidecarClient:
             NoAnswer: it could not be reached.
             RefusedBySidecar: it did not take it.
         """
-        document = sign_configuration(configuration, self._key, address.uid, self._clock())
-        await self._ask("PUT", address, "/v1/config", data=document.encode())
+
+        async def put(key: SigningKey) -> None:
+            document = sign_configuration(configuration, key.private, address.uid, self._clock())
+            await self._ask("PUT", address, "/v1/config", data=document.encode())
+
+        await self._believed(address, put)
 
     async def stop(self, address: Address) -> None:
         """Have it remove its rule and idle: as the newest configuration that it has, with the stop.
@@ -101,7 +118,27 @@ class SidecarClient:
             UnreadableReport: what it said of itself is no report.
         """
         newest = (await self.report(address)).identity.configuration_generation
-        await self.push(address, Configuration(generation=newest, stop=True))
+        await self.push(address, Configuration(generation=newest, stop=True, public_keys=self.public_keys))
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """Whom every sidecar shall believe."""
+        return tuple(key.public for key in self.keys.trusted)
+
+    async def _believed(self, address: Address, ask: Callable[[SigningKey], Awaitable[T]]) -> T:
+        """Ask with the key it believes; where that is not known any more, with others that it may."""
+        order = self.keys.order(self.trust.of(address.uid), address.begins_with)
+        for key in order:
+            try:
+                return await ask(key)
+            except NoAnswer:
+                self.trust.lost(address.uid)
+                raise
+            except RefusedBySidecar as error:
+                if not error.unknown_key or key is order[-1]:
+                    self.trust.lost(address.uid)
+                    raise
+        raise AssertionError("there is always a key")
 
     async def _ask(
         self,

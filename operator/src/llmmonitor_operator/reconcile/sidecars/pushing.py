@@ -1,4 +1,4 @@
-"""Pushes the settings of now to every sidecar that has others, or whose own will run out.
+"""Pushes the settings and keys of now to every sidecar that has others, or whose own will run out.
 
 A sidecar takes no older generation than it has. One that belonged to a younger monitor (its labels or an
 older monitor's selector changed) has a higher one than its new monitor ever gets: it is given the settings
@@ -54,6 +54,8 @@ class Pusher:
         now: float,
     ) -> None:
         """Push `configuration` where it is missing, to all at once."""
+        configuration = msgspec.structs.replace(configuration, public_keys=self._sidecars.public_keys)
+        believed = {key.id for key in self._sidecars.keys.trusted}
         due = []
         for one in standings:
             report = reports.get(one.expected.uid)
@@ -62,8 +64,9 @@ class Pusher:
             known = memory.of(one.expected.uid)
             has = report.identity.configuration_generation
             has_it = has == configuration.generation or known.renumbered == (configuration.generation, has)
+            believes = set(report.identity.trusted_keys) in (believed, set())  # an older one does not say
             again = now >= known.push_at or report.interception.reason == STOPPED
-            if again or not has_it:
+            if again or not has_it or not believes:
                 due.append(_Due(one.expected.name, one.address, has))
         await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
 

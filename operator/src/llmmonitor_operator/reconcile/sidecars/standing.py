@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_api.spec.interception import InterceptionMode
-from llmmonitor_operator.attach.decide import Attach, may_attach
+from llmmonitor_operator.attach.decide import Attach, may_attach, predates
 from llmmonitor_operator.attach.outdated import not_to_be_pushed
 from llmmonitor_operator.attach.proof import BLOCKING_SECONDS, blocked
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.inject.resources import resources_for
+from llmmonitor_operator.keys.begun_with import begins_with
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import NATIVE_NAME, OurSidecar, gpus_requested, opted_out, our_sidecar
@@ -98,7 +99,7 @@ def _address(pod: Raw, sidecar: OurSidecar | None) -> Address | None:
     ip = (pod.get("status") or {}).get("podIP", "")
     if sidecar is None or not sidecar.running or not ip or not sidecar.api_port:
         return None
-    return Address(pod["metadata"]["uid"], ip, sidecar.api_port)
+    return Address(pod["metadata"]["uid"], ip, sidecar.api_port, begins_with(sidecar.environment))
 
 
 def _running(pod: Raw, facts: Facts, sidecar: OurSidecar, serving: Serving) -> Standing:
@@ -226,6 +227,7 @@ def _expected(  # noqa: PLR0913 - all parts of one record
         gpus_requested=gpus_requested(pod),
         injection=reason,
         injection_message=message,
+        predates=predates(pod, facts.monitor),
         has_sidecar=sidecar is not None and sidecar.running,
         attached=sidecar is not None and sidecar.kind == "ephemeral",
         not_reading=not_reading,
