@@ -33,6 +33,11 @@ class Configuration(msgspec.Struct, frozen=True):
     max_added_latency_seconds: float = 0.005
     stop: bool = False
     """Remove the rule and idle: the monitor is gone."""
+    hand_over: bool = False
+    """To an attached sidecar: let the successor that waits in this pod take over. Remove the rule, finish
+    what is in flight, end. While no successor waits nothing happens."""
+    drain_idle_seconds: float = 0.0
+    """Close connections that bypass the rule once nothing moved on them for so long; 0: leave them alone."""
     public_keys: tuple[bytes, ...] = ()
     """Ed25519, raw, at most `PUBLIC_KEYS_LIMIT`: whom to believe from now on, in place of all before. Empty:
     whom it believes already. A container that starts anew believes the keys of its environment again."""

@@ -95,6 +95,8 @@ class Settings:
     pod_uid: str = ""
     pod_name: str = ""
     pod_namespace: str = ""
+    container: str = ""
+    """The sidecar's own, where it was told."""
     pod_ip: str = ""
     host_ip: str = ""
     configuration: bytes = b""
@@ -104,6 +106,11 @@ class Settings:
     def in_pod(self) -> bool:
         """Whether the webhook or the operator started us, and not a person."""
         return bool(self.pod_ip)
+
+    @property
+    def can_hand_over(self) -> bool:
+        """Whether a successor can take over: nobody could answer while a listening relay changes hands."""
+        return self.in_pod and not self.host_network and self.mode is not Mode.LISTEN
 
     @property
     def host_network(self) -> bool:
@@ -147,6 +154,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         pod_uid=read.text("POD_UID"),
         pod_name=read.text("POD_NAME"),
         pod_namespace=read.text("POD_NAMESPACE"),
+        container=read.text("CONTAINER"),
         pod_ip=read.text("POD_IP"),
         host_ip=read.text("HOST_IP"),
         configuration=read.document("CONFIGURATION"),

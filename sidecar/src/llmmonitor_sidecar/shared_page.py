@@ -47,12 +47,18 @@ class Slot(IntEnum):
     SUPERVISOR_HEARTBEAT_NS = 76  # when the supervisor last came round its own timer
     RELAY_KILLS_TOTAL = 77  # relays killed by the watchdog for want of a heartbeat
     MODEL_NOT_ON_LOOPBACK = 78  # 1 while the model listens, and only the pod's own address reaches it
+    DRAINED_TOTAL = 79  # idle connections past the relay that were closed
+    DRAIN_ERROR = 80  # errno with which the kernel refused to close one; 0: it did not
 
     # Written by the analyser.
     ANALYSER_HEARTBEAT_NS = 128  # when the analyser's loop last came round
     GENERATION_APPLIED = 129  # generation of the configuration document in force
     STOP_REQUESTED = 130  # 1 when a signed document asked for interception to end
     MAX_ADDED_LATENCY_US = 131  # the limit in force, microseconds; 0: as the settings say
+    HAND_OVER_REQUESTED = 132  # 1 when a signed document asked to make room for a successor
+    REQUESTS_IN_FLIGHT = 133  # requests that the model has and has not answered, of those that are read
+    DRAIN_IDLE_MS = 134  # close connections past the relay that were idle for so long; 0: none
+    MODEL_AT_REST_NS = 135  # when the model server last said that it works on nothing at all; 0: it does not
 
     # Written by the analyser: what it has already put into reports of the totals above, so that its successor
     # goes on from there and neither loses nor repeats what happened in between.
@@ -66,6 +72,7 @@ class Slot(IntEnum):
     REPORTED_BLIND_NS_TOTAL = 167
     REPORTED_RELAY_STARTS_TOTAL = 168
     REPORTED_ANALYSER_STARTS_TOTAL = 169
+    REPORTED_DRAINED_TOTAL = 170
 
 
 class SharedPage:

@@ -84,6 +84,7 @@ INTERCEPTING: Final = ConditionType(
         monitoring.NEEDS_RESTART,
         monitoring.MODEL_NOT_LISTENING,
         monitoring.STARTING,
+        monitoring.HANDING_OVER,
         monitoring.NO_TRAFFIC_YET,
         *_FROM_REPORTS,
     ),

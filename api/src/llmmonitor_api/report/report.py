@@ -38,6 +38,10 @@ class Identity(msgspec.Struct, frozen=True):
     """Generation of the configuration in force; 0 before any."""
     trusted_keys: tuple[Name, ...] = ()
     """`signing.key_id` of every key it believes; empty: it is of a version that does not say."""
+    container: str = ""
+    """Its container's name where it was told: in a pod with two, the one that is at work."""
+    can_hand_over: bool = False
+    """Whether it understands `Configuration.hand_over`."""
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -67,6 +71,8 @@ class InterceptionState(msgspec.Struct, frozen=True):
     """Established connections to the model that pass through the relay."""
     bypassing_connections: Count = 0
     """Established connections to the model that do not."""
+    cannot_drain: str = ""
+    """Why bypassing connections are not closed though that is wanted, in words; empty when they are."""
     added_latency_p99_seconds: Seconds | None = None
     """What `interception.maxAddedLatency` limits: the larger of the relay's loop lag and its wait for a CPU,
     over the last 5 s."""

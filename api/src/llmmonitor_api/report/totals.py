@@ -84,6 +84,8 @@ class InterceptionCounts(msgspec.Struct, omit_defaults=True):
     """Connections not analysed because of that."""
     unknown_connections: Count = 0
     """Connections that were open before the analyser (re)started."""
+    drained_connections: Count = 0
+    """Idle connections past the relay that were closed, so that their clients come back through it."""
     exchanges_not_analysed: Count = 0
     step_asides: Count = 0
     blind_nanoseconds: Count = 0

@@ -25,7 +25,7 @@ from llmmonitor_sidecar.analyser.intake import Intake
 from llmmonitor_sidecar.analyser.memory import Measure, MemoryWatch
 from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.analyser.report_maker import Boot, ReportMaker
-from llmmonitor_sidecar.analyser.sampling import Sampling, own_rss_bytes
+from llmmonitor_sidecar.analyser.sampling import Sampling, is_at_rest, own_rss_bytes
 from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
 from llmmonitor_sidecar.endpoints.server import serving
@@ -34,6 +34,7 @@ from llmmonitor_sidecar.settings import Settings
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
 from llmmonitor_sidecar.signals.objectives import Sample
 from llmmonitor_sidecar.signals.throughput import Throughput
+from llmmonitor_sidecar.supervisor.reasons import Reason
 from llmmonitor_sidecar.tee import TeeReceiver
 
 TICK_SECONDS = 0.25
@@ -43,6 +44,9 @@ API_RETRY_SECONDS = 1.0
 """A predecessor in this pod may still have the port; it must never be the end of us."""
 LAST_PULL_SECONDS = 4.0
 """How long a stopping sidecar goes on answering, so that the last figures can be fetched; then it ends."""
+
+HANDING_OVER_PULL_SECONDS = 15.0
+"""The same when it ends for a successor, which the operator waits for: nobody else is held up."""
 
 _log = logging.getLogger(__name__)
 
@@ -99,12 +103,18 @@ class _Process:
         """Until somebody has got the last figures, or nobody came for them in time."""
         self._pulled.clear()
         try:
-            async with asyncio.timeout(min(LAST_PULL_SECONDS, self._settings.stop_grace_seconds)):
+            async with asyncio.timeout(self._last_pull_seconds):
                 await self._pulled.wait()
         except TimeoutError:
             _log.info("ending; nobody came for the last report")
         else:
             _log.info("ending; the last report was fetched")
+
+    @property
+    def _last_pull_seconds(self) -> float:
+        if self._page[Slot.STEP_ASIDE_REASON] == Reason.HANDING_OVER:
+            return HANDING_OVER_PULL_SECONDS
+        return min(LAST_PULL_SECONDS, self._settings.stop_grace_seconds)
 
     async def _serve(self) -> None:
         """Answer for ever; a port that somebody else has is waited for."""
@@ -128,6 +138,8 @@ class _Process:
             self._reader.tick(self._intake.watermark_ns)
             now_ns = time.monotonic_ns()
             self._page[Slot.ANALYSER_HEARTBEAT_NS] = now_ns
+            self._page[Slot.REQUESTS_IN_FLIGHT] = self._reader.live(self._intake.watermark_ns).in_flight
+            self._page[Slot.MODEL_AT_REST_NS] = now_ns if is_at_rest(self._reports.engine) else 0
             self._watch_memory(now_ns)
             self._look_at_expiry()
 
@@ -201,5 +213,7 @@ class _Process:
         self._reports.trusted_keys = tuple(keys)
         self._page[Slot.GENERATION_APPLIED] = configuration.generation
         self._page[Slot.MAX_ADDED_LATENCY_US] = int(configuration.max_added_latency_seconds * 1e6)
+        self._page[Slot.HAND_OVER_REQUESTED] = configuration.hand_over
+        self._page[Slot.DRAIN_IDLE_MS] = int(configuration.drain_idle_seconds * 1e3)
         _log.info("configuration of generation %d is in force", configuration.generation)
         self._look_at_expiry()

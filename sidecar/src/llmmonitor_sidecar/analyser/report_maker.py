@@ -7,6 +7,8 @@ path did while no analyser was alive is lost, and nothing is counted twice.
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 
 import msgspec
@@ -29,6 +31,7 @@ _COUNTS = {
     "blind_nanoseconds": Slot.BLIND_NS_TOTAL,
     "relay_starts": Slot.RELAY_STARTS_TOTAL,
     "analyser_starts": Slot.ANALYSER_STARTS_TOTAL,
+    "drained_connections": Slot.DRAINED_TOTAL,
 }
 """Fields of InterceptionCounts that the page has."""
 _REPORTED = {name: Slot[f"REPORTED_{slot.name}"] for name, slot in _COUNTS.items()}
@@ -75,6 +78,8 @@ class ReportMaker:
             sidecar_version=self._boot.sidecar_version,
             configuration_generation=self.generation,
             trusted_keys=self.trusted_keys,
+            container=self._settings.container,
+            can_hand_over=self._settings.can_hand_over,
         )
         counts = self._reader.totals.interception
         path = self._path_since_boot()
@@ -114,4 +119,11 @@ class ReportMaker:
             read_connections=page[Slot.READ_CONNECTIONS],
             bypassing_connections=page[Slot.BYPASSING_CONNECTIONS],
             added_latency_p99_seconds=added_us * 1e-6 if relay_alive else None,
+            cannot_drain=_cannot_drain(page[Slot.DRAIN_ERROR]) if page[Slot.DRAIN_IDLE_MS] else "",
         )
+
+
+def _cannot_drain(number: int) -> str:
+    if number == errno.EOPNOTSUPP:
+        return "the node's kernel is built without CONFIG_INET_DIAG_DESTROY"
+    return f"the kernel refuses it: {os.strerror(number)}" if number else ""

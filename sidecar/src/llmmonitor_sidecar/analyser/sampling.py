@@ -127,6 +127,13 @@ class Sampling:
         yield from (os.getppid(), os.getpid(), self._page[Slot.RELAY_PID])
 
 
+def is_at_rest(engine: Engine | None) -> bool:
+    """Whether the engine itself says that it works on nothing; False where it does not say."""
+    if engine is None or engine.error or engine.running is None or engine.waiting is None:
+        return False
+    return engine.running + engine.waiting == 0
+
+
 def own_rss_bytes() -> int:
     """This process's resident memory."""
     return int(_STATM.read_text(encoding="ascii").split()[1]) * _PAGE_BYTES

@@ -18,13 +18,16 @@ from llmmonitor_sidecar.settings import Mode, Settings
 from llmmonitor_sidecar.shared_page import SharedPage
 from llmmonitor_sidecar.tee import TeeSender
 
+UNTIL_ALL_ENDED_SECONDS = 30 * 86_400.0
+"""As long as a connection may stay open after a hand-over; the pod's own end comes before it."""
+
 log = logging.getLogger(__name__)
 
 
 def run_relay(
     settings: Settings, page: SharedPage, tee_sender: TeeSender, listener: socket.socket | None = None
 ) -> None:
-    """Relay until SIGTERM and the end of the grace period.
+    """Relay until SIGTERM and the end of the grace period, or SIGUSR1 and the end of the last connection.
 
     Args:
         settings: `mode` listen: listens on `listen_host:listen_port` while `Slot.ACCEPT_WANTED` and forwards
@@ -52,7 +55,11 @@ def run_relay(
     def stop(_signal: int, _frame: FrameType | None) -> None:
         loop.request_stop(settings.stop_grace_seconds)
 
+    def hand_over(_signal: int, _frame: FrameType | None) -> None:
+        loop.request_stop(UNTIL_ALL_ENDED_SECONDS)
+
     signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGUSR1, hand_over)
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # a terminal's Ctrl-C goes to the supervisor, which says stop

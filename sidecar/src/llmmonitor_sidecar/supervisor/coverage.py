@@ -24,7 +24,10 @@ class Coverage:
 
 
 def transparent(
-    at_port: Iterable[TcpSocket], to_port: Iterable[TcpSocket], is_ours: Callable[[TcpSocket], bool]
+    at_port: Iterable[TcpSocket],
+    to_port: Iterable[TcpSocket],
+    is_ours: Callable[[TcpSocket], bool],
+    inherited: frozenset[tuple[bytes, int]] = frozenset(),
 ) -> Coverage:
     """Coverage in transparent mode.
 
@@ -33,11 +36,14 @@ def transparent(
             among them, since they keep the address the client asked for, and are known by IP_TRANSPARENT.
         to_port: sockets whose remote port is the model's: the client's ends within this pod.
         is_ours: whether a client's end belongs to the relay or the analyser.
+        inherited: clients' addresses and ports whose connections a predecessor's relay carries to their end:
+            transparent too, and read by nobody.
     """
     at_port = list(at_port)
-    read = sum(socket.transparent for socket in at_port)
+    relayed = [socket for socket in at_port if socket.transparent]
     models = [socket for socket in at_port if not socket.transparent]
-    return Coverage(read, _not_ours(models, to_port, is_ours))
+    unread = sum((socket.remote, socket.remote_port) in inherited for socket in relayed)
+    return Coverage(len(relayed) - unread, _not_ours(models, to_port, is_ours) + unread)
 
 
 def listening(

@@ -177,7 +177,12 @@ def _reason(  # noqa: PLR0911 - a table of reasons in the order in which they co
 
 def _is_involuntary(reason: Reason) -> bool:
     """Whether interception ends against the owner's wish."""
-    return reason not in (Reason.READING, Reason.MODEL_NOT_LISTENING, *_NOT_WANTED)
+    return reason not in (
+        Reason.READING,
+        Reason.MODEL_NOT_LISTENING,
+        Reason.HANDING_OVER,
+        *_NOT_WANTED,
+    )
 
 
 def _hold(state: State, reason: Reason, now_ns: int, policy: Policy) -> State:

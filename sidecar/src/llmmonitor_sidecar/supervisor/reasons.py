@@ -43,6 +43,8 @@ class Reason(enum.IntEnum):
     """The sidecar is going away."""
     SUPERVISOR_FAILED = 14
     """An error of the supervisor's own; it is logged, and tried again."""
+    HANDING_OVER = 15
+    """A successor waits in this pod, and the operator wants it to take over."""
 
 
 _NAMES = {
@@ -61,6 +63,7 @@ _NAMES = {
     Reason.STOPPED: "Stopped",
     Reason.STOPPING: "Stopping",
     Reason.SUPERVISOR_FAILED: "SupervisorFailed",
+    Reason.HANDING_OVER: "HandingOver",
 }
 
 

@@ -81,6 +81,8 @@ def supervise(
             relay=run_relay,
             analyser=run_analyser,
             policy=policy,
+            has_successor=alone.has_successor,
+            release=claim.close,
         ).run()
 
 

@@ -19,6 +19,8 @@ from llmmonitor_sidecar.shared_page import Slot
 from llmmonitor_sidecar.supervisor import children, memory_cap
 from llmmonitor_sidecar.supervisor.decide import Observation, Policy, State, decide
 from llmmonitor_sidecar.supervisor.delay import RunQueueDelay
+from llmmonitor_sidecar.supervisor.drain import Patience
+from llmmonitor_sidecar.supervisor.hand_over import HandOver
 from llmmonitor_sidecar.supervisor.kept import Kept
 from llmmonitor_sidecar.supervisor.reasons import Reason, name_of
 from llmmonitor_sidecar.supervisor.restart import Backoff
@@ -45,6 +47,11 @@ QUIET_NS = 2_000_000_000
 FAILURE_PAUSE_SECONDS = 1.0
 ANALYSER_STOP_SECONDS = 10.0
 """It goes on answering for some seconds, so that the last report can be fetched."""
+LAST_REPORT_SECONDS = 20.0
+"""The same when it ends for a successor: the operator knows, and comes."""
+NOT_LISTENING_SECONDS = 2.0
+AT_REST_NS = 5_000_000_000
+"""For so long the model is believed to be at rest after the analyser has said so."""
 RELAY_STOP_MARGIN_SECONDS = 1.0
 KILLED_SECONDS = 1.0
 """A killed process is gone by then, or it is waiting in the kernel and is killed again."""
@@ -69,6 +76,8 @@ class Supervisor:
         relay: what the relay's child runs, with the listener the way has for it.
         analyser: what the analyser's child runs.
         policy: the limits of `decide`.
+        has_successor: whether another sidecar waits in this pod for ours to end.
+        release: lets it begin.
     """
 
     def __init__(  # noqa: PLR0913 - the seams of the process, each given by name
@@ -81,6 +90,8 @@ class Supervisor:
         relay: Callable[[socket.socket | None], None],
         analyser: Callable[[], None],
         policy: Policy,
+        has_successor: Callable[[], bool] = lambda: False,
+        release: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._page = page
@@ -94,6 +105,9 @@ class Supervisor:
         self._analyser = Kept("analyser", self._start_analyser, ANALYSER_BACKOFF)
         self._analyser_silence = Silence(policy.kill_analyser_after_ns)
         self._delay = RunQueueDelay()
+        self._hand_over = HandOver(page, has_successor)
+        self._has_successor = has_successor
+        self._release = release
         self._state = State(at_ns=time.monotonic_ns())
         self._coverage_at_ns = 0
         self._memory_at_ns = 0
@@ -108,6 +122,8 @@ class Supervisor:
                 pause_seconds = IDLE_TICK_SECONDS if self._idle else TICK_SECONDS
                 try:
                     self._turn(time.monotonic_ns())
+                    if self._hand_over.due(time.monotonic_ns()) and self._makes_room(signals):
+                        return
                 except Exception:  # noqa: BLE001 - an exit would keep the model from starting
                     _log.exception("the supervisor failed and goes on")
                     self._show_failure()
@@ -150,6 +166,24 @@ class Supervisor:
             coverage = self._way.coverage(self._ownership())
             self._page[Slot.READ_CONNECTIONS] = coverage.read
             self._page[Slot.BYPASSING_CONNECTIONS] = coverage.bypassing
+            self._drain(now_ns)
+
+    def _drain(self, now_ns: int) -> None:
+        """Have idle clients come back through the relay, where the owner wants that."""
+        page = self._page
+        if not page[Slot.DRAIN_IDLE_MS]:
+            return
+        at_rest = now_ns - page[Slot.MODEL_AT_REST_NS] < AT_REST_NS
+        patience = Patience(page[Slot.DRAIN_IDLE_MS], model_at_rest=at_rest)
+        try:
+            closed = self._way.drain(patience)
+        except OSError as error:
+            if page[Slot.DRAIN_ERROR] != error.errno:
+                _log.error("idle connections cannot be closed: %s", error)
+            page[Slot.DRAIN_ERROR] = error.errno or 0
+        else:
+            page[Slot.DRAIN_ERROR] = 0
+            page.add(Slot.DRAINED_TOTAL, closed)
 
     @property
     def _idle(self) -> bool:
@@ -190,6 +224,9 @@ class Supervisor:
         if self._page[Slot.STOP_REQUESTED] and self._way.can_step_aside:
             self._way.close()  # the monitor is gone: leave nothing; comes back with the next document
             return Reason.STOPPED
+        if self._settings.can_hand_over and self._hand_over.under_way(now_ns):
+            self._way.close()  # comes back by itself if the successor dies
+            return Reason.HANDING_OVER
         return self._way.obstacle(now_ns)
 
     def _observe(self, now_ns: int) -> Observation:
@@ -265,6 +302,42 @@ class Supervisor:
                 return lambda socket_: socket_.uid == uid
             inodes |= found
         return lambda socket_: socket_.inode in inodes
+
+    def _makes_room(self, signals: Signals) -> bool:
+        """End for a successor, the connections still carried last; False: it died, so everything goes on."""
+        _log.info("handing over to the successor that waits")
+        last_report = time.monotonic() + LAST_REPORT_SECONDS
+        if self._analyser.child is not None:
+            self._analyser.child.signal(signal.SIGTERM)
+        while self._analyser.child is not None:
+            told_to_stop = signals.wait(TICK_SECONDS)
+            if told_to_stop:
+                self._stop(signals)
+                return True
+            if time.monotonic() > last_report and self._analyser.child is not None:
+                self._analyser.child.signal(signal.SIGKILL)
+            self._reap(time.monotonic_ns())
+        if not self._has_successor():
+            _log.warning("the successor has gone: going on")
+            return False
+        self._close_listener(signals)
+        self._release()
+        _log.info("handed over; %d connections are carried to their end", self._page[Slot.OPEN_CONNECTIONS])
+        while self._relay.child is not None:
+            if signals.wait(IDLE_TICK_SECONDS):
+                self._stop(signals)
+            self._reap(time.monotonic_ns())
+            self._watch_memory()
+        return True
+
+    def _close_listener(self, signals: Signals) -> None:
+        """Its port is free before the successor begins; what the relay carries goes on."""
+        if self._relay.child is not None:
+            self._relay.child.signal(signal.SIGUSR1)
+        deadline = time.monotonic() + NOT_LISTENING_SECONDS
+        while self._relay.child is not None and self._page[Slot.LISTENING] and time.monotonic() < deadline:
+            signals.wait(TICK_SECONDS / 2)
+            self._reap(time.monotonic_ns())
 
     def _stop(self, signals: Signals) -> None:
         """New connections go direct, those carried may finish, the analyser sees their end."""

@@ -6,12 +6,13 @@ connections worse off than without us, since the elements of the set expire by t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 from typing import TYPE_CHECKING
 
 from llmmonitor_sidecar.settings import HIGHEST_PORT, MESH_PORTS
-from llmmonitor_sidecar.supervisor import mesh, ruleset
+from llmmonitor_sidecar.supervisor import drain, mesh, ruleset
 from llmmonitor_sidecar.supervisor.coverage import Coverage
 from llmmonitor_sidecar.supervisor.coverage import transparent as transparent_coverage
 from llmmonitor_sidecar.supervisor.listener import transparent_listener
@@ -56,6 +57,7 @@ class Transparent:
         self._mesh = ""
         self._look_at_rules_at_ns = 0
         self._listener_refusal = Reason.READING
+        self._inherited: frozenset[drain.End] | None = None
 
     def obstacle(self, now_ns: int) -> Reason:
         """What forbids interception; looks at the rules, and installs the table, when due."""
@@ -121,13 +123,30 @@ class Transparent:
         """Asked of the kernel."""
         at_port = self._diagnosis.established(local_port=self._target_port)
         to_port = self._diagnosis.established(remote_port=self._target_port)
-        return transparent_coverage(at_port, to_port, is_ours)
+        return transparent_coverage(at_port, to_port, is_ours, self._inherited or frozenset())
+
+    def drain(self, patience: drain.Patience) -> int:
+        """Close some idle connections that bypass the rule while it holds; how many.
+
+        Raises:
+            OSError: the kernel does not do that.
+        """
+        if not self._armed:  # they would come back unread
+            return 0
+        at_port = self._diagnosis.established(local_port=self._target_port, traffic=True)
+        to_port = self._diagnosis.established(remote_port=self._target_port)
+        closed = 0
+        for one in drain.to_close(at_port, to_port, self._inherited or frozenset(), patience):
+            with contextlib.suppress(ProcessLookupError):
+                self._diagnosis.destroy(one)
+                closed += 1
+        return closed
 
     def close(self) -> None:
-        """Remove the table."""
+        """Remove the table; `obstacle` makes it anew, at once, when it is asked again."""
         if not self._installed:
             return
-        self._installed = False
+        self._installed, self._install_at_ns = False, 0
         self._armed = ruleset.Families()
         try:
             self._nft.run(ruleset.remove())
@@ -152,6 +171,9 @@ class Transparent:
             self._armed = ruleset.Families()
 
     def _install(self) -> None:
+        if self._inherited is None:  # before a relay of ours: what is transparent now is a predecessor's
+            at_port = self._diagnosis.established(local_port=self._target_port)
+            self._inherited = frozenset((one.remote, one.remote_port) for one in at_port if one.transparent)
         try:
             self._nft.run(ruleset.install(self._relay_port))
         except NftablesError as error:

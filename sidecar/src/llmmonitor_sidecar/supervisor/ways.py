@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from llmmonitor_sidecar.settings import Settings
     from llmmonitor_sidecar.shared_page import SharedPage
+    from llmmonitor_sidecar.supervisor.drain import Patience
     from llmmonitor_sidecar.supervisor.ruleset import Families
     from llmmonitor_sidecar.supervisor.socket_diagnosis import SocketDiagnosis, TcpSocket
 
@@ -48,6 +49,13 @@ class Way(Protocol):
 
     def coverage(self, is_ours: Callable[[TcpSocket], bool]) -> Coverage:
         """Established connections, read and not."""
+
+    def drain(self, patience: Patience) -> int:
+        """Close some idle ones that are not read and could be; how many.
+
+        Raises:
+            OSError: the kernel does not do that.
+        """
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -85,6 +93,10 @@ class Listen:
         to_port = self._diagnosis.established(remote_port=self._port)
         return listening_coverage(at_port, to_port, is_ours, carried)
 
+    def drain(self, patience: Patience) -> int:  # noqa: ARG002 - who asks the model itself goes on to do so
+        """None: there is no rule to bypass."""
+        return 0
+
     def close(self) -> None:
         """The listener goes with the relay."""
         self._page[Slot.ACCEPT_WANTED] = 0
@@ -112,6 +124,10 @@ class Off:
     def coverage(self, is_ours: Callable[[TcpSocket], bool]) -> Coverage:  # noqa: ARG002 - nothing is ours
         """Nothing is read, nothing is missed."""
         return Coverage(0, 0)
+
+    def drain(self, patience: Patience) -> int:  # noqa: ARG002 - none would be read
+        """None."""
+        return 0
 
     def close(self) -> None:
         """Nothing to undo."""

@@ -54,6 +54,11 @@ def _connections(counts: InterceptionCounts) -> Iterator[Metric]:
         (({"to": "model"}, counts.bytes_to_model), ({"to": "client"}, counts.bytes_to_client)),
         "bytes",
     )
+    yield counter(
+        f"{_OURS}_drained_connections",
+        "Idle connections past the relay that were closed.",
+        one(counts.drained_connections),
+    )
     yield counter(f"{_OURS}_relay_starts", "Starts of the relay.", one(counts.relay_starts))
     yield counter(f"{_OURS}_analyser_starts", "Starts of the analyser.", one(counts.analyser_starts))
     yield counter(
