@@ -92,7 +92,7 @@ def progress(keys: Keyring, waiting: Sequence[str]) -> str:
     until = wording.moment(keys.overlap_since + OVERLAP_SECONDS)
     beside = f"key {keys.next.id} is believed beside {keys.current.id}"
     if waiting:
-        return f"{beside}; waiting for {len(waiting)} sidecars to believe it: {wording.listed(waiting)}"
+        return f"{beside}; waiting for {wording.counted(len(waiting), 'sidecar')}: {wording.listed(waiting)}"
     return f"{beside} by every sidecar in reach, and replaces it after {until} or by the word {Word.FINISH}"
 
 
