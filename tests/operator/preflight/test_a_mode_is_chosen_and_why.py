@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.operator.model_pods import NAMESPACE, VERDICT, created_pod, monitor, serving
 
 from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.preflight.mesh import mesh
 from llmmonitor_operator.preflight.mode import ModeChoice, choose_mode
-from llmmonitor_operator.preflight.services import LIMIT, by_number, numbered_ports
+from llmmonitor_operator.preflight.services import BYTES_LIMIT, by_number, numbered_ports, still_there
 from llmmonitor_operator.preflight.verdict import NamespaceVerdict, NumberedPort
 
 NOT_WITH_NET_ADMIN = NamespaceVerdict(
@@ -219,24 +220,47 @@ def service(name: str, port: dict[str, Any], **spec: Any) -> dict[str, Any]:
     ],
 )
 def test_services_that_say_a_number_are_found(port: dict[str, Any], number: int | None) -> None:
-    found = numbered_ports([service("chat", port)])
+    found = numbered_ports([service("chat", port)], [created_pod()])
 
     assert [one.port for one in found] == ([number] if number else [])
 
 
 def test_services_without_a_selector_or_for_other_pods_do_not_matter() -> None:
-    assert (
-        numbered_ports([service("x", {"port": 8000}, selector=None), {}, {"spec": {}, "metadata": {}}]) == ()
-    )
+    strange = [service("x", {"port": 8000}, selector=None), {}, {"spec": {}, "metadata": {}}]
+    elsewhere = service("other", {"port": 8000}, selector={"app": "other"})
+    assert numbered_ports([*strange, elsewhere], [created_pod()]) == ()
     other = (NumberedPort("other", {"app": "other"}, 8000), NumberedPort("chat", {"app": "chat"}, 9000))
 
     assert by_number(created_pod(), 8000, other) == ""
 
 
-def test_a_namespace_full_of_services_is_cut_off() -> None:
-    services = [service(f"s{number}", {"port": 8000}) for number in range(LIMIT + 50)]
+def test_of_services_that_say_the_same_one_is_kept() -> None:
+    services = [service(f"s{number}", {"port": 8000}) for number in range(200)]
 
-    assert len(numbered_ports(services)) == LIMIT
+    assert [one.service for one in numbered_ports(services, [created_pod()])] == ["s0"]
+
+
+def test_a_namespace_full_of_services_for_the_models_pods_is_cut_off() -> None:
+    fat = {f"label-{number}": "x" * 63 for number in range(200)}
+    pod = created_pod()
+    pod["metadata"]["labels"] |= fat
+    services = [
+        service(f"s{number}", {"port": 8000}, selector={f"label-{number}": "x" * 63, "app": "chat"})
+        for number in range(200)
+    ]
+
+    found = numbered_ports(services, [pod])
+
+    assert 1 < len(found) < 100
+    assert len(msgspec.json.encode(found)) < 1.1 * BYTES_LIMIT
+
+
+def test_what_was_found_while_there_were_pods_holds_as_long_as_the_service_says_it() -> None:
+    chat = service("chat", {"port": 8000})
+    known = numbered_ports([chat], [created_pod()])
+
+    assert still_there(known, [chat]) == known
+    assert still_there(known, [service("chat", {"port": 80, "targetPort": "http"})]) == ()
 
 
 def test_a_namespace_that_asks_for_nothing_is_no_mesh() -> None:

@@ -77,3 +77,17 @@ def test_long_words_of_others_are_cut_so_that_a_thousand_namespaces_fit() -> Non
 
     assert len(json.loads(data["namespace-1"])["refusal"]) == WORDS_LIMIT
     assert sum(len(key) + len(text.encode()) for key, text in data.items()) < 2**20
+
+
+def test_one_tenants_namespaces_leave_room_for_the_others() -> None:
+    numbered = tuple(NumberedPort("s" * 63, {"k" * 63: "v" * 63}, 8000) for _ in range(20))
+    fat = {
+        f"fat-{number:03}": NamespaceVerdict(refusal="ü" * 600, numbered_ports=numbered)
+        for number in range(300)
+    }
+
+    data = write(Verdicts(COMMON, {**fat, "prod": VERDICT, "test": VERDICT}))
+
+    assert {COMMON_KEY, "prod", "test", "fat-000"} <= data.keys()
+    assert "fat-299" not in data
+    assert sum(len(key) + len(text.encode()) for key, text in data.items()) < 2**20

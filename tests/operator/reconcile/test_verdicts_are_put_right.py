@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 from tests.operator.kube_server import Refusal, refused
-from tests.operator.reconcile.operator_world import World
+from tests.operator.reconcile.operator_world import MONITORS, PODS, World, until
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
-from llmmonitor_operator.preflight.verdict import read
+from llmmonitor_operator.preflight.verdict import BYTES_LIMIT, WORDS_LIMIT, NamespaceVerdict, encode, read
 from llmmonitor_operator.reconcile.keep.trial import trial_on
-from llmmonitor_operator.reconcile.keep.verdict_keeper import READ_EVERY_SECONDS
+from llmmonitor_operator.reconcile.keep.verdict_keeper import READ_EVERY_SECONDS, VerdictKeeper
 
 MAPS = "/api/v1/namespaces/llm-monitor/configmaps"
 VERDICTS = f"{MAPS}/llm-monitor-verdicts"
@@ -151,3 +151,60 @@ async def test_two_monitors_may_be_refused_on_one_pod_at_once(world: World) -> N
 
     assert [one.transparent for one in found] == [False, False]
     assert keeper.due("prod", 100.0)
+
+
+async def test_a_namespace_without_room_is_left_out_and_that_is_said(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    fat = NamespaceVerdict(fingerprint="f", refusal="ü" * WORDS_LIMIT, message="ü" * WORDS_LIMIT)
+    data = {f"fat-{number:03}": encode(fat) for number in range(BYTES_LIMIT // len(encode(fat).encode()) + 1)}
+    world.server.put(MAPS, {"metadata": {"name": "llm-monitor-verdicts"}, "data": data})
+    keeper = world.parts.keeper
+
+    await keeper.start(0.0)
+    await world.passed()
+
+    published = read(world.server.at(VERDICTS)).namespaces
+    last = max(data)
+    assert "prod" in published
+    assert last not in published
+    assert keeper.is_left_out(last)
+    assert not keeper.is_left_out("prod")
+    assert f"namespace {last}: no room for its verdict" in caplog.text
+
+
+async def test_that_it_cannot_be_written_is_counted(world: World) -> None:
+    parts, failures = world.parts, []
+    place = ("llm-monitor", "llm-monitor-verdicts")
+    keeper = VerdictKeeper(
+        parts.kube, place, parts.keeper.common, parts.view, parts.monitors, failed=lambda: failures.append(1)
+    )
+
+    async def away(request: web.Request) -> web.StreamResponse | None:
+        return refused(Refusal(500, "etcd")) if request.method == "PATCH" else None
+
+    world.server.fault = away
+    await keeper.suspend("prod", reasons.SIDECAR_BLOCKS_POD, "it does not start", 100.0)
+
+    assert failures == [1]
+
+
+async def test_services_that_reach_the_model_by_number_are_known_while_it_has_no_pod(world: World) -> None:
+    monitor = world.server.at(f"{MONITORS}/chat")
+    world.server.put(
+        MONITORS,
+        {**monitor, "spec": {**monitor["spec"], "interception": {"mode": "Port"}, "existingPods": "Ignore"}},
+    )
+    for name, selector in (("chat", {"app": "chat"}), ("other", {"app": "other"})):
+        service = {"metadata": {"name": name}, "spec": {"selector": selector, "ports": [{"port": 8000}]}}
+        world.server.put("/api/v1/namespaces/prod/services", service)
+    await until(lambda: len(world.parts.view.services("prod")) == 2)
+
+    await world.passed()
+    found = read(world.server.at(VERDICTS)).namespaces["prod"].numbered_ports
+    world.server.remove(f"{PODS}/chat-a")
+    await until(lambda: not world.parts.view.pods("prod"))
+    await world.passed()
+
+    assert [one.service for one in found] == ["chat"]
+    assert read(world.server.at(VERDICTS)).namespaces["prod"].numbered_ports == found

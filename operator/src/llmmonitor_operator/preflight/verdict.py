@@ -23,6 +23,8 @@ COMMON_KEY = "_common"
 """No namespace can be called so: an underscore is no part of a DNS label."""
 WORDS_LIMIT = 600
 """Characters kept of another's message: a thousand namespaces must fit one ConfigMap."""
+BYTES_LIMIT = 1_000_000
+"""Of the whole ConfigMap, of which the API server takes 1 MiB."""
 
 
 class Common(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -153,16 +155,29 @@ def read(config_map: Raw) -> Verdicts:
 
 
 def write(verdicts: Verdicts) -> dict[str, str]:
-    """The ConfigMap's `data`."""
-    data = {name: encode(verdict) for name, verdict in sorted(verdicts.namespaces.items())}
-    if verdicts.common is not None:
-        data[COMMON_KEY] = encode(verdicts.common)
+    """The ConfigMap's `data`: as many namespaces as fit, those that need least first.
+
+    Nothing is injected in one that is not in it; with more than fits, nobody's verdict would be written.
+    """
+    encoded = {name: encode(verdict) for name, verdict in verdicts.namespaces.items()}
+    data = {} if verdicts.common is None else {COMMON_KEY: encode(verdicts.common)}
+    left = BYTES_LIMIT - sum(map(_bytes, data.items()))
+    for entry in sorted(encoded.items(), key=lambda entry: (_bytes(entry), entry)):
+        left -= _bytes(entry)
+        if left < 0:
+            break
+        data[entry[0]] = entry[1]
     return data
 
 
 def shortened(words: str, limit: int = WORDS_LIMIT) -> str:
     """At most `limit` characters, an ellipsis where some are missing."""
     return words if len(words) <= limit else words[: limit - 1] + "…"
+
+
+def _bytes(entry: tuple[str, str]) -> int:
+    name, text = entry
+    return len(name.encode()) + len(text.encode())
 
 
 def _decode(text: str, kind: type[_Struct]) -> _Struct | None:

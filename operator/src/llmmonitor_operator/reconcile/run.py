@@ -105,6 +105,7 @@ class Leader:
                 await self._common(tuple(key.public for key in keys.trusted)),
                 view,
                 monitors,
+                failed=lambda: self._metrics.failed("verdicts"),
             )
             parts = Parts(
                 settings=settings,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,11 +28,13 @@ from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.pods.pod import holds_rights
+from llmmonitor_operator.pods.selectors import selects
 from llmmonitor_operator.preflight.dry_run import Answer, attaching, learned, read_answer
 from llmmonitor_operator.preflight.fingerprint import fingerprint
-from llmmonitor_operator.preflight.services import numbered_ports
+from llmmonitor_operator.preflight.services import numbered_ports, still_there
 from llmmonitor_operator.preflight.suspension import refused_pod, suspend, under_rules
 from llmmonitor_operator.preflight.verdict import (
+    BYTES_LIMIT,
     Common,
     NamespaceVerdict,
     NumberedPort,
@@ -63,10 +66,17 @@ class Trial:
 class VerdictKeeper:
     """One ConfigMap of verdicts."""
 
-    def __init__(
-        self, kube: Kube, place: tuple[str, str], common: Common, view: ClusterView, monitors: Monitors
+    def __init__(  # noqa: PLR0913 - what it looks at, and where it writes
+        self,
+        kube: Kube,
+        place: tuple[str, str],
+        common: Common,
+        view: ClusterView,
+        monitors: Monitors,
+        *,
+        failed: Callable[[], None] = lambda: None,
     ) -> None:
-        """Args: place: namespace and name of the ConfigMap."""
+        """Args: place: namespace and name of the ConfigMap; failed: called when it could not be written."""
         self._kube = kube
         self._place = place
         self.common = common
@@ -74,6 +84,8 @@ class VerdictKeeper:
         self._monitors = monitors
         self._verdicts: dict[str, NamespaceVerdict] = {}
         self._published: dict[str, str] = {}
+        self._left_out: frozenset[str] = frozenset()
+        self._failed = failed
         self._asked: dict[str, float] = {}
         """When each namespace was asked last (Unix seconds)."""
         self._asked_plain: dict[str, float] = {}
@@ -101,6 +113,10 @@ class VerdictKeeper:
         self._published = dict(config_map.get("data") or {})
         self._verdicts = dict(read(config_map).namespaces)
         await self._publish()
+
+    def is_left_out(self, namespace: str) -> bool:
+        """Whether the ConfigMap has no room for its verdict, so that the webhook injects nothing there."""
+        return namespace in self._left_out
 
     def of(self, namespace: str, now: float) -> NamespaceVerdict:
         """What is known under the rules of now."""
@@ -240,6 +256,7 @@ class VerdictKeeper:
         """Write what changed; a failure is said, and tried again with the next change or minute."""
         async with self._writing:
             wanted = write(Verdicts(self.common, self._verdicts))
+            self._say_left_out(frozenset(self._verdicts.keys() - wanted.keys()))
             changes: dict[str, Any] = {
                 key: text for key, text in wanted.items() if self._published.get(key) != text
             }
@@ -249,9 +266,21 @@ class VerdictKeeper:
             try:
                 await self._written(changes, wanted)
             except ApiError as error:
+                self._failed()
                 _log.warning("verdicts not published: %s", error)
                 return
             self._published = wanted
+
+    def _say_left_out(self, namespaces: frozenset[str]) -> None:
+        for namespace in sorted(namespaces - self._left_out):
+            _log.error(
+                "namespace %s: no room for its verdict in ConfigMap %s/%s beside the others' (%d bytes):"
+                " nothing is injected there, only attached; serve some namespaces by another release",
+                namespace,
+                *self._place,
+                BYTES_LIMIT,
+            )
+        self._left_out = namespaces
 
     async def _written(self, changes: dict[str, Any], wanted: dict[str, str]) -> None:
         namespace, name = self._place
@@ -269,9 +298,13 @@ class VerdictKeeper:
         )
 
     def _numbered_ports(self, namespace: str) -> tuple[NumberedPort, ...]:
-        """Of its Services, where a monitor wants mode Port."""
-        wanted = any(
-            known.monitor and known.monitor.spec.interception.mode is InterceptionMode.PORT
-            for known in self._monitors.of(namespace)
-        )
-        return numbered_ports(self._view.services(namespace)) if wanted else ()
+        """Of the Services of pods whose monitor wants mode Port."""
+        specs = [known.monitor.spec for known in self._monitors.of(namespace) if known.monitor]
+        wanting = [spec.selector for spec in specs if spec.interception.mode is InterceptionMode.PORT]
+        if not wanting:
+            return ()
+        services = self._view.services(namespace)
+        pods = [pod for pod in self._view.pods(namespace) if any(selects(one, pod) for one in wanting)]
+        if not pods and namespace in self._verdicts:
+            return still_there(self._verdicts[namespace].numbered_ports, services)
+        return numbered_ports(services, pods)
