@@ -10,6 +10,7 @@ import sys
 import click
 
 from llmmonitor_operator.process_settings import (
+    PREFIX,
     InvalidProcessSettings,
     operator_settings,
     webhook_settings,
@@ -31,13 +32,15 @@ def main() -> None:
 
 
 @main.command()
-def run() -> None:
+@click.option("--shard", default="", metavar="I/N", help="Act for this part of all namespaces: 0/2 and 1/2.")
+def run(shard: str) -> None:
     """Watch LLMMonitors, attach sidecars, gather reports, write status (needs the Lease)."""
     from llmmonitor_operator.kube.lease import LostLease  # noqa: PLC0415 - the webhook needs none of it
     from llmmonitor_operator.reconcile.run import run as operate  # noqa: PLC0415 - same
 
     try:
-        settings = operator_settings(os.environ)
+        given = {f"{PREFIX}SHARD": shard} if shard else {}
+        settings = operator_settings({**os.environ, **given})
         asyncio.run(operate(settings))
     except InvalidProcessSettings as error:
         _explain(error)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmmonitor_api.spec import InvalidMonitor, LLMMonitor, load_monitor
+from llmmonitor_operator.shards import WHOLE, Shard
 
 Key = tuple[str, str]
 """Namespace and name."""
@@ -43,13 +44,15 @@ class Known:
 class Monitors:
     """All of them by namespace and name."""
 
-    def __init__(self, changed: Callable[[Key], None], own_namespace: str = "") -> None:
+    def __init__(self, changed: Callable[[Key], None], own_namespace: str = "", shard: Shard = WHOLE) -> None:
         """None yet.
 
         Args:
             changed: called with the key of a monitor that came, changed its spec, or went.
             own_namespace: of the release, where nothing is monitored.
+            shard: others than those of its namespaces are passed over.
         """
+        self._shard = shard
         self._known: dict[Key, Known] = {}
         self._closed = frozenset({*THE_CLUSTERS_OWN, own_namespace})
         self._changed = changed
@@ -57,6 +60,8 @@ class Monitors:
     def take(self, raw: dict[str, Any]) -> None:
         """It is there, and is so."""
         key = raw["metadata"]["namespace"], raw["metadata"]["name"]
+        if not self._shard.has(key[0]):
+            return
         before = self._known.get(key)
         if before and before.uid == raw["metadata"]["uid"]:
             if before.raw["metadata"]["generation"] == raw["metadata"]["generation"]:

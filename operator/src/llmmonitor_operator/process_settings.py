@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from llmmonitor_api.quantities import parse_quantity
+from llmmonitor_api.quantities import parse_duration, parse_quantity
+from llmmonitor_operator import shards
 from llmmonitor_operator.inject.plan import SidecarImage
+from llmmonitor_operator.shards import SHARDS_LIMIT, WHOLE, Shard
 
 PREFIX = "LLM_MONITOR_OPERATOR_"
 
@@ -48,6 +50,8 @@ class WebhookSettings:
     """What the names of the release's objects begin with."""
     watch_namespaces: tuple[str, ...] = ()
     """Where monitors are looked for; empty: everywhere."""
+    shards: int = 1
+    """Into how many the operator is divided: each has verdicts and a Lease of its own."""
     port: int = 8080
     """Plain: `/healthz`, `/readyz`, `/metrics`."""
     tls_port: int = 8443
@@ -85,6 +89,8 @@ class OperatorSettings:
     """Who holds the Lease."""
     watch_namespaces: tuple[str, ...] = ()
     """Where monitors are looked for; empty: everywhere."""
+    shard: Shard = WHOLE
+    """For which of these namespaces this operator acts."""
     certificates: Certificates = Certificates.OPERATOR
     port: int = 8080
     """`/healthz`, `/readyz`, `/metrics`."""
@@ -116,6 +122,7 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         watch_namespaces=read.labels("WATCH_NAMESPACES"),
         certificates=read.choice("CERTIFICATES", default.certificates),
         port=read.port("PORT", default.port),
+        shard=read.shard("SHARD", default.shard),
         kubeconfig=environment.get("KUBECONFIG", ""),
     )
     read.finish()
@@ -137,6 +144,7 @@ def webhook_settings(environment: Mapping[str, str]) -> WebhookSettings:
         port=read.port("PORT", default.port),
         tls_port=read.port("TLS_PORT", default.tls_port),
         tls_dir=Path(read.text("TLS_DIR", str(default.tls_dir))),
+        shards=read.count("SHARDS", default.shards, SHARDS_LIMIT),
     )
     if settings.port == settings.tls_port:
         read.problems.append(
@@ -201,6 +209,25 @@ class Reader:
     def choice(self, name: str, default: Choice) -> Choice:
         """One of an enum's values."""
         value, allowed = self.text(name, default), type(default)
+    def count(self, name: str, default: int, limit: int) -> int:
+        """A number from 1 to `limit`."""
+        value = self.text(name, str(default))
+        number = int(value) if value.isascii() and value.isdecimal() else 0
+        if not 1 <= number <= limit:
+            self.problem(name, value, f"must be a number from 1 to {limit}")
+            return default
+        return number
+
+    def shard(self, name: str, default: Shard) -> Shard:
+        """Such as `0/2`."""
+        value = self.text(name, str(default))
+        found = shards.read(value)
+        if found is None:
+            wanted = f"must be I/N, shard I of N counted from 0, N at most {SHARDS_LIMIT}: 0/2 and 1/2"
+            self.problem(name, value, wanted)
+            return default
+        return found
+
         if value not in tuple(allowed):
             self.problem(name, value, f"must be one of {', '.join(allowed)}")
             return default

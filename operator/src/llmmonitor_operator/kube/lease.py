@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from kubernetes.aio.client.exceptions import ApiException
@@ -57,10 +58,12 @@ async def lead(  # noqa: PLR0913 - whose lease, who wants it, what for
     work: Callable[[], Coroutine[Any, Any, None]],
     *,
     terms: Terms = TERMS,
+    labels: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Wait for the lease, then do `work` while it is held; it is given back when `work` ends by itself.
 
-    An API server that is away is waited for, by a candidate as long as it takes.
+    An API server that is away is waited for, by a candidate as long as it takes. Whoever holds the Lease puts
+    `labels` on it.
 
     Raises:
         LostLease: the lease went; the process has to end.
@@ -75,7 +78,7 @@ async def lead(  # noqa: PLR0913 - whose lease, who wants it, what for
     async def stopped() -> None:
         _log.error("lost lease %s/%s", namespace, name)
 
-    lock = _Lock(kube, namespace, name, identity, terms)
+    lock = _Lock(kube, namespace, name, identity, terms, labels)
     settings = Config(
         lock,
         lease_duration=terms.lease_seconds,
@@ -116,8 +119,11 @@ class _Lock(BaseLock):
     time as UTC.
     """
 
-    def __init__(self, kube: Kube, namespace: str, name: str, identity: str, terms: Terms) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - whose lease, who wants it, what is written on it
+        self, kube: Kube, namespace: str, name: str, identity: str, terms: Terms, labels: Mapping[str, str]
+    ) -> None:
         super().__init__(name, namespace, identity)
+        self._labels = dict(labels)
         self._kube = kube
         self._terms = terms
         self._lease: dict[str, Any] = {}
@@ -154,14 +160,17 @@ class _Lock(BaseLock):
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": name, "namespace": namespace},
+            "metadata": {"name": name, "namespace": namespace, "labels": self._labels},
             "spec": self._spec({}, election_record),
         }
         return await self._written(self._kube.create(leases(namespace), body))
 
     async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
         """Whether it could be taken or renewed; not if somebody wrote since it was read."""
-        body = {**self._lease, "spec": self._spec(self._lease.get("spec") or {}, updated_record)}
+        metadata = self._lease["metadata"]
+        labelled = {**metadata, "labels": {**(metadata.get("labels") or {}), **self._labels}}
+        spec = self._spec(self._lease.get("spec") or {}, updated_record)
+        body = {**self._lease, "metadata": labelled, "spec": spec}
         return await self._written(self._kube.replace(lease(namespace, name), body))
 
     def _spec(self, before: Raw, record: LeaderElectionRecord) -> dict[str, Any]:

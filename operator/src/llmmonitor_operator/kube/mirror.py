@@ -34,7 +34,7 @@ def without_managed_fields(thing: dict[str, Any]) -> dict[str, Any]:
 class Mirror:
     """Objects of one collection by (namespace, name)."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is mirrored, and what becomes of it
         self,
         kube: Kube,
         path: str,
@@ -42,8 +42,19 @@ class Mirror:
         keep: Callable[[dict[str, Any]], dict[str, Any]] = without_managed_fields,
         on_change: Changed | None = None,
         field_selector: str = "",
+        wanted: Callable[[dict[str, Any]], bool] = lambda _thing: True,
     ) -> None:
-        """Args: keep: what of an object is remembered, at least its `metadata`."""
+        """Nothing is read yet.
+
+        Args:
+            kube: a connection to the API server.
+            path: of the collection.
+            keep: what of an object is remembered, at least its `metadata`.
+            on_change: see there.
+            field_selector: limits what the API server sends.
+            wanted: objects for which it says no are passed over; it must always say the same of one.
+        """
+        self._wanted = wanted
         self._kube = kube
         self.path = path
         self._keep = keep
@@ -109,6 +120,8 @@ class Mirror:
         return version
 
     def _take(self, kind: str, thing: dict[str, Any]) -> None:
+        if not self._wanted(thing):
+            return
         key = _key(thing)
         kept = self._keep(thing)
         if kind == "DELETED":

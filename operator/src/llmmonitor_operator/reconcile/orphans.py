@@ -15,22 +15,30 @@ from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.places import places
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
+from llmmonitor_operator.shards import WHOLE, Shard
 
 _log = logging.getLogger(__name__)
 
 
-async def namespaces_with_sidecars(kube: Kube, watch_namespaces: Sequence[str]) -> tuple[str, ...]:
+async def namespaces_with_sidecars(
+    kube: Kube, watch_namespaces: Sequence[str], shard: Shard = WHOLE
+) -> tuple[str, ...]:
     """Namespaces in which a pod that is not on its way out has a container of ours.
 
     These are all pods there are, anybody's: a page of them at a time, and one that cannot be read is passed
     over.
+
+    Args:
+        kube: a connection to the API server.
+        watch_namespaces: where to look; empty: everywhere.
+        shard: namespaces of others are left out.
     """
     found: set[str] = set()
     for place in places(watch_namespaces):
         async for page in kube.pages(paths.pods(place)):
             found |= {pod["metadata"]["namespace"] for pod in page.items if _has_one(pod)}
             await asyncio.sleep(0)
-    return tuple(sorted(found))
+    return tuple(sorted(filter(shard.has, found)))
 
 
 def _has_one(pod: Raw) -> bool:

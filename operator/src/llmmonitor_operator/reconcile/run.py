@@ -17,13 +17,13 @@ from llmmonitor_operator.evaluate.transitions import Transition
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube, connected
 from llmmonitor_operator.kube.errors import ApiError
-from llmmonitor_operator.kube.lease import lead
 from llmmonitor_operator.kube.places import places
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.verdict import Common
 from llmmonitor_operator.process_settings import Certificates, OperatorSettings
 from llmmonitor_operator.reconcile import gone_monitors, key_pass, namespace_pass
+from llmmonitor_operator.reconcile.agreement import drop_verdicts_of_former_shards, lead_shard
 from llmmonitor_operator.reconcile.farewell import say_farewell
 from llmmonitor_operator.reconcile.gone_monitors import drop_gone
 from llmmonitor_operator.reconcile.keep.checkpoints import Checkpoints
@@ -43,6 +43,7 @@ from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 from llmmonitor_operator.reconcile.watch.own_deployment import OwnDeployment
 from llmmonitor_operator.reconcile.watch.watch_monitors import watch_monitors
+from llmmonitor_operator.shards import lease_name, verdicts_name
 
 SWEEP_SECONDS = 3600.0
 SAVE_SECONDS = 5.0
@@ -71,11 +72,12 @@ async def run(settings: OperatorSettings) -> None:
 async def _wait_and_lead(settings: OperatorSettings) -> None:
     metrics = OperatorMetrics()
     async with connected(settings.kubeconfig) as kube, serving(settings.port, metrics, lambda: ""):
-        await lead(
+        await lead_shard(
             kube,
             settings.namespace,
-            f"{settings.name}-operator",
+            settings.name,
             settings.pod_name,
+            settings.shard,
             lambda: Leader(settings, kube, metrics).work(),
         )
 
@@ -97,15 +99,16 @@ class Leader:
         # the client itself bounds how many sidecars are talked to at once
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             loop = Loop(failed=lambda: self._metrics.failed("pass"))
-            monitors = Monitors(loop.wake, settings.namespace)
-            view = ClusterView(kube, settings.watch_namespaces, loop.wake_namespace)
+            monitors = Monitors(loop.wake, settings.namespace, settings.shard)
+            view = ClusterView(kube, settings.watch_namespaces, loop.wake_namespace, shard=settings.shard)
             keeper = VerdictKeeper(
                 kube,
-                (settings.namespace, f"{settings.name}-verdicts"),
+                (settings.namespace, verdicts_name(settings.name, settings.shard.index)),
                 await self._common(tuple(key.public for key in keys.trusted)),
                 view,
                 monitors,
                 failed=lambda: self._metrics.failed("verdicts"),
+                shard=settings.shard,
             )
             parts = Parts(
                 settings=settings,
@@ -139,11 +142,17 @@ class Leader:
         await parts.keeper.start(time.time())
         owner = await self._owner()
         await self._own(owner)
+        if self._settings.shard.first:
+            await drop_verdicts_of_former_shards(
+                self._kube, self._settings.namespace, self._settings.name, self._settings.shard.count
+            )
         for place in places(self._settings.watch_namespaces):
             for raw in (await self._kube.list(paths.monitors(place))).items:
                 parts.monitors.take(raw)
         loop.start(one_pass)
-        for namespace in await namespaces_with_sidecars(self._kube, self._settings.watch_namespaces):
+        for namespace in await namespaces_with_sidecars(
+            self._kube, self._settings.watch_namespaces, self._settings.shard
+        ):
             try:
                 await parts.view.watch_pods(namespace)
             except ApiError as error:  # their mirror runs on, and `NamespacePass` looks at what it finds
@@ -165,7 +174,7 @@ class Leader:
             ),
             asyncio.create_task(self._again_and_again("signing keys", keys.look, key_pass.EVERY_SECONDS)),
         ]
-        if self._settings.certificates is Certificates.OPERATOR:
+        if self._settings.certificates is Certificates.OPERATOR and self._settings.shard.first:
             ours = Place(namespace=self._settings.namespace, name=self._settings.name, owner=owner)
             background.append(asyncio.create_task(CertificateStore(self._kube, ours).keep()))
         watching = asyncio.create_task(
@@ -203,9 +212,12 @@ class Leader:
             await asyncio.sleep(every_seconds)
 
     async def _owner(self) -> dict[str, Any]:
-        """A reference to the operator's Deployment: what goes with the release refers to it."""
+        """A reference to the operator's Deployment: what goes with the release refers to it.
+
+        Shard 0's also for the others: a Lease must not vanish under its holder when there are to be fewer.
+        """
         settings = self._settings
-        deployment = await self._kube.get(paths.deployment(settings.namespace, f"{settings.name}-operator"))
+        deployment = await self._kube.get(paths.deployment(settings.namespace, lease_name(settings.name, 0)))
         return {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -218,8 +230,8 @@ class Leader:
         settings = self._settings
         change = {"metadata": {"ownerReferences": [owner]}}
         for path in (
-            paths.lease(settings.namespace, f"{settings.name}-operator"),
-            paths.config_map(settings.namespace, f"{settings.name}-verdicts"),
+            paths.lease(settings.namespace, lease_name(settings.name, settings.shard.index)),
+            paths.config_map(settings.namespace, verdicts_name(settings.name, settings.shard.index)),
         ):
             await self._kube.patch(path, change)
 
@@ -250,7 +262,7 @@ def _take(monitors: Monitors, kind: str, raw: dict[str, Any]) -> None:
 
 
 async def _sweep(parts: Parts) -> None:
-    await parts.checkpoints.sweep(parts.monitors.uids, time.time())
+    await parts.checkpoints.sweep(parts.monitors.uids, time.time(), parts.settings.shard)
 
 
 async def _at_most(seconds: float, what: str, work: Awaitable[None]) -> None:

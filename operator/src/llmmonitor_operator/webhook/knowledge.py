@@ -2,7 +2,7 @@
 
 What surrounds a pod is taken together, in the event loop, and never changes afterwards, so that a decision
 may be made in another thread. How old it may be is decided here too: verdicts count only while the operator
-renews its Lease.
+(where it is divided: the namespace's shard of it) renews its Lease.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight import verdict
 from llmmonitor_operator.preflight.verdict import Verdicts
 from llmmonitor_operator.process_settings import WebhookSettings
+from llmmonitor_operator.shards import lease_name, shard_of, verdicts_name
 from llmmonitor_operator.webhook.operator_alive import OperatorAlive
 
 
@@ -39,8 +40,9 @@ class Knowledge:
         self._now = now
         self._monotonic = monotonic
         self._monitors = Monitors(lambda _key: None, settings.namespace)
-        self._alive = OperatorAlive()
-        self._verdicts = Verdicts()
+        self._shards = range(settings.shards)
+        self._alive = [OperatorAlive() for _ in self._shards]
+        self._verdicts = [Verdicts() for _ in self._shards]
         watched = places(settings.watch_namespaces)
 
         def one(path: str, name: str, on_change: Changed | None = None) -> Mirror:
@@ -57,28 +59,36 @@ class Knowledge:
             "namespaces": self._of_namespaces,
             "resourcequotas": self._of_quotas,
             "limitranges": self._of_limit_ranges,
-            "verdicts": [one(paths.config_maps(own), f"{settings.name}-verdicts", self._verdict)],
-            "lease": [one(paths.leases(own), f"{settings.name}-operator", self._lease)],
+            "verdicts": [
+                one(paths.config_maps(own), verdicts_name(settings.name, shard), self._verdict(shard))
+                for shard in self._shards
+            ],
+            "lease": [
+                one(paths.leases(own), lease_name(settings.name, shard), self._lease(shard))
+                for shard in self._shards
+            ],
         }
 
     def around(self, namespace: str) -> Surroundings:
         """What is known about `namespace` now; never fresh until its own object was seen."""
         known = self._monitors.of(namespace)
+        shard = shard_of(namespace, len(self._shards))
         thing = namespace_in(self._of_namespaces, namespace) or {}
         return Surroundings(
             namespace=thing,
             monitors=tuple(one.monitor for one in known if one.monitor is not None),
-            common=self._verdicts.common,
-            verdict=self._verdicts.namespaces.get(namespace),
-            fresh=bool(thing) and self.operator_alive,
+            common=self._verdicts[shard].common,
+            verdict=self._verdicts[shard].namespaces.get(namespace),
+            fresh=bool(thing) and self._alive[shard].fresh(self._monotonic()),
             quotas=within(self._of_quotas, namespace),
             limit_ranges=within(self._of_limit_ranges, namespace),
         )
 
     @property
     def operator_alive(self) -> bool:
-        """Whether the operator tends its verdicts."""
-        return self._alive.fresh(self._monotonic())
+        """Whether every shard of the operator tends its verdicts."""
+        now = self._monotonic()
+        return all(alive.fresh(now) for alive in self._alive)
 
     @property
     def unread(self) -> list[str]:
@@ -97,9 +107,15 @@ class Knowledge:
         else:
             self._monitors.take(thing)
 
-    def _verdict(self, kind: str, thing: dict[str, Any]) -> None:
-        self._verdicts = Verdicts() if kind == "DELETED" else verdict.read(thing)
+    def _verdict(self, shard: int) -> Changed:
+        def changed(kind: str, thing: dict[str, Any]) -> None:
+            self._verdicts[shard] = Verdicts() if kind == "DELETED" else verdict.read(thing)
 
-    def _lease(self, kind: str, thing: dict[str, Any]) -> None:
-        if kind != "DELETED":
-            self._alive.saw(thing, self._now(), self._monotonic())
+        return changed
+
+    def _lease(self, shard: int) -> Changed:
+        def changed(kind: str, thing: dict[str, Any]) -> None:
+            if kind != "DELETED":
+                self._alive[shard].saw(thing, self._now(), self._monotonic())
+
+        return changed

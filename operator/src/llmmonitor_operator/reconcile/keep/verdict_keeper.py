@@ -43,6 +43,7 @@ from llmmonitor_operator.preflight.verdict import (
     write,
 )
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
+from llmmonitor_operator.shards import WHOLE, Shard
 
 ASK_EVERY_SECONDS = 60.0
 READ_EVERY_SECONDS = 60.0
@@ -75,10 +76,22 @@ class VerdictKeeper:
         monitors: Monitors,
         *,
         failed: Callable[[], None] = lambda: None,
+        shard: Shard = WHOLE,
     ) -> None:
-        """Args: place: namespace and name of the ConfigMap; failed: called when it could not be written."""
+        """Nothing is known yet.
+
+        Args:
+            kube: a connection to the API server.
+            place: namespace and name of the ConfigMap.
+            common: what is the same in every namespace.
+            view: what is seen of the cluster.
+            monitors: all there are.
+            failed: called when it could not be written.
+            shard: what was said of others' namespaces is not taken up.
+        """
         self._kube = kube
         self._place = place
+        self._shard = shard
         self.common = common
         self._view = view
         self._monitors = monitors
@@ -111,7 +124,8 @@ class VerdictKeeper:
             except Conflict:
                 config_map = await self._kube.get(paths.config_map(namespace, name))
         self._published = dict(config_map.get("data") or {})
-        self._verdicts = dict(read(config_map).namespaces)
+        found = read(config_map).namespaces
+        self._verdicts = {name: one for name, one in found.items() if self._shard.has(name)}
         await self._publish()
 
     def is_left_out(self, namespace: str) -> bool:

@@ -17,6 +17,7 @@ from llmmonitor_operator.kube.mirror import Mirror
 from llmmonitor_operator.kube.places import namespace_in, namespace_mirror, places, within
 from llmmonitor_operator.kube.polled import Polled
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.shards import WHOLE, Shard
 
 FAILED_CREATE = "reason=FailedCreate"
 READ_SECONDS = 30.0
@@ -36,8 +37,18 @@ class ClusterView:
         changed: NamespaceChanged,
         *,
         read_seconds: float = READ_SECONDS,
+        shard: Shard = WHOLE,
     ) -> None:
-        """Args: watch_namespaces: where to look; empty: everywhere."""
+        """Nothing is looked at yet.
+
+        Args:
+            kube: a connection to the API server.
+            watch_namespaces: where to look; empty: everywhere.
+            changed: see there.
+            read_seconds: for how long what is read first is waited for.
+            shard: what is in others' namespaces is not kept.
+        """
+        self._shard = shard
         self._kube = kube
         self._read_seconds = read_seconds
         self._changed = changed
@@ -62,7 +73,13 @@ class ClusterView:
         def on_change(_kind: str, thing: dict[str, Any]) -> None:
             self._changed(thing["metadata"]["namespace"])
 
-        return Mirror(self._kube, path, on_change=on_change, field_selector=field_selector)
+        return Mirror(
+            self._kube,
+            path,
+            on_change=on_change,
+            field_selector=field_selector,
+            wanted=lambda thing: self._shard.has(thing["metadata"]["namespace"]),
+        )
 
     async def start(self) -> None:
         """Begin to look; returns when all small kinds are known.
