@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from llmmonitor_api.quantities import parse_duration, parse_quantity
+from llmmonitor_api.quantities import parse_quantity
 from llmmonitor_operator import shards
 from llmmonitor_operator.inject.plan import SidecarImage
 from llmmonitor_operator.shards import SHARDS_LIMIT, WHOLE, Shard
@@ -120,9 +120,9 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
             guaranteed_cpu=read.quantity("SIDECAR_GUARANTEED_CPU", default.sidecar.guaranteed_cpu),
         ),
         watch_namespaces=read.labels("WATCH_NAMESPACES"),
+        shard=read.shard("SHARD", default.shard),
         certificates=read.choice("CERTIFICATES", default.certificates),
         port=read.port("PORT", default.port),
-        shard=read.shard("SHARD", default.shard),
         kubeconfig=environment.get("KUBECONFIG", ""),
     )
     read.finish()
@@ -141,10 +141,10 @@ def webhook_settings(environment: Mapping[str, str]) -> WebhookSettings:
         namespace=read.label("NAMESPACE"),
         name=read.label("NAME", default.name),
         watch_namespaces=read.labels("WATCH_NAMESPACES"),
+        shards=read.count("SHARDS", default.shards, SHARDS_LIMIT),
         port=read.port("PORT", default.port),
         tls_port=read.port("TLS_PORT", default.tls_port),
         tls_dir=Path(read.text("TLS_DIR", str(default.tls_dir))),
-        shards=read.count("SHARDS", default.shards, SHARDS_LIMIT),
     )
     if settings.port == settings.tls_port:
         read.problems.append(
@@ -206,9 +206,6 @@ class Reader:
             return default
         return port
 
-    def choice(self, name: str, default: Choice) -> Choice:
-        """One of an enum's values."""
-        value, allowed = self.text(name, default), type(default)
     def count(self, name: str, default: int, limit: int) -> int:
         """A number from 1 to `limit`."""
         value = self.text(name, str(default))
@@ -228,6 +225,9 @@ class Reader:
             return default
         return found
 
+    def choice(self, name: str, default: Choice) -> Choice:
+        """One of an enum's values."""
+        value, allowed = self.text(name, default), type(default)
         if value not in tuple(allowed):
             self.problem(name, value, f"must be one of {', '.join(allowed)}")
             return default

@@ -24,11 +24,11 @@ from llmmonitor_operator.kube.errors import Conflict, NotFound
 from llmmonitor_operator.kube.labels import KEPT
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.shards import WHOLE, Shard
 from llmmonitor_operator.state import State
 
 SAVE_EVERY_SECONDS = 300.0
 SAVE_IDLE_EVERY_SECONDS = 3600.0
-from llmmonitor_operator.shards import WHOLE, Shard
 """Without traffic only the times of the last reports change."""
 KEEP_GONE_SECONDS = 7 * 86_400.0
 DATA = "state"
@@ -161,6 +161,7 @@ class Checkpoints:
         Args:
             known: the UIDs of all monitors there are; to be called only when that is known.
             now: Unix seconds.
+            shard: checkpoints of monitors in others' namespaces are left alone; `known` need not have them.
 
         Raises:
             ApiError: the API server refuses or is away; what was done so far is done.
@@ -168,7 +169,6 @@ class Checkpoints:
         listing = await self._kube.list_metadata(paths.config_maps(self._namespace), label_selector=LABEL)
         for metadata in (one["metadata"] for one in listing.items):
             if metadata["name"].startswith(self._prefix) and _is_of(shard, metadata):
-            shard: checkpoints of monitors in others' namespaces are left alone; `known` need not have them.
                 try:
                     await self._sweep_one(metadata, known, now)
                 except NotFound:
@@ -239,6 +239,12 @@ class Checkpoints:
         return paths.config_map(self._namespace, self._name(uid))
 
 
+def _is_of(shard: Shard, metadata: Raw) -> bool:
+    """Whether its monitor is in one of the shard's namespaces; one that says nothing of it is left alone."""
+    monitor = (metadata.get("annotations") or {}).get(_MONITOR)
+    return shard == WHOLE if monitor is None else shard.has(str(monitor).partition("/")[0])
+
+
 def _state(raw: Raw) -> State:
     try:
         data = base64.b64decode((raw.get("binaryData") or {})[DATA], validate=True)
@@ -254,17 +260,6 @@ def _content(state: State) -> object:
         state.progress_at,
         [(one.type, one.status, one.reason, one.observed_generation) for one in state.conditions],
         {
-def _is_of(shard: Shard, metadata: Raw) -> bool:
-    """Whether its monitor is in one of the shard's namespaces; one that says nothing of it is left alone."""
-    monitor = (metadata.get("annotations") or {}).get(_MONITOR)
-    return shard == WHOLE if monitor is None else shard.has(str(monitor).partition("/")[0])
-
-
-def _digest(raw: Raw) -> str:
-    content = {key: raw[key] for key in ("data", "binaryData") if key in raw}
-    return sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:_DIGEST_LENGTH]
-
-
             uid: [(boot.boot_id, boot.figures.begun, boot.figures.ended) for boot in pod.boots]
             for uid, pod in state.pods.items()
         },
