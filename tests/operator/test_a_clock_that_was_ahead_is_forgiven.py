@@ -34,8 +34,25 @@ def test_nothing_is_later_than_now() -> None:
     assert all(boot.at <= NOW + 60 for pod in state.pods.values() for boot in pod.boots)
 
 
-def test_what_the_windows_still_held_stays() -> None:
-    assert not_after(_ahead(3600.0), NOW + 60).count("o", 7200) == Count(20, 0)
+def test_what_happened_meanwhile_stays_and_is_counted_as_now() -> None:
+    ahead = _ahead(3600.0)
+
+    state = not_after(ahead, NOW + 60)
+
+    assert state.count("o", 7200) == ahead.count("o", 7200) == Count(30, 0)
+    assert state.window(7200).begun == ahead.window(7200).begun
+
+
+def test_an_hour_that_turns_out_to_lie_in_the_future_is_no_burst() -> None:
+    state, at = State(), NOW
+    for sequence in range(1, 241):
+        at = NOW + 15 * sequence
+        state = absorb(state, report(sequence, at=at), at)
+
+    put_back = not_after(state, NOW)
+
+    assert put_back.count("o", 3600) == state.count("o", 3600)
+    assert put_back.count("o", 300) == state.count("o", 300)
 
 
 def test_a_clock_that_is_right_changes_nothing() -> None:

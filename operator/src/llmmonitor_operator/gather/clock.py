@@ -1,18 +1,22 @@
 """Takes back what a clock that was ahead wrote into the future.
 
 Windows end with the newest event: one that is a year ahead, because a node's clock was for a minute, would
-have them hold nothing else for a year.
+have them hold nothing else for a year. It did happen, though: what lies in the future is moved back as a
+whole until its end is now, so that nothing is lost and nothing that took an hour looks like a burst.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
+from llmmonitor_operator.figures import total
 from llmmonitor_operator.state import Held, Pod, Source, State
-from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS
+from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Tier
 
 T = TypeVar("T")
 
@@ -22,17 +26,20 @@ TOLERATED_SECONDS = 60.0
 
 def not_after(state: State, now: float) -> State:
     """The state with nothing in it that is later than `now` (Unix seconds); the same object if nothing is."""
-    if max(_times(state), default=now) <= now + TOLERATED_SECONDS:
+    newest = max(_times(state), default=now)
+    if newest <= now + TOLERATED_SECONDS:
         return state
+    moved = partial(_moved, newest=newest, now=now)
     return msgspec.structs.replace(
         state,
         pods={uid: _pod(pod, now) for uid, pod in state.pods.items()},
         counts=tuple(
-            {key: _until(cells, tier.index(now)) for key, cells in by_key.items()}
+            {key: moved(cells, tier, operator.add) for key, cells in by_key.items()}
             for by_key, tier in zip(state.counts, COUNT_TIERS, strict=True)
         ),
         figures=tuple(
-            _until(cells, tier.index(now)) for cells, tier in zip(state.figures, FIGURE_TIERS, strict=True)
+            moved(cells, tier, lambda *two: total(two))
+            for cells, tier in zip(state.figures, FIGURE_TIERS, strict=True)
         ),
         figures_from=tuple(min(at, now) for at in state.figures_from),
         newest_at=_at_most(state.newest_at, now),
@@ -51,8 +58,18 @@ def _times(state: State) -> Iterator[float]:
     yield from (one.judged_at for one in state.held.values())
 
 
-def _until(cells: dict[int, T], last: int) -> dict[int, T]:
-    return {index: cell for index, cell in cells.items() if index <= last}
+def _moved(
+    cells: dict[int, T], tier: Tier, add: Callable[[T, T], T], *, newest: float, now: float
+) -> dict[int, T]:
+    """The cells with those after `now` moved back by as much as `newest` is ahead."""
+    last = tier.index(now)
+    ahead = tier.index(newest) - last
+    found = {index: cell for index, cell in cells.items() if index <= last}
+    for index, cell in cells.items():
+        if index > last:
+            there = found.get(index - ahead)
+            found[index - ahead] = cell if there is None else add(there, cell)
+    return found
 
 
 def _pod(pod: Pod, now: float) -> Pod:
