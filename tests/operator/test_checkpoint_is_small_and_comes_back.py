@@ -17,7 +17,15 @@ from llmmonitor_api.report import merge
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.report import InterceptionState, Live
 from llmmonitor_api.report.totals import InterceptionCounts, objective_key
-from llmmonitor_operator.checkpoint import BYTES_LIMIT, UnreadableCheckpoint, decode, encode
+from llmmonitor_operator.checkpoint import (
+    BYTES_LIMIT,
+    MIGRATIONS,
+    SCHEMA,
+    UnreadableCheckpoint,
+    decode,
+    encode,
+    migrated,
+)
 from llmmonitor_operator.figures import Figures, total
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.state import Pod, Source, State
@@ -207,3 +215,18 @@ def test_summing_many_is_adding_one_by_one() -> None:
 
     assert total(parts) == reduce(merge.add, parts, Figures())
     assert total([]) == Figures()
+
+
+def test_an_older_schema_is_brought_forward_step_by_step() -> None:
+    migrations = {
+        1: lambda _layout, state: ("two", {**state, "renamed": state["name"]}),
+        2: lambda layout, state: (layout + "+", {key: state[key] for key in ("renamed",)}),
+    }
+
+    assert migrated(1, "one", {"name": 5}, migrations) == (3, "two+", {"renamed": 5})
+    assert migrated(3, "three", {"renamed": 5}, migrations) == (3, "three", {"renamed": 5})
+    assert migrated(4, "four", {"later": 5}, migrations) == (4, "four", {"later": 5})
+
+
+def test_every_schema_before_this_one_can_be_migrated() -> None:
+    assert sorted(MIGRATIONS) == list(range(1, SCHEMA))

@@ -1,13 +1,14 @@
 """A monitor's state as bytes that last: one hot checkpoint per monitor, small enough for a ConfigMap.
 
 What does not fit is left out, the least missed first, and named; nothing is ever counted twice for it. A
-checkpoint of another schema is refused, and the caller begins anew from `State()`.
+checkpoint of an older schema is migrated; one of a newer is refused, and the caller keeps it aside and begins
+anew from `State()`.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,12 @@ _LAYOUT = (
     *((tier.cell_seconds, tier.cells) for tier in COUNT_TIERS),
     *((tier.cell_seconds, tier.cells) for tier in FIGURE_TIERS),
 )
+
+
+Migration = Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]]]
+"""From layout and state as one schema has them to those of the next; the state as plain values."""
+MIGRATIONS: Mapping[int, Migration] = {}
+"""By the schema they begin with: whoever raises SCHEMA says here what becomes of the one before."""
 
 
 class UnreadableCheckpoint(ValueError):
@@ -85,11 +92,22 @@ def _decompressed(data: bytes) -> bytes:
 
 
 def _state(schema: int, layout: str, state: dict[str, Any]) -> State:
+    schema, layout, state = migrated(schema, layout, state, MIGRATIONS)
     if (schema, layout) != (SCHEMA, str(_LAYOUT)):
         raise ValueError(
             f"schema {schema} {layout}; this version reads {SCHEMA} {_LAYOUT}, windows begin anew"
         )
     return msgspec.convert(state, State)
+
+
+def migrated(
+    schema: int, layout: str, state: dict[str, Any], migrations: Mapping[int, Migration]
+) -> tuple[int, str, dict[str, Any]]:
+    """As far forward as the migrations lead from this schema, one after the other."""
+    while schema in migrations:
+        layout, state = migrations[schema](layout, state)
+        schema += 1
+    return schema, layout, state
 
 
 def _compressed(state: State) -> bytes:

@@ -90,6 +90,10 @@ class State(msgspec.Struct, frozen=True):
     """When the model last completed an answer or began one."""
     forgotten_until: float | None = None
     """Sources forgotten for want of room or use were last heard of at most then."""
+    begun_anew: str = ""
+    """Why nothing is known of before `begun_anew_at`, though there was something: a checkpoint that could not
+    be read; empty when none was lost."""
+    begun_anew_at: float = 0.0
     held: dict[str, Held] = {}
     """By condition type."""
     conditions: tuple[Condition, ...] = ()

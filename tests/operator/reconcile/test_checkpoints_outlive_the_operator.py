@@ -16,6 +16,7 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Conflict
 from llmmonitor_operator.reconcile.keep.checkpoints import (
+    ASIDE_LIMIT,
     KEEP_GONE_SECONDS,
     SAVE_EVERY_SECONDS,
     SAVE_IDLE_EVERY_SECONDS,
@@ -167,19 +168,29 @@ async def test_one_that_cannot_be_read_is_kept_aside_and_said(
 
     assert loaded.state is None
     assert "prod/chat" in loaded.problem
-    assert f"llm-monitor/{NAME}-unreadable" in loaded.problem
-    aside = server.at(f"{MAP}-unreadable")
+    [name] = set_aside(server)
+    assert f"llm-monitor/{name}" in loaded.problem
+    aside = server.at(paths.config_map("llm-monitor", name))
     assert {key: aside[key] for key in content} == content
     assert aside["metadata"]["labels"]["llmmonitor.io/checkpoint"] == "unreadable"
     assert (await checkpoints.load(UID)).state == state
 
 
-async def test_the_last_unreadable_one_is_kept(checkpoints: Checkpoints, server: KubeServer) -> None:
-    for content in ("first", "last"):
+def set_aside(server: KubeServer) -> list[str]:
+    return sorted(name for _, _, _, name in server.objects if name.startswith(f"{NAME}-unreadable-"))
+
+
+async def test_several_that_cannot_be_read_are_kept_beside_each_other_up_to_a_few(
+    checkpoints: Checkpoints, server: KubeServer
+) -> None:
+    for content in ("a", "b", "b", "c", "d", "e"):
         server.put(MAPS, {"metadata": {"name": NAME}, "data": {"state": content}})
         await checkpoints.load(UID)
 
-    assert server.at(f"{MAP}-unreadable")["data"] == {"state": "last"}
+    kept = [server.at(paths.config_map("llm-monitor", name))["data"]["state"] for name in set_aside(server)]
+    assert len(kept) == ASIDE_LIMIT
+    assert "e" in kept
+    assert "a" not in kept
 
 
 async def test_it_is_due_every_five_minutes_when_there_is_news_and_hourly_without(
@@ -278,12 +289,12 @@ async def test_an_unreadable_one_goes_with_its_monitor(checkpoints: Checkpoints,
     await checkpoints.load(UID)
 
     await checkpoints.sweep({UID}, NOW)
-    assert server.has(f"{MAP}-unreadable")
+    assert len(set_aside(server)) == 1
     for at in (0.0, KEEP_GONE_SECONDS + 1):
         await checkpoints.sweep((), NOW + at)
 
     assert not server.has(MAP)
-    assert not server.has(f"{MAP}-unreadable")
+    assert set_aside(server) == []
 
 
 async def test_many_are_saved_beside_each_other(checkpoints: Checkpoints, state: State) -> None:

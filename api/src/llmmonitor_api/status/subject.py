@@ -70,3 +70,5 @@ class WindowStatus(StatusModel):
     """The share of requests whose tokens are exact; the rest are lower bounds."""
     coverage: Ratio | None = None
     """The share of connections that was read."""
+    begun_anew: Sentence | None = None
+    """Since when and why longer windows hold less than all of their time: a checkpoint could not be read."""

@@ -117,7 +117,17 @@ def _window(inputs: Inputs, figures: Figures) -> WindowStatus | None:
         requests=figures.ended,
         exact_token_share=exact / every if every else None,
         coverage=read / open_connections if open_connections else None,
+        begun_anew=_begun_anew(inputs),
     )
+
+
+def _begun_anew(inputs: Inputs) -> str | None:
+    """As long as a window is incomplete for it."""
+    state = inputs.state
+    longest = max([WINDOW_SECONDS, *(one.window_seconds for one in inputs.settings.objectives)])
+    if not state.begun_anew or inputs.now - state.begun_anew_at > longest:
+        return None
+    return f"{wording.moment(state.begun_anew_at)}: {state.begun_anew}"[:_SENTENCE_LIMIT]
 
 
 def _performance(inputs: Inputs, figures: Figures) -> PerformanceStatus | None:

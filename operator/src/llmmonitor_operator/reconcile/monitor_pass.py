@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from llmmonitor_api.conditions import event_reasons
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.spec import LLMMonitor, load_monitor
@@ -23,6 +24,7 @@ from llmmonitor_operator.attach.proof import proving_pod
 from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
+from llmmonitor_operator.evaluate.transitions import WARNING, Transition
 from llmmonitor_operator.gather.absorb import absorb
 from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
@@ -214,7 +216,10 @@ class MonitorPass:
         loaded = await self._parts.checkpoints.load(known.uid)
         if loaded.problem:
             _log.error("LLMMonitor %s/%s: %s", *key, loaded.problem)
-        state = loaded.state or State()
+            now = self._clock()
+            state = msgspec.structs.replace(state, begun_anew=loaded.problem, begun_anew_at=now)
+            event = Transition(WARNING, event_reasons.CHECKPOINT_UNREADABLE, loaded.problem)
+            await self._parts.emit(known.raw, event, now)
         conditions = conditions_of(known.raw)
         if conditions:
             state = msgspec.structs.replace(state, conditions=conditions)

@@ -10,11 +10,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 from zlib import crc32
+
+import msgspec
 
 from llmmonitor_operator.checkpoint import SCHEMA, UnreadableCheckpoint, decode, encode
 from llmmonitor_operator.evaluate.wording import moment
@@ -34,6 +38,9 @@ KEEP_GONE_SECONDS = 7 * 86_400.0
 DATA = "state"
 LABEL = "llmmonitor.io/checkpoint"
 HOT, UNREADABLE = "hot", "unreadable"
+ASIDE_LIMIT = 3
+"""Checkpoints of one monitor that could not be read and are kept; the oldest goes."""
+_DIGEST_LENGTH = 10
 _MONITOR, _UID = "llmmonitor.io/monitor", "llmmonitor.io/monitor-uid"
 _GONE_SINCE = "llmmonitor.io/monitor-gone-since"
 
@@ -90,7 +97,7 @@ class Checkpoints:
             monitor = (raw["metadata"].get("annotations") or {}).get(_MONITOR, uid)
             problem = (
                 f"checkpoint of {monitor}: {error}; it is kept as ConfigMap {self._namespace}/{aside},"
-                " baselines and burn-rate windows begin anew"
+                f" the newest {ASIDE_LIMIT} such are; baselines and burn-rate windows begin anew"
             )
             return Loaded(None, problem)
         self._known[uid] = replace(self._known[uid], content=_content(state))
@@ -216,8 +223,9 @@ class Checkpoints:
             return ""
 
     async def _set_aside(self, uid: str, raw: Raw) -> str:
-        """Keep a copy under another name; of several the last."""
-        name = f"{self._name(uid)}-unreadable"
+        """Keep a copy under a name of its own, the same for the same content; of several the newest few."""
+        begin = f"{self._name(uid)}-unreadable-"
+        name = f"{begin}{_digest(raw)}"
         annotations = (raw["metadata"].get("annotations") or {}) | {_UID: uid}
         metadata = {"name": name, "namespace": self._namespace, "annotations": annotations}
         copy = {
@@ -226,10 +234,17 @@ class Checkpoints:
             "metadata": metadata | {"labels": {LABEL: UNREADABLE, **KEPT}},
             **{key: raw[key] for key in ("data", "binaryData") if key in raw},
         }
-        try:
+        with contextlib.suppress(Conflict):  # set aside before, by a leader that came no further
             await self._kube.create(paths.config_maps(self._namespace), copy)
-        except Conflict:
-            await self._kube.replace(paths.config_map(self._namespace, name), copy)
+        listing = await self._kube.list_metadata(
+            paths.config_maps(self._namespace), label_selector=f"{LABEL}={UNREADABLE}"
+        )
+        mine = [one["metadata"] for one in listing.items if one["metadata"]["name"].startswith(begin)]
+        mine.sort(key=lambda one: (one["name"] == name, one.get("creationTimestamp") or ""))
+        for metadata in mine[:-ASIDE_LIMIT]:
+            with contextlib.suppress(NotFound):
+                await self._kube.delete(paths.config_map(self._namespace, metadata["name"]))
+            _log.info("deleted ConfigMap %s: %d newer ones are kept", metadata["name"], ASIDE_LIMIT)
         return name
 
     def _name(self, uid: str) -> str:
@@ -243,6 +258,11 @@ def _is_of(shard: Shard, metadata: Raw) -> bool:
     """Whether its monitor is in one of the shard's namespaces; one that says nothing of it is left alone."""
     monitor = (metadata.get("annotations") or {}).get(_MONITOR)
     return shard == WHOLE if monitor is None else shard.has(str(monitor).partition("/")[0])
+
+
+def _digest(raw: Raw) -> str:
+    content = {key: raw[key] for key in ("data", "binaryData") if key in raw}
+    return sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:_DIGEST_LENGTH]
 
 
 def _state(raw: Raw) -> State:
