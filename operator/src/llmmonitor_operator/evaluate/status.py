@@ -36,8 +36,8 @@ EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
 NO_TOKENS = "none"
 """The source of a request that got no token, such as one refused: there is nothing to count well or badly."""
 _NOT_MONITORED_LIMIT = 10
-_LABEL_LIMIT = 256
-"""Characters of a `Label`; an engine may call its model by a long path."""
+_LABEL_LIMIT, _SENTENCE_LIMIT = 256, 1024
+"""Characters of a `Label` and of a `Sentence`; an engine may call its model by a long path."""
 UNRECOGNISED = "Unknown"
 """What a sidecar calls an engine that it does not recognise."""
 

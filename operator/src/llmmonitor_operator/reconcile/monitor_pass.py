@@ -214,6 +214,7 @@ class MonitorPass:
     async def _remembered(self, key: Key, known: Known) -> Memory:
         """From the checkpoint; its conditions from the object itself, which is the newer."""
         loaded = await self._parts.checkpoints.load(known.uid)
+        state = loaded.state or State()
         if loaded.problem:
             _log.error("LLMMonitor %s/%s: %s", *key, loaded.problem)
             now = self._clock()
