@@ -11,9 +11,12 @@ import msgspec
 
 from llmmonitor_api.configuration import Configuration, ObjectiveSetting
 from llmmonitor_api.spec import LLMMonitor, Objective, ObjectiveSource
-from llmmonitor_api.spec.interception import InterceptionMode
+from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
 from llmmonitor_operator.generations import configuration_generation
 from llmmonitor_operator.settings import ObjectiveSettings, Settings
+
+DRAIN_IDLE_SECONDS = 60.0
+"""For `existingConnections: DrainIdle`; the sidecar waits ten times as long where the model may work."""
 
 
 def configuration_for(monitor: LLMMonitor) -> Configuration:
@@ -24,6 +27,9 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         objectives=tuple(_setting(objective) for objective, _ in spec.performance.effective_objectives),
         resource_interval_seconds=spec.sampling.resource_interval.total_seconds(),
         max_added_latency_seconds=spec.interception.max_added_latency.total_seconds(),
+        drain_idle_seconds=DRAIN_IDLE_SECONDS
+        if spec.interception.existing_connections is ExistingConnections.DRAIN_IDLE
+        else 0.0,
     )
 
 

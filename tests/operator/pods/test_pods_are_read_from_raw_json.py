@@ -72,7 +72,7 @@ def test_the_native_sidecar_is_read_with_its_status() -> None:
     assert found.waiting_reason == ""
 
 
-def test_the_newest_that_runs_counts_and_else_the_newest() -> None:
+def test_of_those_that_run_the_one_at_work_counts_and_else_the_newest() -> None:
     pod: dict[str, Any] = {
         "spec": {"initContainers": [NATIVE], "ephemeralContainers": [attached(1), attached(2), attached(3)]},
         "status": {
@@ -87,12 +87,14 @@ def test_the_newest_that_runs_counts_and_else_the_newest() -> None:
         },
     }
 
-    newest_running = our_sidecar(pod)
+    first_running, said_so = our_sidecar(pod), our_sidecar(pod, "llm-monitor-2")
     pod["status"]["ephemeralContainerStatuses"] = pod["status"]["ephemeralContainerStatuses"][2:]
     newest = our_sidecar(pod)
 
-    assert newest_running is not None
-    assert newest_running.name == "llm-monitor-2"
+    assert first_running is not None
+    assert first_running.name == "llm-monitor-1"  # the other one waits for it
+    assert said_so is not None
+    assert said_so.name == "llm-monitor-2"
     assert newest is not None
     assert (newest.name, newest.running, newest.waiting_reason, newest.message) == (
         "llm-monitor-3",

@@ -36,6 +36,11 @@ class SidecarDouble:
     started_at: float = field(default_factory=lambda: time.time() - 60)
     says_whom_it_believes: bool = True
     """Versions before keys could be replaced do not, and believe what they began with."""
+    container: str = ""
+    can_hand_over: bool = False
+    boot_id: str = "boot"
+    begun: int = 0
+    """Requests that it has counted."""
     keys: PublicKeys = field(default_factory=dict)
     requests: RequestVerifier = field(init=False)
     configurations: ConfigurationVerifier = field(init=False)
@@ -55,6 +60,12 @@ class SidecarDouble:
         self.configuration = Configuration()
         self.believe(self.began_with)
 
+    @property
+    def _reason(self) -> str:
+        if self.configuration.stop:
+            return "Stopped"
+        return "HandingOver" if self.configuration.hand_over else ""
+
     def report(self) -> Report:
         self.sequence += 1
         now = time.time()
@@ -62,21 +73,23 @@ class SidecarDouble:
             identity=Identity(
                 self.pod_uid,
                 "chat-a",
-                "boot",
+                self.boot_id,
                 self.started_at,
                 self.sequence,
                 "0.1.0",
                 self.configuration.generation,
                 tuple(self.keys) if self.says_whom_it_believes else (),
+                self.container,
+                self.can_hand_over,
             ),
             at=now,
             uptime_seconds=now - self.started_at,
-            totals=Totals(),
+            totals=Totals(begun=self.begun),
             live=Live(),
             interception=InterceptionState(
                 mode="transparent",
-                reading=not self.configuration.stop,
-                reason="Stopped" if self.configuration.stop else "",
+                reading=not (self.configuration.stop or self.configuration.hand_over),
+                reason=self._reason,
                 relay_alive=True,
             ),
         )

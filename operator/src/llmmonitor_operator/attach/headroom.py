@@ -22,17 +22,18 @@ FACTOR = 2
 _MEMORY = "memory"
 
 
-def too_little(pod: Raw, sidecar_memory_limit: str, used_bytes: float | None) -> str:
+def too_little(pod: Raw, sidecar_memory_limit: str, used_bytes: float | None, *, beside: int = 0) -> str:
     """Why attaching would put the model at risk, in words; empty when it would not.
 
     Args:
         pod: running.
         sidecar_memory_limit: a quantity, the budget of one sidecar.
         used_bytes: by all of the pod together; None while that is not known.
+        beside: how many sidecars run in it already, whose use may not be among that.
     """
     try:
         wanted = demand(pod)
-        budget = FACTOR * read({_MEMORY: sidecar_memory_limit})[_MEMORY]
+        budget = (FACTOR + beside) * read({_MEMORY: sidecar_memory_limit})[_MEMORY]
     except UnreadableQuantity as error:
         return f"the pod's memory limit cannot be read: {error}"
     limit = memory_limit(wanted)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from llmmonitor_operator.attach.lives import attached_lives, life_of
+from llmmonitor_operator.attach.lives import life_of
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw, mapping
 from llmmonitor_operator.pods.pod import (
@@ -20,7 +20,6 @@ from llmmonitor_operator.pods.pod import (
     opted_out,
     our_ephemeral,
     our_native,
-    our_sidecar,
 )
 
 PROOF_SECONDS = 30.0
@@ -102,10 +101,11 @@ def _running_since(pod: Raw, image: str) -> Iterator[float]:
 
 def _tries(pod: Raw, image: str) -> bool:
     """Whether a sidecar of the image is in the pod and has not ended for good."""
-    ours = our_sidecar(pod)
-    lives = attached_lives(pod)
-    ended = ours is not None and ours.kind == "ephemeral" and bool(lives) and lives[-1].ended_at is not None
-    return ours is not None and ours.image == image and not ended
+    native, attached = our_native(pod), our_ephemeral(pod)
+    if attached:
+        newest = attached[-1]
+        return newest.get("image") == image and life_of(pod, str(newest.get("name", ""))).ended_at is None
+    return native is not None and native.get("image") == image
 
 
 def _condition(pod: Raw, kind: str) -> Mapping[str, object] | None:

@@ -40,7 +40,8 @@ def judge(inputs: Inputs) -> Verdict:
         worst = next((reason for reason in found if reason.status is Status.FALSE), found[0])
         return Verdict(worst, "; ".join([wording.listed(texts), _coverage(inputs)]))
     if not any(source.figures.interception.accepted for _, source in inputs.fresh):
-        return Verdict(reasons.NO_TRAFFIC_YET, f"no connection has come yet; {_coverage(inputs)}")
+        words = ["no connection has come yet", _coverage(inputs), *_not_drained(inputs)]
+        return Verdict(reasons.NO_TRAFFIC_YET, "; ".join(words))
     return _of_what_came(inputs)
 
 
@@ -56,7 +57,7 @@ def _of_what_came(inputs: Inputs) -> Verdict:
         return Verdict(reasons.SHEDDING, f"{_shed(figures)} over {window}; {_coverage(inputs)}")
     missed = _missed(counts)
     remarks = [f"in the last {window} {', '.join(missed)}"] if missed else []
-    return Verdict(reasons.TRAFFIC_READ, "; ".join([_coverage(inputs), *remarks]))
+    return Verdict(reasons.TRAFFIC_READ, "; ".join([_coverage(inputs), *_not_drained(inputs), *remarks]))
 
 
 def _missed(counts: InterceptionCounts) -> list[str]:
@@ -103,6 +104,13 @@ def _coverage(inputs: Inputs) -> str:
     connections = wording.counted(every, "connection")
     verb = "is" if every == 1 else "are"
     return f"{wording.count(read)} of {connections} {verb} read ({wording.share(read / every)})"
+
+
+def _not_drained(inputs: Inputs) -> list[str]:
+    """Where the owner wants bypassing connections closed, and that is not possible."""
+    told = [(name, source.interception.cannot_drain) for name, source in inputs.fresh]
+    texts = [f"{name}: {words}" for name, words in told if words]
+    return [f"connections from before cannot be closed (DrainIdle): {wording.listed(texts)}"] if texts else []
 
 
 def _shed(figures: Figures) -> str:

@@ -41,7 +41,7 @@ def by_downward_api() -> list[dict[str, Any]]:
 
 def in_words(pod: Raw) -> list[dict[str, Any]]:
     """Who the pod is, as it stands in the running pod."""
-    return [_variable(name, _at(pod, path)) for name, path in _FIELDS.items()]
+    return [variable(name, _at(pod, path)) for name, path in _FIELDS.items()]
 
 
 def settings(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ def settings(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
         values["RELAY_PORT"] = str(plan.relay_port)
     if plan.mode is Mode.LISTEN:
         values |= {"LISTEN_PORT": str(plan.relay_port), "TARGET_HOST": "localhost"}
-    return [_variable(name, value) for name, value in values.items()]
+    return [variable(name, value) for name, value in values.items()]
 
 
 def _limits_of_the_model(pod: Raw, plan: Plan) -> dict[str, str]:
@@ -76,7 +76,7 @@ def _limits_of_the_model(pod: Raw, plan: Plan) -> dict[str, str]:
     return found
 
 
-def _variable(name: str, value: str) -> dict[str, Any]:
+def variable(name: str, value: str) -> dict[str, Any]:
     """A literal: the kubelet would expand $(NAME), and takes $$ for $."""
     return {"name": PREFIX + name, "value": value.replace("$", "$$")}
 

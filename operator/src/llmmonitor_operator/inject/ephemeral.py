@@ -30,12 +30,17 @@ def ephemeral(pod: Raw, plan: Plan, number: int) -> dict[str, Any]:
         raise ValueError(f"a pod is attached to at most {ATTACHMENTS_LIMIT} times, not {number}")
     if plan.mode is Mode.LISTEN:
         raise ValueError("mode Port cannot be attached: a running pod's ports cannot be given away")
+    name = f"{EPHEMERAL_PREFIX}{number}"
     return {
-        "name": f"{EPHEMERAL_PREFIX}{number}",
+        "name": name,
         "image": plan.sidecar.image,
         "imagePullPolicy": plan.sidecar.pull_policy,
         "targetContainerName": plan.serving.container,
-        "env": [*environment.in_words(pod), *environment.settings(pod, plan)],
+        "env": [
+            *environment.in_words(pod),
+            *environment.settings(pod, plan),
+            environment.variable("CONTAINER", name),
+        ],
         "securityContext": security_context(plan.mode),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }

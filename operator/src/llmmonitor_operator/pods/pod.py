@@ -84,13 +84,20 @@ def container_status(pod: Raw, name: str) -> Raw | None:
     )
 
 
-def our_sidecar(pod: Raw) -> OurSidecar | None:
-    """The sidecar that counts now: the newest that runs, else the newest."""
+def our_sidecar(pod: Raw, at_work: str = "") -> OurSidecar | None:
+    """The sidecar that counts now: of those that run the one at work, else the newest.
+
+    Args:
+        pod: any.
+        at_work: name of the container that said so last. Else the one that was attached first: a successor
+            waits for it.
+    """
     native = our_native(pod)
-    found = [_sidecar(pod, one, "ephemeral") for one in reversed(our_ephemeral(pod))]
-    if native is not None:
-        found.append(_sidecar(pod, native, "native"))
-    return next((one for one in found if one.running), found[0] if found else None)
+    attached = [_sidecar(pod, one, "ephemeral") for one in our_ephemeral(pod)]
+    injected = [] if native is None else [_sidecar(pod, native, "native")]
+    running = [one for one in (*attached, *injected) if one.running]
+    known = next((one for one in running if one.name == at_work), None)
+    return known or next(iter([*running, *reversed(attached), *injected]), None)
 
 
 def opted_out(pod: Raw) -> bool:

@@ -45,6 +45,7 @@ from llmmonitor_operator.reconcile.sidecars.standing import (
     address_of,
     standing,
 )
+from llmmonitor_operator.reconcile.sidecars.succeeding import with_successions
 from llmmonitor_operator.reconcile.watch.memory_use import measured, reported
 from llmmonitor_operator.state import State
 
@@ -110,6 +111,7 @@ class MonitorPass:
             proving_pod=proving_pod(mine.pods, parts.keeper.common.image),
             now=now,
             first_seen=memory.pods.first_seen,
+            at_work=memory.pods.at_work,
             quotas=parts.view.resource_quotas(namespace),
             limit_ranges=parts.view.limit_ranges(namespace),
         )
@@ -119,7 +121,11 @@ class MonitorPass:
         now = self._clock()
         for uid, report in reports.items():
             memory.state = absorb(memory.state, report, now, pod_uid=uid)
+            memory.pods.of(uid).heard(report.identity.container, now)
             await asyncio.sleep(0)
+        standings, handing_over = with_successions(
+            standings, reports, facts, memory.pods, lambda pod: reported(memory.state, pod)
+        )
         environment = Environment(
             cluster=True,
             pods=tuple(self._expected(one, memory) for one in standings),
@@ -134,7 +140,14 @@ class MonitorPass:
         for transition in evaluation.transitions:
             await parts.emit(known.raw, transition, now)
         acted = await self._attacher.attach(monitor, standings, memory.pods, now)
-        await self._pusher.push(configuration_for(monitor), standings, reports, memory=memory.pods, now=now)
+        await self._pusher.push(
+            configuration_for(monitor),
+            standings,
+            reports,
+            memory=memory.pods,
+            now=now,
+            handing_over=handing_over,
+        )
         if parts.checkpoints.due(memory.uid, memory.state, now):
             await self._save(key, memory, now)
         due = self._due(monitor, standings, reports, acted=acted)

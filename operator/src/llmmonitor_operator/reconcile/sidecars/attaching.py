@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec import LLMMonitor
@@ -68,7 +69,7 @@ class Attacher:
     def _plan(self, monitor: LLMMonitor, one: Standing, mode: Mode) -> Plan:
         assert one.serving is not None  # noqa: S101 - the caller's check, for the type checker
         common = self._keeper.common
-        return plan_for(
+        plan = plan_for(
             one.pod,
             monitor,
             serving=one.serving,
@@ -77,6 +78,9 @@ class Attacher:
             public_keys=common.keys,
             configuration=first_configuration(monitor),
         )
+        if one.address is None:
+            return plan
+        return replace(plan, api_port=one.address.port)  # a successor answers where its predecessor does
 
     async def _attach(self, pod: Raw, plan: Plan, number: int) -> Answer:
         """What the API server says; when the pod has changed meanwhile it is simply looked at again."""

@@ -28,6 +28,16 @@ class PodMemory:
     refused_attach: tuple[str, str] | None = None
     """Reason and words with which the API server refused the last attach."""
     attach_again_at: float = 0.0
+    at_work: str = ""
+    """The container whose report came last, where it says which it is."""
+    taken_over_at: float = 0.0
+    """When another one than before was heard."""
+
+    def heard(self, container: str, now: float) -> None:
+        """A report came from this container."""
+        if container and self.at_work and container != self.at_work:
+            self.taken_over_at = now
+        self.at_work = container
 
 
 @dataclass(slots=True)
@@ -37,6 +47,11 @@ class PodsMemory:
     pods: dict[str, PodMemory] = field(default_factory=dict)
     first_seen: dict[tuple[str, str], float] = field(default_factory=dict)
     """When each container of ours was first seen, by pod UID and container."""
+
+    @property
+    def at_work(self) -> dict[str, str]:
+        """Which container reported last, by pod UID."""
+        return {uid: one.at_work for uid, one in self.pods.items() if one.at_work}
 
     def look(self, pods: Iterable[Raw], now: float) -> None:
         """Remember who is there and forget who is gone."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -21,6 +21,8 @@ from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, Ref
 from llmmonitor_operator.reconcile.sidecars.pods_memory import REFRESH_SECONDS, PodsMemory
 from llmmonitor_operator.reconcile.sidecars.standing import Standing
 
+HANDING_OVER = "HandingOver"
+"""What a sidecar says that makes room for its successor."""
 STOPPED = "Stopped"
 """What a sidecar says that was told to stop, or whose settings ran out."""
 
@@ -35,6 +37,7 @@ class _Due:
     address: Address
     has: int
     """The generation of its configuration."""
+    hand_over: bool
 
 
 class Pusher:
@@ -44,7 +47,7 @@ class Pusher:
         self._sidecars = sidecars
         self._metrics = metrics
 
-    async def push(
+    async def push(  # noqa: PLR0913 - a pass's findings, each given by name
         self,
         configuration: Configuration,
         standings: Sequence[Standing],
@@ -52,8 +55,12 @@ class Pusher:
         *,
         memory: PodsMemory,
         now: float,
+        handing_over: Collection[str] = (),
     ) -> None:
-        """Push `configuration` where it is missing, to all at once."""
+        """Push `configuration` where it is missing, to all at once.
+
+        Those in `handing_over` (pod UIDs) are told to make room for their successors.
+        """
         configuration = msgspec.structs.replace(configuration, public_keys=self._sidecars.public_keys)
         believed = {key.id for key in self._sidecars.keys.trusted}
         due = []
@@ -66,12 +73,14 @@ class Pusher:
             has_it = has == configuration.generation or known.renumbered == (configuration.generation, has)
             believes = set(report.identity.trusted_keys) in (believed, set())  # an older one does not say
             again = now >= known.push_at or report.interception.reason == STOPPED
-            if again or not has_it or not believes:
-                due.append(_Due(one.expected.name, one.address, has))
+            hand_over = one.expected.uid in handing_over
+            tell = hand_over and report.interception.reason != HANDING_OVER
+            if again or tell or not has_it or not believes:
+                due.append(_Due(one.expected.name, one.address, has, hand_over=hand_over))
         await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
 
     async def _push(self, configuration: Configuration, one: _Due, memory: PodsMemory, now: float) -> None:
-        given = _above(configuration, one.has)
+        given = msgspec.structs.replace(_above(configuration, one.has), hand_over=one.hand_over)
         try:
             await self._sidecars.push(one.address, given)
         except (NoAnswer, RefusedBySidecar) as error:
