@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_api.spec.interception import InterceptionMode
-from llmmonitor_operator.attach.decide import Attach, may_attach, predates
+from llmmonitor_operator.attach.decide import Attach, may_attach
 from llmmonitor_operator.attach.outdated import not_to_be_pushed
 from llmmonitor_operator.attach.proof import BLOCKING_SECONDS, blocked
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
@@ -44,8 +44,6 @@ class Facts:
     now: float
     first_seen: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """When each container of ours (pod UID, container) was first seen: the API does not say when it came."""
-    at_work: Mapping[str, str] = field(default_factory=dict)
-    """Which of our containers reported last, by pod UID: of two that run, one waits."""
     quotas: Sequence[Raw] = ()
     """The namespace's ResourceQuota objects."""
     limit_ranges: Sequence[Raw] = ()
@@ -77,7 +75,7 @@ def standing(pod: Raw, facts: Facts, memory_used_bytes: float | None = None) -> 
         memory_used_bytes: by the whole pod, where it is known.
     """
     name = pod["metadata"]["name"]
-    sidecar = our_sidecar(pod, facts.at_work.get(pod["metadata"]["uid"], ""))
+    sidecar = our_sidecar(pod)
     if opted_out(pod) and sidecar is None:
         return LeftOut(name, reasons.OPTED_OUT.name)
     try:
@@ -229,7 +227,6 @@ def _expected(  # noqa: PLR0913 - all parts of one record
         gpus_requested=gpus_requested(pod),
         injection=reason,
         injection_message=message,
-        predates=predates(pod, facts.monitor),
         has_sidecar=sidecar is not None and sidecar.running,
         attached=sidecar is not None and sidecar.kind == "ephemeral",
         not_reading=not_reading,
