@@ -44,6 +44,8 @@ class Facts:
     now: float
     first_seen: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """When each container of ours (pod UID, container) was first seen: the API does not say when it came."""
+    at_work: Mapping[str, str] = field(default_factory=dict)
+    """Which of our containers reported last, by pod UID: of two that run, one waits."""
     quotas: Sequence[Raw] = ()
     """The namespace's ResourceQuota objects."""
     limit_ranges: Sequence[Raw] = ()
@@ -75,7 +77,7 @@ def standing(pod: Raw, facts: Facts, memory_used_bytes: float | None = None) -> 
         memory_used_bytes: by the whole pod, where it is known.
     """
     name = pod["metadata"]["name"]
-    sidecar = our_sidecar(pod)
+    sidecar = our_sidecar(pod, facts.at_work.get(pod["metadata"]["uid"], ""))
     if opted_out(pod) and sidecar is None:
         return LeftOut(name, reasons.OPTED_OUT.name)
     try:
