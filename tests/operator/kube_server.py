@@ -74,6 +74,8 @@ class KubeServer:
     fault: Fault | None = None
     """Asked first; what it answers is the answer."""
     url: str = ""
+    budget: str = ""
+    """What a PodDisruptionBudget says to any eviction; empty: it allows it."""
     version: int = 100
     oldest: int = 0
     """Watches and pages from before it are refused with 410."""
@@ -158,6 +160,8 @@ class KubeServer:
         match request.method:
             case "GET":
                 return 200, self._existing(key) if key[3] else self._list(request, key)
+            case "POST" if sub == "eviction":
+                return 201, self._evict(key, body)
             case "POST":
                 made = self._key(target, body)
                 if made in self.objects:
@@ -173,6 +177,18 @@ class KubeServer:
                 self._drop(target)
                 return 200, {"kind": "Status", "status": "Success"}
         raise Refusal(400, f"no {request.method} here")
+
+    def _evict(self, key: Key, body: dict[str, Any]) -> dict[str, Any]:
+        """The pod is on its way out; that it is gone is said by `remove`."""
+        pod = self._existing(key)
+        wanted = body["deleteOptions"]["preconditions"]["uid"]
+        if wanted != pod["metadata"]["uid"]:
+            raise Refusal(409, f"the UID in the precondition ({wanted}) does not match the UID in record")
+        if self.budget:
+            raise Refusal(429, self.budget)
+        ending = {**pod["metadata"], "deletionTimestamp": "2026-01-05T12:30:00Z"}
+        self._store(key, {**pod, "metadata": ending}, pod)
+        return {"kind": "Status", "status": "Success"}
 
     def _existing(self, key: Key) -> dict[str, Any]:
         if key not in self.objects:
@@ -204,7 +220,9 @@ class KubeServer:
         metadata = thing["metadata"] | {
             "name": key[3],
             "uid": before.get("uid") or thing["metadata"].get("uid") or str(UUID(int=version)),
-            "creationTimestamp": before.get("creationTimestamp") or "2026-01-05T12:00:00Z",
+            "creationTimestamp": before.get("creationTimestamp")
+            or thing["metadata"].get("creationTimestamp")
+            or "2026-01-05T12:00:00Z",
             "resourceVersion": str(version),
         }
         if key[1]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from llmmonitor_api.quantities import parse_quantity
+from llmmonitor_api.quantities import parse_duration, parse_quantity
 from llmmonitor_operator import shards
 from llmmonitor_operator.inject.plan import SidecarImage
 from llmmonitor_operator.shards import SHARDS_LIMIT, WHOLE, Shard
@@ -94,6 +94,8 @@ class OperatorSettings:
     certificates: Certificates = Certificates.OPERATOR
     port: int = 8080
     """`/healthz`, `/readyz`, `/metrics`."""
+    restart_timeout_seconds: float = 900.0
+    """In which a pod that `existingPods: Restart` replaces has to be followed by one that is Ready."""
     kubeconfig: str = ""
     """Outside a cluster, from kubectl's own variable; empty: the pod's ServiceAccount."""
 
@@ -123,6 +125,7 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         shard=read.shard("SHARD", default.shard),
         certificates=read.choice("CERTIFICATES", default.certificates),
         port=read.port("PORT", default.port),
+        restart_timeout_seconds=read.duration("RESTART_TIMEOUT", default.restart_timeout_seconds),
         kubeconfig=environment.get("KUBECONFIG", ""),
     )
     read.finish()
@@ -243,6 +246,20 @@ class Reader:
         if not good:
             self.problem(name, value, "must be a quantity above zero, such as 50m or 256Mi")
         return value
+
+    def duration(self, name: str, default_seconds: float) -> float:
+        """A duration of Kubernetes above zero, in seconds."""
+        value = self.text(name)
+        if not value:
+            return default_seconds
+        try:
+            seconds = parse_duration(value).total_seconds()
+        except ValueError:
+            seconds = 0.0
+        if seconds <= 0:
+            self.problem(name, value, "must be a duration above zero, such as 90s, 15m or 1h")
+            return default_seconds
+        return seconds
 
     def problem(self, name: str, value: str, wanted: str) -> None:
         """Keep a sentence about one variable."""

@@ -15,8 +15,10 @@ class RestartedPod(StatusModel):
     """The pod's name."""
     uid: Label
     """The pod's identity: what comes later by the same name is its successor."""
+    workload_kind: Label
+    """What makes it anew: the kind, such as ReplicaSet."""
     workload: Label
-    """What makes it anew, such as `ReplicaSet chat-7d4b9c`."""
+    """And the name."""
     workload_uid: Label
     """The identity of that."""
     newest: datetime

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from llmmonitor_api.status import RestartedPod, RestartStatus
 from llmmonitor_operator.attach.evict import Eviction
 from llmmonitor_operator.attach.replicas import (
-    Workload,
+    Controller,
     controller_of,
     created_at,
     has_ended,
@@ -92,26 +92,27 @@ def _next(
             lacking.append(f"{controller.title if controller else 'its controller'} is not there")
             continue
         lacks = not_whole(workload, of_workload(seen.pods, workload.uid), seen.evicted)
-        if not lacks:
-            return _its_turn(progress, one, workload, held, seen)
+        if not lacks and controller is not None:
+            return _its_turn(progress, one, controller, held, seen)
         lacking.append(lacks)
     return updated(progress, message=f"waits: {lacking[0]}"), None
 
 
 def _its_turn(
-    progress: RestartStatus, one: Replica, workload: Workload, held: RestartedPod | None, seen: Seen
+    progress: RestartStatus, one: Replica, controller: Controller, held: RestartedPod | None, seen: Seen
 ) -> tuple[RestartStatus, Eviction]:
     uid, name = uid_of(one.pod), name_of(one.pod)
     refused = seen.refused.get(uid)
     message = f"pod {name} is evicted: {one.wanted}"
     if refused:
-        message = f"pod {name} of {workload.title} is not evicted yet, and tried again: {refused}"
+        message = f"pod {name} of {controller.title} is not evicted yet, and tried again: {refused}"
     record = RestartedPod(
         name=label(name),
         uid=label(uid),
-        workload=label(workload.title),
-        workload_uid=label(workload.uid),
-        newest=moment(max(map(created_at, of_workload(seen.pods, workload.uid)), default=0.0)),
+        workload_kind=label(controller.kind),
+        workload=label(controller.name),
+        workload_uid=label(controller.uid),
+        newest=moment(max(map(created_at, of_workload(seen.pods, controller.uid)), default=0.0)),
         since=held.since if held is not None and held.uid == uid else moment(seen.now),
     )
     namespace = str(mapping(one.pod.get("metadata")).get("namespace") or "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llmmonitor_api.status import RestartStatus
+
 
 @dataclass(frozen=True, slots=True)
 class ExpectedPod:
@@ -25,6 +27,8 @@ class ExpectedPod:
     attached: bool = False
     """Whether its sidecar was added while it ran, rather than with it."""
     injection_message: str = ""
+    predates: bool = False
+    """Whether it came before the monitor."""
     not_reading: str = ""
     """A reason of the condition `Intercepting`: why its sidecar was told not to read, though the spec wants
     it; empty when it was told to, or the spec does not want it."""
@@ -53,5 +57,7 @@ class Environment:
     """Pods that match and are not meant to be monitored: they make nothing False."""
     conflict: str = ""
     """The older monitor that matches the same pods, in words; empty without one."""
+    restart: RestartStatus | None = None
+    """How far `existingPods: Restart` has come; None while there was nothing to replace."""
     invalid_spec: str = ""
     """What is wrong with a spec that the API server let pass, in words; empty when it is valid."""

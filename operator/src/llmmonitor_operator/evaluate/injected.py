@@ -25,10 +25,17 @@ def judge(inputs: Inputs) -> Verdict:
     attached = sum(pod.expected.attached for pod in inputs.pods)
     if attached:
         summary = f"{summary} ({attached} attached)"
+    restart = environment.restart
+    early = sum(pod.predates for pod in missing)
+    counts = [f"{early} came before the monitor"] if early else []
+    if restart is not None:
+        counts.append(f"{restart.done} of {restart.planned} replaced: {restart.message}")
     texts = [f"{pod.name}: {pod.injection} ({pod.injection_message})" for pod in missing]
-    message = "; ".join([summary, *([wording.listed(texts)] if texts else [])])
+    message = "; ".join([summary, *counts, *([wording.listed(texts)] if texts else [])])
     if left_out:
         message = f"{message}; left out: {wording.listed(left_out)}"
+    if restart is not None and restart.stopped:
+        return Verdict(reasons.RESTART_STOPPED, message)
     if not missing:
         return Verdict(reasons.ALL_INJECTED, message)
     found = [table.INJECTED.reason(pod.injection) for pod in missing]

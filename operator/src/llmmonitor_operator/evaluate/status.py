@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from llmmonitor_api.conditions import Condition
+from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
 from llmmonitor_api.status import (
@@ -78,7 +79,7 @@ def _engine(inputs: Inputs) -> EngineStatus | None:
 def _pods(inputs: Inputs) -> PodsStatus:
     matched, reporting = len(inputs.pods), len(inputs.fresh)
     missing = [
-        UnmonitoredPod(name=pod.name, reason=_why(pod))
+        UnmonitoredPod(name=pod.name, reason=_why(pod), message=_way_out(pod))
         for pod in inputs.pods
         if pod.expected.injection or not (pod.fresh or pod.waited_for)
     ]
@@ -90,6 +91,8 @@ def _pods(inputs: Inputs) -> PodsStatus:
         else 0,
         reporting=reporting,
         outdated=sum(pod.expected.injection == "Outdated" for pod in inputs.pods),
+        predating=sum(pod.expected.predates and bool(pod.expected.injection) for pod in inputs.pods),
+        restart=inputs.environment.restart,
         summary=f"{reporting}/{matched}",
         attached=sum(pod.expected.attached for pod in inputs.pods if not pod.expected.injection),
         not_monitored=tuple(missing[:_NOT_MONITORED_LIMIT]),
@@ -100,6 +103,13 @@ def _why(pod: PodStanding) -> str:
     if pod.expected.injection:
         return pod.expected.injection
     return "Unreachable" if pod.expected.unreachable or pod.source is None else "Stale"
+
+
+def _way_out(pod: PodStanding) -> str | None:
+    """Words that stay the same from pass to pass: whatever changes here is written at once."""
+    if pod.expected.injection != reasons.NOT_RESTARTABLE.name:
+        return None
+    return pod.expected.injection_message[:_SENTENCE_LIMIT]
 
 
 def _window(inputs: Inputs, figures: Figures) -> WindowStatus | None:

@@ -103,6 +103,21 @@ def deployment(namespace: str, name: str) -> str:
     return _within("/apis/apps/v1", namespace, "deployments", name)
 
 
+def replica_set(namespace: str, name: str) -> str:
+    """One ReplicaSet."""
+    return _within("/apis/apps/v1", namespace, "replicasets", name)
+
+
+def stateful_set(namespace: str, name: str) -> str:
+    """One StatefulSet."""
+    return _within("/apis/apps/v1", namespace, "statefulsets", name)
+
+
+def leader_worker_set(namespace: str, name: str) -> str:
+    """One LeaderWorkerSet, a kind that few clusters have."""
+    return _within("/apis/leaderworkerset.x-k8s.io/v1", namespace, "leaderworkersets", name)
+
+
 def webhook_configuration(name: str) -> str:
     """One MutatingWebhookConfiguration."""
     return f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}"

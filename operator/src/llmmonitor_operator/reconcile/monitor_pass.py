@@ -20,6 +20,7 @@ from llmmonitor_api.conditions import event_reasons
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.spec import LLMMonitor, load_monitor
+from llmmonitor_api.status import RestartStatus
 from llmmonitor_operator.attach.proof import proving_pod
 from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, evaluate
@@ -34,10 +35,12 @@ from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_conditions import conditions_of
+from llmmonitor_operator.reconcile.publish.status_restart import restart_of
 from llmmonitor_operator.reconcile.sidecars.attaching import Attacher
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
 from llmmonitor_operator.reconcile.sidecars.pulling import Puller
 from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
+from llmmonitor_operator.reconcile.sidecars.restarting import Look, Mine, Restarter, stop_of
 from llmmonitor_operator.reconcile.sidecars.standing import (
     LOOK_AGAIN_SECONDS,
     Facts,
@@ -59,6 +62,8 @@ class Memory:
     uid: str
     state: State
     pods: PodsMemory = field(default_factory=PodsMemory)
+    restart: RestartStatus | None = None
+    """How far `existingPods: Restart` has come, as it stands in the status."""
     pulled: bool = False
     """Whether this process has asked its sidecars before."""
 
@@ -73,6 +78,14 @@ class MonitorPass:
         self._attacher = Attacher(parts.kube, parts.keeper, parts.metrics)
         self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
         self._pusher = Pusher(parts.sidecars, parts.metrics)
+        self._restarter = Restarter(
+            parts.kube,
+            parts.view,
+            parts.monitors,
+            keeper=parts.keeper,
+            evictor=parts.evictor,
+            settings=parts.settings,
+        )
 
     async def __call__(self, key: Key) -> float | None:
         """One pass; in how many seconds the next is due, None when the monitor is gone."""
@@ -126,19 +139,30 @@ class MonitorPass:
         standings, handing_over = with_successions(
             standings, reports, facts, memory.pods, lambda pod: reported(memory.state, pod)
         )
+        own = Mine(
+            monitor=monitor,
+            standings=standings,
+            leaving=mine.leaving,
+            conflict=mine.conflict,
+            reporting=reports.keys(),
+        )
+        restart = await self._restarter.look(own, memory.restart, now)
         environment = Environment(
             cluster=True,
-            pods=tuple(self._expected(one, memory) for one in standings),
+            pods=tuple(restart.said(self._expected(one, memory)) for one in standings),
             left_out=tuple(one for one in found if isinstance(one, LeftOut)),
             conflict=mine.conflict,
+            restart=restart.shown,
             invalid_spec=known.invalid,
         )
         evaluation = evaluate(monitor, memory.state, now, environment)
         parts.metrics.judged(key, evaluation, now)
-        await self._publish(known.raw, evaluation.status, now)
+        written = await self._publish(known.raw, evaluation.status, now)
         memory.state = evaluation.state  # not before it is written: a transition must not be lost
         for transition in evaluation.transitions:
             await parts.emit(known.raw, transition, now)
+        if written or restart.progress == memory.restart:  # before a pod goes it is put down which
+            await self._restart(known.raw, restart, memory, now)
         acted = await self._attacher.attach(monitor, standings, memory.pods, now)
         await self._pusher.push(
             configuration_for(monitor),
@@ -150,8 +174,18 @@ class MonitorPass:
         )
         if parts.checkpoints.due(memory.uid, memory.state, now):
             await self._save(key, memory, now)
-        due = self._due(monitor, standings, reports, acted=acted)
+        due = min(
+            self._due(monitor, standings, reports, acted=acted),
+            LOOK_AGAIN_SECONDS if restart.evict else restart.look_again_seconds or float("inf"),
+        )
         return min(due, LOOK_AGAIN_SECONDS) if mine.leaving else due
+
+    async def _restart(self, raw: Raw, restart: Look, memory: Memory, now: float) -> None:
+        news = stop_of(memory.restart, restart.progress), await self._restarter.evict(restart, now)
+        memory.restart = restart.progress
+        for transition in news:
+            if transition is not None:
+                await self._parts.emit(raw, transition, now)
 
     async def _standing(self, pod: Raw, facts: Facts, state: State) -> Standing | LeftOut:
         await asyncio.sleep(0)  # a thousand pods take a second: the lease is renewed in between
@@ -200,7 +234,7 @@ class MonitorPass:
             return replace(expected, injection=reasons.OUTDATED.name, injection_message=words)
         return expected
 
-    async def _publish(self, raw: Raw, status: dict[str, Any], now: float) -> None:
+    async def _publish(self, raw: Raw, status: dict[str, Any], now: float) -> bool:
         try:
             written = await self._parts.status.write(raw, status, now)
         except ApiError:
@@ -208,6 +242,7 @@ class MonitorPass:
             raise
         if written:
             self._parts.metrics.status_written("ok")
+        return written
 
     def _due(
         self, monitor: LLMMonitor, standings: list[Standing], reports: dict[str, Report], *, acted: bool
@@ -237,7 +272,7 @@ class MonitorPass:
         conditions = conditions_of(known.raw)
         if conditions:
             state = msgspec.structs.replace(state, conditions=conditions)
-        memory = Memory(known.uid, state)
+        memory = Memory(known.uid, state, restart=restart_of(known.raw))
         self._parts.metrics.begin(key, state)
         self._memories[key] = memory
         return memory
@@ -258,6 +293,7 @@ class MonitorPass:
         self._parts.status.forget(memory.uid)
         self._parts.checkpoints.forget(memory.uid)
         self._parts.metrics.forget(key)
+        self._restarter.forget(memory.uid)
 
 
 def _stand_in(raw: dict[str, Any]) -> LLMMonitor:

@@ -19,8 +19,6 @@ from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.report import UnreadableReport
 from llmmonitor_operator.attach.evict import to_evict
 from llmmonitor_operator.attach.proof import blocked, proved
-from llmmonitor_operator.kube import paths
-from llmmonitor_operator.kube.errors import ApiError, NotFound
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
 from llmmonitor_operator.reconcile.ownership import selected
@@ -47,7 +45,6 @@ class NamespacePass:
     def __init__(self, parts: Parts, clock: Callable[[], float] = time.time) -> None:
         self._parts = parts
         self._clock = clock
-        self._evicted: set[str] = set()
         self._tries: dict[Life, int] = {}
         """How often each sidecar of a pod that belongs to no monitor was told to stop."""
         self._stopped: set[Life] = set()
@@ -94,24 +91,9 @@ class NamespacePass:
                 words = f"pod {one.name}: {one.message}"
                 await parts.keeper.suspend(namespace, reasons.SIDECAR_BLOCKS_POD, words, now)
         verdict = parts.keeper.of(namespace, now)
-        eviction = to_evict(pods, verdict, frozenset(self._evicted), now, image=image)
-        if eviction is None:
-            return
-        body = {
-            "apiVersion": "policy/v1",
-            "kind": "Eviction",
-            "metadata": {"name": eviction.name, "namespace": namespace},
-            "deleteOptions": {"preconditions": {"uid": eviction.uid}},
-        }
-        try:
-            await parts.kube.create(paths.eviction(namespace, eviction.name), body)
-        except NotFound:
-            self._evicted.add(eviction.uid)
-        except ApiError as error:
-            _log.warning("pod %s/%s not evicted yet: %s", namespace, eviction.name, error)
-        else:
-            self._evicted.add(eviction.uid)
-            _log.warning("evicted pod %s/%s: %s", namespace, eviction.name, eviction.message)
+        eviction = to_evict(pods, verdict, parts.evictor.evicted, now, image=image)
+        if eviction is not None:
+            await parts.evictor.evict(parts.kube, eviction)
 
     async def _stop_orphans(self, namespace: str) -> None:
         """Tell sidecars in pods that no monitor selects any more to remove their rule and idle."""
@@ -152,7 +134,7 @@ class NamespacePass:
         uids = {pod["metadata"]["uid"] for place in namespaces for pod in self._parts.view.pods(place)}
         remembered = self._stopped | self._tries.keys()
         self._forget({uid for uid, _ in remembered} - uids, frozenset())
-        self._evicted &= uids
+        self._parts.evictor.keep(uids)
 
     def _forget(self, uids: Collection[str], but: Collection[Life]) -> None:
         """Of these pods all lives but some: a pod that belongs to a monitor again may be left once more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llmmonitor_operator.evaluate.transitions import Transition
 from llmmonitor_operator.kube.api import Kube
@@ -15,6 +15,7 @@ from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
 from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
+from llmmonitor_operator.reconcile.sidecars.evicting import Evictor
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 
 
@@ -31,5 +32,6 @@ class Parts:
     status: StatusWriter
     checkpoints: Checkpoints
     metrics: OperatorMetrics
+    evictor: Evictor = field(default_factory=Evictor)
     emit: Callable[[Raw, Transition, float], Awaitable[None]]
     """Make an Event of a transition."""
