@@ -20,6 +20,20 @@
 {{ include "llm-monitor.fullname" . }}-operator
 {{- end }}
 
+{{/* Takes a shard's number: what its own objects' names end with. */}}
+{{- define "llm-monitor.shard-suffix" -}}
+{{- if . }}-{{ . }}{{ end }}
+{{- end }}
+
+{{/* Takes (list $ "operator"): that name of each shard's own, with commas between. */}}
+{{- define "llm-monitor.of-each-shard" -}}
+{{- $names := list -}}
+{{- range $shard := until (int (index . 0).Values.operator.shards) -}}
+{{- $names = append $names (printf "%s-%s%s" (include "llm-monitor.fullname" (index $ 0)) (index $ 1) (include "llm-monitor.shard-suffix" $shard)) -}}
+{{- end -}}
+{{ join ", " $names }}
+{{- end }}
+
 {{- define "llm-monitor.webhook" -}}
 {{ include "llm-monitor.fullname" . }}-webhook
 {{- end }}
