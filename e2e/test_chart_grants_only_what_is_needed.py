@@ -197,10 +197,11 @@ def test_what_is_attached_already_cannot_be_changed_on_the_way(release: Release,
         attach(operator, {"name": "debugger", "image": "other"}, to="debugged")
 
 
-def evict(kubectl: Kubectl, name: str) -> None:
+def evict(kubectl: Kubectl, name: str, uid: str = "", **options: Any) -> None:
     path = f"/api/v1/namespaces/{kubectl.namespace}/pods/{name}/eviction"
     metadata = {"name": name, "namespace": kubectl.namespace}
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
+    given = {**({"preconditions": {"uid": uid}} if uid else {}), **options}
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata, "deleteOptions": given}
     replace(kubectl, namespace=None)("create", f"--raw={path}", "--filename=-", document=eviction)
 
 
@@ -219,8 +220,19 @@ def test_the_clusters_own_namespaces_are_out_of_reach(release: Release, cluster:
         there("delete", "pod", name, "--wait=false")
 
 
-def test_a_pod_of_a_model_may_be_evicted(release: Release, workloads: Kubectl) -> None:
-    evict(release.acting("operator").within(str(workloads.namespace)), "evicted")
+def test_a_pod_of_a_model_may_be_evicted_by_its_identity_and_in_its_own_time(
+    release: Release, workloads: Kubectl
+) -> None:
+    operator = release.acting("operator").within(str(workloads.namespace))
+    uid = workloads.get("pod/evicted")["metadata"]["uid"]
+    with pytest.raises(Refused, match="by its UID"):
+        evict(operator, "evicted")
+    with pytest.raises(Refused, match="its own grace period"):
+        evict(operator, "evicted", uid, gracePeriodSeconds=0)
+    with pytest.raises(Refused, match="precondition"):
+        evict(operator, "evicted", "of-another")
+
+    evict(operator, "evicted", uid)
 
     assert "pod/evicted" not in workloads("get", "pods", "--output=name")
 

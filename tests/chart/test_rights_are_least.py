@@ -171,3 +171,24 @@ def test_the_policy_knows_the_very_image_that_the_operator_is_told(render: Rende
 
     expressions = [one["expression"] for one in rules]
     assert f"variables.added.all(c, c.image == 'r.example.com/x@{digest}')" in expressions
+
+
+@pytest.mark.parametrize("values", [None, NAMESPACED, {"webhook": {"enabled": False}}])
+def test_workloads_are_read_one_by_one_and_never_written(
+    render: Render, values: dict[str, object] | None
+) -> None:
+    kinds = {"replicasets", "statefulsets", "leaderworkersets"}
+
+    verbs = {
+        (resource, verb)
+        for (_, _, resource, verb), _ in rights(render(values), "operator")
+        if resource in kinds
+    }
+    deployments = {
+        names
+        for (_, namespace, resource, _), names in rights(render(values), "operator")
+        if resource == "deployments" and namespace == "llm-monitor"
+    }
+
+    assert verbs == {(kind, "get") for kind in kinds}
+    assert deployments == {("llm-monitor-operator",), ("llm-monitor-webhook",)}

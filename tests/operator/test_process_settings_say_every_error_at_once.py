@@ -57,6 +57,16 @@ def test_every_error_is_named_with_its_value_and_the_way_out() -> None:
         assert "must be" in problem
 
 
+def test_a_restart_may_be_given_more_time() -> None:
+    given = {"NAMESPACE": "llm-monitor", "SIDECAR_IMAGE": "sidecar:1"}
+
+    assert _operator(**given).restart_timeout_seconds == 15 * 60
+    assert _operator(**given, RESTART_TIMEOUT="1h30m").restart_timeout_seconds == 90 * 60
+    for wrong in ("0s", "soon"):
+        with pytest.raises(InvalidProcessSettings, match=r"RESTART_TIMEOUT is .*such as 90s, 15m or 1h"):
+            _operator(**given, RESTART_TIMEOUT=wrong)
+
+
 def test_one_port_cannot_serve_twice() -> None:
     with pytest.raises(InvalidProcessSettings, match="both 8443: give one of them another port"):
         _webhook(NAMESPACE="llm-monitor", PORT="8443")

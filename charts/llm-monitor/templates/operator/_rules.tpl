@@ -16,10 +16,19 @@
 - apiGroups: [""]
   resources: [pods/ephemeralcontainers]
   verbs: [patch]
-# A pod whose model an injected sidecar keeps from starting comes back without it; disruption budgets hold.
+# A pod whose model an injected sidecar keeps from starting comes back without it, and existingPods Restart replaces
+# pods by ones with the sidecar; disruption budgets hold, as the admission policy {{ include "llm-monitor.fullname" . }}-evict sees to.
 - apiGroups: [""]
   resources: [pods/eviction]
   verbs: [create]
+# existingPods Restart: whether another replica serves while one is replaced, and whether all are Ready again.
+- apiGroups: [apps]
+  resources: [replicasets, statefulsets]
+  verbs: [get]
+# The same for groups of pods that serve one model; a cluster without that kind grants nothing by it.
+- apiGroups: [leaderworkerset.x-k8s.io]
+  resources: [leaderworkersets]
+  verbs: [get]
 # Whether clients reach the model's port by name or by number.
 - apiGroups: [""]
   resources: [services]
