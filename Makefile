@@ -80,7 +80,7 @@ fuzz: .cache/fuzz/.ready ## Fuzz the parser for MINUTES=10 (Linux, x86-64); a fi
 	$(BIN)/uv pip install --quiet --target .cache/fuzz --require-hashes -r requirements/fuzz.txt
 	@touch $@
 
-images: $(READY) ## Build the product's images (docker, or else buildah); prints their digests and sizes
+images: $(READY) ## Build the product's images (docker, else buildah); PUSH=registry/prefix, RENEW=1 for a new base
 	@images/install-builder
 	@$(BIN)/python -m images
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from images import pip_settings
 from images.table import Image
@@ -38,16 +39,26 @@ class Built:
 
     @property
     def digest(self) -> str:
-        """Of its manifest, as in NAME@DIGEST."""
-        with tarfile.open(self.archive) as tar:
-            index = tar.extractfile("index.json")
-            [manifest] = json.load(index)["manifests"] if index else [{}]
-        return str(manifest["digest"])
+        """Of its manifest in the archive, as in NAME@DIGEST; a registry it is pushed to may have another."""
+        return str(self._manifest_in_index()["digest"])
 
     @property
-    def compressed_bytes(self) -> int:
-        """What a node pulls."""
-        return self.archive.stat().st_size
+    def size(self) -> str:
+        """In words: what a node pulls if the layers are compressed, else what the archive takes."""
+        entry = f"blobs/{self.digest.replace(':', '/')}"
+        layers: list[dict[str, Any]] = self._read(entry)["layers"]
+        compressed = all(layer["mediaType"].endswith(("gzip", "zstd")) for layer in layers)
+        megabytes = sum(layer["size"] for layer in layers) / 1e6
+        return f"{megabytes:.0f} MB {'compressed' if compressed else 'uncompressed'}"
+
+    def _manifest_in_index(self) -> dict[str, Any]:
+        [manifest] = self._read("index.json")["manifests"]
+        return dict(manifest)
+
+    def _read(self, entry: str) -> dict[str, Any]:
+        with tarfile.open(self.archive) as tar:
+            file = tar.extractfile(entry)
+            return dict(json.load(file)) if file else {}
 
 
 def cache_folder() -> Path:
@@ -56,25 +67,31 @@ def cache_folder() -> Path:
     return root / "llm-monitor" / "images"
 
 
-def build(images: Sequence[Image], tool: Tool, cache: Path) -> list[Built]:
-    """Build those of `images` whose sources have changed; gives all of them."""
+def build(images: Sequence[Image], tool: Tool, cache: Path, *, renew: bool = False) -> list[Built]:
+    """Build those of `images` whose sources, or whose base, have changed; gives all of them.
+
+    With `renew` the base is brought anew first.
+    """
     cache.mkdir(parents=True, exist_ok=True)
     with _alone(cache):
-        return [_build(image, tool, cache) for image in images]
+        base = tool.base(renew=renew)
+        return [_build(image, tool, base, cache) for image in images]
 
 
-def _build(image: Image, tool: Tool, cache: Path) -> Built:
-    tag = image.tag(tool.base)
+def _build(image: Image, tool: Tool, base: str, cache: Path) -> Built:
+    tag = image.tag(base)
     built = Built(image, tag, cache / f"{image.file_name}-{tag}.tar")
     if built.archive.exists():
         return built
     part = built.archive.with_suffix(".part")
     part.unlink(missing_ok=True)
+    reference = f"{built.repository}:{tag}"
     with tempfile.TemporaryDirectory() as folder:
         secrets = pip_settings.secrets(Path(folder), pip_settings.settings())
-        tool.build(image.dockerfile, f"{built.repository}:{tag}", secrets, part)
+        tool.build(image.dockerfile, reference, secrets, part)
     _remove_old(cache, image)
     part.rename(built.archive)
+    tool.tidy(reference)
     return built
 
 

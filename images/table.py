@@ -36,7 +36,7 @@ class Image:
             yield from (file for file in found if file.is_file() and file.suffix != ".pyc")
 
     def tag(self, base: str) -> str:
-        """The hash of its files and of the name of what it is built on."""
+        """The hash of its files and of what it is built on, in words that change with its content."""
         digest = hashlib.sha256(base.encode())
         for file in self.files():
             content = file.read_bytes()

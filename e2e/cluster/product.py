@@ -72,7 +72,7 @@ def _given_to_nodes(give: Callable[[Built, tools.Tool], str]) -> References:
             there = time.monotonic()
             references[image.name] = give(built, tool)
             times = f"built in {there - began:.0f} s, on the nodes after {time.monotonic() - there:.0f} s"
-            print(f"image {image.name}: {built.compressed_bytes / 1e6:.0f} MB, {times}", flush=True)
+            print(f"image {image.name}: {built.size}, {times}", flush=True)
     except subprocess.SubprocessError as error:
         raise ClusterFailed(f"images: {error}; what the tool said stands above") from error
     return references

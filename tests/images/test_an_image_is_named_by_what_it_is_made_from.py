@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import io
 import json
 import tarfile
 from pathlib import Path
 
 import pytest
-from images import pip_settings, table, tools
+from images import base, pip_settings, table, tools
 from images.build import Built, build
 from images.table import Image
 
@@ -48,23 +49,35 @@ def test_what_python_leaves_behind_changes_nothing(source: Path) -> None:
 
 
 class Recorder:
-    """A tool that writes archives of one manifest and remembers what it was asked."""
+    """A tool that writes archives of one image and remembers what it was asked."""
 
-    base = "base"
-
-    def __init__(self) -> None:
+    def __init__(self, layer: str = "tar+gzip") -> None:
         self.references: list[str] = []
+        self.tidied: list[str] = []
+        self.bases = 1
+        self._layer = layer
+
+    def base(self, *, renew: bool = False) -> str:
+        self.bases += renew
+        return f"base {self.bases}"
 
     def build(self, _dockerfile: str, reference: str, _secrets: object, archive: Path) -> None:
         self.references.append(reference)
-        index = json.dumps({"manifests": [{"digest": f"sha256:{reference}"}]}).encode()
+        layer = {"mediaType": f"application/vnd.oci.image.layer.v1.{self._layer}", "size": 2_000_000}
+        manifest = json.dumps({"layers": [layer, layer]}).encode()
+        name = hashlib.sha256(reference.encode()).hexdigest()
+        index = json.dumps({"manifests": [{"digest": f"sha256:{name}"}]}).encode()
         with tarfile.open(archive, "w") as tar:
-            entry = tarfile.TarInfo("index.json")
-            entry.size = len(index)
-            tar.addfile(entry, io.BytesIO(index))
+            for path, content in (("index.json", index), (f"blobs/sha256/{name}", manifest)):
+                entry = tarfile.TarInfo(path)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
 
     def push(self, _archive: Path, reference: str) -> str:
         raise AssertionError(reference)
+
+    def tidy(self, reference: str) -> None:
+        self.tidied.append(reference)
 
 
 @pytest.mark.usefixtures("source")
@@ -78,11 +91,51 @@ def test_only_what_has_changed_is_built_and_its_digest_is_read_from_the_archive(
     (source / "src" / "main.py").write_text("2")
     [changed] = build([IMAGE], tool, cache)
 
+    built = [f"localhost/thing:{one.tag}" for one in (first, changed)]
     assert first == again
-    assert tool.references == [f"localhost/thing:{one.tag}" for one in (first, changed)]
-    assert changed.digest == f"sha256:localhost/thing:{changed.tag}"
+    assert tool.references == tool.tidied == built
+    assert changed.digest == f"sha256:{hashlib.sha256(built[1].encode()).hexdigest()}"
     assert isinstance(first, Built)
     assert first.archive.exists()
+
+
+@pytest.mark.usefixtures("source")
+def test_a_base_that_is_another_after_it_was_renewed_makes_another_image(tmp_path: Path) -> None:
+    tool = Recorder()
+
+    [before] = build([IMAGE], tool, tmp_path / "cache")
+    [renewed] = build([IMAGE], tool, tmp_path / "cache", renew=True)
+
+    assert before.tag != renewed.tag
+    assert len(tool.references) == 2
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(("layer", "words"), [("tar+gzip", "4 MB compressed"), ("tar", "4 MB uncompressed")])
+def test_a_size_says_whether_it_is_what_a_node_pulls(tmp_path: Path, layer: str, words: str) -> None:
+    [built] = build([IMAGE], Recorder(layer), tmp_path / "cache")
+
+    assert built.size == words
+
+
+def test_a_base_is_named_by_the_versions_of_its_packages(tmp_path: Path) -> None:
+    def status(version: str, arrived: str) -> Path:
+        texts = [
+            f"Package: python3\nStatus: {arrived}\nArchitecture: amd64\nVersion: {version}\n",
+            "Package: libc6\nVersion: 2.41-12\nDescription: C\n",
+        ]
+        content = "\n".join(texts).encode()
+        tar = tmp_path / f"{version}-{arrived}.tar"
+        with tarfile.open(tar, "w") as files:
+            entry = tarfile.TarInfo("./var/lib/dpkg/status")
+            entry.size = len(content)
+            files.addfile(entry, io.BytesIO(content))
+        return tar
+
+    old = base.versions(status("3.13.5-2", "installed"))
+
+    assert old == base.versions(status("3.13.5-2", "installed-again"))
+    assert old != base.versions(status("3.13.5-2+deb13u1", "installed"))
 
 
 def test_pips_certificates_travel_beside_its_settings_and_paths_of_this_machine_do_not(
@@ -120,6 +173,11 @@ def test_every_source_of_every_image_is_there_and_in_the_build_context() -> None
             assert covered, f"{image.dockerfile} copies {copied}: add it to the sources in images/table.py"
             found = [one for one in kept if one.startswith(f"{copied}/") or fnmatch.fnmatch(copied, one)]
             assert found, f"{image.dockerfile} copies {copied}: .dockerignore keeps it out"
+
+
+def test_docker_builds_on_what_the_dockerfiles_name() -> None:
+    for image in (*table.PRODUCT, table.MODEL):
+        assert f"ARG BASE={tools.DEFAULT_BASE}\n" in (table.ROOT / image.dockerfile).read_text()
 
 
 def copied_by(dockerfile: str) -> list[str]:
