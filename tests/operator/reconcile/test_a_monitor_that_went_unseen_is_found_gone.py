@@ -10,7 +10,7 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.monitors import Key, Monitors
-from llmmonitor_operator.reconcile.gone_monitors import drop_gone
+from llmmonitor_operator.reconcile.unwatched_monitors import UnwatchedMonitors
 
 PROD = paths.monitors("prod")
 MONITOR: dict[str, Any] = {
@@ -40,7 +40,7 @@ async def test_it_is_dropped_and_the_others_stay(
 ) -> None:
     server.remove(f"{PROD}/went")
 
-    await drop_gone(kube, monitors, ())
+    await UnwatchedMonitors(kube, monitors, (), lambda: None).look()
 
     assert changed == [("prod", "went")]
     assert monitors.get(("prod", "stays"))
@@ -56,7 +56,7 @@ async def test_one_made_anew_under_its_name_is_another(
         monitors.take(anew)
 
     server.fault = seen_meanwhile
-    await drop_gone(kube, monitors, ())
+    await UnwatchedMonitors(kube, monitors, (), lambda: None).look()
 
     known = monitors.get(("prod", "went"))
     assert known
@@ -73,7 +73,7 @@ async def test_one_that_comes_while_the_list_is_read_is_not_missed(
 
     server.fault = comes
 
-    await drop_gone(kube, monitors, ())
+    await UnwatchedMonitors(kube, monitors, (), lambda: None).look()
 
     assert monitors.get(("prod", "n"))
 
@@ -87,6 +87,57 @@ async def test_a_list_that_cannot_be_read_drops_nothing(
     server.fault = away
 
     with pytest.raises(ApiError):
-        await drop_gone(kube, monitors, ("prod", "test"))
+        await UnwatchedMonitors(kube, monitors, ("prod", "test"), lambda: None).look()
 
     assert not changed
+
+
+async def test_one_that_came_is_taken_though_no_watch_told_of_it(
+    server: KubeServer, kube: Kube, monitors: Monitors, changed: list[Key]
+) -> None:
+    server.put(PROD, {**MONITOR, "metadata": {"name": "came"}})
+
+    await UnwatchedMonitors(kube, monitors, (), lambda: None).look()
+
+    assert changed == [("prod", "came")]
+
+
+async def test_one_that_changed_is_taken_as_it_is(
+    server: KubeServer, kube: Kube, monitors: Monitors, changed: list[Key]
+) -> None:
+    before = server.at(f"{PROD}/stays")
+    server.put(PROD, {**before, "spec": {"selector": {"matchLabels": {"app": "other"}}}})
+
+    await UnwatchedMonitors(kube, monitors, (), lambda: None).look()
+
+    known = monitors.get(("prod", "stays"))
+    assert changed == [("prod", "stays")]
+    assert known
+    assert known.monitor
+    assert known.monitor.spec.selector.match_labels == {"app": "other"}
+
+
+async def test_what_the_watches_told_of_costs_no_more_than_a_look_at_the_names(
+    server: KubeServer, kube: Kube, monitors: Monitors, changed: list[Key]
+) -> None:
+    await UnwatchedMonitors(kube, monitors, (), lambda: None).look()
+
+    assert len(server.asked) == 1
+    assert not changed
+
+
+async def test_a_namespace_that_may_not_be_read_is_passed_over_and_keeps_its_monitors(
+    server: KubeServer, kube: Kube, monitors: Monitors, changed: list[Key]
+) -> None:
+    failures: list[int] = []
+    server.put(paths.monitors("test"), {**MONITOR, "metadata": {"name": "came"}})
+
+    async def no_role(request: web.Request) -> web.Response | None:
+        forbidden = "/namespaces/prod/" in request.path
+        return refused(Refusal(403, "no role", "Forbidden")) if forbidden else None
+
+    server.fault = no_role
+    await UnwatchedMonitors(kube, monitors, ("prod", "test"), lambda: failures.append(1)).look()
+
+    assert changed == [("test", "came")]
+    assert failures == [1]

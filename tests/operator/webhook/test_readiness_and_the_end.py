@@ -76,6 +76,28 @@ async def test_namespaces_to_watch_are_watched_one_by_one(
     assert not [line for line in server.asked if "/namespaces/" not in line]
 
 
+@pytest.mark.parametrize("place", ["test", "prod"])
+async def test_a_namespace_that_may_not_be_read_is_injected_nothing_and_holds_up_no_other(
+    kube: Kube, server: KubeServer, cluster: Cluster, mount: Mount, place: str
+) -> None:
+    cluster.complete()
+
+    async def no_role(request: web.Request) -> web.StreamResponse | None:
+        forbidden = request.path.startswith(f"/api/v1/namespaces/{place}/resourcequotas")
+        return refused(Refusal(403, "no role", "Forbidden")) if forbidden else None
+
+    server.fault = no_role
+    settings = WebhookSettings(
+        namespace=OWN, port=0, tls_port=0, tls_dir=mount.folder, watch_namespaces=("prod", "test")
+    )
+    async with serving(kube, settings, "127.0.0.1") as webhook, aiohttp.ClientSession() as session:
+        client = Client(webhook, mount, session)
+        await client.until_ready()
+        answered = await client.ask(review())
+
+    assert ("patch" in answered) is (place != "prod")
+
+
 async def test_at_the_end_it_is_unready_first_and_closes_each_connection_with_its_answer(
     client: Client, cluster: Cluster
 ) -> None:

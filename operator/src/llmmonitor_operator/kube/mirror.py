@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llmmonitor_operator.kube.api import Kube
-from llmmonitor_operator.kube.errors import ApiError, Gone
+from llmmonitor_operator.kube.errors import ApiError, Forbidden, Gone, NotFound
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -62,6 +62,8 @@ class Mirror:
         self._field_selector = field_selector
         self.synced = asyncio.Event()
         """Set with the first complete list; it stays so while the API server is away: see `problem`."""
+        self.answered = asyncio.Event()
+        """Set with that, or with the first answer that it may not be read, or that there is no such thing."""
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.problem = ""
         """Why it may be behind, in words; empty while the watch runs."""
@@ -94,6 +96,8 @@ class Mirror:
                 wait = _at_once_unless_too_soon(began)
             except ApiError as error:
                 self._say(str(error))
+                if isinstance(error, (Forbidden, NotFound)):
+                    self.answered.set()
                 wait = max(pause, getattr(error, "retry_after_seconds", 0.0))
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 if error.status:
@@ -117,6 +121,7 @@ class Mirror:
         for key in self.objects.keys() - seen:
             self._take("DELETED", self.objects[key])
         self.synced.set()
+        self.answered.set()
         return version
 
     def _take(self, kind: str, thing: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.errors import ApiError, Forbidden, NotFound
 from llmmonitor_operator.kube.mirror import Changed, Mirror
 from llmmonitor_operator.kube.polled import Polled
 from llmmonitor_operator.kube.raw import Raw
@@ -17,6 +18,11 @@ EVERYWHERE = ("",)
 def places(watch_namespaces: Iterable[str]) -> tuple[str, ...]:
     """Of the paths to watch; without any namespace given, all at once."""
     return tuple(watch_namespaces) or EVERYWHERE
+
+
+def is_only_of(place: str, error: ApiError) -> bool:
+    """Whether the error is one namespace's own: it is gone, or its Role is. Others are not judged by it."""
+    return bool(place) and isinstance(error, (Forbidden, NotFound))
 
 
 def namespace_mirror(kube: Kube, place: str, on_change: Changed | None = None) -> Mirror | Polled:

@@ -12,7 +12,7 @@ import random
 from typing import Any
 
 from llmmonitor_operator.kube.api import Kube
-from llmmonitor_operator.kube.errors import ApiError, NotFound
+from llmmonitor_operator.kube.errors import ApiError, Forbidden, NotFound
 from llmmonitor_operator.kube.mirror import Changed, without_managed_fields
 
 EVERY_SECONDS = 10.0
@@ -37,6 +37,8 @@ class Polled:
         self._every_seconds = every_seconds
         self.synced = asyncio.Event()
         """Set once it is known whether the object is there."""
+        self.answered = asyncio.Event()
+        """Set with that, or with the first answer that it may not be read."""
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.problem = ""
         """Why it may be behind, in words."""
@@ -52,6 +54,8 @@ class Polled:
                 if self.problem != str(error):
                     _log.warning("asking for %s: %s", self.path, error)
                 self.problem = str(error)
+                if isinstance(error, Forbidden):
+                    self.answered.set()
             else:
                 self._take(thing)
             await asyncio.sleep(self._every_seconds * random.uniform(0.9, 1.1))  # noqa: S311 - jitter
@@ -61,6 +65,7 @@ class Polled:
         before = next(iter(self.objects.values()), None)
         self.objects = {} if thing is None else {("", thing["metadata"]["name"]): thing}
         self.synced.set()
+        self.answered.set()
         if self._on_change is None or _version(before) == _version(thing):
             return
         if thing is not None:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
-from llmmonitor_operator.kube.places import places
+from llmmonitor_operator.kube.errors import ApiError
+from llmmonitor_operator.kube.places import is_only_of, places
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
 from llmmonitor_operator.shards import WHOLE, Shard
@@ -35,9 +36,14 @@ async def namespaces_with_sidecars(
     """
     found: set[str] = set()
     for place in places(watch_namespaces):
-        async for page in kube.pages(paths.pods(place)):
-            found |= {pod["metadata"]["namespace"] for pod in page.items if _has_one(pod)}
-            await asyncio.sleep(0)
+        try:
+            async for page in kube.pages(paths.pods(place)):
+                found |= {pod["metadata"]["namespace"] for pod in page.items if _has_one(pod)}
+                await asyncio.sleep(0)
+        except ApiError as error:
+            if not is_only_of(place, error):
+                raise
+            _log.warning("namespace %s: its pods may not be read: %s", place, error)
     return tuple(sorted(filter(shard.has, found)))
 
 

@@ -17,15 +17,13 @@ from llmmonitor_operator.evaluate.transitions import Transition
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube, connected
 from llmmonitor_operator.kube.errors import ApiError
-from llmmonitor_operator.kube.places import places
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.verdict import Common
 from llmmonitor_operator.process_settings import Certificates, OperatorSettings
-from llmmonitor_operator.reconcile import gone_monitors, key_pass, namespace_pass
+from llmmonitor_operator.reconcile import key_pass, namespace_pass, unwatched_monitors
 from llmmonitor_operator.reconcile.agreement import drop_verdicts_of_former_shards, lead_shard
 from llmmonitor_operator.reconcile.farewell import say_farewell
-from llmmonitor_operator.reconcile.gone_monitors import drop_gone
 from llmmonitor_operator.reconcile.keep.checkpoints import Checkpoints
 from llmmonitor_operator.reconcile.keep.signing_key import SigningKeys
 from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
@@ -40,6 +38,7 @@ from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.events import emit
 from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
 from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
+from llmmonitor_operator.reconcile.unwatched_monitors import UnwatchedMonitors
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 from llmmonitor_operator.reconcile.watch.own_deployment import OwnDeployment
 from llmmonitor_operator.reconcile.watch.watch_monitors import watch_monitors
@@ -146,9 +145,13 @@ class Leader:
             await drop_verdicts_of_former_shards(
                 self._kube, self._settings.namespace, self._settings.name, self._settings.shard.count
             )
-        for place in places(self._settings.watch_namespaces):
-            for raw in (await self._kube.list(paths.monitors(place))).items:
-                parts.monitors.take(raw)
+        unwatched = UnwatchedMonitors(
+            self._kube,
+            parts.monitors,
+            self._settings.watch_namespaces,
+            lambda: self._metrics.failed("namespace of monitors"),
+        )
+        await unwatched.look()
         loop.start(one_pass)
         for namespace in await namespaces_with_sidecars(
             self._kube, self._settings.watch_namespaces, self._settings.shard
@@ -166,11 +169,7 @@ class Leader:
             ),
             asyncio.create_task(self._again_and_again("sweep", lambda: _sweep(parts), SWEEP_SECONDS)),
             asyncio.create_task(
-                self._again_and_again(
-                    "gone monitors",
-                    lambda: drop_gone(self._kube, parts.monitors, self._settings.watch_namespaces),
-                    gone_monitors.EVERY_SECONDS,
-                )
+                self._again_and_again("unwatched monitors", unwatched.look, unwatched_monitors.EVERY_SECONDS)
             ),
             asyncio.create_task(self._again_and_again("signing keys", keys.look, key_pass.EVERY_SECONDS)),
         ]

@@ -16,7 +16,7 @@ from llmmonitor_operator.admit.decide import Surroundings
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.mirror import Changed, Mirror
-from llmmonitor_operator.kube.places import namespace_in, namespace_mirror, places, within
+from llmmonitor_operator.kube.places import EVERYWHERE, namespace_in, namespace_mirror, places, within
 from llmmonitor_operator.kube.polled import Polled
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight import verdict
@@ -24,6 +24,9 @@ from llmmonitor_operator.preflight.verdict import Verdicts
 from llmmonitor_operator.process_settings import WebhookSettings
 from llmmonitor_operator.shards import lease_name, shard_of, verdicts_name
 from llmmonitor_operator.webhook.operator_alive import OperatorAlive
+
+_OF_NAMESPACES = frozenset({"llmmonitors", "namespaces", "resourcequotas", "limitranges"})
+"""Kinds that are watched in every namespace that is."""
 
 
 class Knowledge:
@@ -43,7 +46,9 @@ class Knowledge:
         self._shards = range(settings.shards)
         self._alive = [OperatorAlive() for _ in self._shards]
         self._verdicts = [Verdicts() for _ in self._shards]
-        watched = places(settings.watch_namespaces)
+        watched = self._places = places(settings.watch_namespaces)
+        self._by_place = frozenset[str]() if watched == EVERYWHERE else _OF_NAMESPACES
+        """Kinds of which one namespace may be missing."""
 
         def one(path: str, name: str, on_change: Changed | None = None) -> Mirror:
             return Mirror(kube, path, field_selector=f"metadata.name={name}", on_change=on_change)
@@ -73,7 +78,8 @@ class Knowledge:
         """What is known about `namespace` now; never fresh until its own object was seen."""
         known = self._monitors.of(namespace)
         shard = shard_of(namespace, len(self._shards))
-        thing = namespace_in(self._of_namespaces, namespace) or {}
+        seen = namespace_in(self._of_namespaces, namespace) if self._is_read(namespace) else None
+        thing = seen or {}
         return Surroundings(
             namespace=thing,
             monitors=tuple(one.monitor for one in known if one.monitor is not None),
@@ -92,8 +98,17 @@ class Knowledge:
 
     @property
     def unread(self) -> list[str]:
-        """Kinds that were not read completely yet."""
-        return [kind for kind, those in self.mirrors.items() if not all(one.synced.is_set() for one in those)]
+        """Kinds that were not read completely yet; namespaces that may not be read are not waited for."""
+        return [
+            kind
+            for kind, those in self.mirrors.items()
+            if not all((one.answered if kind in self._by_place else one.synced).is_set() for one in those)
+        ]
+
+    def _is_read(self, namespace: str) -> bool:
+        """Whether all that surrounds a pod there is known: where quotas are not, nothing is injected."""
+        place = self._places.index(namespace) if namespace in self._places else 0
+        return all(self.mirrors[kind][place].synced.is_set() for kind in _OF_NAMESPACES)
 
     @property
     def problems(self) -> dict[str, str]:

@@ -14,7 +14,7 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Unavailable
 from llmmonitor_operator.kube.mirror import Mirror
-from llmmonitor_operator.kube.places import namespace_in, namespace_mirror, places, within
+from llmmonitor_operator.kube.places import EVERYWHERE, namespace_in, namespace_mirror, places, within
 from llmmonitor_operator.kube.polled import Polled
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.shards import WHOLE, Shard
@@ -82,7 +82,7 @@ class ClusterView:
         )
 
     async def start(self) -> None:
-        """Begin to look; returns when all small kinds are known.
+        """Begin to look; returns when all small kinds are known, but for namespaces that may not be read.
 
         Raises:
             Unavailable: one is not, in the API server's own words: without it nothing could be judged.
@@ -90,7 +90,8 @@ class ClusterView:
         mirrors = [*self._quotas, *self._limits, *self._failed, *self._services, *self._namespaces]
         self._tasks = {self._run(mirror) for mirror in mirrors}
         for mirror in mirrors:
-            await self._synced(mirror, mirror.path)
+            wait = mirror.synced if self._places == EVERYWHERE else mirror.answered
+            await self._in_time(wait, mirror, mirror.path)
 
     async def stop(self) -> None:
         """Look no more."""
@@ -114,21 +115,33 @@ class ClusterView:
         raise RuntimeError("a mirror has ended")
 
     async def watch_pods(self, namespace: str) -> None:
-        """See the namespace's pods from now on; returns when all are known.
+        """See the namespace's pods from now on; returns when all are known, and what is judged beside them.
 
         Raises:
-            Unavailable: they are not yet; it goes on.
+            Unavailable: they are not yet, or may not be read; it goes on.
         """
         if namespace not in self._pods:
             mirror = self._mirror(paths.pods(namespace))
             self._pods[namespace] = mirror, self._run(mirror)
-        mirror, _ = self._pods[namespace]
-        await self._synced(mirror, f"pods of namespace {namespace}")
+        await self._read(self._pods[namespace][0], f"pods of namespace {namespace}")
+        for beside in self._beside(namespace):
+            await self._read(beside, beside.path)
 
-    async def _synced(self, mirror: Mirror | Polled, what: str) -> None:
+    def _beside(self, namespace: str) -> list[Mirror | Polled]:
+        """Where the namespace's other objects are."""
+        place = self._places.index(namespace) if namespace in self._places else 0
+        kinds = (self._namespaces, self._quotas, self._limits, self._failed, self._services)
+        return [mirrors[place] for mirrors in kinds]
+
+    async def _read(self, mirror: Mirror | Polled, what: str) -> None:
+        await self._in_time(mirror.answered, mirror, what)
+        if not mirror.synced.is_set():
+            raise Unavailable(0, "", f"{what} may not be read: {mirror.problem}")
+
+    async def _in_time(self, wait: asyncio.Event, mirror: Mirror | Polled, what: str) -> None:
         try:
             async with asyncio.timeout(self._read_seconds):
-                await mirror.synced.wait()
+                await wait.wait()
         except TimeoutError as error:
             why = mirror.problem or "no answer yet"
             raise Unavailable(0, "", f"{what} not read within {self._read_seconds:g} s: {why}") from error
