@@ -22,4 +22,4 @@ def test_the_notes_say_what_comes_next_and_what_removes_what_is_kept(
 ) -> None:
     assert "kubectl apply --namespace default" in product.notes
     assert "kubectl describe --namespace default llmmonitor chat" in product.notes
-    assert "--selector llmmonitor.io/kept=true" in product.notes
+    assert "--selector llmmonitor.io/kept=llm-monitor" in product.notes

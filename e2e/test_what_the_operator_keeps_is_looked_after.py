@@ -59,7 +59,7 @@ def test_a_checkpoint_goes_a_week_after_its_monitor(product: Installed) -> None:
     since = (datetime.now(UTC) - timedelta(days=8)).strftime("%Y-%m-%dT%H:%M:%SZ")
     metadata = {
         "name": OLD,
-        "labels": {"llmmonitor.io/checkpoint": "hot", "llmmonitor.io/kept": "true"},
+        "labels": {"llmmonitor.io/checkpoint": "hot", "llmmonitor.io/kept": "llm-monitor"},
         "annotations": {"llmmonitor.io/monitor-gone-since": since},
     }
     product.kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})

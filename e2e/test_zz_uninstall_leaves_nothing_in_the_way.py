@@ -22,7 +22,7 @@ pytestmark = pytest.mark.last
 
 NAME = "outlives"
 MINUTES = 60.0
-KEPT = "llmmonitor.io/kept=true"
+KEPT = f"llmmonitor.io/kept={RELEASE}"
 OF_THE_RELEASE = f"app.kubernetes.io/instance={RELEASE}"
 OF_EVERY_NAMESPACE = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
 NOT_KEPT_BY_ANYBODY = {"events", "events.events.k8s.io", "nodes.metrics.k8s.io", "pods.metrics.k8s.io"}

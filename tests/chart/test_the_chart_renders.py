@@ -31,7 +31,7 @@ def test_the_definition_is_that_of_the_api_and_outlives_the_release(render: Rend
 
     kept = crd.pop("metadata")
     assert kept["annotations"] == {"helm.sh/resource-policy": "keep"}
-    assert kept["labels"]["llmmonitor.io/kept"] == "true"
+    assert kept["labels"]["llmmonitor.io/kept"] == "llm-monitor"
     assert crd == {key: value for key, value in custom_resource_definition().items() if key != "metadata"}
 
 

@@ -8,5 +8,6 @@ def of_release(component: str) -> dict[str, str]:
     return {"app.kubernetes.io/part-of": "llm-monitor", "app.kubernetes.io/component": component}
 
 
-KEPT = {**of_release("operator"), "llmmonitor.io/kept": "true"}
-"""What an uninstall keeps; the chart's notes select by it to clean up."""
+def kept(fullname: str) -> dict[str, str]:
+    """What an uninstall keeps, and of which installation: the chart's notes select by it to clean up."""
+    return {**of_release("operator"), "llmmonitor.io/kept": fullname}

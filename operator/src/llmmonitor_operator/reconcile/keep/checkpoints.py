@@ -25,7 +25,7 @@ from llmmonitor_operator.evaluate.wording import moment
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Conflict, NotFound
-from llmmonitor_operator.kube.labels import KEPT
+from llmmonitor_operator.kube.labels import kept
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.shards import WHOLE, Shard
@@ -75,6 +75,7 @@ class Checkpoints:
         self._kube = kube
         self._namespace = namespace
         self._prefix = f"{fullname}-checkpoint-"
+        self._labels = kept(fullname)
         self._known: dict[str, _Known] = {}
         self._left_out: dict[str, tuple[str, ...]] = {}
 
@@ -129,7 +130,7 @@ class Checkpoints:
         metadata = {
             "name": self._name(uid),
             "namespace": self._namespace,
-            "labels": {LABEL: HOT, **KEPT},
+            "labels": {LABEL: HOT, **self._labels},
             "annotations": {
                 _MONITOR: f"{namespace}/{name}",
                 _UID: uid,
@@ -231,7 +232,7 @@ class Checkpoints:
         copy = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": metadata | {"labels": {LABEL: UNREADABLE, **KEPT}},
+            "metadata": metadata | {"labels": {LABEL: UNREADABLE, **self._labels}},
             **{key: raw[key] for key in ("data", "binaryData") if key in raw},
         }
         with contextlib.suppress(Conflict):  # set aside before, by a leader that came no further

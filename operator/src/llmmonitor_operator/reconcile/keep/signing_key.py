@@ -22,7 +22,7 @@ from llmmonitor_operator.keys.rotation import Step
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Conflict, NotFound
-from llmmonitor_operator.kube.labels import KEPT
+from llmmonitor_operator.kube.labels import kept
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 
@@ -53,6 +53,7 @@ class SigningKeys:
         self._kube = kube
         self._namespace = namespace
         self._name = f"{fullname}-signing-key"
+        self._labels = kept(fullname)
         self._path = paths.secret(namespace, self._name)
 
     async def load(self) -> Keyring:
@@ -144,7 +145,7 @@ class SigningKeys:
         return step.keys
 
     async def _create(self, keys: Keyring) -> None:
-        metadata: dict[str, Any] = {"name": self._name, "namespace": self._namespace, "labels": KEPT}
+        metadata: dict[str, Any] = {"name": self._name, "namespace": self._namespace, "labels": self._labels}
         if keys.overlap_since is not None:
             metadata["annotations"] = {_SINCE: moment(keys.overlap_since)}
         body = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata}
