@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.operator.model_pods import NOW, moment
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
+from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.suspension import (
     FIRST_SECONDS,
     LONGEST_SECONDS,
@@ -81,3 +83,22 @@ def test_an_event_that_repeats_is_as_new_as_its_last_time() -> None:
 
     assert refused_pod(again, NOW)
     assert refused_pod({"reason": "FailedCreate", "lastTimestamp": None, "eventTime": 7}, NOW) == ""
+
+
+def test_a_namespace_made_anew_under_its_old_name_inherits_nothing() -> None:
+    def rules(uid: str) -> str:
+        metadata = {"name": "prod", "uid": uid, "labels": {"team": "chat"}}
+        return fingerprint({"metadata": metadata}, (), ())
+
+    before, after = (
+        rules("0a1b2c3d-1111-4222-8333-444455556666"),
+        rules("9a8b7c6d-1111-4222-8333-444455556666"),
+    )
+    verdict = msgspec.structs.replace(suspended(), fingerprint=before, proved_image="i")
+
+    assert before != after
+    assert under_rules(verdict, after, image="i", now=NOW) == NamespaceVerdict(fingerprint=after)
+    assert under_rules(verdict, before, image="i", now=NOW).proved_image == "i"
+    digest_alone = before.rpartition(".")[2]  # as an operator wrote it that knew nothing of this
+    older = msgspec.structs.replace(verdict, fingerprint=digest_alone)
+    assert under_rules(older, after, image="i", now=NOW).proved_image == "i"

@@ -36,7 +36,13 @@ HOST = "llm-monitor-webhook.llm-monitor.svc"
 IMAGE = "registry.example/llm-monitor-sidecar@sha256:" + "a" * 64
 OWN = "llm-monitor"
 FIXTURES = Path(__file__).with_name("fixtures")
-PROD = {"metadata": {"name": "prod", "labels": {"kubernetes.io/metadata.name": "prod"}}}
+PROD = {
+    "metadata": {
+        "name": "prod",
+        "uid": "7c1d0000-0000-4000-8000-000000000000",
+        "labels": {"kubernetes.io/metadata.name": "prod"},
+    }
+}
 MONITOR = {
     "apiVersion": "llmmonitor.io/v1alpha1",
     "kind": "LLMMonitor",

@@ -2,7 +2,8 @@
 
 A label added to the namespace, a quota or a limit makes another digest at once, in the webhook's own cache,
 long before the operator has looked again: an old verdict must not admit a pod under new rules. All labels
-count, since any policy may select namespaces by any of them. What a quota has used changes with every pod and
+count, since any policy may select namespaces by any of them. A namespace made anew under its old name is
+another one, whatever its rules: its UID stands first. What a quota has used changes with every pod and
 does not count; `limits` looks at that afresh for every pod.
 """
 
@@ -18,6 +19,8 @@ from llmmonitor_operator.kube.raw import Raw, mapping
 _ANNOTATIONS = ("linkerd.io/inject", "openshift.io/sa.scc.uid-range", "openshift.io/sa.scc.mcs")
 """Annotations of a namespace that decide about its pods."""
 _LENGTH = 20
+_WHOSE, _THEN = 8, "."
+"""How much of the namespace's UID stands before the digest, and what is between them."""
 
 
 def fingerprint(namespace: Raw, quotas: Sequence[Raw], limit_ranges: Sequence[Raw]) -> str:
@@ -36,7 +39,17 @@ def fingerprint(namespace: Raw, quotas: Sequence[Raw], limit_ranges: Sequence[Ra
         "quotas": sorted(_canonical(_quota(quota)) for quota in quotas),
         "limits": sorted(_canonical(_named(limits, "limits")) for limits in limit_ranges),
     }
-    return hashlib.sha256(_canonical(rules)).hexdigest()[:_LENGTH]
+    digest = hashlib.sha256(_canonical(rules)).hexdigest()[:_LENGTH]
+    return f"{str(metadata.get('uid') or '')[:_WHOSE]}{_THEN}{digest}"
+
+
+def of_one_namespace(one: str, other: str) -> bool:
+    """Whether two fingerprints may be of the same namespace, not of two that had its name in turn.
+
+    Those of versions before, and of a namespace that is not known, do not say whose they are.
+    """
+    whose, other_whose = (each.rpartition(_THEN)[0] for each in (one, other))
+    return not whose or not other_whose or whose == other_whose
 
 
 def _quota(quota: Raw) -> Mapping[str, object]:

@@ -15,6 +15,7 @@ import msgspec
 from llmmonitor_api.conditions import Reason
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.preflight.fingerprint import of_one_namespace
 from llmmonitor_operator.preflight.verdict import NamespaceVerdict
 
 FIRST_SECONDS = 600.0
@@ -54,9 +55,10 @@ def under_rules(
 ) -> NamespaceVerdict:
     """What of an older verdict holds under the rules and the image of now.
 
-    Under other rules nothing is known of what is admitted; what was seen running stays seen.
+    Under other rules nothing is known of what is admitted; what was seen running stays seen. In another
+    namespace of the same name nothing was seen.
     """
-    if verdict is None:
+    if verdict is None or not of_one_namespace(verdict.fingerprint, fingerprint):
         return NamespaceVerdict(fingerprint=fingerprint)
     if verdict.fingerprint != fingerprint:
         return NamespaceVerdict(

@@ -8,6 +8,7 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -119,7 +120,7 @@ class Leader:
                 status=StatusWriter(kube),
                 checkpoints=Checkpoints(kube, settings.namespace, settings.name),
                 metrics=self._metrics,
-                emit=self._emit,
+                emit=partial(self._emit, view),
             )
             one_pass = MonitorPass(parts)
             try:
@@ -248,7 +249,9 @@ class Leader:
             server_version=f"{version.get('major', '')}.{version.get('minor', '')}".rstrip("+"),
         )
 
-    async def _emit(self, raw: Raw, transition: Transition, now: float) -> None:
+    async def _emit(self, view: ClusterView, raw: Raw, transition: Transition, now: float) -> None:
+        if view.is_ending(raw["metadata"]["namespace"]):
+            return
         done = await emit(self._kube, raw, transition, now, self._settings.pod_name)
         self._metrics.event_emitted("ok" if done else "failed")
 

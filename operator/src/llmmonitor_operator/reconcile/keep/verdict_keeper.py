@@ -48,6 +48,8 @@ from llmmonitor_operator.shards import WHOLE, Shard
 ASK_EVERY_SECONDS = 60.0
 READ_EVERY_SECONDS = 60.0
 """After which what stands in the ConfigMap is looked at: somebody may have changed or deleted it."""
+LOOK_BACK_SECONDS = 300.0
+"""Refusals from so long before a leader began still count: between two leaders nobody looked."""
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class VerdictKeeper:
         Raises:
             ApiError: the ConfigMap can be neither read nor made.
         """
-        self._looked_since = self._read_at = now
+        self._looked_since, self._read_at = now - LOOK_BACK_SECONDS, now
         namespace, name = self._place
         try:
             config_map = await self._kube.get(paths.config_map(namespace, name))

@@ -168,6 +168,10 @@ class ClusterView:
         """The namespace itself."""
         return namespace_in(self._namespaces, name)
 
+    def is_ending(self, name: str) -> bool:
+        """Whether the namespace is being deleted: nothing can be made in it any more."""
+        return "deletionTimestamp" in ((self.namespace(name) or {}).get("metadata") or {})
+
     def resource_quotas(self, namespace: str) -> list[dict[str, Any]]:
         """The namespace's quotas."""
         return within(self._quotas, namespace)
