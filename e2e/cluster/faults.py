@@ -21,6 +21,15 @@ from e2e.cluster.layout import CONTROL_PLANE, Layout, Node
 from e2e.cluster.processes import Program, start, wait_until
 
 ETCD, API_SERVER, KUBELET = "etcd", "kube-apiserver", "kubelet"
+_OURS = ("llm-monitor-sidecar", *(f"llm-monitor-{number}" for number in range(1, 11)))
+PYTHON = "/opt/llm-monitor/bin/python3"
+_BY_LIBRARY = """
+import ctypes, sys
+nft = ctypes.CDLL("libnftables.so.1")
+nft.nft_ctx_new.restype = ctypes.c_void_p
+context = ctypes.c_void_p(nft.nft_ctx_new(0))
+sys.exit(1 if nft.nft_run_cmd_from_buffer(context, sys.stdin.read().encode()) else 0)
+"""
 _TABLE = "llm_monitor_fault"
 _GONE_SECONDS = 20.0
 _BACK_SECONDS = 120.0
@@ -67,9 +76,9 @@ def cut_off(layout: Layout, pod: Mapping[str, Any], *rules: str) -> Iterator[Non
         _nft(layout, pod, f"delete table inet {_TABLE}\n")
 
 
-def pid_of(layout: Layout, pod: Mapping[str, Any]) -> int:
-    """A process of the pod, as this machine counts them; any of its containers will do."""
-    [status, *_] = pod["status"]["containerStatuses"]
+def pid_of(layout: Layout, pod: Mapping[str, Any], container: str = "") -> int:
+    """The first process of a container, as this machine counts them; of the pod's first one unless named."""
+    status = _status(pod, container)
     identity = status["containerID"].removeprefix("containerd://")
     listing = _output(containerd.ctr(layout, _node_of(pod), "tasks", "list"))
     for line in listing.splitlines()[1:]:
@@ -80,8 +89,31 @@ def pid_of(layout: Layout, pod: Mapping[str, Any]) -> int:
 
 
 def _nft(layout: Layout, pod: Mapping[str, Any], script: str) -> None:
-    command = ["nsenter", f"--net=/proc/{pid_of(layout, pod)}/ns/net", "--", "nft", "--file", "-"]
-    _output(command, script)
+    """By this machine's nft; beside rules of ours by the library that made them.
+
+    An older nft (1.0.6) crashes at what a newer one (1.1) notes in the kernel about a set.
+    """
+    ours = [
+        one["name"] for one in _statuses(pod) if one["name"].startswith(_OURS) and "running" in one["state"]
+    ]
+    if ours:
+        pid = pid_of(layout, pod, ours[0])
+        _output(["nsenter", f"--target={pid}", "--net", "--mount", "--", PYTHON, "-c", _BY_LIBRARY], script)
+    else:
+        _output(["nsenter", f"--target={pid_of(layout, pod)}", "--net", "--", "nft", "--file", "-"], script)
+
+
+def _statuses(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
+    status = pod["status"]
+    more = (status.get(kind, ()) for kind in ("initContainerStatuses", "ephemeralContainerStatuses"))
+    return [*status["containerStatuses"], *(one for statuses in more for one in statuses)]
+
+
+def _status(pod: Mapping[str, Any], container: str) -> dict[str, Any]:
+    found = [one for one in _statuses(pod) if container in {"", one["name"]}]
+    if not found:
+        raise ClusterFailed(f"no container {container} in pod {pod['metadata']['name']}")
+    return found[0]
 
 
 def _node_of(pod: Mapping[str, Any]) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Watched:
     def ask(self, seconds: float) -> list[str]:
         """Start a client for each pod, which asks it for so long; gives the clients' names."""
         hosts = [pod["status"]["podIP"] for pod in self.pods()]
-        clients = [f"{self.name}-asking-{number}" for number in range(len(hosts))]
+        clients = [f"{self.name}-asking-{secrets.token_hex(3)}" for _ in hosts]
         self.namespace.apply(
             *(
                 small_models.client(client, self.image, host, seconds=seconds)
