@@ -7,7 +7,7 @@ MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-webhook bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-relay: $(READY) ## The relay beside nginx, HAProxy, Envoy and an aiohttp p
 
 bench-cluster: $(READY) ## From apply to conditions, start-up, changes, takeover: on the cluster that is up
 	$(BIN)/python -m bench.cluster $(ARGS)
+
+bench-attach: $(READY) ## What an attached sidecar adds to a request, idle and beside a busy model: on the cluster that is up
+	$(BIN)/python -m bench.attach $(ARGS)
 
 bench-webhook: $(READY) ## What the webhook adds to the creation of a pod, on the cluster that is up
 	$(BIN)/python -m bench.webhook $(ARGS)
