@@ -1,4 +1,4 @@
-"""A namespace that is being deleted takes nothing new: an Event about it would be refused, burst after burst."""
+"""A namespace that is being deleted takes nothing new: an Event about it would be refused, every time."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_api.spec.interception import InterceptionMode
-from llmmonitor_operator.attach.decide import Attach, may_attach
+from llmmonitor_operator.attach.decide import Attach, may_attach, predates
 from llmmonitor_operator.attach.outdated import not_to_be_pushed
 from llmmonitor_operator.attach.proof import BLOCKING_SECONDS, blocked
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
@@ -229,6 +229,7 @@ def _expected(  # noqa: PLR0913 - all parts of one record
         gpus_requested=gpus_requested(pod),
         injection=reason,
         injection_message=message,
+        predates=predates(pod, facts.monitor),
         has_sidecar=sidecar is not None and sidecar.running,
         attached=sidecar is not None and sidecar.kind == "ephemeral",
         not_reading=not_reading,
