@@ -28,6 +28,20 @@ def test_the_share_of_connections_that_is_read_is_said(watch: Make, said: Said) 
     )
 
 
+def test_a_node_on_which_nothing_can_be_drained_is_named(watch: Make, said: Said) -> None:
+    one = watch()
+    replicas = [one.replica(0), one.replica(1)]
+    for replica, why in zip(replicas, ("", "too old"), strict=True):
+        replica.serve(1)
+        replica.interception = InterceptionState("transparent", reading=True, cannot_drain=why)
+
+    assert said(one.gather(replicas), "Intercepting") == (
+        "True",
+        "TrafficRead",
+        "no connection is open; connections from before cannot be closed (DrainIdle): chat-1: too old",
+    )
+
+
 @pytest.mark.parametrize(
     ("sidecar_says", "reason", "status"),
     [
@@ -40,6 +54,7 @@ def test_the_share_of_connections_that_is_read_is_said(watch: Make, said: Said) 
         ("NotPermitted", "NotPermitted", "False"),
         ("ModelNotListening", "ModelNotListening", "Unknown"),
         ("Starting", "Starting", "Unknown"),
+        ("HandingOver", "HandingOver", "Unknown"),
         ("Off", "NotConfigured", "Unknown"),
         ("AWordOfANewerSidecar", "RelayStalled", "False"),
     ],

@@ -29,6 +29,14 @@ def test_a_spec_with_a_selector_only_gives_the_documented_defaults(watch: Make) 
     assert (settings.hold_for_seconds, settings.clear_after_seconds) == (3600.0, 300.0)
 
 
+def test_old_connections_are_closed_only_where_that_is_asked_for(watch: Make) -> None:
+    kept = watch().monitor
+    drained = watch(interception={"existingConnections": "DrainIdle"}).monitor
+
+    assert configuration_for(kept).drain_idle_seconds == 0
+    assert configuration_for(drained).drain_idle_seconds == 60
+
+
 def test_every_unit_is_normalised_and_targets_stay_exact(watch: Make) -> None:
     monitor = watch(
         performance={

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from llmmonitor_api.report.merge import add
+from llmmonitor_api.report.report import Engine
 from llmmonitor_api.report.totals import InterceptionCounts
 from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.analyser.report_maker import Boot, ReportMaker
+from llmmonitor_sidecar.analyser.sampling import is_at_rest
 from llmmonitor_sidecar.settings import Mode, Settings
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
 
@@ -55,3 +59,32 @@ def test_the_added_latency_is_what_the_supervisor_compares_with_its_limit() -> N
     page[Slot.LOOP_LAG_P99_US], page[Slot.RUN_QUEUE_DELAY_P99_US] = 300, 7_000
 
     assert analyser(page, "a").make(1.0, 1, 1).interception.added_latency_p99_seconds == pytest.approx(0.007)
+
+
+def test_that_nothing_can_be_drained_is_said_while_it_is_wanted() -> None:
+    page = SharedPage()
+    page[Slot.DRAIN_ERROR] = errno.EOPNOTSUPP
+    reports = analyser(page, "a")
+
+    unasked = reports.make(1.0, 1, 1).interception.cannot_drain
+    page[Slot.DRAIN_IDLE_MS] = 60_000
+    asked = reports.make(1.0, 1, 1).interception.cannot_drain
+
+    assert (unasked, asked) == ("", "the node's kernel is built without CONFIG_INET_DIAG_DESTROY")
+
+
+@pytest.mark.parametrize(
+    ("running", "waiting", "error", "at_rest"),
+    [
+        (0, 0, "", True),
+        (1, 0, "", False),
+        (0, 1, "", False),
+        (0, 0, "no answer", False),
+        (0, None, "", False),
+    ],
+)
+def test_a_model_is_at_rest_only_by_its_own_word(
+    running: int, waiting: int | None, error: str, *, at_rest: bool
+) -> None:
+    assert is_at_rest(Engine("vLLM", running=running, waiting=waiting, error=error)) is at_rest
+    assert not is_at_rest(None)
