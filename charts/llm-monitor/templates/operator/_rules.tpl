@@ -37,10 +37,10 @@
 - apiGroups: [""]
   resources: [resourcequotas, limitranges]
   verbs: [list, watch]
-# How much memory a pod uses whose requests alone would leave no room for an attached sidecar (metrics-server).
+# How much memory pods use whose requests alone would leave no room for an attached sidecar (metrics-server).
 - apiGroups: [metrics.k8s.io]
   resources: [pods]
-  verbs: [get]
+  verbs: [list]
 # What changed, told on the monitor; and FailedCreate, which stops injection in that namespace at once.
 - apiGroups: [""]
   resources: [events]

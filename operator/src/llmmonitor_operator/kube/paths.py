@@ -123,9 +123,9 @@ def webhook_configuration(name: str) -> str:
     return f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}"
 
 
-def pod_metrics(namespace: str, name: str) -> str:
-    """What metrics-server knows of one pod."""
-    return _within("/apis/metrics.k8s.io/v1beta1", namespace, "pods", name)
+def pod_metrics(namespace: str) -> str:
+    """What metrics-server knows of the pods of a namespace."""
+    return _within("/apis/metrics.k8s.io/v1beta1", namespace, "pods")
 
 
 def monitors(namespace: str = "") -> str:

@@ -49,7 +49,7 @@ from llmmonitor_operator.reconcile.sidecars.standing import (
     standing,
 )
 from llmmonitor_operator.reconcile.sidecars.succeeding import with_successions
-from llmmonitor_operator.reconcile.watch.memory_use import measured, reported
+from llmmonitor_operator.reconcile.watch.memory_use import MeasuredMemory, reported
 from llmmonitor_operator.state import State
 
 _log = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ class MonitorPass:
         self._parts = parts
         self._clock = clock
         self._memories: dict[Key, Memory] = {}
+        self._measured = MeasuredMemory(parts.kube)
         self._attacher = Attacher(parts.kube, parts.keeper, parts.metrics)
         self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
         self._pusher = Pusher(parts.sidecars, parts.metrics)
@@ -196,7 +197,7 @@ class MonitorPass:
             and isinstance(found, Standing)
             and found.expected.injection == reasons.NO_MEMORY_HEADROOM.name
         ):
-            used = await measured(self._parts.kube, pod)
+            used = await self._measured.of(pod)
             return found if used is None else standing(pod, facts, used)
         return found
 

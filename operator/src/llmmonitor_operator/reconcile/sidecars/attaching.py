@@ -40,7 +40,7 @@ class Attacher:
         """Do it, pod by pod; whether anything was attached.
 
         What is not admitted for one pod is not asked for the next: the verdict knows now, and the next pass
-        decides by it.
+        decides by it. Nor is it after no answer: the next might take as long.
         """
         done = False
         for one in standings:
@@ -62,7 +62,7 @@ class Attacher:
                 known.attach_again_at = now + seconds
                 _log.warning("not attached to pod %s: %s: %s", one.expected.name, *refused)
             self._metrics.attached("refused" if refused else "ok")
-            if answer.admitted is False:
+            if not answer.admitted:
                 break
         return done
 

@@ -1,10 +1,16 @@
 """How much memory a pod uses that has no sidecar yet: as metrics-server knows it, where there is one.
 
 Asked only when it decides something: the pod's limit leaves room for an attached sidecar or not, and its
-requests alone say no.
+requests alone say no. All pods of a namespace are asked for at once, and what came, or that nothing did,
+holds for a while: an API that hangs holds up one pass in a minute, not every pass once for each pod.
 """
 
 from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from llmmonitor_api.quantities import parse_quantity
 from llmmonitor_operator.kube import paths
@@ -12,6 +18,10 @@ from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.state import State
+
+MEASURED_SECONDS = 15.0
+"""As often as metrics-server measures."""
+FAILED_SECONDS = 60.0
 
 
 def reported(state: State, pod: Raw) -> float | None:
@@ -22,14 +32,48 @@ def reported(state: State, pod: Raw) -> float | None:
     return known.newest.resources.memory_used_bytes
 
 
-async def measured(kube: Kube, pod: Raw) -> float | None:
-    """By all of the pod's containers, in bytes; None where nobody measures."""
-    metadata = pod["metadata"]
-    try:
-        metrics = await kube.get(paths.pod_metrics(metadata["namespace"], metadata["name"]))
-    except ApiError:
-        return None
-    return sum_of(metrics)
+@dataclass(slots=True)
+class _Asked:
+    """One namespace."""
+
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    until: float = 0.0
+    """On the monotonic clock: how long `used` holds."""
+    used: Mapping[str, float | None] = field(default_factory=dict)
+    """Bytes by the pod's name."""
+
+
+class MeasuredMemory:
+    """What metrics-server says, a namespace at a time."""
+
+    def __init__(self, kube: Kube, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._kube = kube
+        self._monotonic = monotonic
+        self._asked: dict[str, _Asked] = {}
+
+    async def of(self, pod: Raw) -> float | None:
+        """By all of the pod's containers, in bytes; None where nobody measures."""
+        namespace = pod["metadata"]["namespace"]
+        asked = self._asked.setdefault(namespace, _Asked())
+        async with asked.turn:
+            if self._monotonic() >= asked.until:
+                asked.used, holds_seconds = await self._ask(namespace)
+                asked.until = self._monotonic() + holds_seconds
+        self._forget_old()
+        return asked.used.get(pod["metadata"]["name"])
+
+    async def _ask(self, namespace: str) -> tuple[dict[str, float | None], float]:
+        try:
+            found = (await self._kube.list(paths.pod_metrics(namespace))).items
+        except ApiError:
+            return {}, FAILED_SECONDS
+        return {one["metadata"]["name"]: sum_of(one) for one in found}, MEASURED_SECONDS
+
+    def _forget_old(self) -> None:
+        now = self._monotonic()
+        for namespace, asked in list(self._asked.items()):
+            if now >= asked.until and not asked.turn.locked():
+                del self._asked[namespace]
 
 
 def sum_of(metrics: Raw) -> float | None:
