@@ -4,22 +4,43 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
+from tests.operator.conftest import Replica
 from tests.operator.kube_server import KubeServer, Refusal, connected, refused
-from tests.operator.model_pods import running_pod
+from tests.operator.model_pods import NOW, monitor, running_pod
 
+from llmmonitor_api.report.report import Resources
+from llmmonitor_operator.configure import configuration_for
+from llmmonitor_operator.gather.absorb import absorb
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.reconcile.watch.memory_use import (
     FAILED_SECONDS,
+    FRESH_SECONDS,
     MEASURED_SECONDS,
     MeasuredMemory,
+    reported,
     sum_of,
 )
+from llmmonitor_operator.state import State
 
+GIB = 2**30
 PATH = "/apis/metrics.k8s.io/v1beta1/namespaces/prod/pods"
 
 
 def metrics(name: str, *memory: str) -> dict[str, Any]:
     return {"metadata": {"name": name}, "containers": [{"usage": {"memory": one}} for one in memory]}
+
+
+def state_of(at: float, used: int = 3 * GIB, uid: str = "uid-chat-a") -> State:
+    """A report of the pod's sidecar came at `at`."""
+    configuration = configuration_for(monitor())
+    resources = Resources(processes_visible=True, memory_used_bytes=used)
+    replica = Replica(configuration, uid=uid, started_at=at - 60, resources=resources)
+    return absorb(State(), replica.report(at), at, pod_uid=uid)
+
+
+def with_helper(pod: dict[str, Any]) -> dict[str, Any]:
+    pod["spec"]["containers"].append({"name": "helper", "resources": {"requests": {"memory": "1Gi"}}})
+    return pod
 
 
 async def test_all_containers_count(server: KubeServer, kube: Kube) -> None:
@@ -52,7 +73,7 @@ async def test_a_namespace_is_asked_for_once_and_again_when_there_may_be_news(
     now += MEASURED_SECONDS
     later = await measured.of(running_pod("chat-a"))
 
-    assert both == [2**20, 2**20]
+    assert list(both) == [2**20, 2**20]
     assert at_once == 2**20
     assert later == 2**21
     assert asked == 1
@@ -91,3 +112,25 @@ async def test_a_namespace_that_forbids_it_holds_up_no_other(server: KubeServer,
 
     assert await measured.of(elsewhere) is None
     assert await measured.of(running_pod()) == 2**20
+
+
+def test_a_report_knows_the_model_and_the_others_count_with_what_they_request() -> None:
+    pod = with_helper(running_pod(limits={"memory": "8Gi"}))
+
+    assert reported(state_of(NOW - 5), pod, "vllm", NOW) == 4 * GIB
+
+
+def test_an_old_report_is_no_news() -> None:
+    assert reported(state_of(NOW - FRESH_SECONDS - 1), running_pod(), "vllm", NOW) is None
+
+
+def test_a_report_of_the_models_life_before_is_no_news() -> None:
+    restarted = running_pod(started=NOW - 3)
+
+    assert reported(state_of(NOW - 5), restarted, "vllm", NOW) is None
+    assert reported(state_of(NOW - 2), restarted, "vllm", NOW) == 3 * GIB
+
+
+def test_without_a_report_of_memory_nothing_is_known() -> None:
+    assert reported(State(), running_pod(), "vllm", NOW) is None
+    assert reported(state_of(NOW, uid="another"), running_pod(), "vllm", NOW) is None

@@ -138,7 +138,7 @@ class MonitorPass:
             memory.pods.of(uid).heard(report.identity.container, now)
             await asyncio.sleep(0)
         standings, handing_over = with_successions(
-            standings, reports, facts, memory.pods, lambda pod: reported(memory.state, pod)
+            standings, reports, facts, memory.pods, lambda one: self._reported(one, memory.state, now)
         )
         own = Mine(
             monitor=monitor,
@@ -190,16 +190,19 @@ class MonitorPass:
 
     async def _standing(self, pod: Raw, facts: Facts, state: State) -> Standing | LeftOut:
         await asyncio.sleep(0)  # a thousand pods take a second: the lease is renewed in between
-        used = reported(state, pod)
-        found = standing(pod, facts, used)
-        if (
-            used is None
-            and isinstance(found, Standing)
-            and found.expected.injection == reasons.NO_MEMORY_HEADROOM.name
-        ):
+        found = standing(pod, facts)
+        if isinstance(found, LeftOut):
+            return found
+        too_little = found.expected.injection == reasons.NO_MEMORY_HEADROOM.name
+        if found.attach is None and not too_little:
+            return found
+        used = self._reported(found, state, facts.now)
+        if used is None and too_little:
             used = await self._measured.of(pod)
-            return found if used is None else standing(pod, facts, used)
-        return found
+        return found if used is None else standing(pod, facts, used)
+
+    def _reported(self, one: Standing, state: State, now: float) -> float | None:
+        return reported(state, one.pod, one.serving.container, now) if one.serving else None
 
     async def _ask(self, namespace: str, monitor: LLMMonitor, mine: Owned, now: float) -> None:
         keeper = self._parts.keeper

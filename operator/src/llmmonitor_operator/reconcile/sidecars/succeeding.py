@@ -10,7 +10,6 @@ from llmmonitor_api.spec.interception import InterceptionMode
 from llmmonitor_operator.attach.decide import Attach
 from llmmonitor_operator.attach.succession import Elder, Rules, Turn, turns
 from llmmonitor_operator.inject.plan import Mode
-from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import next_attachment
 from llmmonitor_operator.preflight.mode import ModeChoice, choose_mode
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
@@ -22,7 +21,7 @@ def with_successions(
     reports: Mapping[str, Report],
     facts: Facts,
     memory: PodsMemory,
-    used_bytes: Callable[[Raw], float | None],
+    used_bytes: Callable[[Standing], float | None],
 ) -> tuple[list[Standing], frozenset[str]]:
     """The standings with successors to attach, and the UIDs of pods whose sidecar is to be told to hand over.
 
@@ -91,7 +90,7 @@ def _elder(  # noqa: PLR0913 - what is known of one pod, each found by another p
     *,
     memory: PodsMemory,
     choice: ModeChoice,
-    used_bytes: Callable[[Raw], float | None],
+    used_bytes: Callable[[Standing], float | None],
 ) -> Elder | None:
     if one.sidecar is None:
         return None
@@ -111,7 +110,7 @@ def _elder(  # noqa: PLR0913 - what is known of one pod, each found by another p
         pod=one.pod,
         sidecar=one.sidecar,
         understands=None if report is None else report.identity.can_hand_over,
-        memory_used_bytes=used_bytes(one.pod),
+        memory_used_bytes=used_bytes(one),
         refused=refused,
     )
 

@@ -13,23 +13,48 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from llmmonitor_api.quantities import parse_quantity
+from llmmonitor_operator.attach.lives import life_of
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.preflight.demand import demand
+from llmmonitor_operator.preflight.resource_list import UnreadableQuantity
 from llmmonitor_operator.state import State
 
 MEASURED_SECONDS = 15.0
 """As often as metrics-server measures."""
 FAILED_SECONDS = 60.0
+FRESH_SECONDS = 60.0
+"""Of a report: what it says of memory may be another figure after a minute's traffic."""
 
 
-def reported(state: State, pod: Raw) -> float | None:
-    """By the pod's model, in bytes, as its own sidecar reported it last."""
+def reported(state: State, pod: Raw, container: str, now: float) -> float | None:
+    """By all of the pod together, in bytes, as far as its own sidecar tells; None where that is no news.
+
+    A report knows the memory of the model alone: to it comes what the other containers request. It counts
+    while it is fresh and of the model's present life: one that has just started has yet to load.
+
+    Args:
+        state: of the pod's monitor.
+        pod: running.
+        container: in which the model serves.
+        now: Unix seconds.
+    """
     known = state.pods.get(pod["metadata"]["uid"])
-    if known is None or known.newest is None or known.newest.resources is None:
+    newest = known.newest if known else None
+    if newest is None or newest.resources is None or newest.resources.memory_used_bytes is None:
         return None
-    return known.newest.resources.memory_used_bytes
+    model = life_of(pod, container)
+    if not model.running or newest.at <= (model.started_at or 0.0) or now - newest.at > FRESH_SECONDS:
+        return None
+    try:
+        wanted = demand(pod)
+    except UnreadableQuantity:
+        return None
+    sidecars = [one for one in wanted.init_containers if one.native_sidecar]
+    others = [one for one in (*wanted.containers, *sidecars) if one.name != container]
+    return newest.resources.memory_used_bytes + float(sum(one.requests.get("memory", 0) for one in others))
 
 
 @dataclass(slots=True)
