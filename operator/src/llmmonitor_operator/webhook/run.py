@@ -124,16 +124,10 @@ def _show(
 
     metrics.show(
         {
-            "certificate_expiry_timestamp_seconds": ("When the served certificate ends; 0: none", expiry),
-            "verdicts_fresh": (
-                "1 while the operator renews its Lease; without it nothing is injected",
-                lambda: float(knowledge.operator_alive),
-            ),
-            "watches_broken": (
-                "Kinds of objects that cannot be watched now",
-                lambda: float(len(knowledge.problems)),
-            ),
-            "requests": ("Requests being answered", lambda: float(admitter.requests)),
+            "certificate_expiry_timestamp_seconds": expiry,
+            "verdicts_fresh": lambda: float(knowledge.operator_alive),
+            "watches_broken": lambda: float(len(knowledge.problems)),
+            "requests": lambda: float(admitter.requests),
         }
     )
 

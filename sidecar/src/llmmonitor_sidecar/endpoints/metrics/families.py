@@ -15,12 +15,13 @@ def families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Iterato
 
     Families without samples are left out: they would only say that there is nothing.
     """
-    for family in _all(report, refusals):
+    for family in all_families(report, refusals):
         if family.samples:
             yield family
 
 
-def _all(report: Report, refusals: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
+def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
+    """Those without samples too."""
     yield from traffic.families(list(report.totals.traffic.values()))
     yield from objectives.families(report.totals.objectives.values())
     yield from interception.families(report.interception, report.totals.interception)
