@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -41,6 +42,16 @@ async def real_model(model_file: Path, tmp_path: Path) -> AsyncIterator[ModelSer
     """llama.cpp serving SmolLM2."""
     async with serving(model_file, 2, tmp_path / "model.log") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Prometheus' own checker, where tests/install-system-packages has brought it or it was there."""
+    own = Path(__file__).parents[1] / ".cache" / "promtool" / "promtool"
+    found = str(own) if own.exists() else shutil.which("promtool")
+    if not found:
+        pytest.skip("!!! NOT TESTED: metrics and alerts, no promtool; see tests/install-system-packages")
+    return found
 
 
 @pytest.fixture

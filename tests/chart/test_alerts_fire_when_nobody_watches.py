@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,12 +27,8 @@ EVERY_MINUTE = "60+60x40"
 
 
 @pytest.fixture
-def fired(render: Render, tmp_path: Path) -> Fired:
+def fired(render: Render, promtool: str, tmp_path: Path) -> Fired:
     """`fired(series, minute)`: the alerts that fire then, with their texts, given these series by minute."""
-    own = Path(__file__).parents[2] / ".cache" / "promtool" / "promtool"
-    promtool = str(own) if own.exists() else shutil.which("promtool")
-    if not promtool:
-        pytest.skip("!!! NOT TESTED: the alerts, for want of promtool; see tests/install-system-packages")
     objects = render({"monitoring": MONITORING}, *KNOWN)
     rules = objects["PrometheusRule", "llm-monitor", "llm-monitor"]["spec"]
     (tmp_path / "rules.yaml").write_text(json.dumps(rules))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import shutil
 import subprocess
 
 import msgspec
@@ -239,12 +238,11 @@ def test_no_series_comes_twice_and_no_figure_is_not_a_number(accept: str) -> Non
     assert not any(math.isnan(float(line.rsplit(" ", 1)[1])) for line in lines)
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian package prometheus)")
-def test_prometheus_own_linter_has_nothing_to_say() -> None:
+def test_prometheus_own_linter_has_nothing_to_say(promtool: str) -> None:
     body, _ = exposition(report(series()), REFUSALS, "")
 
     said = subprocess.run(
-        ["promtool", "check", "metrics"], input=body, capture_output=True, check=False, timeout=30
+        [promtool, "check", "metrics"], input=body, capture_output=True, check=False, timeout=30
     )
 
     assert (said.returncode, said.stdout, said.stderr) == (0, b"", b"")
