@@ -55,7 +55,7 @@ class Slot(IntEnum):
     GENERATION_APPLIED = 129  # generation of the configuration document in force
     STOP_REQUESTED = 130  # 1 when a signed document asked for interception to end
     MAX_ADDED_LATENCY_US = 131  # the limit in force, microseconds; 0: as the settings say
-    HAND_OVER_REQUESTED = 132  # 1 when a signed document asked to make room for a successor
+    HAND_OVER_REQUESTED = 132  # 1 when asked to make room for a successor, or when the configuration ran out
     REQUESTS_IN_FLIGHT = 133  # requests that the model has and has not answered, of those that are read
     DRAIN_IDLE_MS = 134  # close connections past the relay that were idle for so long; 0: none
     MODEL_AT_REST_NS = 135  # when the model server last said that it works on nothing at all; 0: it does not

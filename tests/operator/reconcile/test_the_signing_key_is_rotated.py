@@ -169,8 +169,11 @@ async def test_who_is_out_of_reach_is_not_waited_for(world: World, keys: Keys) -
     assert (await keys.look(OVERLAP_SECONDS)).next is None
 
 
-async def test_revoked_a_sidecar_believes_nothing_of_ours_any_more(world: World, keys: Keys) -> None:
+async def test_revoked_a_sidecar_believes_nothing_of_ours_and_is_attached_anew_once(
+    world: World, keys: Keys
+) -> None:
     async with attached(world) as double:
+        await world.parts.keeper.prove("prod", START)
         keys.say("revoke")
         revoked = await keys.look()
         await world.passed()
@@ -178,8 +181,27 @@ async def test_revoked_a_sidecar_believes_nothing_of_ours_any_more(world: World,
         assert tuple(double.keys) == (OLD,)
         assert revoked.newest_first == (revoked.current,)
         assert revoked.current.id != OLD
-        pods = world.server.at(f"{MONITORS}/chat")["status"]["pods"]
-        assert pods["outdated"] == 1
+        assert world.server.at(f"{MONITORS}/chat")["status"]["pods"]["outdated"] == 1
+        pod = world.server.at(f"{PODS}/chat-a")
+        [_, successor] = pod["spec"]["ephemeralContainers"]
+        told = {one["name"]: one["value"] for one in successor["env"]}
+        assert told["LLM_MONITOR_PUBLIC_KEY"] == base64.b64encode(revoked.current.public).decode()
+
+        runs = {"running": {"startedAt": "2026-01-05T12:00:00Z"}}
+        statuses = [{"name": one["name"], "state": runs} for one in pod["spec"]["ephemeralContainers"]]
+        world.server.put(PODS, {**pod, "status": {**pod["status"], "ephemeralContainerStatuses": statuses}})
+        await world.settled()
+        for _ in range(2):
+            await world.passed()
+        [memory] = world.one_pass._memories.values()
+        assert "its successor" in next(
+            one.message for one in memory.state.conditions if one.type == "Injected"
+        )
+        assert len(world.server.at(f"{PODS}/chat-a")["spec"]["ephemeralContainers"]) == 2
+
+        double.believe({revoked.current.id: revoked.current.private.public_key()})  # it has the port now
+        await world.passed()
+        assert (await world.passed())["Injected"]["status"] == "True"
 
 
 @pytest.mark.parametrize("word", ["now", "finish", "revoke"])

@@ -195,3 +195,18 @@ def test_a_name_that_nobody_holds_is_no_successor() -> None:
         other.bind(alone.SUCCESSOR)
         assert alone.has_successor()
     assert not alone.has_successor()
+
+
+@pytest.mark.root
+def test_one_that_idles_because_nobody_speaks_to_it_makes_room_too(pod: Pod) -> None:
+    pod.start_model()
+    first = _start(pod)
+    first.wait_until_reading()
+    second = _waiting(pod, RELAY_PORT="14011")
+
+    first.page[Slot.STOP_REQUESTED] = 1  # the analyser does this when its configuration has run out
+    _ask_to_hand_over(first)
+
+    assert first.wait() == 0
+    second.wait_until_reading()
+    assert pod.ipv4.post(b"read") == b"read"

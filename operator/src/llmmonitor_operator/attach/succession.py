@@ -1,4 +1,4 @@
-"""Which attached sidecar of an older image gets a successor, and what each of them waits for. Pure.
+"""Which attached sidecar of an older image or key gets a successor, and what each of them waits for. Pure.
 
 An attached container cannot be removed, and the model need not be restarted for ours: so a newer one is
 attached beside it, waits there (`llmmonitor_sidecar.supervisor.alone`), and the older one is told to make
@@ -30,12 +30,14 @@ SETTLED_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Elder:
-    """A pod whose attached sidecar is at work and of an older image."""
+    """A pod whose attached sidecar is at work and of an older image, or made under another key."""
 
     pod: Raw
     sidecar: OurSidecar
     understands: bool | None
     """Whether it can hand over, by its report; None while there is none."""
+    deaf: bool = False
+    """It believes no key of the operator's: it makes room by itself once its configuration has run out."""
     memory_used_bytes: float | None = None
     """By the whole pod, where it is known."""
     refused: str = ""
@@ -102,6 +104,8 @@ def _under_way(one: Elder, rules: Rules) -> Turn | None:
         return Turn(f"its successor {name} ended ({life.words}), so it goes on itself")
     if not life.running:
         return Turn(f"its successor {name} does not run yet: {life.words}")
+    if one.deaf:
+        return Turn(f"its successor {name} waits, at most until its configuration runs out")
     return Turn(f"its successor {name} runs and takes over", tell=True)
 
 
@@ -111,9 +115,9 @@ def _lacking(one: Elder, rules: Rules) -> str:
         return f"attached {ATTACHMENTS_LIMIT} times, which is the limit: it stays until the pod is replaced"
     if opted_out(one.pod):
         return "its annotation llmmonitor.io/inject is false: it stays until the pod is replaced"
-    if one.understands is None:
+    if one.understands is None and not one.deaf:
         return "its report is waited for"
-    if not one.understands:
+    if not one.understands and not one.deaf:
         return "its version cannot hand over to a newer one: it stays until the pod is replaced"
     words = too_little(one.pod, rules.memory_limit, one.memory_used_bytes, beside=1)
     return f"no room for a successor beside it: {words}" if words else one.refused

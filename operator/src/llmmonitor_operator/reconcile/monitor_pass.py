@@ -232,11 +232,7 @@ class MonitorPass:
 
     def _expected(self, one: Standing, memory: Memory) -> ExpectedPod:
         known = memory.pods.of(one.expected.uid)
-        expected = replace(one.expected, unreachable=known.unreachable)
-        if known.unknown_key and not expected.injection:
-            words = "its sidecar was made under another signing key: restart the pod"
-            return replace(expected, injection=reasons.OUTDATED.name, injection_message=words)
-        return expected
+        return replace(one.expected, unreachable=known.unreachable)
 
     async def _publish(self, raw: Raw, status: dict[str, Any], now: float) -> bool:
         try:

@@ -150,6 +150,9 @@ class _Process:
             _log.warning("idle: %s", why) if why else _log.info("at work again")
         self._reports.stopped_because = why
         self._page[Slot.STOP_REQUESTED] = bool(why)
+        expired = bool(why) and not self._in_force.configuration.stop
+        # nobody whom it believes has spoken for a day: a successor that waits was sent by somebody else
+        self._page[Slot.HAND_OVER_REQUESTED] = self._in_force.configuration.hand_over or expired
 
     def _watch_memory(self, now_ns: int) -> None:
         measure = self._memory.look(own_rss_bytes(), now_ns)
@@ -213,7 +216,6 @@ class _Process:
         self._reports.trusted_keys = tuple(keys)
         self._page[Slot.GENERATION_APPLIED] = configuration.generation
         self._page[Slot.MAX_ADDED_LATENCY_US] = int(configuration.max_added_latency_seconds * 1e6)
-        self._page[Slot.HAND_OVER_REQUESTED] = configuration.hand_over
         self._page[Slot.DRAIN_IDLE_MS] = int(configuration.drain_idle_seconds * 1e3)
         _log.info("configuration of generation %d is in force", configuration.generation)
         self._look_at_expiry()

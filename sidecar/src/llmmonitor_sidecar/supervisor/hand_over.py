@@ -8,6 +8,9 @@ what it carries. Once nothing of that is in flight, or after `PATIENCE_NS`, the 
 successor begins. Connections that stay open longer are carried on by the old relay, unread, until they end by
 themselves: none is cut, and the container ends with the last of them. At no time are there two rules.
 
+A sidecar whose configuration has run out asks itself: nobody whom it believes has spoken for a day, so that a
+successor was sent under another signing key.
+
 If the successor dies first, nobody waits any more: the rule comes back within a tick.
 """
 

@@ -221,10 +221,11 @@ class Supervisor:
         )
 
     def _obstacle(self, now_ns: int) -> Reason:
+        makes_room = self._settings.can_hand_over and self._hand_over.under_way(now_ns)
         if self._page[Slot.STOP_REQUESTED] and self._way.can_step_aside:
             self._way.close()  # the monitor is gone: leave nothing; comes back with the next document
             return Reason.STOPPED
-        if self._settings.can_hand_over and self._hand_over.under_way(now_ns):
+        if makes_room:
             self._way.close()  # comes back by itself if the successor dies
             return Reason.HANDING_OVER
         return self._way.obstacle(now_ns)

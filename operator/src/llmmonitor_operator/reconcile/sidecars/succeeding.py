@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.spec.interception import InterceptionMode
 from llmmonitor_operator.attach.decide import Attach
 from llmmonitor_operator.attach.succession import Elder, Rules, Turn, turns
 from llmmonitor_operator.inject.plan import Mode
-from llmmonitor_operator.pods.pod import next_attachment
+from llmmonitor_operator.keys.begun_with import VARIABLE
+from llmmonitor_operator.pods.pod import next_attachment, our_ephemeral
 from llmmonitor_operator.preflight.mode import ModeChoice, choose_mode
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
 from llmmonitor_operator.reconcile.sidecars.standing import LOOK_AGAIN_SECONDS, Facts, Standing
@@ -32,7 +34,8 @@ def with_successions(
         memory: what the API server refused, and when successors were first heard.
         used_bytes: by a whole pod, where it is known.
     """
-    outdated = [one for one in standings if _to_be_succeeded(one, facts)]
+    standings = [_said(one, facts, deaf=memory.of(one.expected.uid).unknown_key) for one in standings]
+    outdated = [one for one in standings if _to_be_succeeded(one, facts, memory)]
     if not outdated:
         return list(standings), frozenset()
     choices = {one.expected.uid: _choice(one, facts) for one in outdated}
@@ -59,15 +62,34 @@ def with_successions(
     return [_with(one, found.get(one.expected.uid), choices) for one in standings], told
 
 
-def _to_be_succeeded(one: Standing, facts: Facts) -> bool:
+def _to_be_succeeded(one: Standing, facts: Facts, memory: PodsMemory) -> bool:
     sidecar = one.sidecar
-    return (
-        sidecar is not None
-        and sidecar.running
-        and sidecar.kind == "ephemeral"
-        and sidecar.image != facts.common.image
-        and one.serving is not None
-    )
+    if sidecar is None or not sidecar.running or sidecar.kind != "ephemeral" or one.serving is None:
+        return False
+    if memory.of(one.expected.uid).unknown_key:
+        return not _has_waiting_successor(one, facts)
+    return sidecar.image != facts.common.image
+
+
+def _has_waiting_successor(one: Standing, facts: Facts) -> bool:
+    """Whether the newest was made under a key of now: it waits, and who answers is the one before it."""
+    newest = next(reversed(our_ephemeral(one.pod)), None)
+    if newest is None or one.sidecar is None or newest["name"] != one.sidecar.name:
+        return False
+    return bool(set(one.sidecar.environment.get(VARIABLE, "").split(",")) & set(facts.common.public_keys))
+
+
+def _said(one: Standing, facts: Facts, *, deaf: bool) -> Standing:
+    """With the words for a sidecar that believes no key of ours, where nothing else is wrong with it."""
+    if not deaf or one.expected.injection:
+        return one
+    words = "its sidecar believes none of the operator's signing keys"
+    if one.expected.attached and _has_waiting_successor(one, facts):
+        words += "; its successor waits, at most until that one's configuration runs out"
+    elif not one.expected.attached:
+        words += ": restart the pod"
+    expected = replace(one.expected, injection=reasons.OUTDATED.name, injection_message=words)
+    return replace(one, expected=expected)
 
 
 def _choice(one: Standing, facts: Facts) -> ModeChoice:
@@ -110,6 +132,7 @@ def _elder(  # noqa: PLR0913 - what is known of one pod, each found by another p
         pod=one.pod,
         sidecar=one.sidecar,
         understands=None if report is None else report.identity.can_hand_over,
+        deaf=known.unknown_key,
         memory_used_bytes=used_bytes(one),
         refused=refused,
     )
