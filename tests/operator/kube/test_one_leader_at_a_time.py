@@ -15,8 +15,8 @@ from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.lease import LostLease, Terms, lead
 
 LEASE = paths.lease("llm-monitor", "llm-monitor-operator")
-SHORT = Terms(lease_seconds=2, renew_deadline_seconds=1.5, retry_seconds=1.0)
-"""As short as the library lets it be."""
+SHORT = Terms(lease_seconds=4, renew_deadline_seconds=3.0, retry_seconds=1.0)
+"""As short as a busy machine lets it be: one renewal may come late."""
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
