@@ -188,7 +188,7 @@ async def test_the_times_are_kubernetes_own_for_the_webhook_to_read(kube: Kube, 
 
     spec = server.at(LEASE)["spec"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", spec["renewTime"])
-    assert spec["leaseDurationSeconds"] == 2
+    assert spec["leaseDurationSeconds"] == SHORT.lease_seconds
 
 
 async def test_an_api_server_that_was_never_there_is_waited_for() -> None:
