@@ -73,6 +73,9 @@ bench-attach: $(READY) ## What an attached sidecar adds to a request, idle and b
 bench-webhook: $(READY) ## What the webhook adds to the creation of a pod, on the cluster that is up
 	$(BIN)/python -m bench.webhook $(ARGS)
 
+bench-scale: $(READY) ## The operator with 1,000 monitors and 10,000 pods, beside Prometheus with the same sidecars
+	$(BIN)/python -m bench.scale $(ARGS)
+
 bench-smoke: $(READY) ## Prove in seconds that the benchmarks run
 	$(BIN)/python -m bench.relay --quick $(ARGS)
 
