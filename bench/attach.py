@@ -8,33 +8,25 @@ installed, or on one of this tree for the time of the bench. Writes `bench/resul
 """
 
 import argparse
-import asyncio
-import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from bench import comparison, results
+from bench import comparison, on_a_cluster, results
 from bench.attached import latency
 from bench.comparison import AGAIN, Measured
-from bench.figures.scale import SMOKE, WHOLE, Scale
+from bench.figures.scale import Scale
 from bench.lifecycle.seen import Seen, limit_name
 from bench.lifecycle.site import Site, is_installed, namespace, released
 from bench.measure import machine
 from bench.peers.registry import DIRECT
-from e2e.cluster import binaries, network, product, running
-from e2e.cluster.layout import CONTROL_PLANE, Layout
-from e2e.helm import Helm
-from e2e.kubectl import Kubectl, Refused
+from e2e.kubectl import Refused
 from e2e.waiting import WaitedInVain
 
 from llmmonitor_operator.kube.api import connected
 from llmmonitor_operator.kube.errors import ApiError
 
-_IMAGES = "BENCH_IMAGES"
 METHOD = {
     "figures": "seconds of a GET that a model of a few lines answers at once, over connections kept for the "
     "round, as a client pod on the same node sees them; p50 and p99 of each round, medians of the rounds",
@@ -84,50 +76,18 @@ async def run(site: Site, scale: Scale) -> tuple[list[Measured], results.Results
 
 
 async def _measure(
-    kubeconfig: str, kubectl: Kubectl, helm: Helm, scale: Scale
+    cluster: on_a_cluster.Cluster, scale: Scale, _options: argparse.Namespace
 ) -> tuple[list[Measured], results.Results]:
-    images: Mapping[str, str] = json.loads(os.environ.get(_IMAGES, "{}"))
-    async with connected(kubeconfig) as kube:
-        with released(kube, kubectl, helm, images) as site:
+    async with connected(cluster.kubeconfig) as kube:
+        with released(kube, cluster.kubectl, cluster.helm, cluster.images) as site:
             return await run(site, scale)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench as a program."""
     parser = argparse.ArgumentParser(prog="python -m bench.attach", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke run; its numbers mean nothing")
-    parser.add_argument("--rounds", type=int, help="rounds in each state")
-    parser.add_argument("--output", type=Path, help="where to write instead of bench/results")
-    options = parser.parse_args(arguments)
-    layout = Layout.from_environment()
-    given = os.environ.get("E2E_KUBECONFIG", "")
-    if not given and _IMAGES not in os.environ:
-        return _inside(layout, sys.argv[1:] if arguments is None else list(arguments))
-    kubeconfig = given or str(layout.admin_kubeconfig)
-    program = (shutil.which("kubectl") if given else None) or str(layout.root / "bin" / "kubectl")
-    kubectl = Kubectl([program, f"--kubeconfig={kubeconfig}"])
-    if given and not is_installed(kubectl):
-        os.environ[_IMAGES] = json.dumps(product.load_elsewhere())
-    helm = Helm(str(binaries.helm(layout)), (f"--kubeconfig={kubeconfig}",))
-    scale = SMOKE if options.quick else WHOLE
-    if options.rounds:
-        scale = Scale(options.rounds, scale.factor)
-    measured, found = asyncio.run(_measure(kubeconfig, kubectl, helm, scale))
-    if options.output is not None or not options.quick:
-        results.write("attach", found, measured, options.output or results.DIRECTORY)
-    print(results.markdown("attach", found))
-    return 0
-
-
-def _inside(layout: Layout, arguments: Sequence[str]) -> int:
-    """The same program in the network of our own cluster, which nothing outside reaches."""
-    if not running.is_up(layout):
-        print("no cluster is up; start one with: make cluster-up", file=sys.stderr)
-        return 1
-    there = is_installed(Kubectl(running.kubectl(layout)))
-    images = {} if there else product.load(layout)
-    command = [*network.inside(CONTROL_PLANE), sys.executable, "-m", "bench.attach", *arguments]
-    return subprocess.run(command, env={**os.environ, _IMAGES: json.dumps(images)}, check=False).returncode
+    bench = on_a_cluster.Bench("attach", parser, _measure, lambda kubectl: not is_installed(kubectl))
+    return on_a_cluster.main(bench, arguments)
 
 
 if __name__ == "__main__":

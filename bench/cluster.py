@@ -9,34 +9,27 @@ runs: its numbers mean nothing, and are written only where `--output` says.
 
 import argparse
 import asyncio
-import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from bench import comparison, results
+from bench import comparison, on_a_cluster, results
 from bench.comparison import Measured
-from bench.figures.scale import SMOKE, WHOLE, Scale
+from bench.figures.scale import Scale
 from bench.lifecycle import change, first_conditions, start_up, takeover
 from bench.lifecycle.seen import INSTALLED, Seen, limit_name
 from bench.lifecycle.site import Site, is_installed, monitor, namespace, proved, released, served
 from bench.measure import machine
-from e2e.cluster import binaries, network, product, running
-from e2e.cluster.layout import CONTROL_PLANE, Layout
-from e2e.helm import Helm
 from e2e.kubectl import Kubectl, Refused
 from e2e.waiting import WaitedInVain
 
 from llmmonitor_operator.kube.api import connected
 from llmmonitor_operator.kube.errors import ApiError
 
-_IMAGES = "BENCH_IMAGES"
 METHOD = {
     "figures": (
         "seconds by the bench's monotonic clock, from just before the command to the API server's watch "
@@ -155,52 +148,20 @@ async def run(site: Site, parts: Sequence[Part], scale: Scale) -> tuple[list[Mea
 
 
 async def _measure(
-    kubeconfig: str, kubectl: Kubectl, helm: Helm, parts: Sequence[Part], scale: Scale
+    cluster: on_a_cluster.Cluster, scale: Scale, options: argparse.Namespace
 ) -> tuple[list[Measured], results.Results]:
-    images: Mapping[str, str] = json.loads(os.environ.get(_IMAGES, "{}"))
-    async with connected(kubeconfig) as kube:
-        with released(kube, kubectl, helm, images) as site:
+    parts = [part for part in PARTS if not options.only or part.name in options.only]
+    async with connected(cluster.kubeconfig) as kube:
+        with released(kube, cluster.kubectl, cluster.helm, cluster.images) as site:
             return await run(site, parts, scale)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench as a program."""
     parser = argparse.ArgumentParser(prog="python -m bench.cluster", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke run; its numbers mean nothing")
     parser.add_argument("--only", action="append", choices=[part.name for part in PARTS], help="one part")
-    parser.add_argument("--rounds", type=int, help="rounds; some parts have a few more or less")
-    parser.add_argument("--output", type=Path, help="where to write instead of bench/results")
-    options = parser.parse_args(arguments)
-    layout = Layout.from_environment()
-    given = os.environ.get("E2E_KUBECONFIG", "")
-    if not given and _IMAGES not in os.environ:
-        return _inside(layout, sys.argv[1:] if arguments is None else list(arguments))
-    kubeconfig = given or str(layout.admin_kubeconfig)
-    program = (shutil.which("kubectl") if given else None) or str(layout.root / "bin" / "kubectl")
-    kubectl = Kubectl([program, f"--kubeconfig={kubeconfig}"])
-    if given and not is_installed(kubectl):
-        os.environ[_IMAGES] = json.dumps(product.load_elsewhere())
-    helm = Helm(str(binaries.helm(layout)), (f"--kubeconfig={kubeconfig}",))
-    scale = SMOKE if options.quick else WHOLE
-    if options.rounds:
-        scale = Scale(options.rounds, scale.factor)
-    parts = [part for part in PARTS if not options.only or part.name in options.only]
-    measured, found = asyncio.run(_measure(kubeconfig, kubectl, helm, parts, scale))
-    if options.output is not None or not options.quick:
-        results.write("cluster", found, measured, options.output or results.DIRECTORY)
-    print(results.markdown("cluster", found))
-    return 0
-
-
-def _inside(layout: Layout, arguments: Sequence[str]) -> int:
-    """The same program in the network of our own cluster, which nothing outside reaches."""
-    if not running.is_up(layout):
-        print("no cluster is up; start one with: make cluster-up", file=sys.stderr)
-        return 1
-    there = is_installed(Kubectl(running.kubectl(layout)))
-    images = {} if there else product.load(layout)
-    command = [*network.inside(CONTROL_PLANE), sys.executable, "-m", "bench.cluster", *arguments]
-    return subprocess.run(command, env={**os.environ, _IMAGES: json.dumps(images)}, check=False).returncode
+    bench = on_a_cluster.Bench("cluster", parser, _measure, lambda kubectl: not is_installed(kubectl))
+    return on_a_cluster.main(bench, arguments)
 
 
 if __name__ == "__main__":

@@ -10,24 +10,20 @@ import argparse
 import asyncio
 import os
 import random
-import shutil
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench import comparison, results
+from bench import comparison, on_a_cluster, results
 from bench.admission.creation import PER_SECOND, Created, calls, create
 from bench.admission.others import kept_away
 from bench.admission.places import CALLED, INJECTED, PLACES, SUBJECTS, WITHOUT
 from bench.admission.release import installed
 from bench.comparison import Measured, Target
-from bench.figures.scale import SMOKE, WHOLE, Scale
+from bench.figures.scale import Scale
 from bench.measure import machine
 from bench.measure.statistics import quantile
-from e2e.cluster import binaries, network, product, running
-from e2e.cluster.layout import CONTROL_PLANE, Layout
 from e2e.helm import Helm
 from e2e.kubectl import Kubectl
 
@@ -38,7 +34,6 @@ SECONDS = 8.0
 """Of each subject in each round: 400 pods, of which four are slower than the p99."""
 LIMIT = "50 ms"
 _LIMIT_MILLISECONDS = 50.0
-_IMAGE = "BENCH_OPERATOR_IMAGE"
 METHOD = {
     "rounds": (
         "every subject once a round, in a random order; medians and 95 % bootstrap intervals of the rounds' "
@@ -149,40 +144,18 @@ async def run(
     return measured, found
 
 
+async def _measure(
+    cluster: on_a_cluster.Cluster, scale: Scale, _options: argparse.Namespace
+) -> tuple[list[Measured], results.Results]:
+    image = cluster.images["llm-monitor-operator"]
+    return await run(cluster.kubeconfig, cluster.kubectl, cluster.helm, image, scale)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench as a program."""
     parser = argparse.ArgumentParser(prog="python -m bench.webhook", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke run; its numbers mean nothing")
-    parser.add_argument("--rounds", type=int, help="rounds per figure")
-    parser.add_argument("--output", type=Path, help="where to write instead of bench/results")
-    options = parser.parse_args(arguments)
-    layout = Layout.from_environment()
-    given, image = os.environ.get("E2E_KUBECONFIG", ""), os.environ.get(_IMAGE, "")
-    if not given and not image:
-        return _inside(layout, sys.argv[1:] if arguments is None else list(arguments))
-    kubeconfig = given or str(layout.admin_kubeconfig)
-    program = (shutil.which("kubectl") if given else None) or str(layout.root / "bin" / "kubectl")
-    kubectl = Kubectl([program, f"--kubeconfig={kubeconfig}"])
-    helm = Helm(str(binaries.helm(layout)), (f"--kubeconfig={kubeconfig}",))
-    image = image or product.load_elsewhere()["llm-monitor-operator"]
-    scale = SMOKE if options.quick else WHOLE
-    if options.rounds:
-        scale = Scale(options.rounds, scale.factor)
-    measured, found = asyncio.run(run(kubeconfig, kubectl, helm, image, scale))
-    if options.output is not None or not options.quick:
-        results.write("webhook", found, measured, options.output or results.DIRECTORY)
-    print(results.markdown("webhook", found))
-    return 0
-
-
-def _inside(layout: Layout, arguments: Sequence[str]) -> int:
-    """The same program in the network of our own cluster, which nothing outside reaches."""
-    if not running.is_up(layout):
-        print("no cluster is up; start one with: make cluster-up", file=sys.stderr)
-        return 1
-    image = product.load(layout)["llm-monitor-operator"]
-    command = [*network.inside(CONTROL_PLANE), sys.executable, "-m", "bench.webhook", *arguments]
-    return subprocess.run(command, env={**os.environ, _IMAGE: image}, check=False).returncode
+    bench = on_a_cluster.Bench("webhook", parser, _measure, installs=lambda _kubectl: True)
+    return on_a_cluster.main(bench, arguments)
 
 
 if __name__ == "__main__":
