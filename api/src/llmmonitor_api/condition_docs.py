@@ -10,6 +10,7 @@ from typing import Final
 
 from llmmonitor_api.conditions import CONDITION_TYPES, ConditionType, Reason, Role
 from llmmonitor_api.conditions import table as conditions_table
+from llmmonitor_api.conditions.not_said_yet import NOT_SAID_YET
 from llmmonitor_api.generated import keep_current
 
 COMMAND: Final = "python -m llmmonitor_api.condition_docs"
@@ -23,7 +24,8 @@ good. `Unknown` means that there is no verdict; it is never a guess.
 
 `Healthy` sums up: it is `False` when a gating condition is, and `Unknown` when a gating condition is and none
 is `False`. Advisory conditions never turn it. `spec.roles` changes a condition's role, for example
-`roles: {{DriftFree: Gating}}`. A reason marked *not judged* never turns `Healthy`, whatever the role.
+`roles: {{DriftFree: Gating}}`. A reason marked *not judged* never turns `Healthy`, whatever the role. One
+marked *not yet* is planned: this version does not collect what it speaks of, and never says it.
 
     kubectl wait --for=condition=Healthy llmmonitor/chat
     kubectl describe llmmonitor chat
@@ -59,8 +61,8 @@ def _section(kind: ConditionType) -> str:
 
 
 def _row(reason: Reason) -> str:
-    status = str(reason.status) if reason.gates else f"{reason.status}, not judged"
-    return f"| `{reason.name}` | {status} | {reason.meaning} | {reason.remedy} |"
+    marks = ([] if reason.gates else ["not judged"]) + (["not yet"] if reason in NOT_SAID_YET else [])
+    return f"| `{reason.name}` | {', '.join([reason.status, *marks])} | {reason.meaning} | {reason.remedy} |"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -113,7 +113,7 @@ STALE = fails(
 UNREACHABLE = fails(
     "Unreachable",
     "A sidecar's report cannot be fetched.",
-    "Apply the NetworkPolicy that the message prints, or look at the pod.",
+    "Look at the pod. If a NetworkPolicy selects it, let the operator in (docs/install.md, NetworkPolicies).",
 )
 
 # Intercepting

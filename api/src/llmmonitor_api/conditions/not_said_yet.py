@@ -1,0 +1,64 @@
+"""Reasons that no program of this version gives: what they speak of is not collected yet.
+
+They stand in the table because conditions are planned for as a whole; the page of conditions marks them. Who
+makes the first use of one takes it out here, and a test sees to that.
+"""
+
+from typing import Final
+
+from llmmonitor_api.conditions import reasons_content as content
+from llmmonitor_api.conditions import reasons_monitoring as monitoring
+from llmmonitor_api.conditions import reasons_performance as performance
+from llmmonitor_api.conditions import reasons_shared as shared
+
+NOT_SAID_YET: Final = frozenset(
+    {
+        monitoring.ALL_GPUS_MEASURED,
+        monitoring.DRIVER_NOT_VISIBLE,
+        monitoring.NO_EXPORTER,
+        performance.GPU_ERRORS,
+        performance.ANOMALY,
+        shared.BASELINE_INCOMPLETE,
+        # drift, data validation
+        content.NO_DRIFT,
+        content.INPUT_DRIFT,
+        content.OUTPUT_DRIFT,
+        content.REQUESTS_VALID,
+        content.INVALID_REQUESTS,
+        # interactions
+        content.PROMPT_INJECTION,
+        content.JAILBREAK,
+        content.PROMPT_LEAKED,
+        content.PII_EXPOSED,
+        content.SECRETS_EXPOSED,
+        content.REFUSALS_HIGH,
+        content.TOXICITY,
+        content.REPETITION,
+        content.EMPTY_ANSWERS,
+        content.FLOOD,
+        content.MANY_SHOT,
+        content.ENCODED_CONTENT,
+        content.PATTERN_FOUND,
+        content.DETECTOR_SUSPENDED,
+        content.CLIENTS_NOT_DISTINGUISHABLE,
+        # quality
+        content.PROBES_PASS,
+        content.PROBE_FAILED,
+        content.BIAS_FOUND,
+        content.REGRESSED,
+        content.PROBES_PENDING,
+        content.PROBES_UNAUTHORIZED,
+        content.NOT_ENOUGH_PAIRS,
+        # cost, versions
+        performance.UNDER_BUDGET,
+        performance.OVERRUN,
+        performance.OVERRUN_FORECAST,
+        performance.MAY_OVERRUN,
+        performance.NO_DIFFERENCE,
+        performance.BETTER,
+        performance.WORSE,
+        performance.INCONCLUSIVE,
+        performance.CONFOUNDED_BY_TIME,
+        performance.ONE_VERSION,
+    }
+)
