@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.sidecar.whole_sidecar import Whole
@@ -12,7 +13,7 @@ from tests.sidecar.whole_sidecar import Whole
 def start(tmp_path: Path) -> Iterator[Callable[..., Whole]]:
     started: list[Whole] = []
 
-    def start_one(**settings: str) -> Whole:
+    def start_one(**settings: Any) -> Whole:
         started.append(Whole(tmp_path / "log", **settings))
         return started[-1]
 

@@ -27,7 +27,8 @@ POD = "5f2c"
 class Whole:
     """A sidecar's process in mode `off`, and what it answers."""
 
-    def __init__(self, log: Path, **settings: str) -> None:
+    def __init__(self, log: Path, *, around: Mapping[str, str] | None = None, **settings: str) -> None:
+        """`around` is its environment beside its settings."""
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         environment = {
@@ -43,7 +44,12 @@ class Whole:
         with log.open("ab") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "llmmonitor_sidecar.main"],
-                env={"PATH": os.environ["PATH"], "KUBERNETES_SERVICE_HOST": "10.96.0.1", **prefixed},
+                env={
+                    "PATH": os.environ["PATH"],
+                    "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+                    **(around or {}),
+                    **prefixed,
+                },
                 stderr=file,
             )
 
