@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import hashlib
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -178,6 +180,24 @@ def test_every_source_of_every_image_is_there_and_in_the_build_context() -> None
 def test_docker_builds_on_what_the_dockerfiles_name() -> None:
     for image in (*table.PRODUCT, table.MODEL):
         assert f"ARG BASE={tools.DEFAULT_BASE}\n" in (table.ROOT / image.dockerfile).read_text()
+
+
+def test_the_two_dockerfiles_differ_only_in_what_a_sidecar_needs_more() -> None:
+    """Docker has no way to share lines that would not make building by hand worse; so they are compared."""
+    operator, sidecar = (
+        [
+            line.replace("operator", "MEMBER").replace("sidecar", "MEMBER")
+            for line in (table.ROOT / member / "Dockerfile").read_text().splitlines()[1:]
+        ]
+        for member in ("operator", "sidecar")
+    )
+
+    differing = [line for line in difflib.ndiff(operator, sidecar) if line[0] in "+-"]
+
+    assert [line for line in differing if not SIDECARS_OWN.search(line)] == []
+
+
+SIDECARS_OWN = re.compile(r"images/root\.py|libnftables|Transparent mode alone")
 
 
 def copied_by(dockerfile: str) -> list[str]:
