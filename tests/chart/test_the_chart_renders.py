@@ -81,7 +81,18 @@ def test_without_the_webhook_nothing_of_it_is_left(render: Render) -> None:
 
     assert not [key for key in objects if "webhook" in key[2] or key[0] == "MutatingWebhookConfiguration"]
     operator = environment(objects["Deployment", "llm-monitor", "llm-monitor-operator"])
-    assert operator["LLM_MONITOR_OPERATOR_CERTIFICATES"] == "CertManager"  # it makes none
+    assert operator["LLM_MONITOR_OPERATOR_CERTIFICATES"] == "None"
+
+
+def test_the_operator_is_told_where_the_webhook_is_asked(render: Render) -> None:
+    selector = {"matchLabels": {"llm": "yes"}, "matchExpressions": []}
+    name = "LLM_MONITOR_OPERATOR_WEBHOOK_NAMESPACE_SELECTOR"
+    key = ("Deployment", "llm-monitor", "llm-monitor-operator")
+
+    told = environment(render({"webhook": {"namespaceSelector": selector}})[key])
+
+    assert json.loads(told[name]) == selector
+    assert name not in environment(render()[key])
 
 
 def test_a_cert_manager_certificate_fills_the_secret_that_the_webhook_mounts(render: Render) -> None:

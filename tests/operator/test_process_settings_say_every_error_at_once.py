@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from llmmonitor_api.spec.target import LabelSelector
 from llmmonitor_operator.inject.plan import SidecarImage
 from llmmonitor_operator.process_settings import (
     Certificates,
@@ -110,6 +111,18 @@ def test_everything_about_the_sidecar_can_be_said_to_the_operator() -> None:
     )
 
 
+def test_where_the_webhook_is_asked_is_a_label_selector() -> None:
+    given = {"NAMESPACE": "llm-monitor", "SIDECAR_IMAGE": "sidecar:1", "CERTIFICATES": "None"}
+
+    assert _operator(**given).certificates is Certificates.NONE
+    assert _operator(**given).webhook_namespaces is None
+    asked = _operator(**given, WEBHOOK_NAMESPACE_SELECTOR='{"matchLabels": {"llm": "yes"}}')
+    assert asked.webhook_namespaces == LabelSelector(match_labels={"llm": "yes"})
+    for wrong in ("{}", "prod", '{"matchLabels": []}'):
+        with pytest.raises(InvalidProcessSettings, match=r"WEBHOOK_NAMESPACE_SELECTOR is .*as JSON"):
+            _operator(**given, WEBHOOK_NAMESPACE_SELECTOR=wrong)
+
+
 def test_the_operators_errors_are_all_named_too() -> None:
     with pytest.raises(InvalidProcessSettings) as caught:
         _operator(
@@ -125,7 +138,7 @@ def test_the_operators_errors_are_all_named_too() -> None:
         "SIDECAR_IMAGE_PULL_POLICY is 'Sometimes': must be one of Always, IfNotPresent, Never",
         "SIDECAR_CPU_REQUEST is '0'",
         "SIDECAR_MEMORY_LIMIT is 'much'",
-        "CERTIFICATES is 'Mine': must be one of Operator, CertManager",
+        "CERTIFICATES is 'Mine': must be one of Operator, CertManager, None",
     ]
     assert len(caught.value.problems) == len(named)
     for problem, part in zip(caught.value.problems, named, strict=True):

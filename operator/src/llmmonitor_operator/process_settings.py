@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from llmmonitor_api.quantities import parse_duration, parse_quantity
+from llmmonitor_api.spec.target import LabelSelector
 from llmmonitor_operator import shards
 from llmmonitor_operator.inject.plan import SidecarImage
 from llmmonitor_operator.shards import SHARDS_LIMIT, WHOLE, Shard
@@ -73,6 +74,8 @@ class Certificates(enum.StrEnum):
 
     OPERATOR = "Operator"
     CERT_MANAGER = "CertManager"
+    NONE = "None"
+    """There is no webhook."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,8 @@ class OperatorSettings:
     shard: Shard = WHOLE
     """For which of these namespaces this operator acts."""
     certificates: Certificates = Certificates.OPERATOR
+    webhook_namespaces: LabelSelector | None = None
+    """Of the namespaces in which the webhook is asked; None: in all that are watched."""
     port: int = 8080
     """`/healthz`, `/readyz`, `/metrics`."""
     restart_timeout_seconds: float = 900.0
@@ -124,6 +129,7 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         watch_namespaces=read.labels("WATCH_NAMESPACES"),
         shard=read.shard("SHARD", default.shard),
         certificates=read.choice("CERTIFICATES", default.certificates),
+        webhook_namespaces=read.selector("WEBHOOK_NAMESPACE_SELECTOR"),
         port=read.port("PORT", default.port),
         restart_timeout_seconds=read.duration("RESTART_TIMEOUT", default.restart_timeout_seconds),
         kubeconfig=environment.get("KUBECONFIG", ""),
@@ -227,6 +233,15 @@ class Reader:
             self.problem(name, value, wanted)
             return default
         return found
+
+    def selector(self, name: str) -> LabelSelector | None:
+        """A LabelSelector as JSON; None where it is not set."""
+        value = self.text(name)
+        try:
+            return LabelSelector.model_validate_json(value) if value else None
+        except ValueError as error:
+            self.problem(name, value, f"must be a LabelSelector as JSON, not empty: {error}")
+            return None
 
     def choice(self, name: str, default: Choice) -> Choice:
         """One of an enum's values."""

@@ -13,13 +13,8 @@ from hypothesis import strategies as st
 from tests.operator.model_pods import COMMON, NAMESPACE, NOW, VERDICT, created_pod, monitor
 
 from llmmonitor_api.spec import LLMMonitor
-from llmmonitor_operator.admit.decide import (
-    ANNOTATIONS_BYTES_LIMIT,
-    WARNING_LIMIT,
-    Admission,
-    Surroundings,
-    admit,
-)
+from llmmonitor_operator.admit.decide import WARNING_LIMIT, Admission, Surroundings, admit
+from llmmonitor_operator.admit.injectable import ANNOTATIONS_BYTES_LIMIT
 from llmmonitor_operator.pods.selectors import owner_among
 from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.verdict import NamespaceVerdict

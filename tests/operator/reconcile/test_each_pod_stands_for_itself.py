@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import pytest
 from tests.operator.model_pods import (
     COMMON,
     NAMESPACE,
@@ -19,6 +20,8 @@ from tests.operator.model_pods import (
     with_attached,
 )
 
+from llmmonitor_api.spec.target import LabelSelector
+from llmmonitor_operator.admit.injectable import Asked
 from llmmonitor_operator.evaluate.environment import LeftOut
 from llmmonitor_operator.reconcile.sidecars.standing import Facts, Standing, standing
 
@@ -69,6 +72,57 @@ def test_while_injection_is_suspended_that_is_the_reason() -> None:
     assert found.attach is not None
     assert found.expected.injection == "InjectionSuspended"
     assert "quota compute is full" in found.expected.injection_message
+
+
+def came_without(**facts: Any) -> tuple[str, str]:
+    """Reason and words of a pod that was created after the monitor."""
+    pod = facts.pop("pod", None) or running_pod(created=NOW - 60, started=NOW - 50)
+    found = of(pod, replace(FACTS, **facts))
+    assert found.attach is not None
+    return found.expected.injection, found.expected.injection_message
+
+
+def bare() -> dict[str, Any]:
+    pod = running_pod(created=NOW - 60, started=NOW - 50)
+    del pod["metadata"]["ownerReferences"]
+    return pod
+
+
+ELSEWHERE = LabelSelector(match_labels={"llm": "yes"})
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"webhook": Asked(at_all=False)}, "the webhook is off (webhook.enabled of the chart)"),
+        ({"webhook": Asked(namespaces=ELSEWHERE)}, "webhook.namespaceSelector of the chart"),
+        ({"pod": bare()}, "no controller would make the pod anew"),
+        ({"left_out": True}, "no room for the namespace's verdict"),
+    ],
+    ids=["off", "elsewhere", "bare", "left out"],
+)
+def test_a_webhook_that_was_not_to_inject_has_missed_nothing(facts: dict[str, Any], words: str) -> None:
+    reason, message = came_without(**facts)
+
+    assert reason == "NotInjected"
+    assert words in message
+    assert message.endswith("being attached instead")
+
+
+def test_a_webhook_that_is_asked_in_the_namespace_has_missed_the_pod() -> None:
+    here = Asked(namespaces=LabelSelector(match_labels={"kubernetes.io/metadata.name": "prod"}))
+
+    assert came_without(webhook=here)[0] == "WebhookMissed"
+
+
+def test_a_bare_pod_that_is_not_attached_yet_was_not_missed_either() -> None:
+    begins = bare()
+    begins["status"] = {"phase": "Pending"}
+
+    found = of(begins)
+
+    assert found.expected.injection == "NotInjected"
+    assert "the pod is Pending" in found.expected.injection_message
 
 
 def quota(hard: str, used: str) -> dict[str, Any]:

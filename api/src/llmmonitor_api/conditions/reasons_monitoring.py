@@ -39,6 +39,12 @@ WEBHOOK_MISSED = fails(
     "A pod was created after the monitor without a sidecar: the webhook did not answer in time.",
     "Nothing, the operator attaches it; if it recurs, look at the webhook's Deployment.",
 )
+NOT_INJECTED = fails(
+    "NotInjected",
+    "A pod was created after the monitor without a sidecar, and rightly so: the webhook is off, is not asked"
+    " in this namespace, or must not inject into such a pod, as the message says.",
+    "Nothing, the operator attaches it; to have it injected, change what the message names.",
+)
 POD_SECURITY_FORBIDS = fails(
     "PodSecurityForbids",
     "Pod Security Admission of the namespace refuses what the sidecar needs.",

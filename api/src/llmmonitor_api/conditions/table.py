@@ -39,6 +39,7 @@ INJECTED: Final = ConditionType(
         monitoring.ALL_INJECTED,
         monitoring.POD_PREDATES_MONITOR,
         monitoring.WEBHOOK_MISSED,
+        monitoring.NOT_INJECTED,
         monitoring.POD_SECURITY_FORBIDS,
         monitoring.OUTDATED,
         monitoring.SIDECAR_BLOCKS_POD,

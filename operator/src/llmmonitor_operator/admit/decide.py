@@ -13,15 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmmonitor_api.spec import LLMMonitor
+from llmmonitor_operator.admit.injectable import Why, not_injectable
 from llmmonitor_operator.admit.shape import misshapen
-from llmmonitor_operator.attach.evict import has_controller
 from llmmonitor_operator.inject.hand_over import PortNotNamed
 from llmmonitor_operator.inject.native import native
 from llmmonitor_operator.inject.patch import patch
 from llmmonitor_operator.inject.plan import Plan, plan_for
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.containers import every_container
-from llmmonitor_operator.pods.pod import NATIVE_NAME, opted_out, our_native
+from llmmonitor_operator.pods.pod import opted_out, our_native
 from llmmonitor_operator.pods.selectors import owner_among
 from llmmonitor_operator.pods.serving import NotServing, find_serving
 from llmmonitor_operator.preflight.fingerprint import fingerprint
@@ -31,10 +30,6 @@ from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict, shor
 
 WARNING_LIMIT = 256
 """Characters; of a longer one the API server may keep no more (KEP-1693)."""
-ANNOTATIONS_BYTES_LIMIT = 256 * 1024
-"""Of all of a pod's; one of more is refused."""
-_OUR_ANNOTATION_BYTES = 512
-"""At most: a key, and the name of a monitor (253)."""
 _HIGHEST_PORT = 65_535
 _NOT_ATTACHED_EITHER = frozenset({"not-linux", "no-model-server", "not-admitted"})
 
@@ -86,36 +81,13 @@ def admit(pod: object, around: Surroundings, configuration: Callable[[LLMMonitor
         return Admission(reason="opted-out")
     if our_native(pod) is not None:
         return Admission(reason="already-injected")
-    kept_out = _not_injectable(pod) or _not_known_to_be_well(around)
+    kept_out = not_injectable(pod) or _not_known_to_be_well(around)
     if kept_out:
         return _unchanged(*kept_out)
     return _injected(pod, monitor, around, configuration)
 
 
-_Why = tuple[str, str]
-"""A word and a sentence."""
-
-
-def _not_injectable(pod: Raw) -> _Why | None:
-    if not has_controller(pod):
-        return "bare-pod", "no controller would make the pod anew if the sidecar kept it from starting"
-    selector = pod["spec"].get("nodeSelector") or {}
-    if selector.get("kubernetes.io/os", "linux") != "linux":
-        return "not-linux", "the sidecar runs on Linux only"
-    if any(one.get("name") == NATIVE_NAME for one in every_container(pod)):
-        return "name-taken", f"a container of the pod's own is called {NATIVE_NAME}"
-    if _annotations_bytes(pod) > ANNOTATIONS_BYTES_LIMIT - _OUR_ANNOTATION_BYTES:
-        return "no-room", "its annotations leave no room for one more"
-    return None
-
-
-def _annotations_bytes(pod: Raw) -> int:
-    """As the API server counts them."""
-    annotations = pod["metadata"].get("annotations") or {}
-    return sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
-
-
-def _not_known_to_be_well(around: Surroundings) -> _Why | None:
+def _not_known_to_be_well(around: Surroundings) -> Why | None:
     common, verdict = around.common, around.verdict
     if common is None or verdict is None:
         return "no-verdict", "the operator has not looked at this namespace yet"

@@ -21,6 +21,7 @@ from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_api.status import RestartStatus
+from llmmonitor_operator.admit.injectable import Asked
 from llmmonitor_operator.attach.proof import proving_pod
 from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, evaluate
@@ -31,6 +32,7 @@ from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key, Known
+from llmmonitor_operator.process_settings import Certificates
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
@@ -128,6 +130,10 @@ class MonitorPass:
             at_work=memory.pods.at_work,
             quotas=parts.view.resource_quotas(namespace),
             limit_ranges=parts.view.limit_ranges(namespace),
+            webhook=Asked(
+                parts.settings.certificates is not Certificates.NONE, parts.settings.webhook_namespaces
+            ),
+            left_out=parts.keeper.is_left_out(namespace),
         )
         found = [await self._standing(pod, facts, memory.state) for pod in mine.pods]
         standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]

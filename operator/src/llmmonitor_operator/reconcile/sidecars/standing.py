@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_api.spec.interception import InterceptionMode
+from llmmonitor_operator.admit.injectable import EVERYWHERE, Asked, not_asked, not_injectable
 from llmmonitor_operator.attach.decide import Attach, may_attach, predates
 from llmmonitor_operator.attach.outdated import not_to_be_pushed
 from llmmonitor_operator.attach.proof import BLOCKING_SECONDS, blocked
@@ -50,6 +51,10 @@ class Facts:
     """The namespace's ResourceQuota objects."""
     limit_ranges: Sequence[Raw] = ()
     """The namespace's LimitRange objects."""
+    webhook: Asked = EVERYWHERE
+    """When the webhook is asked."""
+    left_out: bool = False
+    """Whether the webhook is told nothing of the namespace, for want of room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +186,14 @@ def _told_not_to(pod: Raw, facts: Facts) -> tuple[str, str] | None:
     """Reason and words, when the webhook left the pod as it was on purpose."""
     if facts.verdict.suspended:
         return facts.verdict.suspended, facts.verdict.message
+    words = not_asked(facts.webhook, facts.namespace)
+    kept_out = not_injectable(pod)
+    if kept_out and not words:
+        words = kept_out[1]
+    if facts.left_out and not words:
+        words = "there is no room for the namespace's verdict beside the others'"
+    if words:
+        return reasons.NOT_INJECTED.name, words
     sidecar = {"name": NATIVE_NAME, "restartPolicy": "Always"}
     resources = resources_for(pod, facts.common.sidecar)
     words = objection_then(pod, {**sidecar, "resources": resources}, facts.quotas, facts.limit_ranges)
