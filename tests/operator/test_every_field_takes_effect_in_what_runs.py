@@ -1,0 +1,83 @@
+"""Each field of the spec: pushed to sidecars, judged by, read anew in every pass, or for new pods only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+from tests.operator.conftest import Watch
+
+from llmmonitor_api.spec.monitor import MonitorSpec
+from llmmonitor_operator.configure import configuration_for, settings_for
+
+OBJECTIVE = {"name": "new", "signal": "ErrorRate", "target": "90%", "window": "1d"}
+PUSHED: dict[str, object] = {
+    "interception.maxAddedLatency": "7ms",
+    "interception.existingConnections": "DrainIdle",
+    "sampling.resourceInterval": "9s",
+    "performance.objectives": [OBJECTIVE],
+}
+JUDGED_BY: dict[str, object] = {
+    "sampling.reportInterval": "1m",
+    "resources.memory": "50%",
+    "resources.kvCache": "50%",
+    "resources.cpuThrottled": "50%",
+    "performance.objectives": [OBJECTIVE],
+    "performance.stallAfter": "5m",
+    "roles": {"PerformanceHealthy": "Advisory"},
+    "holdFor": "2h",
+    "clearAfter": "9m",
+}
+READ_IN_EVERY_PASS = {
+    "selector.matchLabels",
+    "selector.matchExpressions",
+    "target.container",
+    "target.port",
+    "target.engine",
+    "target.model",
+    "existingPods",
+    "interception.mode",
+}
+"""A sidecar in another mode, or that watches another port, is `Outdated`."""
+FOR_SIDECARS_TO_COME = {"interception.relayPort", "interception.apiPort", "resources.processes"}
+NOTHING_ACTS_ON_YET = ("requests", "drift", "interactions", "quality", "versions", "cost", "privacy")
+"""Sections; whoever makes one of them act says above how it reaches what runs."""
+
+
+def fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        path = f"{prefix}{field.alias or name}"
+        inner = [
+            one
+            for one in (field.annotation, *get_args(field.annotation))
+            if isinstance(one, type) and issubclass(one, BaseModel)
+        ]
+        yield from fields(inner[0], f"{path}.") if inner and field.annotation in inner else (path,)
+
+
+def test_every_field_is_said_to_take_effect_somewhere() -> None:
+    known = PUSHED.keys() | JUDGED_BY.keys() | READ_IN_EVERY_PASS | FOR_SIDECARS_TO_COME
+    acting = {one for one in fields(MonitorSpec) if one.partition(".")[0] not in NOTHING_ACTS_ON_YET}
+
+    assert acting == known
+
+
+@pytest.mark.parametrize("field", PUSHED)
+def test_a_change_of_it_is_another_configuration(watch: Callable[..., Watch], field: str) -> None:
+    before, after = watch(performance={}).monitor, watch(**given(field, PUSHED[field])).monitor
+
+    assert configuration_for(after) != configuration_for(before)
+
+
+@pytest.mark.parametrize("field", JUDGED_BY)
+def test_a_change_of_it_is_judged_by_with_the_next_pass(watch: Callable[..., Watch], field: str) -> None:
+    before, after = watch(performance={}).monitor, watch(**given(field, JUDGED_BY[field])).monitor
+
+    assert settings_for(after) != settings_for(before)
+
+
+def given(field: str, value: object) -> dict[str, Any]:
+    section, _, name = field.partition(".")
+    return {"performance": {}} | ({section: {name: value}} if name else {section: value})

@@ -1,0 +1,50 @@
+"""What is pushed to a whole sidecar is at work with the next report: nothing is restarted for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.sidecar.whole_sidecar import Whole, until
+
+from llmmonitor_api.configuration import Configuration, ObjectiveSetting
+from llmmonitor_api.report.totals import objective_key
+
+SLOW = ObjectiveSetting("slow", "RequestDuration", 5.0, "5s")
+UP = ObjectiveSetting("up", "Availability")
+
+
+def test_objectives_and_intervals_change_while_it_runs(start: Callable[..., Whole]) -> None:
+    sidecar = start()
+    until(sidecar.answers)
+    life = sidecar.interception()["boot_id"]
+    children = sidecar.children()
+
+    assert sidecar.put(Configuration(generation=1, objectives=(SLOW,))) == 200
+    assert set(_objectives(sidecar)) == {objective_key("slow", "RequestDuration", "5s")}
+
+    assert sidecar.put(Configuration(generation=2, objectives=(UP,), resource_interval_seconds=0.1)) == 200
+    up = objective_key("up", "Availability", "")
+    until(lambda: _objectives(sidecar).get(up, {}).get("bad", 0) > 2)  # nobody listens where the model should
+    assert set(_objectives(sidecar)) == {up}
+
+    assert sidecar.put(Configuration(generation=3, objectives=(UP,), resource_interval_seconds=60.0)) == 200
+    _let_pass(sidecar, 1.0)  # the interval that had begun
+    sampled = _objectives(sidecar)
+    _let_pass(sidecar, 2.0)
+    assert _objectives(sidecar) == sampled
+
+    now = sidecar.interception()
+    assert (now["configuration_generation"], now["boot_id"]) == (3, life)
+    assert sidecar.children() == children
+    assert Path(f"/proc/{sidecar.process.pid}").exists()
+
+
+def _let_pass(sidecar: Whole, seconds: float) -> None:
+    until_uptime = sidecar.report()["uptime_seconds"] + seconds
+    until(lambda: sidecar.report()["uptime_seconds"] > until_uptime)
+
+
+def _objectives(sidecar: Whole) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = sidecar.report()["totals"].get("objectives", {})
+    return found
