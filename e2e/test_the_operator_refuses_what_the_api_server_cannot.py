@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from e2e import small_models
+from e2e.installed import Installed
 from e2e.kubectl import Kubectl
 from e2e.waiting import condition
 
@@ -35,3 +36,14 @@ def test_a_spec_that_cannot_be_read_says_so_in_its_conditions(namespace: Kubectl
     namespace.apply(small_models.monitor(name))
     found = condition(namespace, name, Ready="True")
     assert found["Ready"]["observedGeneration"] == 2
+
+
+def test_a_monitor_where_nothing_is_monitored_says_where_it_belongs(product: Installed) -> None:
+    product.kubectl.apply(small_models.monitor("misplaced"))
+    try:
+        found = condition(product.kubectl, "misplaced", Ready="InvalidSpec")
+    finally:
+        product.kubectl("delete", "llmmonitor/misplaced")
+
+    assert found["Ready"]["status"] == "False"
+    assert "namespace llm-monitor is the cluster's or LLM Monitor's own" in found["Ready"]["message"]
