@@ -44,7 +44,7 @@ async def keys(kube: Kube) -> Keyring:
 async def look(kube: Kube, in_use: Keyring) -> Keyring:
     """One at which nothing is to be done."""
     kept = SigningKeys(kube, "llm-monitor", "llm-monitor")
-    return await kept.look(in_use, lambda found, _word: Step(found), lambda _keys: "")
+    return await kept.look(in_use, lambda found, *_: Step(found), lambda *_: "")
 
 
 async def test_the_first_operator_makes_it_and_the_next_ones_read_it(kube: Kube, server: KubeServer) -> None:

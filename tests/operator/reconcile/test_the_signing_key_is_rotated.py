@@ -20,6 +20,7 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.reconcile.keep.signing_key import SigningKeys
 from llmmonitor_operator.reconcile.key_pass import LIST_EVERY_SECONDS, KeyPass
+from llmmonitor_operator.shards import Shard
 
 SECRET = paths.secret("llm-monitor", "llm-monitor-signing-key")
 OLD = key_id(SIGNING)
@@ -256,3 +257,29 @@ async def test_of_two_that_take_a_step_at_once_one_does(keys: Keys, server: Kube
     assert (await keys.look()).next is None
 
     assert (await keys.look()).next == theirs
+
+
+async def test_the_first_shard_waits_for_the_sidecars_of_the_others(world: World, keys: Keys) -> None:
+    async with attached(world):
+        keys.kept = SigningKeys(world.parts.kube, "llm-monitor", "llm-monitor", shards=2)
+        first = KeyPass(world.parts, keys.kept, lambda: keys.now)
+        keys.say("now")
+        await first.look()
+        for _ in range(2):
+            await world.passed()  # its own believe the next key now
+        keys.now += OVERLAP_SECONDS
+        await first.look()
+        assert keys.used.next is not None
+        assert keys.annotations["llmmonitor.io/rotation"].endswith("waiting for 1 sidecar: those of shard 1")
+        begun = keys.used
+
+        not_yet = await keys.kept.follow(begun, Shard(1, 2), lambda _keys: ["test/chat-b"])
+        assert not_yet == begun
+        await first.look()
+        assert keys.used.next is not None
+        await keys.kept.follow(begun, Shard(1, 2), lambda _keys: [])
+        await first.look()
+
+    assert keys.used.next is None
+    assert not any("shard" in name for name in keys.annotations)
+    assert await keys.kept.follow(begun, Shard(1, 2), lambda _keys: []) == await keys.kept.load()

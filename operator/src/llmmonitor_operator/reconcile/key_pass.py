@@ -1,13 +1,14 @@
 """Looks after the signing keys: what a person asks for, who believes which, and which old one may go.
 
 `keys/` decides and `keep/signing_key.py` keeps it; from here new sidecars and the client learn of it. Running
-ones are pushed it by the next pass of their monitor.
+ones are pushed it by the next pass of their monitor. Of several shards the first takes the steps, and the
+others tell it, in the Secret, when their sidecars are ready.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from llmmonitor_operator.keys.begun_with import needed_by
 from llmmonitor_operator.keys.keyring import Keyring
@@ -45,15 +46,25 @@ class KeyPass:
         keys = parts.sidecars.keys
         seen = (pod for namespace in parts.view.pod_namespaces for pod in parts.view.pods(namespace))
         parts.sidecars.trust.forget_but({pod["metadata"]["uid"] for pod in seen})
-        needed = await self._needed(keys, now)
-
-        def decide(kept: Keyring, word: str) -> Step:
-            return step(kept, word, now, waiting=self._waiting(kept), needed=needed)
-
-        found = await self._kept.look(keys, decide, lambda kept: progress(kept, self._waiting(kept)))
+        shard = parts.settings.shard
+        if shard.first:
+            found = await self._stepped(keys, now)
+        else:
+            found = await self._kept.follow(keys, shard, self._waiting)
         parts.sidecars.keys = found
         parts.metrics.has_keys(found, len(self._waiting(found)))
         await parts.keeper.believe(parts.sidecars.public_keys)
+
+    async def _stepped(self, keys: Keyring, now: float) -> Keyring:
+        needed = await self._needed(keys, now)
+
+        def decide(kept: Keyring, word: str, others: Sequence[str]) -> Step:
+            return step(kept, word, now, waiting=[*self._waiting(kept), *others], needed=needed)
+
+        def said(kept: Keyring, others: Sequence[str]) -> str:
+            return progress(kept, [*self._waiting(kept), *others])
+
+        return await self._kept.look(keys, decide, said)
 
     def _waiting(self, keys: Keyring) -> list[str]:
         """Sidecars of monitored pods that do not believe the next key, by namespace and name."""

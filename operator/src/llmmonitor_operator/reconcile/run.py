@@ -94,7 +94,7 @@ class Leader:
     async def work(self) -> None:
         """Until SIGTERM or SIGINT."""
         settings, kube = self._settings, self._kube
-        signing_keys = SigningKeys(kube, settings.namespace, settings.name)
+        signing_keys = SigningKeys(kube, settings.namespace, settings.name, settings.shard.count)
         keys = await signing_keys.load()
         # the client itself bounds how many sidecars are talked to at once
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from llmmonitor_api.signing.keys import private_key_from_pem, private_key_to_pem
@@ -25,6 +26,7 @@ from llmmonitor_operator.kube.errors import Conflict, NotFound
 from llmmonitor_operator.kube.labels import kept
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.shards import SHARDS_LIMIT, Shard
 
 FILE = "ed25519.pem"
 """The key in use: PKCS #8 in PEM, as all of them."""
@@ -39,6 +41,11 @@ _SINCE = "llmmonitor.io/rotation-since"
 _REVOKED = "llmmonitor.io/revoked"
 """Annotation: the name of the key that was revoked: that there is another one is no mistake then."""
 
+Decide = Callable[[Keyring, str, Sequence[str]], Step]
+"""From what is kept, a person's word, and the other shards that are waited for, to what is to be kept."""
+Progress = Callable[[Keyring, Sequence[str]], str]
+"""How far it has come, in words, with the other shards that are waited for."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -49,7 +56,9 @@ class UnusableSigningKey(ValueError):
 class SigningKeys:
     """The Secret of one release."""
 
-    def __init__(self, kube: Kube, namespace: str, fullname: str) -> None:
+    def __init__(self, kube: Kube, namespace: str, fullname: str, shards: int = 1) -> None:
+        """Args: shards: operators of this release that divide its namespaces."""
+        self._shards = shards
         self._kube = kube
         self._namespace = namespace
         self._name = f"{fullname}-signing-key"
@@ -74,12 +83,7 @@ class SigningKeys:
         _log.info("made the signing key %s in Secret %s/%s", keys.current.id, self._namespace, self._name)
         return keys
 
-    async def look(
-        self,
-        in_use: Keyring,
-        decide: Callable[[Keyring, str], Step],
-        progress: Callable[[Keyring], str],
-    ) -> Keyring:
+    async def look(self, in_use: Keyring, decide: Decide, progress: Progress) -> Keyring:
         """Take the step that is due and keep it; the keys to use from now on.
 
         A Secret that somebody deleted is made again: the next operator would make another key. One that holds
@@ -87,8 +91,8 @@ class SigningKeys:
 
         Args:
             in_use: the keys so far.
-            decide: from what is kept and a person's word to what is to be kept.
-            progress: how far it has come, in words.
+            decide: see `Decide`.
+            progress: see `Progress`.
 
         Raises:
             ApiError: the API server refuses or is away.
@@ -100,28 +104,62 @@ class SigningKeys:
             words = "Secret %s/%s was deleted: made again with the keys in use"
             _log.warning(words, self._namespace, self._name)
             return in_use
+        kept = self._followed(secret, in_use)
+        return in_use if kept is None else await self._stepped(secret, kept, decide, progress)
+
+    async def follow(self, in_use: Keyring, shard: Shard, waiting: Callable[[Keyring], object]) -> Keyring:
+        """Use what is kept, and say there once all sidecars of this shard believe the next key.
+
+        Args:
+            in_use: the keys so far.
+            shard: one that does not take the steps.
+            waiting: whether there are sidecars of its own that do not.
+
+        Raises:
+            ApiError: the API server refuses or is away, or there is no Secret.
+        """
+        secret = await self._kube.get(self._path)
+        kept = self._followed(secret, in_use)
+        if kept is None or kept.next is None:
+            return kept or in_use
+        annotations = secret["metadata"].get("annotations") or {}
+        name = _believed_by(shard.index)
+        wanted = {one: text for one, text in annotations.items() if one != name}
+        if not waiting(kept):
+            wanted[name] = kept.next.id
+        if wanted != annotations:
+            metadata = {**secret["metadata"], "annotations": wanted}
+            with contextlib.suppress(Conflict):  # the next look says it
+                await self._kube.replace(self._path, {**secret, "metadata": metadata})
+        return kept
+
+    def _followed(self, secret: Raw, in_use: Keyring) -> Keyring | None:
+        """What is kept, when it follows from what is in use; None, and it is said, when it does not."""
         try:
             kept = _keyring(secret)
         except UnusableSigningKey as error:
             _log.error("%s", error)
-            return in_use
+            return None
         annotations = secret["metadata"].get("annotations") or {}
         if in_use.current not in kept.newest_first and annotations.get(_REVOKED) != in_use.current.id:
             _log.error("Secret %s/%s holds another key than the one in use", self._namespace, self._name)
-            return in_use
-        return await self._stepped(secret, kept, decide, progress)
+            return None
+        return kept
 
-    async def _stepped(
-        self,
-        secret: Raw,
-        kept: Keyring,
-        decide: Callable[[Keyring, str], Step],
-        progress: Callable[[Keyring], str],
-    ) -> Keyring:
+    async def _stepped(self, secret: Raw, kept: Keyring, decide: Decide, progress: Progress) -> Keyring:
         annotations: Mapping[str, str] = secret["metadata"].get("annotations") or {}
-        step = decide(kept, annotations.get(ROTATE, ""))
-        said = progress(step.keys) or step.said or ("" if kept.next else annotations.get(PROGRESS, ""))
-        wanted = {name: text for name, text in annotations.items() if name not in {ROTATE, PROGRESS, _SINCE}}
+        others = [
+            f"those of shard {index}"
+            for index in range(1, self._shards)
+            if kept.next is not None and annotations.get(_believed_by(index)) != kept.next.id
+        ]
+        step = decide(kept, annotations.get(ROTATE, ""), others)
+        said = progress(step.keys, others) or step.said
+        said = said or ("" if kept.next else annotations.get(PROGRESS, ""))
+        ours = {ROTATE, PROGRESS, _SINCE}
+        if step.keys.next is None:
+            ours.update(_believed_by(index) for index in range(SHARDS_LIMIT))
+        wanted = {name: text for name, text in annotations.items() if name not in ours}
         if said:
             wanted[PROGRESS] = said
         if step.keys.overlap_since is not None:
@@ -150,6 +188,11 @@ class SigningKeys:
             metadata["annotations"] = {_SINCE: moment(keys.overlap_since)}
         body = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata}
         await self._kube.create(paths.secrets(self._namespace), {**body, "data": _files(keys)})
+
+
+def _believed_by(index: int) -> str:
+    """Annotation: the key that all sidecars of this shard believe."""
+    return f"llmmonitor.io/believed-by-shard-{index}"
 
 
 def _files(keys: Keyring) -> dict[str, str]:
