@@ -90,8 +90,45 @@ async def test_a_standby_waits_while_the_leader_renews(kube: Kube, server: KubeS
 
         assert not worked.is_set()
         assert server.at(LEASE)["spec"]["holderIdentity"] == "one"
-    await asyncio.wait_for(standby, 10)  # the leader died: taken over when its lease has run out
-    assert worked.is_set()
+        standby.cancel()
+        await asyncio.gather(standby, return_exceptions=True)
+
+
+async def test_the_lease_of_a_leader_that_died_is_taken_when_it_has_run_out(
+    kube: Kube, server: KubeServer
+) -> None:
+    async with leading(kube, "one"):
+        dead = server.at(LEASE)
+    server.put(LEASE.rpartition("/")[0], {**dead, "spec": dead["spec"] | {"holderIdentity": "dead"}})
+    since = asyncio.get_running_loop().time()
+
+    await asyncio.wait_for(candidate(kube, "two", nothing), 10)
+
+    assert asyncio.get_running_loop().time() - since >= SHORT.lease_seconds
+
+
+async def test_who_is_told_to_stop_gives_the_lease_back_when_its_work_has_ended(
+    kube: Kube, server: KubeServer
+) -> None:
+    begun, holders = asyncio.Event(), []
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await renewed(server, times=2)  # its last words take longer than the lease lasts without
+            holders.append(server.at(LEASE)["spec"]["holderIdentity"])
+
+    leader = candidate(kube, "one", work)
+    await asyncio.wait_for(begun.wait(), 10)
+
+    leader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leader
+
+    assert holders == ["one"]
+    assert server.at(LEASE)["spec"]["holderIdentity"] == ""
 
 
 async def test_a_leader_whose_api_server_is_away_for_a_moment_goes_on(kube: Kube, server: KubeServer) -> None:

@@ -60,7 +60,9 @@ async def lead(  # noqa: PLR0913 - whose lease, who wants it, what for
     terms: Terms = TERMS,
     labels: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Wait for the lease, then do `work` while it is held; it is given back when `work` ends by itself.
+    """Wait for the lease, then do `work` while it is held, and give it back when `work` ends by itself.
+
+    It is given back when this is cancelled, too, as soon as `work` has ended by that.
 
     An API server that is away is waited for, by a candidate as long as it takes. Whoever holds the Lease puts
     `labels` on it.
@@ -90,6 +92,9 @@ async def lead(  # noqa: PLR0913 - whose lease, who wants it, what for
     _log.info("waiting for lease %s/%s as %s", namespace, name, identity)
     election = asyncio.create_task(LeaderElection(settings).run())
     tasks: set[asyncio.Task[Any]] = {election, asyncio.create_task(won.wait())}
+    working: asyncio.Task[None] | None = None
+    ours = False
+    """Whether the lease is to be given back: not when it was lost, nor when the work failed."""
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if not won.is_set():
@@ -104,11 +109,19 @@ async def lead(  # noqa: PLR0913 - whose lease, who wants it, what for
                 election.result()
             raise LostLease(f"lease {namespace}/{name}")
         working.result()
+        ours = True
+    except asyncio.CancelledError:
+        ours = won.is_set()
+        if working is not None:  # it has its own last words, and the lease is renewed while it says them
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+        raise
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    await _give_back(kube, namespace, name, identity)
+        if ours:
+            await _give_back(kube, namespace, name, identity)
 
 
 class _Lock(BaseLock):
@@ -210,5 +223,6 @@ async def _give_back(kube: Kube, namespace: str, name: str, identity: str) -> No
         held = await kube.get(path)
         if held["spec"].get("holderIdentity") == identity:
             await kube.replace(path, {**held, "spec": {**held["spec"], "holderIdentity": ""}})
+            _log.info("given back: lease %s/%s", namespace, name)
     except ApiError as error:
         _log.warning("lease %s/%s not given back, it expires: %s", namespace, name, error)

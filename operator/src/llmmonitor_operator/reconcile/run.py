@@ -66,7 +66,7 @@ async def run(settings: OperatorSettings) -> None:
     try:
         await _wait_and_lead(settings)
     except asyncio.CancelledError:
-        _log.info("told to stop while another one leads")
+        _log.info("told to stop")
 
 
 async def _wait_and_lead(settings: OperatorSettings) -> None:
