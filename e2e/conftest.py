@@ -162,7 +162,7 @@ def proved(product: Installed, sidecar_image: str) -> Iterator[Kubectl]:
         kubectl("create", "namespace", name)
     small_models.monitored(kubectl, "first", small_models.server(sidecar_image))
     # a release that was kept (E2E_KEEP) has proved the image before this one
-    until(lambda: sidecar_image in product.verdict(name), f"the sidecar to be proved in namespace {name}", 300)
+    until(lambda: sidecar_image in product.verdict(name), f"the sidecar to be proved in {name}", 300)
     yield kubectl
     if not os.environ.get(KEEP):
         kubectl("delete", "namespace", name, "--wait=false")
