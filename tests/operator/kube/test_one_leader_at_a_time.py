@@ -12,6 +12,7 @@ from tests.operator.kube_server import KubeServer, Refusal, connected, refused
 
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.kube.errors import Unavailable
 from llmmonitor_operator.kube.lease import LostLease, Terms, lead
 
 LEASE = paths.lease("llm-monitor", "llm-monitor-operator")
@@ -236,3 +237,45 @@ async def test_an_api_server_that_was_never_there_is_waited_for() -> None:
         await asyncio.gather(standby, return_exceptions=True)
 
     assert not done
+
+
+async def test_a_lease_that_was_deleted_is_made_again_with_its_owner_and_labels(
+    kube: Kube, server: KubeServer
+) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "llm-monitor-operator", "uid": "u"}
+    working = asyncio.Event()
+
+    async def owned() -> dict[str, Any]:
+        return owner
+
+    async def work() -> None:
+        working.set()
+        server.remove(LEASE)
+        while not server.has(LEASE):  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.02)
+
+    leading = lead(
+        kube, "llm-monitor", "llm-monitor-operator", "one", work, terms=SHORT, labels={"a": "b"}, owner=owned
+    )
+    await asyncio.wait_for(leading, 10)
+
+    metadata = server.at(LEASE)["metadata"]
+    assert working.is_set()
+    assert metadata["ownerReferences"] == [owner]
+    assert metadata["labels"] == {"a": "b"}
+
+
+async def test_a_lease_is_not_made_before_it_is_known_whose_it_is(kube: Kube, server: KubeServer) -> None:
+    tries = []
+
+    async def owned() -> dict[str, Any]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise Unavailable(503, "", "etcd")
+        return {"uid": "u"}
+
+    await asyncio.wait_for(
+        lead(kube, "llm-monitor", "llm-monitor-operator", "one", nothing, terms=SHORT, owner=owned), 10
+    )
+
+    assert server.at(LEASE)["metadata"]["ownerReferences"] == [{"uid": "u"}]

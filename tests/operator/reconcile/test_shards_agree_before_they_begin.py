@@ -68,7 +68,7 @@ async def test_shards_of_one_number_work_beside_each_other(kube: Kube, server: K
     await asyncio.gather(*tasks, return_exceptions=True)
 
     labels = [server.at(f"{LEASES}/llm-monitor-operator{end}")["metadata"]["labels"] for end in ("", "-1")]
-    assert labels == [{SHARDS_LABEL: "2"}] * 2
+    assert [one[SHARDS_LABEL] for one in labels] == ["2", "2"]
 
 
 async def test_a_second_shard_waits_for_the_end_of_the_only_one(kube: Kube, server: KubeServer) -> None:

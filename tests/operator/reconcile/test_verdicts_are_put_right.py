@@ -43,6 +43,23 @@ async def test_a_deleted_config_map_is_made_again(world: World) -> None:
     assert world.server.at(VERDICTS)["data"] == before
 
 
+@pytest.mark.parametrize("deleted", ["before the leader began", "while it leads"])
+async def test_it_goes_with_the_release_whenever_it_is_made(world: World, deleted: str) -> None:
+    parts, owner = world.parts, {"kind": "Deployment", "name": "llm-monitor-operator", "uid": "u"}
+    place = ("llm-monitor", "llm-monitor-verdicts")
+    keeper = VerdictKeeper(parts.kube, place, parts.keeper.common, parts.view, parts.monitors, owners=[owner])
+    if deleted == "before the leader began":
+        world.server.remove(VERDICTS)
+    await keeper.start(0.0)
+    if deleted == "while it leads":
+        world.server.remove(VERDICTS)
+        await keeper.mend(LATER)
+
+    metadata = world.server.at(VERDICTS)["metadata"]
+    assert metadata["ownerReferences"] == [owner]
+    assert metadata["labels"]["app.kubernetes.io/part-of"] == "llm-monitor"
+
+
 async def test_a_map_that_nobody_changed_is_read_and_not_written(world: World) -> None:
     await world.passed()
     before = world.server.writes()

@@ -29,6 +29,8 @@ from llmmonitor_operator.kube.raw import Raw
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+Owner = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
+"""Gives a reference to the object with which the Lease shall go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,14 @@ async def lead(  # noqa: PLR0913 - whose lease, who wants it, what for
     *,
     terms: Terms = TERMS,
     labels: Mapping[str, str] = MappingProxyType({}),
+    owner: Owner | None = None,
 ) -> None:
     """Wait for the lease, then do `work` while it is held, and give it back when `work` ends by itself.
 
     It is given back when this is cancelled, too, as soon as `work` has ended by that.
 
     An API server that is away is waited for, by a candidate as long as it takes. Whoever holds the Lease puts
-    `labels` on it.
+    `labels` on it, and whoever makes it the reference that `owner` gives.
 
     Raises:
         LostLease: the lease went; the process has to end.
@@ -80,7 +83,7 @@ async def lead(  # noqa: PLR0913 - whose lease, who wants it, what for
     async def stopped() -> None:
         _log.error("lost lease %s/%s", namespace, name)
 
-    lock = _Lock(kube, namespace, name, identity, terms, labels)
+    lock = _Lock(kube, namespace, name, identity, terms, labels, owner)
     settings = Config(
         lock,
         lease_duration=terms.lease_seconds,
@@ -133,9 +136,17 @@ class _Lock(BaseLock):
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - whose lease, who wants it, what is written on it
-        self, kube: Kube, namespace: str, name: str, identity: str, terms: Terms, labels: Mapping[str, str]
+        self,
+        kube: Kube,
+        namespace: str,
+        name: str,
+        identity: str,
+        terms: Terms,
+        labels: Mapping[str, str],
+        owner: Owner | None,
     ) -> None:
         super().__init__(name, namespace, identity)
+        self._owner = owner
         self._labels = dict(labels)
         self._kube = kube
         self._terms = terms
@@ -170,10 +181,17 @@ class _Lock(BaseLock):
 
     async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
         """Whether it could be made."""
+        metadata: dict[str, Any] = {"name": name, "namespace": namespace, "labels": self._labels}
+        if self._owner is not None:
+            try:
+                metadata["ownerReferences"] = [await self._in_time(self._owner())]
+            except ApiError as error:
+                _log.warning("lease %s/%s not made: whose it is is not known: %s", namespace, name, error)
+                return False
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": name, "namespace": namespace, "labels": self._labels},
+            "metadata": metadata,
             "spec": self._spec({}, election_record),
         }
         return await self._written(self._kube.create(leases(namespace), body))
@@ -211,7 +229,9 @@ class _Lock(BaseLock):
     async def _in_time(self, call: Coroutine[Any, Any, T]) -> T:
         seconds = self._terms.renew_deadline_seconds / 2
         try:
-            return await asyncio.wait_for(call, seconds)
+            # not by wait_for: up to Python 3.11 it may swallow a cancellation, and the election goes on
+            async with asyncio.timeout(seconds):
+                return await call
         except TimeoutError as error:
             raise Unavailable(0, "", f"no answer within {seconds:g} s") from error
 

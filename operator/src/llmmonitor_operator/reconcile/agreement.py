@@ -19,7 +19,8 @@ from typing import Any
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import ApiError
-from llmmonitor_operator.kube.lease import TERMS, Terms, lead
+from llmmonitor_operator.kube.labels import of_release
+from llmmonitor_operator.kube.lease import TERMS, Owner, Terms, lead
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.shards import Shard, lease_name, verdicts_name
 
@@ -40,6 +41,8 @@ async def lead_shard(  # noqa: PLR0913, PLR0917 - as `lead`: whose lease, who wa
     shard: Shard,
     work: Work,
     terms: Terms = TERMS,
+    *,
+    owner: Owner | None = None,
 ) -> None:
     """As `kube.lease.lead`, the shard's Lease, once nobody works that divides otherwise.
 
@@ -51,6 +54,7 @@ async def lead_shard(  # noqa: PLR0913, PLR0917 - as `lead`: whose lease, who wa
         shard: which one of how many.
         work: what to do while it is held.
         terms: of the election.
+        owner: gives a reference to what the Lease shall go with.
 
     Raises:
         LostLease: the lease went; the process has to end.
@@ -78,7 +82,8 @@ async def lead_shard(  # noqa: PLR0913, PLR0917 - as `lead`: whose lease, who wa
             identity,
             work_if_agreed,
             terms=terms,
-            labels={SHARDS_LABEL: str(shard.count)},
+            labels={**of_release("operator"), SHARDS_LABEL: str(shard.count)},
+            owner=owner,
         )
 
 

@@ -18,6 +18,8 @@ from llmmonitor_operator.evaluate.transitions import Transition
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube, connected
 from llmmonitor_operator.kube.errors import ApiError
+from llmmonitor_operator.kube.labels import of_release
+from llmmonitor_operator.kube.owner import owner_reference
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.verdict import Common
@@ -79,6 +81,7 @@ async def _wait_and_lead(settings: OperatorSettings) -> None:
             settings.pod_name,
             settings.shard,
             lambda: Leader(settings, kube, metrics).work(),
+            owner=lambda: _owner(kube, settings),
         )
 
 
@@ -96,6 +99,7 @@ class Leader:
         settings, kube = self._settings, self._kube
         signing_keys = SigningKeys(kube, settings.namespace, settings.name, settings.shard.count)
         keys = await signing_keys.load()
+        owner = await _owner(kube, settings)
         # the client itself bounds how many sidecars are talked to at once
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             loop = Loop(failed=lambda: self._metrics.failed("pass"))
@@ -109,6 +113,7 @@ class Leader:
                 monitors,
                 failed=lambda: self._metrics.failed("verdicts"),
                 shard=settings.shard,
+                owners=[owner],
             )
             parts = Parts(
                 settings=settings,
@@ -124,7 +129,7 @@ class Leader:
             )
             one_pass = MonitorPass(parts)
             try:
-                await self._lead(parts, loop, one_pass, KeyPass(parts, signing_keys))
+                await self._lead(parts, loop, one_pass, KeyPass(parts, signing_keys), owner)
             finally:
                 await loop.stop()
                 await view.stop()
@@ -135,12 +140,13 @@ class Leader:
                 )
             await _at_most(SAVE_SECONDS, "saving checkpoints", one_pass.save_all())
 
-    async def _lead(self, parts: Parts, loop: Loop, one_pass: MonitorPass, keys: KeyPass) -> None:
+    async def _lead(
+        self, parts: Parts, loop: Loop, one_pass: MonitorPass, keys: KeyPass, owner: dict[str, Any]
+    ) -> None:
         self._metrics.leads(leading=True)
         self._metrics.watches(lambda: len(parts.view.problems))
         await parts.view.start()
         await parts.keeper.start(time.time())
-        owner = await self._owner()
         await self._own(owner)
         if self._settings.shard.first:
             await drop_verdicts_of_former_shards(
@@ -211,24 +217,10 @@ class Leader:
                 _log.exception("%s: tried again in %.0f s", work, every_seconds)
             await asyncio.sleep(every_seconds)
 
-    async def _owner(self) -> dict[str, Any]:
-        """A reference to the operator's Deployment: what goes with the release refers to it.
-
-        Shard 0's also for the others: a Lease must not vanish under its holder when there are to be fewer.
-        """
-        settings = self._settings
-        deployment = await self._kube.get(paths.deployment(settings.namespace, lease_name(settings.name, 0)))
-        return {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "name": deployment["metadata"]["name"],
-            "uid": deployment["metadata"]["uid"],
-        }
-
     async def _own(self, owner: dict[str, Any]) -> None:
-        """The Lease and the verdicts go with the Deployment."""
+        """The Lease and the verdicts go with the Deployment, of today: it may have been made anew."""
         settings = self._settings
-        change = {"metadata": {"ownerReferences": [owner]}}
+        change = {"metadata": {"labels": of_release("operator"), "ownerReferences": [owner]}}
         for path in (
             paths.lease(settings.namespace, lease_name(settings.name, settings.shard.index)),
             paths.config_map(settings.namespace, verdicts_name(settings.name, settings.shard.index)),
@@ -254,6 +246,14 @@ class Leader:
             return
         done = await emit(self._kube, raw, transition, now, self._settings.pod_name)
         self._metrics.event_emitted("ok" if done else "failed")
+
+
+async def _owner(kube: Kube, settings: OperatorSettings) -> dict[str, Any]:
+    """A reference to the operator's Deployment: what goes with the release refers to it.
+
+    Shard 0's also for the others: a Lease must not vanish under its holder when there are to be fewer.
+    """
+    return await owner_reference(kube, settings.namespace, lease_name(settings.name, 0))
 
 
 def _take(monitors: Monitors, kind: str, raw: dict[str, Any]) -> None:

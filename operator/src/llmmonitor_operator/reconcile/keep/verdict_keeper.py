@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from llmmonitor_operator.inject.plan import Mode, Plan
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube, Patch
 from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
+from llmmonitor_operator.kube.labels import of_release
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.pods.pod import holds_rights
@@ -79,6 +80,7 @@ class VerdictKeeper:
         *,
         failed: Callable[[], None] = lambda: None,
         shard: Shard = WHOLE,
+        owners: Sequence[Raw] = (),
     ) -> None:
         """Nothing is known yet.
 
@@ -90,7 +92,9 @@ class VerdictKeeper:
             monitors: all there are.
             failed: called when it could not be written.
             shard: what was said of others' namespaces is not taken up.
+            owners: references to what the ConfigMap shall go with.
         """
+        self._owners = [dict(one) for one in owners]
         self._kube = kube
         self._place = place
         self._shard = shard
@@ -120,9 +124,9 @@ class VerdictKeeper:
         try:
             config_map = await self._kube.get(paths.config_map(namespace, name))
         except NotFound:
-            config_map = {"metadata": {"name": name, "namespace": namespace}, "data": {}}
+            config_map = {"data": {}}
             try:
-                await self._kube.create(paths.config_maps(namespace), config_map)
+                await self._create({})
             except Conflict:
                 config_map = await self._kube.get(paths.config_map(namespace, name))
         self._published = dict(config_map.get("data") or {})
@@ -303,8 +307,17 @@ class VerdictKeeper:
         try:
             await self._kube.patch(paths.config_map(namespace, name), {"data": changes}, Patch.MERGE)
         except NotFound:
-            document = {"metadata": {"name": name, "namespace": namespace}, "data": wanted}
-            await self._kube.create(paths.config_maps(namespace), document)
+            await self._create(wanted)
+
+    async def _create(self, data: dict[str, str]) -> None:
+        namespace, name = self._place
+        metadata = {
+            "name": name,
+            "namespace": namespace,
+            "labels": of_release("operator"),
+            "ownerReferences": self._owners,
+        }
+        await self._kube.create(paths.config_maps(namespace), {"metadata": metadata, "data": data})
 
     def _fingerprint(self, namespace: str) -> str:
         return fingerprint(
