@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -20,10 +21,15 @@ from tests.operator.model_pods import (
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_operator.attach.evict import to_evict
-from llmmonitor_operator.attach.proof import blocked, proved, proving_pod
+from llmmonitor_operator.attach.proof import blocked, proved, provers
+from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.preflight.suspension import suspend
 
 IMAGE = COMMON.image
+
+
+def names(pods: Sequence[Raw]) -> list[str]:
+    return [pod["metadata"]["name"] for pod in pods]
 
 
 def injected_pod(
@@ -80,15 +86,16 @@ def test_the_oldest_ready_pod_is_to_prove() -> None:
     loading = running_pod("c", created=NOW - 30)
     loading["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
 
-    assert proving_pod([*pods, loading], IMAGE) == "uid-a"
-    assert proving_pod([loading], IMAGE) == "uid-c"
+    assert names(provers([loading, *pods], IMAGE))[0] == "a"
+    assert names(provers([loading, *pods], IMAGE))[-1] == "c"
+    assert names(provers([loading], IMAGE)) == ["c"]
 
 
 @pytest.mark.parametrize("state", [running(NOW - 1), STUCK])
 def test_a_pod_that_is_about_to_prove_goes_on(state: dict[str, Any]) -> None:
     trying = with_attached(running_pod("z", created=NOW - 1), state)
 
-    assert proving_pod([running_pod("a"), trying], IMAGE) == "uid-z"
+    assert names(provers([running_pod("a"), trying], IMAGE)) == ["z"]
 
 
 def test_pods_that_opted_out_leave_or_wait_do_not_prove() -> None:
@@ -99,7 +106,7 @@ def test_pods_that_opted_out_leave_or_wait_do_not_prove() -> None:
     pending = running_pod("c")
     pending["status"]["phase"] = "Pending"
 
-    assert proving_pod([out, leaving, pending], IMAGE) == ""
+    assert provers([out, leaving, pending], IMAGE) == ()
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def may_attach(  # noqa: PLR0913 - what the decision rests on, each found by ano
         common: the sidecar of now.
         verdict: of the namespace, under its rules of now; None before the first pre-flight.
         now: Unix seconds.
-        proves: this pod is the one to show that the sidecar runs in this namespace (`proof.proving_pod`),
+        proves: this pod is the one to show that the sidecar runs in this namespace (of `proof.provers`),
             which is done under every `existingPods`: a container that is attached cannot block. It counts
             only until the image is proved.
         memory_used_bytes: by the whole pod, from metrics.k8s.io or its last report; None while not known.

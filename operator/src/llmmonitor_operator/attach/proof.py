@@ -48,10 +48,11 @@ def proved(pods: Sequence[Raw], image: str, now: float) -> bool:
     return any(now - since >= PROOF_SECONDS for pod in pods for since in _running_since(pod, image))
 
 
-def proving_pod(pods: Sequence[Raw], image: str) -> str:
-    """The UID of the one pod that shall prove `image`, by being attached to; empty if there is none.
+def provers(pods: Sequence[Raw], image: str) -> tuple[Raw, ...]:
+    """Pods of which one shall prove `image`, by being attached to; the first that can be is the one.
 
-    One that has a sidecar of the image already, running or about to; else the oldest that runs and has none.
+    One alone that has a sidecar of the image already, running or about to; else those that run and have none,
+    the ready ones first, the oldest of them.
 
     Args:
         pods: of the namespace, those that a monitor matches.
@@ -60,9 +61,9 @@ def proving_pod(pods: Sequence[Raw], image: str) -> str:
     able = [pod for pod in pods if is_mine_to_watch(pod) and not opted_out(pod)]
     busy = [pod for pod in able if _tries(pod, image)]
     free = [pod for pod in able if our_native(pod) is None and _phase(pod) == "Running"]
-    ready = [pod for pod in free if _condition(pod, "Ready")]
-    first = min(busy or ready or free, key=_age_order, default=None)
-    return _text(first, "uid") if first is not None else ""
+    if busy:
+        return (min(busy, key=_age_order),)
+    return tuple(sorted(free, key=lambda pod: (_condition(pod, "Ready") is None, *_age_order(pod))))
 
 
 def blocked(pods: Sequence[Raw], now: float) -> list[Blocked]:

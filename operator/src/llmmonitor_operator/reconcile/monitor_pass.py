@@ -22,7 +22,7 @@ from llmmonitor_api.report.report import Report
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_api.status import RestartStatus
 from llmmonitor_operator.admit.injectable import Asked
-from llmmonitor_operator.attach.proof import proving_pod
+from llmmonitor_operator.attach.proof import provers
 from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
@@ -124,7 +124,7 @@ class MonitorPass:
             common=parts.keeper.common,
             verdict=parts.keeper.of(namespace, now),
             namespace=parts.view.namespace(namespace),
-            proving_pod=proving_pod(mine.pods, parts.keeper.common.image),
+            proving_pod="",
             now=now,
             first_seen=memory.pods.first_seen,
             at_work=memory.pods.at_work,
@@ -135,6 +135,7 @@ class MonitorPass:
             ),
             left_out=parts.keeper.is_left_out(namespace),
         )
+        facts = replace(facts, proving_pod=await self._proving_pod(mine.pods, facts, memory))
         found = [await self._standing(pod, facts, memory.state) for pod in mine.pods]
         standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]
         reports = await self._reports(standings, mine.leaving, memory, now)
@@ -193,6 +194,21 @@ class MonitorPass:
         for transition in news:
             if transition is not None:
                 await self._parts.emit(raw, transition, now)
+
+    async def _proving_pod(self, pods: Sequence[Raw], facts: Facts, memory: Memory) -> str:
+        """The UID of the pod that shall prove the image: one that can be attached to now, if there is one.
+
+        Else the first that should, whose standing says what speaks against it; empty once it is proved.
+        """
+        if facts.verdict.proves(facts.common.image):
+            return ""
+        able = provers(pods, facts.common.image)
+        for pod in able:
+            uid = pod["metadata"]["uid"]
+            found = await self._standing(pod, replace(facts, proving_pod=uid), memory.state)
+            if isinstance(found, Standing) and self._after_refusals(found, memory, facts.now).attach:
+                return str(uid)
+        return str(able[0]["metadata"]["uid"]) if able else ""
 
     async def _standing(self, pod: Raw, facts: Facts, state: State) -> Standing | LeftOut:
         await asyncio.sleep(0)  # a thousand pods take a second: the lease is renewed in between
