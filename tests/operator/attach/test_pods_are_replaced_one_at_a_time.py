@@ -283,6 +283,33 @@ def test_a_workload_that_is_gone_is_waited_for_no_longer() -> None:
     assert step.progress == RestartStatus(generation=1)
 
 
+def test_a_workload_that_needs_no_successor_any_more_counts_none() -> None:
+    one_replica = {OWNER: replace(SET, replicas=1, ready=1)}
+
+    step = next_step(evicted(), seen(B, workloads=one_replica, now=NOW + 60))
+
+    assert (step.progress.done, step.progress.waiting_for) == (0, None)
+
+
+def test_a_new_pod_of_another_workload_is_waited_for() -> None:
+    growing = new_pod("x", NOW - 5)
+    growing["metadata"]["ownerReferences"][0]["uid"] = "uid-other"
+    shrinking = replace(seen(A, B), replicas=[Replica(A, OLD), Replica(B, OLD), Replica(leaving(growing))])
+
+    waits = next_step(None, seen(A, B, growing, ready=2))
+
+    assert waits.evict is None
+    assert waits.progress.message == "waits: pod x is not Ready"
+    assert next_step(None, shrinking).progress.message == "waits: pod x is still ending"
+
+
+def test_that_one_is_missing_for_our_sake_makes_the_other_not_unrestartable() -> None:
+    step = next_step(begun(), seen(B, new_pod("c", NOW + 5), ready=1))
+
+    assert step.not_restartable == {}
+    assert step.progress.planned == 2
+
+
 def test_bare_pods_and_single_replicas_are_not_restartable() -> None:
     bare = running_pod("bare")
     del bare["metadata"]["ownerReferences"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_operator.kube.api import Kube
 
 MINUTES = 60.0
+NOT_CANARY = {"key": "track", "operator": "DoesNotExist"}
 
 
 @pytest.fixture
@@ -129,6 +131,48 @@ async def test_an_operator_that_ends_anywhere_evicts_none_twice(pods: Restarting
     assert again == (["a"] if ends_before == "the eviction" else [])
     assert progress(after)["planned"] == 2
     assert "deletionTimestamp" not in pods.server.at(f"{PODS}/b")["metadata"]
+
+
+async def test_nothing_goes_for_a_monitor_that_is_gone(pods: Restarting) -> None:
+    await pods.proved()
+    await pods.passed()
+    monitor = pods.server.at(f"{MONITORS}/chat")
+    pods.later += 6
+    pods.server.remove(f"{MONITORS}/chat")  # and nobody has told us yet
+
+    await pods.world.one_pass(KEY)
+
+    assert monitor["status"]["pods"]["restart"]["message"].startswith("waits")
+    assert pods.evictions() == []
+
+
+async def test_two_monitors_that_share_a_workload_evict_one_pod(pods: Restarting) -> None:
+    await pods.proved()
+    chat = pods.server.at(f"{MONITORS}/chat")
+    chat["spec"]["selector"] = {"matchLabels": {"app": "chat"}, "matchExpressions": [NOT_CANARY]}
+    spec = {**chat["spec"], "selector": {"matchLabels": {"track": "canary"}}}
+    metadata = {"name": "canary", "creationTimestamp": chat["metadata"]["creationTimestamp"]}
+    for document in (chat, {**chat, "metadata": metadata, "spec": spec}):
+        pods.world.parts.monitors.take(pods.server.put(MONITORS, document))
+    b = pods.server.at(f"{PODS}/b")
+    b["metadata"]["labels"]["track"] = "canary"
+    pods.server.put(PODS, b)
+
+    for _ in range(3):
+        await pods.passed()  # for the view
+        await asyncio.gather(*(pods.world.one_pass(("prod", name)) for name in ("chat", "canary")))
+
+    assert len(pods.evictions()) == 1
+
+
+async def test_a_workload_is_read_again_before_a_pod_goes(pods: Restarting) -> None:
+    await pods.proved()
+    await pods.passed()
+    pods.server.put(SETS, replica_set(1))  # whose controller has not ended a pod yet
+    status = [await pods.passed() for _ in range(2)][-1]
+
+    assert pods.evictions() == []
+    assert status["pods"]["notMonitored"][0]["reason"] == "NotRestartable"
 
 
 async def test_one_who_begins_while_a_successor_is_awaited_goes_on(pods: Restarting) -> None:
