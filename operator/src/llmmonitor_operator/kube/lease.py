@@ -62,13 +62,15 @@ async def lead(  # noqa: PLR0913 - whose lease, who wants it, what for
     terms: Terms = TERMS,
     labels: Mapping[str, str] = MappingProxyType({}),
     owner: Owner | None = None,
+    seen: Callable[[], None] = lambda: None,
 ) -> None:
     """Wait for the lease, then do `work` while it is held, and give it back when `work` ends by itself.
 
     It is given back when this is cancelled, too, as soon as `work` has ended by that.
 
     An API server that is away is waited for, by a candidate as long as it takes. Whoever holds the Lease puts
-    `labels` on it, and whoever makes it the reference that `owner` gives.
+    `labels` on it, and whoever makes it the reference that `owner` gives. `seen` is called whenever the
+    Lease was read, or there was none.
 
     Raises:
         LostLease: the lease went; the process has to end.
@@ -83,7 +85,7 @@ async def lead(  # noqa: PLR0913 - whose lease, who wants it, what for
     async def stopped() -> None:
         _log.error("lost lease %s/%s", namespace, name)
 
-    lock = _Lock(kube, namespace, name, identity, terms, labels, owner)
+    lock = _Lock(kube, namespace, name, identity, terms, labels, owner, seen)
     settings = Config(
         lock,
         lease_duration=terms.lease_seconds,
@@ -144,8 +146,10 @@ class _Lock(BaseLock):
         terms: Terms,
         labels: Mapping[str, str],
         owner: Owner | None,
+        seen: Callable[[], None],
     ) -> None:
         super().__init__(name, namespace, identity)
+        self._seen = seen
         self._owner = owner
         self._labels = dict(labels)
         self._kube = kube
@@ -167,9 +171,11 @@ class _Lock(BaseLock):
         try:
             self._lease = await self._in_time(self._kube.get(lease(namespace, name)))
         except NotFound as error:  # the election reads the code out of the body
+            self._seen()
             return False, ApiException(status=error.status, body=json.dumps({"code": error.status}))
         except ApiError as error:
             return False, ApiException(status=error.status, reason=str(error))
+        self._seen()
         spec = self._lease.get("spec") or {}
         duration = spec.get("leaseDurationSeconds")
         return True, LeaderElectionRecord(

@@ -43,6 +43,7 @@ async def lead_shard(  # noqa: PLR0913, PLR0917 - as `lead`: whose lease, who wa
     terms: Terms = TERMS,
     *,
     owner: Owner | None = None,
+    seen: Callable[[], None] = lambda: None,
 ) -> None:
     """As `kube.lease.lead`, the shard's Lease, once nobody works that divides otherwise.
 
@@ -55,13 +56,14 @@ async def lead_shard(  # noqa: PLR0913, PLR0917 - as `lead`: whose lease, who wa
         work: what to do while it is held.
         terms: of the election.
         owner: gives a reference to what the Lease shall go with.
+        seen: called whenever it was read who holds a Lease, ours or another shard's.
 
     Raises:
         LostLease: the lease went; the process has to end.
         ApiError: the API server refuses or is away at the wrong moment.
         Exception: what `work` raised.
     """
-    others = OtherShards(kube, namespace, name, shard.count)
+    others = OtherShards(kube, namespace, name, shard.count, seen=seen)
     agreed = False
 
     async def work_if_agreed() -> None:
@@ -84,13 +86,14 @@ async def lead_shard(  # noqa: PLR0913, PLR0917 - as `lead`: whose lease, who wa
             terms=terms,
             labels={**of_release("operator"), SHARDS_LABEL: str(shard.count)},
             owner=owner,
+            seen=seen,
         )
 
 
 class OtherShards:
     """The Leases of this release, by whom they are held."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whose Leases, and how they are followed
         self,
         kube: Kube,
         namespace: str,
@@ -98,8 +101,10 @@ class OtherShards:
         count: int,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        seen: Callable[[], None] = lambda: None,
     ) -> None:
         """Args: name: what the names of the release's objects begin with; count: of our own shards."""
+        self._seen = seen
         self._kube = kube
         self._namespace = namespace
         self._name = name
@@ -131,6 +136,7 @@ class OtherShards:
             ApiError: the API server refuses or is away.
         """
         listing = await self._kube.list(paths.leases(self._namespace))
+        self._seen()
         held = [lease for lease in listing.items if self._is_held(lease)]
         others = [(lease, number) for lease in held if (number := self._number(lease)) != self._count]
         return "; ".join(

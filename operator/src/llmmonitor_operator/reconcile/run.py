@@ -40,6 +40,7 @@ from llmmonitor_operator.reconcile.orphans import namespaces_with_sidecars
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.events import emit
 from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
+from llmmonitor_operator.reconcile.readiness import Readiness
 from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
 from llmmonitor_operator.reconcile.unwatched_monitors import UnwatchedMonitors
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
@@ -72,30 +73,35 @@ async def run(settings: OperatorSettings) -> None:
 
 
 async def _wait_and_lead(settings: OperatorSettings) -> None:
-    metrics = OperatorMetrics()
-    async with connected(settings.kubeconfig) as kube, serving(settings.port, metrics, lambda: ""):
+    metrics, readiness = OperatorMetrics(), Readiness()
+    async with connected(settings.kubeconfig) as kube, serving(settings.port, metrics, readiness.why_not):
         await lead_shard(
             kube,
             settings.namespace,
             settings.name,
             settings.pod_name,
             settings.shard,
-            lambda: Leader(settings, kube, metrics).work(),
+            lambda: Leader(settings, kube, metrics, readiness).work(),
             owner=lambda: _owner(kube, settings),
+            seen=readiness.read_lease,
         )
 
 
 class Leader:
     """What the one that holds the lease does."""
 
-    def __init__(self, settings: OperatorSettings, kube: Kube, metrics: OperatorMetrics) -> None:
+    def __init__(
+        self, settings: OperatorSettings, kube: Kube, metrics: OperatorMetrics, readiness: Readiness
+    ) -> None:
         self._settings = settings
         self._kube = kube
         self._metrics = metrics
+        self._readiness = readiness
         self._deployment = OwnDeployment(kube, settings.namespace, f"{settings.name}-operator")
 
     async def work(self) -> None:
         """Until SIGTERM or SIGINT."""
+        self._readiness.takes_over()
         settings, kube = self._settings, self._kube
         signing_keys = SigningKeys(kube, settings.namespace, settings.name, settings.shard.count)
         keys = await signing_keys.load()
@@ -160,6 +166,7 @@ class Leader:
         )
         await unwatched.look()
         loop.start(one_pass)
+        self._readiness.leads()
         for namespace in await namespaces_with_sidecars(
             self._kube, self._settings.watch_namespaces, self._settings.shard
         ):
