@@ -390,7 +390,8 @@ def _patched(thing: dict[str, Any], patch: Any, kind: str) -> dict[str, Any]:
         merged: dict[str, Any] = _merged(thing, patch)
         return merged
     if kind == "application/strategic-merge-patch+json" and set(patch["spec"]) == {"ephemeralContainers"}:
-        containers = [*thing["spec"].get("ephemeralContainers", []), *patch["spec"]["ephemeralContainers"]]
+        before = thing["spec"].get("ephemeralContainers", [])
+        containers = [*patch["spec"]["ephemeralContainers"], *before]  # new ones first, as the real one does
         return {**thing, "spec": {**thing["spec"], "ephemeralContainers": containers}}
     raise Refusal(400, f"no patch of kind {kind} here")
 

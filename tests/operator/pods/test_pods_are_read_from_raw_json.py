@@ -104,6 +104,14 @@ def test_of_those_that_run_the_one_at_work_counts_and_else_the_newest() -> None:
     )
 
 
+def test_attached_ones_are_in_the_order_in_which_they_came_and_not_in_the_api_servers() -> None:
+    given = [{"name": "debugger"}, *(attached(number) for number in (10, 9, 2, 1))]
+
+    found = our_ephemeral({"spec": {"ephemeralContainers": given}})
+
+    assert [one["name"] for one in found] == ["llm-monitor-1", "llm-monitor-2", "llm-monitor-9", "llm-monitor-10"]
+
+
 def test_a_sidecar_that_ended_says_why() -> None:
     pod = {
         "spec": {"initContainers": [NATIVE]},

@@ -53,7 +53,7 @@ async def test_it_is_attached_told_and_taken_over_without_a_count_lost_or_repeat
         outdated = await world.passed()
         assert outdated["Injected"]["reason"] == "Outdated"
         assert "its successor is being attached" in outdated["Injected"]["message"]
-        [_, successor] = world.server.at(f"{PODS}/chat-a")["spec"]["ephemeralContainers"]
+        [successor, _] = world.server.at(f"{PODS}/chat-a")["spec"]["ephemeralContainers"]
         told = {one["name"]: one["value"] for one in successor["env"]}
         assert (successor["image"], told["LLM_MONITOR_CONTAINER"]) == (IMAGE, "llm-monitor-2")
         assert told["LLM_MONITOR_API_PORT"] == str(double.port)  # where the predecessor answers
@@ -76,7 +76,7 @@ async def test_it_is_attached_told_and_taken_over_without_a_count_lost_or_repeat
 
     assert after["Injected"]["status"] == "True"
     assert _begun(world) == 15
-    assert _names(world) == ["llm-monitor-1", "llm-monitor-2"]
+    assert _names(world) == ["llm-monitor-2", "llm-monitor-1"]
 
 
 async def test_a_version_that_cannot_hand_over_stays_and_says_so(world: World) -> None:
@@ -110,4 +110,4 @@ async def test_a_successor_that_ends_is_not_followed_by_another(world: World) ->
 
     assert "its successor llm-monitor-2 ended (Error: exit code 1)" in _judged(world, "Injected")
     assert not double.configuration.hand_over
-    assert _names(world) == ["llm-monitor-1", "llm-monitor-2"]
+    assert _names(world) == ["llm-monitor-2", "llm-monitor-1"]

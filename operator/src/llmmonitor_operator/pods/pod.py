@@ -57,9 +57,10 @@ def our_native(pod: Raw) -> Raw | None:
 
 
 def our_ephemeral(pod: Raw) -> list[Raw]:
-    """Specs of the sidecars that were attached, in order."""
+    """Specs of the sidecars that were attached, by their number: the API server puts a new one first."""
     given = pod.get("spec", {}).get("ephemeralContainers") or ()
-    return [one for one in given if one.get("name") in EPHEMERAL_NAMES]
+    ours = [one for one in given if one.get("name") in EPHEMERAL_NAMES]
+    return sorted(ours, key=lambda one: EPHEMERAL_NAMES.index(one["name"]))
 
 
 def holds_rights(pod: Raw) -> bool:
