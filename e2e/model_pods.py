@@ -7,7 +7,7 @@ here by hand, so that a mistake of one is no mistake of the other.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from e2e.kubectl import Kubectl, Refused
@@ -118,8 +118,16 @@ def native(image: str, mode: str = "transparent", **values: str) -> dict[str, An
     }
 
 
-def attach(namespace: Kubectl, name: str, image: str, number: int = 1) -> None:
-    """The sidecar as the operator attaches it to a running pod."""
+def attach(
+    namespace: Kubectl,
+    name: str,
+    image: str,
+    number: int = 1,
+    *,
+    command: Sequence[str] = (),
+    **values: str,
+) -> None:
+    """The sidecar as the operator attaches it to a running pod; `values` go over its settings."""
     running = namespace.get(f"pod/{name}")
     status, metadata = running["status"], running["metadata"]
     identity = {"POD_UID": metadata["uid"], "POD_IP": status["podIP"], "HOST_IP": status["hostIP"]}
@@ -128,8 +136,9 @@ def attach(namespace: Kubectl, name: str, image: str, number: int = 1) -> None:
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "targetContainerName": "model",
-        "env": settings("transparent", **identity),
+        "env": settings("transparent", **identity, **values),
         "securityContext": NET_ADMIN_FOR_A_MOMENT_AS_ROOT,
+        **({"command": list(command)} if command else {}),
     }
     running["spec"].setdefault("ephemeralContainers", []).append(attached)
     path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{name}/ephemeralcontainers"

@@ -24,7 +24,7 @@ SMALL: Mapping[str, Any] = {"requests": {"cpu": "10m", "memory": "32Mi"}}
 
 SERVER = """
 import http.server, json, os, sys, threading
-port, seconds = int(sys.argv[1]), float(sys.argv[2])
+port, seconds, ballast = int(sys.argv[1]), float(sys.argv[2]), b"x" * int((sys.argv[3:] or ["0"])[0])
 message = {"role": "assistant", "content": "Hello to you."}
 answer = json.dumps({
     "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "small",
@@ -67,15 +67,49 @@ while time.monotonic() < until:
     time.sleep(pause)
 print(json.dumps(seen), flush=True)
 """
+KEEPING_CLIENT = """
+import http.client, json, sys, time
+host, port, seconds, pause = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
+body = json.dumps({"model": "small", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4})
+seen = {"answered": 0, "failed": 0, "connections": 0, "closed_while_idle": 0}
+connection = None
+def ask():
+    connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+    reply = connection.getresponse()
+    return reply.status == 200 and json.loads(reply.read())["usage"]["total_tokens"] > 0
+until = time.monotonic() + seconds
+while time.monotonic() < until:
+    good = False
+    for again in (False, True):
+        kept = connection is not None
+        if not kept:
+            connection = http.client.HTTPConnection(host, port, timeout=30)
+            seen["connections"] += 1
+        try:
+            good = ask()
+            break
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            connection.close()
+            connection = None
+            if not kept or again:  # only one that was idle is tried anew, once, as HTTP clients do
+                break
+            seen["closed_while_idle"] += 1
+    seen["answered" if good else "failed"] += 1
+    print(json.dumps(seen), flush=True)
+    time.sleep(pause)
+"""
 
 
-def server(image: str, *, seconds: float = 0.0, **fields: Any) -> dict[str, Any]:
-    """The container; with `seconds` it ends by itself after that time, as a batch job does."""
+def server(image: str, *, seconds: float = 0.0, ballast: int = 0, **fields: Any) -> dict[str, Any]:
+    """The container; with `seconds` it ends by itself after that time, as a batch job does.
+
+    `ballast` is bytes of memory that it holds besides, as weights would be.
+    """
     return {
         "name": CONTAINER,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": [PYTHON, "-c", SERVER, str(PORT), str(seconds)],
+        "command": [PYTHON, "-c", SERVER, str(PORT), str(seconds), str(ballast)],
         "ports": [{"containerPort": PORT, "name": "http"}],
         "resources": SMALL,
         **fields,
@@ -122,13 +156,19 @@ def monitor(name: str, app: str = "", **spec: Any) -> dict[str, Any]:
     }
 
 
-def client(name: str, image: str, host: str, *, seconds: float, pause: float = 0.25) -> dict[str, Any]:
-    """A pod that asks again and again; the last line of its log says what it saw."""
+def client(  # noqa: PLR0913 - a pod's fields, given by name
+    name: str, image: str, host: str, *, seconds: float, pause: float = 0.25, keeping: bool = False
+) -> dict[str, Any]:
+    """A pod that asks again and again; the last line of its log says what it saw.
+
+    Each time by a new connection, or (`keeping`) by one that it keeps, and by another when that was closed.
+    """
+    script = KEEPING_CLIENT if keeping else CLIENT
     container = {
         "name": "client",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": [PYTHON, "-c", CLIENT, host, str(PORT), str(seconds), str(pause)],
+        "command": [PYTHON, "-c", script, host, str(PORT), str(seconds), str(pause)],
     }
     spec = {"containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 1}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
