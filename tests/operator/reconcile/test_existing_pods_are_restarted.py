@@ -158,10 +158,25 @@ async def test_two_monitors_that_share_a_workload_evict_one_pod(pods: Restarting
     b["metadata"]["labels"]["track"] = "canary"
     pods.server.put(PODS, b)
 
-    for _ in range(3):
-        await pods.passed()  # for the view
-        await asyncio.gather(*(pods.world.one_pass(("prod", name)) for name in ("chat", "canary")))
+    async def both_passed() -> None:
+        await pods.passed(6)  # chat's, once the view is current
+        await pods.world.one_pass(("prod", "canary"))
 
+    await both_passed()
+    both_wrote = asyncio.Barrier(2)
+
+    async def waits_for_the_other(request: web.Request) -> web.StreamResponse | None:
+        if request.path.endswith("/status"):
+            await both_wrote.wait()
+        return None
+
+    pods.server.fault = waits_for_the_other
+    pods.later += 6
+    await asyncio.gather(*(pods.world.one_pass(("prod", name)) for name in ("chat", "canary")))
+
+    assert len(pods.evictions()) == 1
+    pods.server.fault = None
+    await both_passed()
     assert len(pods.evictions()) == 1
 
 
