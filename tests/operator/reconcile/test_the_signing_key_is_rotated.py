@@ -20,6 +20,7 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.reconcile.keep.signing_key import SigningKeys
 from llmmonitor_operator.reconcile.key_pass import LIST_EVERY_SECONDS, KeyPass
+from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 from llmmonitor_operator.shards import Shard
 
 SECRET = paths.secret("llm-monitor", "llm-monitor-signing-key")
@@ -184,7 +185,7 @@ async def test_revoked_a_sidecar_believes_nothing_of_ours_and_is_attached_anew_o
         assert revoked.current.id != OLD
         assert world.server.at(f"{MONITORS}/chat")["status"]["pods"]["outdated"] == 1
         pod = world.server.at(f"{PODS}/chat-a")
-        [_, successor] = pod["spec"]["ephemeralContainers"]
+        [successor] = [one for one in pod["spec"]["ephemeralContainers"] if one["name"] == "llm-monitor-2"]
         told = {one["name"]: one["value"] for one in successor["env"]}
         assert told["LLM_MONITOR_PUBLIC_KEY"] == base64.b64encode(revoked.current.public).decode()
 
@@ -194,6 +195,8 @@ async def test_revoked_a_sidecar_believes_nothing_of_ours_and_is_attached_anew_o
         await world.settled()
         for _ in range(2):
             await world.passed()
+            world.one_pass = MonitorPass(world.parts)  # the next leader does not know who is at work
+        await world.passed()
         [memory] = world.one_pass._memories.values()
         assert "its successor" in next(
             one.message for one in memory.state.conditions if one.type == "Injected"

@@ -11,8 +11,7 @@ from llmmonitor_api.spec.interception import InterceptionMode
 from llmmonitor_operator.attach.decide import Attach
 from llmmonitor_operator.attach.succession import Elder, Rules, Turn, turns
 from llmmonitor_operator.inject.plan import Mode
-from llmmonitor_operator.keys.begun_with import VARIABLE
-from llmmonitor_operator.pods.pod import next_attachment, our_ephemeral
+from llmmonitor_operator.pods.pod import next_attachment
 from llmmonitor_operator.preflight.mode import ModeChoice, choose_mode
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
 from llmmonitor_operator.reconcile.sidecars.standing import LOOK_AGAIN_SECONDS, Facts, Standing
@@ -34,7 +33,7 @@ def with_successions(
         memory: what the API server refused, and when successors were first heard.
         used_bytes: by a whole pod, where it is known.
     """
-    standings = [_said(one, facts, deaf=memory.of(one.expected.uid).unknown_key) for one in standings]
+    standings = [_said(one, deaf=memory.of(one.expected.uid).unknown_key) for one in standings]
     outdated = [one for one in standings if _to_be_succeeded(one, facts, memory)]
     if not outdated:
         return list(standings), frozenset()
@@ -66,27 +65,15 @@ def _to_be_succeeded(one: Standing, facts: Facts, memory: PodsMemory) -> bool:
     sidecar = one.sidecar
     if sidecar is None or not sidecar.running or sidecar.kind != "ephemeral" or one.serving is None:
         return False
-    if memory.of(one.expected.uid).unknown_key:
-        return not _has_waiting_successor(one, facts)
-    return sidecar.image != facts.common.image
+    return sidecar.image != facts.common.image or memory.of(one.expected.uid).unknown_key
 
 
-def _has_waiting_successor(one: Standing, facts: Facts) -> bool:
-    """Whether the newest was made under a key of now: it waits, and who answers is the one before it."""
-    newest = next(reversed(our_ephemeral(one.pod)), None)
-    if newest is None or one.sidecar is None or newest["name"] != one.sidecar.name:
-        return False
-    return bool(set(one.sidecar.environment.get(VARIABLE, "").split(",")) & set(facts.common.public_keys))
-
-
-def _said(one: Standing, facts: Facts, *, deaf: bool) -> Standing:
+def _said(one: Standing, *, deaf: bool) -> Standing:
     """With the words for a sidecar that believes no key of ours, where nothing else is wrong with it."""
     if not deaf or one.expected.injection:
         return one
     words = "its sidecar believes none of the operator's signing keys"
-    if one.expected.attached and _has_waiting_successor(one, facts):
-        words += "; its successor waits, at most until that one's configuration runs out"
-    elif not one.expected.attached:
+    if not one.expected.attached:
         words += ": restart the pod"
     expected = replace(one.expected, injection=reasons.OUTDATED.name, injection_message=words)
     return replace(one, expected=expected)
