@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.operator.certificates.conftest import (
@@ -142,6 +143,27 @@ async def test_garbage_in_a_secret_is_replaced(path: str, crt: bytes, key: bytes
 
     assert len(read_certificates(api.data(CA, "ca.crt"))) == 1
     verify(api.data(TLS, "tls.crt"), api.ca_bundle, clock.now)
+
+
+@pytest.mark.parametrize("path", [CA, TLS])
+@pytest.mark.parametrize(
+    ("known", "strange"),
+    [("06082a8648ce3d030107", "06082a8648ce3d030101"), ("06072a8648ce3d0201", "06072a8648ce3d0205")],
+    ids=["a curve", "an algorithm"],
+)
+async def test_a_certificate_whose_key_nobody_knows_is_replaced(
+    api: ApiServer, store: CertificateStore, path: str, known: str, strange: str
+) -> None:
+    await store.tend()
+    name = "ca.crt" if path == CA else "tls.crt"
+    [good] = read_certificates(api.data(path, name))
+    odd = good.public_bytes(Encoding.DER).replace(bytes.fromhex(known), bytes.fromhex(strange), 1)
+    pem = write_certificates([x509.load_der_x509_certificate(odd)])
+    api.spoil(path, **{name.replace(".", "_"): pem})
+
+    await store.tend()
+
+    assert api.data(path, name) != pem
 
 
 async def test_garbage_that_is_no_base64_is_replaced(api: ApiServer, store: CertificateStore) -> None:

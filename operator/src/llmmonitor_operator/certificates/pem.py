@@ -41,7 +41,11 @@ def read_pair(certificate: bytes, key: bytes) -> Pair:
         private = serialization.load_pem_private_key(key, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise Unreadable(f"{len(key)} bytes that are no private key: {error}") from error
-    if chain[0].public_key().public_bytes(*_SPKI) != private.public_key().public_bytes(*_SPKI):
+    try:
+        public = chain[0].public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise Unreadable(f"a certificate whose public key cannot be read: {error}") from error
+    if public.public_bytes(*_SPKI) != private.public_key().public_bytes(*_SPKI):
         raise Unreadable("the key belongs to another certificate")
     return Pair(chain[0], private)
 
