@@ -15,7 +15,7 @@ import pytest
 from llmmonitor_operator.certificates.store import CertificateStore, Place
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Patch
-from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
+from llmmonitor_operator.kube.errors import Conflict, NotFound
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 OWNER = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "llm-monitor-operator", "uid": "u-1"}
@@ -52,7 +52,7 @@ class ApiServer:
 
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     writes: list[tuple[str, str]] = field(default_factory=list)
-    refuses: ApiError | None = None
+    refuses: Exception | None = None
     version: int = 0
 
     def put(self, path: str, thing: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from llmmonitor_operator.certificates.authority import issue, make_authority
 from llmmonitor_operator.certificates.pem import read_certificates, read_pair, write_certificates, write_key
 from llmmonitor_operator.certificates.store import CertificateStore
 from llmmonitor_operator.kube.errors import Conflict, Forbidden
+from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 
 
 async def test_a_fresh_release_gets_everything_in_one_pass(
@@ -265,6 +267,28 @@ async def test_a_refusal_of_the_api_server_is_raised(store: CertificateStore, ap
 
     with pytest.raises(Forbidden):
         await store.tend()
+
+
+@pytest.mark.parametrize(
+    "error", [Forbidden(403, "Forbidden", "no Secrets for you"), RuntimeError("a defect")]
+)
+async def test_that_they_cannot_be_looked_after_is_counted_and_seen(
+    api: ApiServer, clock: Clock, error: Exception
+) -> None:
+    failed = asyncio.Event()
+    metrics = OperatorMetrics()
+    store = CertificateStore(api, PLACE, clock, failed=failed.set)
+    metrics.certificates(lambda: bool(store.problem))
+    api.refuses = error
+
+    keeping = asyncio.create_task(store.keep())
+    await asyncio.wait_for(failed.wait(), 5)
+
+    assert str(error) in store.problem
+    assert not keeping.done()
+    assert metrics.registry.get_sample_value("llm_monitor_operator_certificates_failing") == 1
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
 
 
 async def test_an_authority_signs_no_authorities(clock: Clock) -> None:

@@ -93,8 +93,15 @@ class CertificateStore:
     """The webhook's certificates in one release."""
 
     def __init__(
-        self, kube: Api, place: Place, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        kube: Api,
+        place: Place,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        failed: Callable[[], None] = lambda: None,
     ) -> None:
+        """Args: failed: called for each pass that failed."""
+        self._failed = failed
         self._kube = kube
         self._place = place
         self._now = now
@@ -108,10 +115,12 @@ class CertificateStore:
         while True:
             try:
                 rest = await self.tend()
-            except ApiError as error:
+            except Exception as error:  # noqa: BLE001 - what people wrote there must not end who leads
                 if self.problem != str(error):
-                    _log.warning("the webhook's certificates: %s", error)
-                self.problem = str(error)
+                    unforeseen = not isinstance(error, ApiError)
+                    _log.warning("the webhook's certificates: %s", error, exc_info=unforeseen)
+                self.problem = str(error) or type(error).__name__
+                self._failed()
                 pause = _LONGEST_PAUSE / 4
             else:
                 self.problem = ""

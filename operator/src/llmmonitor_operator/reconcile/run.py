@@ -189,7 +189,9 @@ class Leader:
         ]
         if self._settings.certificates is Certificates.OPERATOR and self._settings.shard.first:
             ours = Place(namespace=self._settings.namespace, name=self._settings.name, owner=owner)
-            background.append(asyncio.create_task(CertificateStore(self._kube, ours).keep()))
+            store = CertificateStore(self._kube, ours, failed=lambda: self._metrics.failed("certificates"))
+            self._metrics.certificates(lambda: bool(store.problem))
+            background.append(asyncio.create_task(store.keep()))
         watching = asyncio.create_task(
             watch_monitors(
                 lambda kind, raw: _take(parts.monitors, kind, raw),

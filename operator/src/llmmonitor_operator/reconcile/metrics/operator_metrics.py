@@ -60,6 +60,11 @@ class OperatorMetrics:
             "Sidecars that do not believe the next signing key yet.",
             registry=self.registry,
         )
+        self._certificates = Gauge(
+            f"{_OURS}_certificates_failing",
+            "1 while the webhook's certificates cannot be looked after; the log says why.",
+            registry=self.registry,
+        )
         self._leading = Gauge(f"{_OURS}_leading", "1 while this process leads.", registry=self.registry)
         known = Gauge(
             f"{_OURS}_monitors",
@@ -139,6 +144,10 @@ class OperatorMetrics:
         for use, number in (("current", 1), ("next", int(keys.next is not None)), ("old", len(keys.old))):
             self._keys.labels(use).set(number)
         self._to_learn.set(to_learn)
+
+    def certificates(self, failing: Callable[[], bool]) -> None:
+        """Args: failing: whether the last look at them failed, asked at each scrape."""
+        self._certificates.set_function(lambda: float(failing()))
 
     def leads(self, leading: bool) -> None:  # noqa: FBT001 - what it is
         """Whether this process leads."""
