@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS
 from tests.operator.reconcile.restarting_world import DEPLOYMENTS, SETS, Restarting, replica_set, restarting
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
+from llmmonitor_api.spec.target import LabelSelector
 from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 
 MINUTES = 60.0
 NOT_CANARY = {"key": "track", "operator": "DoesNotExist"}
@@ -241,6 +244,18 @@ async def test_none_goes_while_no_webhook_would_be_asked(
 
     assert pods.evictions() == []
     assert words in progress(status)["message"]
+
+
+async def test_none_goes_where_the_webhook_is_not_asked(pods: Restarting) -> None:
+    await pods.proved()
+    elsewhere = LabelSelector(match_labels={"llm": "yes"})
+    settings = replace(pods.world.parts.settings, webhook_namespaces=elsewhere)
+    pods.world.one_pass = MonitorPass(replace(pods.world.parts, settings=settings), pods.now)
+
+    status = [await pods.passed() for _ in range(3)][-1]
+
+    assert pods.evictions() == []
+    assert "not asked in this namespace" in progress(status)["message"]
 
 
 async def test_none_goes_while_injection_is_suspended(pods: Restarting) -> None:

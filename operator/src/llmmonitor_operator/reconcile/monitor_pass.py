@@ -85,7 +85,6 @@ class MonitorPass:
             parts.kube,
             parts.view,
             parts.monitors,
-            keeper=parts.keeper,
             evictor=parts.evictor,
             settings=parts.settings,
         )
@@ -148,7 +147,7 @@ class MonitorPass:
             standings, reports, facts, memory.pods, lambda one: self._reported(one, memory.state, now)
         )
         own = Mine(
-            monitor=monitor,
+            facts=facts,
             standings=standings,
             leaving=mine.leaving,
             conflict=mine.conflict,

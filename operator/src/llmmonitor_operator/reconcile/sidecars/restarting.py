@@ -38,9 +38,8 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.pods.pod import opted_out, our_native
 from llmmonitor_operator.process_settings import OperatorSettings
-from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
 from llmmonitor_operator.reconcile.sidecars.evicting import Evictor
-from llmmonitor_operator.reconcile.sidecars.standing import LOOK_AGAIN_SECONDS, Standing
+from llmmonitor_operator.reconcile.sidecars.standing import LOOK_AGAIN_SECONDS, Facts, Standing
 from llmmonitor_operator.reconcile.sidecars.successors import Successors
 from llmmonitor_operator.reconcile.sidecars.workloads import Workloads
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
@@ -57,12 +56,17 @@ _log = logging.getLogger(__name__)
 class Mine:
     """A monitor and what it has."""
 
-    monitor: LLMMonitor
+    facts: Facts
     standings: Sequence[Standing]
     leaving: Sequence[Raw]
     conflict: str
     reporting: Collection[str]
     """UIDs of pods whose sidecar has just answered."""
+
+    @property
+    def monitor(self) -> LLMMonitor:
+        """Itself."""
+        return self.facts.monitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +98,12 @@ class Look:
 class Restarter:
     """Of all monitors."""
 
-    def __init__(  # noqa: PLR0913 - what it looks at, each a part of its own
+    def __init__(
         self,
         kube: Kube,
         view: ClusterView,
         monitors: Monitors,
         *,
-        keeper: VerdictKeeper,
         evictor: Evictor,
         settings: OperatorSettings,
     ) -> None:
@@ -109,7 +112,7 @@ class Restarter:
         self._evictor = evictor
         self._settings = settings
         self._workloads = Workloads(kube)
-        self._successors = Successors(kube, view, monitors, keeper=keeper, settings=settings)
+        self._successors = Successors(kube, monitors, settings)
         self._refused: dict[str, tuple[float, str]] = {}
         """By UID of the pod: until when it is not asked again (Unix seconds), and why it was refused."""
 
@@ -189,7 +192,7 @@ class Restarter:
         fresh = await self._workloads.read(eviction.namespace, [controller], anew=True)
         workloads = {uid: one for uid, one in seen.workloads.items() if uid != controller.uid} | fresh
         seen = replace(seen, workloads=workloads)
-        closed, wait = await self._successors.why_closed(pod, mine.monitor, seen.now)
+        closed, wait = await self._successors.why_closed(pod, mine.facts)
         if closed:
             seen = replace(seen, closed=closed)
         return next_step(before, seen), wait
