@@ -23,7 +23,8 @@ def _webhook(**variables: str) -> WebhookSettings:
 
 
 def _operator(**variables: str) -> OperatorSettings:
-    return operator_settings({f"LLM_MONITOR_OPERATOR_{name}": value for name, value in variables.items()})
+    given = {"POD_NAME": "operator-0", **variables}
+    return operator_settings({f"LLM_MONITOR_OPERATOR_{name}": value for name, value in given.items()})
 
 
 def test_a_namespace_is_enough() -> None:
@@ -83,7 +84,7 @@ def test_the_operator_needs_a_namespace_and_the_image_it_puts_into_pods() -> Non
     settings = _operator(NAMESPACE="llm-monitor", SIDECAR_IMAGE="sidecar@sha256:ab")
 
     assert settings == OperatorSettings(
-        namespace="llm-monitor", sidecar=SidecarImage(image="sidecar@sha256:ab"), pod_name="llm-monitor"
+        namespace="llm-monitor", sidecar=SidecarImage(image="sidecar@sha256:ab"), pod_name="operator-0"
     )
 
 
@@ -121,6 +122,19 @@ def test_where_the_webhook_is_asked_is_a_label_selector() -> None:
     for wrong in ("{}", "prod", '{"matchLabels": []}'):
         with pytest.raises(InvalidProcessSettings, match=r"WEBHOOK_NAMESPACE_SELECTOR is .*as JSON"):
             _operator(**given, WEBHOOK_NAMESPACE_SELECTOR=wrong)
+
+
+def test_replicas_need_names_of_their_own() -> None:
+    with pytest.raises(InvalidProcessSettings, match="POD_NAME is not set: must be the pod's own name"):
+        _operator(NAMESPACE="llm-monitor", SIDECAR_IMAGE="sidecar:1", POD_NAME="")
+
+
+def test_a_sidecar_cannot_request_more_memory_than_its_limit() -> None:
+    given = {"NAMESPACE": "llm-monitor", "SIDECAR_IMAGE": "sidecar:1"}
+
+    with pytest.raises(InvalidProcessSettings, match=r"MEMORY_REQUEST is '1Gi': must be at most .*256Mi"):
+        _operator(**given, SIDECAR_MEMORY_REQUEST="1Gi")
+    assert _operator(**given, SIDECAR_MEMORY_REQUEST="256Mi").sidecar.memory_request == "256Mi"
 
 
 def test_the_operators_errors_are_all_named_too() -> None:

@@ -117,7 +117,9 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
     settings = OperatorSettings(
         namespace=read.label("NAMESPACE"),
         name=name,
-        pod_name=read.text("POD_NAME", name),
+        pod_name=read.required(
+            "POD_NAME", "must be the pod's own name: two replicas of one name would both lead"
+        ),
         sidecar=SidecarImage(
             image=read.required("SIDECAR_IMAGE", "must be the sidecar's image, NAME@sha256:... or NAME:TAG"),
             pull_policy=read.choice("SIDECAR_IMAGE_PULL_POLICY", PullPolicy.IF_NOT_PRESENT),
@@ -134,6 +136,10 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         restart_timeout_seconds=read.duration("RESTART_TIMEOUT", default.restart_timeout_seconds),
         kubeconfig=environment.get("KUBECONFIG", ""),
     )
+    sidecar = settings.sidecar
+    if not read.problems and parse_quantity(sidecar.memory_request) > parse_quantity(sidecar.memory_limit):
+        wanted = f"must be at most {PREFIX}SIDECAR_MEMORY_LIMIT, which is {sidecar.memory_limit}"
+        read.problem("SIDECAR_MEMORY_REQUEST", sidecar.memory_request, wanted)
     read.finish()
     return settings
 
