@@ -80,7 +80,12 @@ def test_monitors_of_other_shards_are_passed_over() -> None:
 
 
 def test_the_processes_are_told_by_their_environment() -> None:
-    of_operator = {"NAMESPACE": "llm-monitor", "SIDECAR_IMAGE": "sidecar:1", "SHARD": "1/2"}
+    of_operator = {
+        "NAMESPACE": "llm-monitor",
+        "POD_NAME": "operator-0",
+        "SIDECAR_IMAGE": "sidecar:1",
+        "SHARD": "1/2",
+    }
     of_webhook = {"NAMESPACE": "llm-monitor", "SHARDS": "2"}
     prefixed = [
         {f"LLM_MONITOR_OPERATOR_{key}": value for key, value in one.items()}
