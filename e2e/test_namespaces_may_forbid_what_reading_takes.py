@@ -47,7 +47,7 @@ def test_the_api_servers_words_say_why_nothing_is_read(places: dict[str, Kubectl
     assert found["Intercepting"]["status"] == "False"
     assert f'violates PodSecurity "{level}:' in message
     assert "NET_ADMIN" in message
-    assert "engine metrics, probes and process figures still work" in message
+    assert "engine metrics and process figures still work" in message
     [pod] = chat.pods(place, NAME)
     assert small_models.attached(pod)
 

@@ -182,6 +182,13 @@ def test_newer_servers_do(version: str) -> None:
     assert chosen("Port", server_version=version).mode is Mode.LISTEN
 
 
+def test_what_is_said_to_work_without_reading_exists() -> None:
+    """There are no probes yet."""
+    choice = chosen("Port", attaching=True)
+
+    assert choice.message.endswith("; engine metrics and process figures still work")
+
+
 def test_port_needs_a_name() -> None:
     pod = created_pod()
     del pod["spec"]["containers"][0]["ports"][0]["name"]

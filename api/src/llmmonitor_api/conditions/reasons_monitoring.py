@@ -127,7 +127,7 @@ TRAFFIC_READ = holds("TrafficRead", "New connections to the model are read; the 
 MESH_REDIRECTS = fails(
     "MeshRedirects",
     "A service mesh already redirects this pod's traffic.",
-    "Engine metrics and probes still work; use interception.mode Port to have traffic read behind the mesh.",
+    "Engine metrics still work; use interception.mode Port to have traffic read behind the mesh.",
 )
 HOST_NETWORK = fails(
     "HostNetwork",
@@ -137,7 +137,7 @@ HOST_NETWORK = fails(
 ENCRYPTED = fails(
     "Encrypted",
     "The model server terminates TLS itself, so bytes are forwarded but cannot be read.",
-    "Terminate TLS before the pod, or rely on engine metrics and probes.",
+    "Terminate TLS before the pod, or rely on engine metrics.",
 )
 KERNEL_UNSUPPORTED = fails(
     "KernelUnsupported",
@@ -192,7 +192,7 @@ SERVER_TOO_OLD = fails(
 NEEDS_RESTART = fails(
     "NeedsRestart",
     "Port mode takes a pod's port over when the pod is created, and this one ran already.",
-    "Restart the pod when convenient; until then engine metrics and probes still work.",
+    "Restart the pod when convenient; until then engine metrics still work.",
 )
 MODEL_NOT_LISTENING = undecided(
     "ModelNotListening",

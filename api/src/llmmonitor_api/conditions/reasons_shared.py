@@ -37,7 +37,7 @@ NO_MATCHING_PODS = undecided(
 NO_TRAFFIC = undecided(
     "NoTraffic",
     "No request was seen for longer than spec.holdFor, and the last verdict is too old to repeat.",
-    "Send a request, or set a probe schedule so that the model is judged without traffic too.",
+    "Send a request.",
 )
 TOO_FEW_REQUESTS = undecided(
     "TooFewRequests",

@@ -2,7 +2,7 @@
 
 `Auto` becomes Transparent where the namespace admits it and nothing else redirects the pod's traffic, else
 Off, never Port: that fails closed, so it takes the owner's word. What speaks against reading alone leaves a
-sidecar in mode Off, whose engine metrics, probes and samplers still work, and a reason of the condition
+sidecar in mode Off, whose engine metrics and samplers still work, and a reason of the condition
 Intercepting. Only what is not admitted at all, or not known yet, leaves no mode, with a reason of the
 condition Injected. Kernels without the module are found by the sidecar itself.
 """
@@ -26,7 +26,7 @@ from llmmonitor_operator.preflight.verdict import NamespaceVerdict
 
 PORT_SINCE = (1, 32)
 """The first Kubernetes whose EndpointSlices resolve named ports of native sidecars."""
-STILL_WORKS = "engine metrics, probes and process figures still work"
+STILL_WORKS = "engine metrics and process figures still work"
 
 
 @dataclass(frozen=True, slots=True)
