@@ -126,6 +126,7 @@ async def changed(bench: Bench, monitors: Sequence[tuple[str, str]], threshold: 
     await site.change(bench.kube, monitors, threshold)
     async with asyncio.timeout(_CHANGE_SECONDS):
         while True:
+            bench.check()
             state = await bench.sidecars.state()
             if all(state.generations[number] > before[number] for number in numbers):
                 return len(numbers), max(state.taken_at[number] for number in numbers) - began

@@ -121,6 +121,23 @@ def test_the_interval_of_a_quantile_is_the_textbook_one_and_open_where_the_sampl
     assert Histogram().quantile(0.5) is None
 
 
+@given(
+    st.lists(st.floats(0, 1e10), max_size=60),
+    st.lists(st.sampled_from([0.01, 0.5, 0.9, 0.99, 1.0]), min_size=1, max_size=4),
+)
+def test_quantiles_asked_for_at_once_are_those_asked_for_one_by_one(
+    sample: list[float], qs: list[float]
+) -> None:
+    histogram = Histogram()
+    for value in sample:
+        histogram.record(value)
+
+    found = histogram.quantiles(qs)
+
+    assert [value for value, _ in found] == [histogram.quantile(q) for q in qs]
+    assert [interval for _, interval in found] == [histogram.quantile_interval(q) for q in qs]
+
+
 @pytest.mark.parametrize("value", [-1.0, float("nan")])
 def test_a_histogram_refuses_what_no_duration_can_be(value: float) -> None:
     with pytest.raises(ValueError, match=">= 0"):

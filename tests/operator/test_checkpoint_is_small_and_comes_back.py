@@ -26,7 +26,7 @@ from llmmonitor_operator.checkpoint import (
     encode,
     migrated,
 )
-from llmmonitor_operator.figures import Figures, total
+from llmmonitor_operator.figures import Figures, since, total
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier
@@ -215,6 +215,18 @@ def test_summing_many_is_adding_one_by_one() -> None:
 
     assert total(parts) == reduce(merge.add, parts, Figures())
     assert total([]) == Figures()
+
+
+def test_differences_are_those_of_every_other_struct() -> None:
+    rng = random.Random(4)
+    for _ in range(20):
+        older = figures(rng, 30)
+        newer = merge.add(older, figures(rng, 30))
+
+        assert since(newer, older) == merge.since(newer, older)
+        assert since(newer, newer) == Figures()
+        with pytest.raises(merge.CountersWentBack, match="after"):
+            since(older, newer)
 
 
 def test_an_older_schema_is_brought_forward_step_by_step() -> None:

@@ -9,6 +9,7 @@ without its collapsing, which would make a merge depend on order). Values are >=
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from statistics import NormalDist
 from typing import Annotated, TypeAlias
 
@@ -30,6 +31,8 @@ _Index: TypeAlias = Annotated[
     msgspec.Meta(ge=math.floor(math.log(SMALLEST) * _PER_LOG), le=math.ceil(math.log(LARGEST) * _PER_LOG)),
 ]
 _EXACT_RANKS_LIMIT = 2_000
+_NEGLIGIBLE_DEVIATIONS = 9.0
+"""Farther below its mean than so many standard deviations a binomial is less often than once in 1e18."""
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -96,7 +99,7 @@ class Histogram(msgspec.Struct, omit_defaults=True):
     def quantile(self, q: float) -> float | None:
         """The q-quantile (0 < q <= 1), or None of nothing."""
         n = self.count
-        return self.value_at_rank(max(1, math.ceil(q * n))) if n else None
+        return self.value_at_rank(_rank(q, n)) if n else None
 
     def quantile_interval(self, q: float, confidence: float = 0.95) -> Interval:
         """Distribution-free interval of the q-quantile from order statistics (David, Nagaraja, ch. 7.1)."""
@@ -106,6 +109,28 @@ class Histogram(msgspec.Struct, omit_defaults=True):
             low=self.value_at_rank(low) if low >= 1 else None,
             high=self.value_at_rank(high) if high <= n else None,
         )
+
+    def quantiles(self, qs: Sequence[float], confidence: float = 0.95) -> list[tuple[float | None, Interval]]:
+        """`quantile` and `quantile_interval` of each, by one walk over the buckets for all."""
+        n = self.count
+        if not n:
+            return [(None, Interval(None, None)) for _ in qs]
+        ranks = [(_rank(q, n), *_quantile_ranks(n, q, confidence)) for q in qs]
+        values = self._values_at({rank for three in ranks for rank in three if 1 <= rank <= n})
+        return [(values[rank], Interval(values.get(low), values.get(high))) for rank, low, high in ranks]
+
+    def _values_at(self, ranks: Collection[int]) -> dict[int, float]:
+        """`value_at_rank` of some ranks that there are."""
+        found: dict[int, float] = {}
+        seen, walk = self.zero, iter(sorted(self.buckets.items()))
+        value = 0.0
+        for rank in sorted(ranks):
+            while rank > seen:
+                index, times = next(walk, (None, self.overflow))
+                seen += times
+                value = LARGEST if index is None else 2 * GAMMA**index / (GAMMA + 1)
+            found[rank] = value
+        return found
 
     def cumulative(self, bounds: tuple[float, ...]) -> list[int]:
         """How many values are <= each of `bounds` (ascending), exact up to a bucket's width at the bound."""
@@ -119,6 +144,11 @@ class Histogram(msgspec.Struct, omit_defaults=True):
         return result
 
 
+def _rank(q: float, n: int) -> int:
+    """Of the q-quantile of `n` values, 1-based."""
+    return max(1, math.ceil(q * n))
+
+
 def _quantile_ranks(n: int, q: float, confidence: float) -> tuple[int, int]:
     """Ranks (low, high) with P(X_low <= quantile < X_high) >= confidence; 0 and n + 1 mean unbounded."""
     tail = (1 - confidence) / 2
@@ -126,19 +156,22 @@ def _quantile_ranks(n: int, q: float, confidence: float) -> tuple[int, int]:
         z = NormalDist().inv_cdf(1 - tail)
         half = z * math.sqrt(n * q * (1 - q))
         return math.floor(n * q - half), math.ceil(n * q + half) + 1
-    below, low, high = 0.0, 0, n + 1
-    for k in range(n + 1):  # below = P(Binomial(n, q) <= k)
-        below += math.exp(_log_binomial(n, k, q))
+    if q >= 1:
+        return n, n + 1
+    first = max(0, math.floor(n * q - _NEGLIGIBLE_DEVIATIONS * (1 + math.sqrt(n * q * (1 - q)))))
+    below, low, high = 0.0, first, n + 1
+    probability, odds = math.exp(_log_binomial(n, first, q)), q / (1 - q)
+    for k in range(first, n + 1):  # below = P(Binomial(n, q) <= k)
+        below += probability
         if below <= tail:
             low = k + 1
         if below >= 1 - tail:
             high = k + 1
             break
+        probability *= odds * (n - k) / (k + 1)
     return low, high
 
 
 def _log_binomial(n: int, k: int, q: float) -> float:
-    if q >= 1:
-        return 0.0 if k == n else -math.inf
     choose = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
     return choose + k * math.log(q) + (n - k) * math.log1p(-q)

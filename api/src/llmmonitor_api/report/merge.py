@@ -8,13 +8,14 @@ between them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import msgspec
 
 from llmmonitor_api.report.frequency import FrequencyTable
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -72,6 +73,8 @@ def _combine(left: T, right: T, number: Callable[[int, int, str], int], at: str)
 def _combine_dicts(
     left: dict[str, T], right: dict[str, T], number: Callable[[int, int, str], int], at: str
 ) -> dict[str, T]:
+    if number is _minus and _holds_counts(left) and _holds_counts(right):
+        return counts_since(left, right, at)  # type: ignore[arg-type, return-value]  # T is int here
     result = dict(left)
     for key, value in right.items():
         if key in result:
@@ -83,3 +86,27 @@ def _combine_dicts(
         elif number is _plus:
             result[key] = value
     return result
+
+
+def _holds_counts(values: Mapping[str, object]) -> bool:
+    """By its first value: all of a map are of one type."""
+    return type(next(iter(values.values()), 0)) is int
+
+
+def counts_since(newer: dict[K, int], older: dict[K, int], at: str) -> dict[K, int]:
+    """`since` of counts by key: of the hundreds of buckets of a histogram a few grow from report to report.
+
+    Raises:
+        CountersWentBack: one got smaller; `at` says in the message whose it is.
+    """
+    if newer == older:
+        return {}
+    grown = {}
+    before = older.get
+    for key, value in newer.items():
+        old = before(key)
+        if old is None:
+            grown[key] = value
+        elif value != old:
+            grown[key] = _minus(value, old, f"{at}[{key}]") if value < old else value - old
+    return grown

@@ -12,7 +12,7 @@ from llmmonitor_api.conditions import Condition, condition, set_condition
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.configure import settings_for
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
-from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict
+from llmmonitor_operator.evaluate.inputs import WINDOW_SECONDS, Inputs, PodStanding, Verdict
 from llmmonitor_operator.evaluate.objectives import standings
 from llmmonitor_operator.evaluate.registry import EVALUATORS
 from llmmonitor_operator.evaluate.settle import settle
@@ -56,6 +56,7 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
             _pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state)
         ),
         objectives=standings(settings, state),
+        window=state.window(WINDOW_SECONDS),
     )
     verdicts, held = _judged(inputs)
     moment = datetime.fromtimestamp(now, UTC)

@@ -79,7 +79,7 @@ def _no_traffic(inputs: Inputs) -> Verdict:
 
 
 def _no_event_yet(inputs: Inputs) -> Verdict:
-    ended = inputs.state.window(inputs.settings.hold_for_seconds).ended
+    ended = inputs.state.window(inputs.settings.hold_for_seconds, histograms=False).ended
     if not ended:
         return Verdict(shared.NO_TRAFFIC, "no request has been seen yet")
     requests = wording.counted(ended, "request")

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.conditions import reasons_monitoring as reasons
+from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
 from llmmonitor_api.status import (
@@ -28,11 +29,10 @@ from llmmonitor_api.status import (
     WindowStatus,
 )
 from llmmonitor_operator.evaluate import wording
-from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
+from llmmonitor_operator.evaluate.inputs import WINDOW_SECONDS, Inputs, PodStanding
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
 
-WINDOW_SECONDS = 3600.0
 EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
 NO_TOKENS = "none"
 """The source of a request that got no token, such as one refused: there is nothing to count well or badly."""
@@ -45,7 +45,7 @@ UNRECOGNISED = "Unknown"
 
 def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[str, Any]:
     """The whole `status`, camelCase and JSON values only."""
-    figures = inputs.state.window(WINDOW_SECONDS)
+    figures = inputs.window
     return MonitorStatus(
         observed_generation=inputs.settings.generation,
         conditions=tuple(StatusCondition.of(one) for one in conditions),
@@ -90,7 +90,7 @@ def _pods(inputs: Inputs) -> PodsStatus:
         if inputs.environment.cluster
         else 0,
         reporting=reporting,
-        outdated=sum(pod.expected.injection == "Outdated" for pod in inputs.pods),
+        outdated=sum(pod.expected.injection == reasons.OUTDATED.name for pod in inputs.pods),
         predating=sum(pod.expected.predates and bool(pod.expected.injection) for pod in inputs.pods),
         restart=inputs.environment.restart,
         summary=f"{reporting}/{matched}",
@@ -102,7 +102,8 @@ def _pods(inputs: Inputs) -> PodsStatus:
 def _why(pod: PodStanding) -> str:
     if pod.expected.injection:
         return pod.expected.injection
-    return "Unreachable" if pod.expected.unreachable or pod.source is None else "Stale"
+    missing = pod.expected.unreachable or pod.source is None
+    return (reasons.UNREACHABLE if missing else reasons.STALE).name
 
 
 def _way_out(pod: PodStanding) -> str | None:
@@ -164,20 +165,11 @@ def _performance(inputs: Inputs, figures: Figures) -> PerformanceStatus | None:
 def _distribution(histogram: Histogram) -> Distribution | None:
     if not histogram.count:
         return None
-    return Distribution(
-        p50=_quantile(histogram, 0.5),
-        p90=_quantile(histogram, 0.9),
-        p99=_quantile(histogram, 0.99),
-        count=histogram.count,
+    p50, p90, p99 = (
+        Quantile(value=value, low=interval.low, high=interval.high) if value is not None else None
+        for value, interval in histogram.quantiles((0.5, 0.9, 0.99))
     )
-
-
-def _quantile(histogram: Histogram, q: float) -> Quantile | None:
-    value = histogram.quantile(q)
-    if value is None:
-        return None
-    interval = histogram.quantile_interval(q)
-    return Quantile(value=value, low=interval.low, high=interval.high)
+    return Distribution(p50=p50, p90=p90, p99=p99, count=histogram.count)
 
 
 def _objective(standing: ObjectiveStanding, inputs: Inputs) -> ObjectiveStatus:

@@ -8,20 +8,21 @@ windows; within one source a report that was overtaken leaves its share to the o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import msgspec
 
 from llmmonitor_api.report import merge
-from llmmonitor_api.report.report import Report
-from llmmonitor_operator.figures import Figures, figures_of
+from llmmonitor_api.report.report import InterceptionState, Live, Report
+from llmmonitor_operator.figures import NOTHING, Figures, figures_of, since
 from llmmonitor_operator.gather.accumulate import Happened, accumulate
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import Count
 
 BOOTS_LIMIT = 4
 """Lives of one pod's sidecar whose late reports are still taken."""
-PODS_LIMIT = 512
+PODS_LIMIT = 2048
 FORGET_AFTER_SECONDS = 86_400.0
 """A pod not heard of for a day is gone; pods beyond the limit go earlier, the longest unheard first."""
 
@@ -43,26 +44,45 @@ def absorb(state: State, report: Report, now: float, *, pod_uid: str = "") -> St
         The same object if the report holds nothing new. A refused one leaves all windows as they are and is
         remembered in its pod's `refused`, which the condition `Reporting` shows.
     """
-    uid = pod_uid or report.identity.pod_uid
-    pod = state.pods.get(uid, Pod())
-    known = next((boot for boot in pod.boots if boot.boot_id == report.identity.boot_id), None)
-    if known is not None and report.identity.sequence <= known.sequence:
-        return state
-    if known is None and pod.boots and report.identity.started_at < pod.boots[0].started_at:
-        return state  # an older life than any remembered: counted long ago, or lost and said so
-    source = _source(report, min(report.at, now))
-    before = known or _baseline(state, source)
-    try:
-        _check_pod(report, uid)
-        happened = Happened(
-            begin=min(before.at, source.at),
-            end=source.at,
-            figures=_figures_since(source, before),
-            counts=_counts_since(source, before),
-        )
-    except _Refused as refusal:
-        return _with_pod(state, uid, msgspec.structs.replace(pod, refused_at=now, refused=str(refusal)), now)
-    return accumulate(_with_pod(state, uid, _with_boot(pod, source, known), now), happened, now)
+    return absorb_all(state, {pod_uid or report.identity.pod_uid: report}, now)
+
+
+def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> State:
+    """The same of many, by the pod that was asked; pods and windows are copied once for all of them."""
+    pods: dict[str, Pod] = {}
+    happened: list[Happened] = []
+    for uid, report in reports.items():
+        pod = state.pods.get(uid, _UNKNOWN)
+        known = _new_to(pod, report)
+        if known is _NOTHING_NEW:
+            continue
+        source = _source(report, min(report.at, now))
+        before = known or _baseline(state, source)
+        try:
+            _check_pod(report, uid)
+            what = Happened(
+                begin=min(before.at, source.at),
+                end=source.at,
+                figures=_figures_since(source, before),
+                counts=_counts_since(source, before),
+            )
+        except _Refused as refusal:
+            pods[uid] = msgspec.structs.replace(pod, refused_at=now, refused=str(refusal))
+        else:
+            pods[uid] = _with_boot(pod, source, known)
+            happened.append(what)
+    return accumulate(_with_pods(state, pods, now), happened, now) if pods else state
+
+
+def _new_to(pod: Pod, report: Report) -> Source | None:
+    """The life that `report` goes on with, None for a new one; `_NOTHING_NEW` if it was counted already."""
+    identity = report.identity
+    known = next((boot for boot in pod.boots if boot.boot_id == identity.boot_id), None)
+    if known is not None:
+        return _NOTHING_NEW if identity.sequence <= known.sequence else known
+    if pod.boots and identity.started_at < pod.boots[0].started_at:
+        return _NOTHING_NEW  # an older life than any remembered: counted long ago, or lost and said so
+    return None
 
 
 def _check_pod(report: Report, uid: str) -> None:
@@ -95,12 +115,12 @@ def _baseline(state: State, source: Source) -> Source:
     """
     if state.forgotten_until is not None and source.started_at <= state.forgotten_until:
         return source
-    return msgspec.structs.replace(source, at=source.started_at, figures=Figures(), objectives={})
+    return msgspec.structs.replace(source, at=source.started_at, figures=NOTHING, objectives={})
 
 
 def _figures_since(source: Source, before: Source) -> Figures:
     try:
-        return merge.since(source.figures, before.figures)
+        return since(source.figures, before.figures)
     except merge.CountersWentBack as error:
         raise _Refused(
             f"report {source.sequence} of boot {source.boot_id} has smaller counters than report"
@@ -147,12 +167,15 @@ def _oom_killed_at(pod: Pod, source: Source) -> float | None:
     return source.at if before is not None and after is not None and after > before else pod.oom_killed_at
 
 
-def _with_pod(state: State, uid: str, pod: Pod, now: float) -> State:
-    pods = {**state.pods, uid: pod}
-    heard = sorted((one.newest.at if one.newest else one.refused_at or 0.0, key) for key, one in pods.items())
+def _with_pods(state: State, changed: Mapping[str, Pod], now: float) -> State:
+    pods = {**state.pods, **changed}
+    heard = [(one.newest.at if one.newest else one.refused_at or 0.0, key) for key, one in pods.items()]
     surplus = len(pods) - PODS_LIMIT
+    if surplus > 0:
+        heard.sort()
     gone = {key: at for n, (at, key) in enumerate(heard) if n < surplus or at < now - FORGET_AFTER_SECONDS}
-    gone.pop(uid, None)
+    for uid in changed:
+        gone.pop(uid, None)
     if not gone:
         return msgspec.structs.replace(state, pods=pods)
     return msgspec.structs.replace(
@@ -160,3 +183,19 @@ def _with_pod(state: State, uid: str, pod: Pod, now: float) -> State:
         pods={key: one for key, one in pods.items() if key not in gone},
         forgotten_until=max([*gone.values(), state.forgotten_until or 0.0]),
     )
+
+
+_UNKNOWN = Pod()
+_NOTHING_NEW = Source(
+    pod_name="",
+    boot_id="",
+    started_at=0.0,
+    sequence=0,
+    at=0.0,
+    configuration_generation=0,
+    figures=NOTHING,
+    objectives={},
+    live=Live(),
+    interception=InterceptionState(mode="", reading=False),
+)
+"""Says that a report adds nothing."""

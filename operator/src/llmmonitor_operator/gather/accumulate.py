@@ -1,19 +1,23 @@
-"""Adds what happened between two reports to the windows of a monitor's state.
+"""Adds what happened between reports to the windows of a monitor's state.
 
 Good and bad events are shared out evenly over the time they happened in. Histograms cannot be shared out:
 they go to the cell in which that time ends, and not at all into a tier that is too fine for so long a time.
+All pods' reports of one pass are added at once: each map is copied once, whatever their number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
-from llmmonitor_api.report import merge
-from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.figures import NOTHING, Figures, total
 from llmmonitor_operator.state import State
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier, spread, without_old
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,12 @@ class Happened:
         return 2 * (self.end - self.begin) <= tier.reach_seconds
 
 
-def accumulate(state: State, happened: Happened, now: float) -> State:
-    """The state with it; cells older than their tier keeps at `now` are dropped."""
-    end = happened.end
-    figures = happened.figures
-    from_before = state.figures_from or (None,) * len(FIGURE_TIERS)
+def accumulate(state: State, happened: Sequence[Happened], now: float) -> State:
+    """The state with all of it; cells older than their tier keeps at `now` are dropped."""
+    if not happened:
+        return state
+    newest = max(one.end for one in happened)
+    progressed = max((one.end for one in happened if one.figures.progress), default=None)
     return msgspec.structs.replace(
         state,
         counts=tuple(
@@ -48,38 +53,75 @@ def accumulate(state: State, happened: Happened, now: float) -> State:
         ),
         figures_from=tuple(
             _figures_from(before, tier, happened)
-            for before, tier in zip(from_before, FIGURE_TIERS, strict=True)
+            for before, tier in zip(
+                state.figures_from or (None,) * len(FIGURE_TIERS), FIGURE_TIERS, strict=True
+            )
         ),
-        newest_at=max(end, state.newest_at or end),
-        events_at=state.events_at | {key: max(end, state.events_at.get(key, end)) for key in happened.counts},
-        progress_at=max(end, state.progress_at or end) if figures.progress else state.progress_at,
+        newest_at=_latest(newest, state.newest_at),
+        events_at=_events_at(state.events_at, happened),
+        progress_at=state.progress_at if progressed is None else _latest(progressed, state.progress_at),
     )
 
 
+def _latest(at: float, before: float | None) -> float:
+    return max(at, before or at)
+
+
+def _events_at(before: Mapping[str, float], happened: Sequence[Happened]) -> dict[str, float]:
+    result = dict(before)
+    for one in happened:
+        for key in one.counts:
+            result[key] = max(one.end, result.get(key, one.end))
+    return result
+
+
 def _count_cells(
-    tier_cells: dict[str, dict[int, Count]], tier: Tier, happened: Happened, now: float
+    tier_cells: dict[str, dict[int, Count]], tier: Tier, happened: Sequence[Happened], now: float
 ) -> dict[str, dict[int, Count]]:
+    added: dict[str, dict[int, Count]] = {}
+    for one in happened:
+        for key, count in one.counts.items():
+            cells = added.setdefault(key, {})
+            for index, share in spread(count, one.begin, one.end, tier):
+                cells[index] = cells[index] + share if index in cells else share
+    if not added:
+        return tier_cells
     result = dict(tier_cells)
-    for key, count in happened.counts.items():
-        cells = without_old(result.get(key, {}), tier, now)
-        for index, share in spread(count, happened.begin, happened.end, tier):
-            cells[index] = cells.get(index, Count()) + share
-        result[key] = without_old(cells, tier, now)
+    for key, new in added.items():
+        cells = _kept(result.get(key, {}), tier, now)
+        for index, count in new.items():
+            cells[index] = cells[index] + count if index in cells else count
+        result[key] = _kept(cells, tier, now)
     return result
 
 
 def _figure_cells(
-    cells: dict[int, Figures], tier: Tier, happened: Happened, now: float
+    cells: dict[int, Figures], tier: Tier, happened: Sequence[Happened], now: float
 ) -> dict[int, Figures]:
-    if happened.figures == Figures() or not happened.has_place(tier):
+    added: dict[int, list[Figures]] = {}
+    for one in happened:
+        if one.figures is not NOTHING and one.figures != NOTHING and one.has_place(tier):
+            added.setdefault(tier.index(one.end), []).append(one.figures)
+    if not added:
         return cells
     result = dict(cells)
-    index = tier.index(happened.end)
-    result[index] = merge.add(result[index], happened.figures) if index in result else happened.figures
-    return without_old(result, tier, now)
+    for index, parts in added.items():
+        result[index] = total([result[index], *parts] if index in result else parts)
+    return _kept(result, tier, now)
 
 
-def _figures_from(before: float | None, tier: Tier, happened: Happened) -> float:
-    if not happened.has_place(tier):
-        return happened.end if before is None else max(before, happened.end)
-    return happened.begin if before is None else min(before, happened.begin)
+def _kept(cells: dict[int, T], tier: Tier, now: float) -> dict[int, T]:
+    """A copy without what is too old; most often nothing is."""
+    if cells and min(cells) <= tier.index(now) - tier.cells:
+        return without_old(cells, tier, now)
+    return dict(cells)
+
+
+def _figures_from(before: float | None, tier: Tier, happened: Sequence[Happened]) -> float:
+    result = before
+    for one in happened:
+        if not one.has_place(tier):
+            result = one.end if result is None else max(result, one.end)
+        else:
+            result = one.begin if result is None else min(result, one.begin)
+    return result or 0.0
