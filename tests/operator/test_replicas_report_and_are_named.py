@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from llmmonitor_api.conditions import table
 from llmmonitor_operator.evaluate import Environment, ExpectedPod
+from llmmonitor_operator.evaluate.environment import LeftOut
 from llmmonitor_operator.gather.absorb import absorb
 
 Make = Callable[..., Any]
@@ -129,6 +131,22 @@ def test_no_matching_pods_is_ready_and_injected_is_unknown(watch: Make, said: Sa
     assert said(result, "Injected")[:2] == ("Unknown", "NoMatchingPods")
     assert said(result, "Reporting")[:2] == ("Unknown", "NoMatchingPods")
     assert result.status["pods"]["summary"] == "0/0"
+
+
+@pytest.mark.parametrize(
+    ("left_out", "reason"),
+    [(("Worker", "Worker"), "Worker"), (("Worker", "OptedOut"), "OptedOut"), (("OptedOut",), "OptedOut")],
+)
+def test_pods_that_are_not_meant_to_have_one_are_said_with_their_reason(
+    watch: Make, said: Said, left_out: tuple[str, ...], reason: str
+) -> None:
+    pods = tuple(LeftOut(f"chat-{number}", why) for number, why in enumerate(left_out))
+
+    result = watch(Environment(cluster=True, left_out=pods)).judge()
+
+    assert said(result, "Injected")[:2] == ("Unknown", reason)
+    assert [one["reason"] for one in result.status["pods"]["notMonitored"]] == list(left_out)
+    assert all(table.INJECTED.reason(why).meaning for why in left_out)
 
 
 def test_a_pod_without_a_sidecar_is_said_with_its_reason(watch: Make, said: Said) -> None:

@@ -103,6 +103,9 @@ MODEL_SERVER_NOT_FOUND = fails(
 OPTED_OUT = not_judged(
     "OptedOut", "Every matching pod that has no sidecar says by annotation that it shall have none."
 )
+WORKER = not_judged(
+    "Worker", "Every matching pod is the worker of a group whose leader serves: it needs no sidecar."
+)
 PREFLIGHT_PENDING = undecided(
     "PreflightPending",
     "It is not known yet whether the namespace admits the sidecar.",

@@ -52,6 +52,7 @@ INJECTED: Final = ConditionType(
         monitoring.SIDECAR_STARTING,
         monitoring.MODEL_SERVER_NOT_FOUND,
         monitoring.OPTED_OUT,
+        monitoring.WORKER,
         monitoring.PREFLIGHT_PENDING,
         shared.NO_MATCHING_PODS,
         *_NOT_JUDGED,

@@ -43,7 +43,7 @@ class LeftOut:
 
     name: str
     reason: str
-    """`OptedOut`, or `NotServing` for the workers of a group whose leader answers."""
+    """`OptedOut`, or `Worker` for those of a group whose leader answers."""
 
 
 @dataclass(frozen=True, slots=True)

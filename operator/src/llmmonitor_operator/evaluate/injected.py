@@ -17,7 +17,9 @@ def judge(inputs: Inputs) -> Verdict:
     left_out = [f"{pod.name}: {pod.reason}" for pod in environment.left_out]
     if not inputs.pods:
         if left_out:
-            return Verdict(reasons.OPTED_OUT, f"not meant to be monitored: {wording.listed(left_out)}")
+            workers = all(pod.reason == reasons.WORKER.name for pod in environment.left_out)
+            reason = reasons.WORKER if workers else reasons.OPTED_OUT
+            return Verdict(reason, f"not meant to be monitored: {wording.listed(left_out)}")
         return Verdict(shared.NO_MATCHING_PODS, "the selector matches no running pod")
     missing = [pod.expected for pod in inputs.pods if pod.expected.injection]
     pods = wording.counted(len(inputs.pods), "pod")

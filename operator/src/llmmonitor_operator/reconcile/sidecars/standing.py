@@ -88,7 +88,7 @@ def standing(pod: Raw, facts: Facts, memory_used_bytes: float | None = None) -> 
     try:
         serving = find_serving(pod, facts.monitor.spec.target)
     except Worker:
-        return LeftOut(name, "Worker")
+        return LeftOut(name, reasons.WORKER.name)
     except NotServing as error:
         expected = _expected(pod, facts, reasons.MODEL_SERVER_NOT_FOUND.name, str(error))
         return Standing(pod, expected, sidecar)
