@@ -12,7 +12,6 @@ from typing import Any
 
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.conditions import reasons_monitoring as reasons
-from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
 from llmmonitor_api.status import (
