@@ -1,7 +1,7 @@
 """A sidecar beside the CLI instead of in a pod: the same program in `listen` mode, as an ordinary process.
 
-The CLI is its operator: it makes the key in memory, names the "pod", pushes configurations and pulls reports,
-each request signed. The sidecar dies with the CLI (PR_SET_PDEATHSIG), also when that is killed.
+The CLI is its operator: it makes the key in memory, names the "pod", gives the configuration at the start and
+pulls reports, each request signed. The sidecar dies with the CLI (PR_SET_PDEATHSIG), also when that is killed.
 """
 
 from __future__ import annotations
@@ -93,19 +93,6 @@ class SidecarProcess:
             raise UnreadableReport(f"no answer from the sidecar: {error}") from error
         except RefusedBySidecar as error:
             raise UnreadableReport(f"the sidecar refused to report: {error}") from error
-
-    async def push(self, configuration: Configuration) -> None:
-        """Put a configuration in force.
-
-        Raises:
-            SidecarFailed: if it is refused or not answered.
-        """
-        try:
-            await self._client.push(self._address, configuration)
-        except RefusedBySidecar as error:
-            raise SidecarFailed(f"the sidecar refused its configuration: {error}") from error
-        except NoAnswer as error:
-            raise SidecarFailed(f"the sidecar did not take its configuration: {error}") from error
 
     def _check_alive(self) -> None:
         if self._process.returncode is not None:
