@@ -1,7 +1,8 @@
 """A sidecar beside the CLI instead of in a pod: the same program in `listen` mode, as an ordinary process.
 
-The CLI is its operator: it makes the key in memory, names the "pod", gives the configuration at the start and
-pulls reports, each request signed. The sidecar dies with the CLI (PR_SET_PDEATHSIG), also when that is killed.
+The CLI is its operator: it makes the key in memory, names the "pod", gives the configuration at the start
+and pulls reports, each request signed. The sidecar dies with the CLI (PR_SET_PDEATHSIG), also when that is
+killed.
 """
 
 from __future__ import annotations
