@@ -174,7 +174,6 @@ class Leader:
                 await parts.view.watch_pods(namespace)
             except ApiError as error:  # their mirror runs on, and `NamespacePass` looks at what it finds
                 _log.warning("%s", error)
-        stop = asyncio.Event()
         background = [
             asyncio.create_task(self._deployment.run()),
             asyncio.create_task(parts.view.until_broken()),
@@ -197,7 +196,6 @@ class Leader:
                 lambda kind, raw: _take(parts.monitors, kind, raw),
                 self._settings.watch_namespaces,
                 self._settings.kubeconfig,
-                stop,
             )
         )
         try:

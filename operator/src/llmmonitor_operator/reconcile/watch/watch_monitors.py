@@ -7,7 +7,6 @@ posting of events are off too: they would need rights that nothing else needs.
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -47,14 +46,13 @@ def service_account(environment: Mapping[str, str], folder: Path = _SERVICE_ACCO
     )
 
 
-async def watch_monitors(seen: Seen, namespaces: Sequence[str], kubeconfig: str, stop: asyncio.Event) -> None:
-    """Tell of every LLMMonitor as it is now and as it changes; returns on SIGTERM, SIGINT or `stop`.
+async def watch_monitors(seen: Seen, namespaces: Sequence[str], kubeconfig: str) -> None:
+    """Tell of every LLMMonitor as it is now and as it changes; returns on SIGTERM or SIGINT.
 
     Args:
         seen: told.
         namespaces: where to look; empty: everywhere.
         kubeconfig: a file; empty: the pod's ServiceAccount.
-        stop: when it is set, kopf ends.
     """
     registry = kopf.OperatorRegistry()
 
@@ -81,5 +79,4 @@ async def watch_monitors(seen: Seen, namespaces: Sequence[str], kubeconfig: str,
         standalone=True,
         clusterwide=not namespaces,
         namespaces=tuple(namespaces),
-        stop_flag=stop,
     )
