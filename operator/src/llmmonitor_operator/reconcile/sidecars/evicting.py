@@ -22,6 +22,8 @@ class Evictor:
 
     def __init__(self) -> None:
         self._evicted: set[str] = set()
+        self._said: dict[str, str] = {}
+        """By UID, why a pod was not evicted the last time: a budget may hold for hours."""
 
     @property
     def evicted(self) -> frozenset[str]:
@@ -31,6 +33,7 @@ class Evictor:
     def keep(self, uids: Collection[str]) -> None:
         """Args: uids: of all pods that are seen; the others are gone."""
         self._evicted.intersection_update(uids)
+        self._said = {uid: words for uid, words in self._said.items() if uid in uids}
 
     async def evict(self, kube: Kube, eviction: Eviction) -> str:
         """Ask; why it was refused, in the API server's words, empty when the pod goes or is gone."""
@@ -47,7 +50,9 @@ class Evictor:
             return ""
         except ApiError as error:
             self._evicted.discard(eviction.uid)
-            _log.warning("pod %s/%s not evicted yet: %s", eviction.namespace, eviction.name, error)
+            if self._said.get(eviction.uid) != str(error):
+                _log.warning("pod %s/%s not evicted yet: %s", eviction.namespace, eviction.name, error)
+            self._said[eviction.uid] = str(error)
             return error.message or str(error)
         except BaseException:
             self._evicted.discard(eviction.uid)  # it was not heard whether it goes: it is seen
