@@ -34,6 +34,7 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key, Known
 from llmmonitor_operator.process_settings import Certificates
 from llmmonitor_operator.reconcile.keep.trial import trial_on
+from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_conditions import conditions_of
@@ -68,6 +69,10 @@ class Memory:
     """How far `existingPods: Restart` has come, as it stands in the status."""
     pulled: bool = False
     """Whether this process has asked its sidecars before."""
+    status_failures: int = 0
+    """How often in a row its status could not be written."""
+    status_again_at: float = 0.0
+    """When it is tried again (Unix seconds)."""
 
 
 class MonitorPass:
@@ -164,10 +169,11 @@ class MonitorPass:
         )
         evaluation = evaluate(monitor, memory.state, now, environment)
         parts.metrics.judged(key, evaluation, now)
-        written = await self._publish(known.raw, evaluation.status, now)
-        memory.state = evaluation.state  # not before it is written: a transition must not be lost
-        for transition in evaluation.transitions:
-            await parts.emit(known.raw, transition, now)
+        written = await self._publish(known.raw, evaluation.status, memory, now)
+        if written is not None:  # not before it is written: a transition must not be lost
+            memory.state = evaluation.state
+            for transition in evaluation.transitions:
+                await parts.emit(known.raw, transition, now)
         if written or restart.progress == memory.restart:  # before a pod goes it is put down which
             await self._restart(known.raw, restart, memory, now)
         acted = await self._attacher.attach(monitor, standings, memory.pods, now)
@@ -184,6 +190,7 @@ class MonitorPass:
         due = min(
             self._due(monitor, standings, reports, acted=acted),
             LOOK_AGAIN_SECONDS if restart.evict else restart.look_again_seconds or float("inf"),
+            memory.status_again_at - now if written is None else float("inf"),
         )
         return min(due, LOOK_AGAIN_SECONDS) if mine.leaving else due
 
@@ -255,12 +262,22 @@ class MonitorPass:
         known = memory.pods.of(one.expected.uid)
         return replace(one.expected, unreachable=known.unreachable)
 
-    async def _publish(self, raw: Raw, status: dict[str, Any], now: float) -> bool:
+    async def _publish(self, raw: Raw, status: dict[str, Any], memory: Memory, now: float) -> bool | None:
+        """Whether it was written; None when it could not be, which keeps nothing else from being done."""
+        if 0 < memory.status_again_at - now <= FAILED_LIMIT_SECONDS:
+            return None
         try:
             written = await self._parts.status.write(raw, status, now)
-        except ApiError:
+        except ApiError as error:
             self._parts.metrics.status_written("failed")
-            raise
+            seconds = min(FAILED_SECONDS * 2.0**memory.status_failures, FAILED_LIMIT_SECONDS)
+            metadata = raw["metadata"]
+            words = "LLMMonitor %s/%s: its status is not written, tried again in %.0f s: %s"
+            _log.warning(words, metadata["namespace"], metadata["name"], seconds, error)
+            memory.status_failures = min(memory.status_failures + 1, 10)
+            memory.status_again_at = now + seconds
+            return None
+        memory.status_failures, memory.status_again_at = 0, 0.0
         if written:
             self._parts.metrics.status_written("ok")
         return written
