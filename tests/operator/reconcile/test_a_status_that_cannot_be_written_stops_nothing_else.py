@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 from tests.operator.kube_server import Refusal, refused
 from tests.operator.reconcile import sidecar_double
-from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, SIGNING, World
+from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, SIGNING, World, until
 
 from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
@@ -48,6 +48,10 @@ async def test_it_is_tried_again_ever_later_and_what_happened_is_said_then(world
     now = 1_800_000_000.0
     one_pass = MonitorPass(world.parts, lambda: now)
     world.parts.monitors.take(world.server.at(f"{MONITORS}/chat"))
+    await one_pass(KEY)
+    world.server.remove(f"{PODS}/chat-a")
+    await until(lambda: not world.parts.view.pods("prod"))
+    world.events.clear()
     tried = refuse_status(world, REFUSALS[0])
 
     dues = []
@@ -65,5 +69,4 @@ async def test_it_is_tried_again_ever_later_and_what_happened_is_said_then(world
     assert dues[0] <= FAILED_SECONDS
     assert failed < len(dues)
     assert said_meanwhile == []
-    assert world.events
-    assert world.server.at(f"{MONITORS}/chat")["status"]["conditions"]
+    assert "NoMatchingPods" in {one.reason for one in world.events}
