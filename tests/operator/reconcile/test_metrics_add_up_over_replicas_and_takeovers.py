@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -272,9 +271,8 @@ def test_a_report_that_was_refused_counts_nothing(
     assert Scrape(metrics).value("llm_monitor_requests_total", outcome="ok") == 10
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian package prometheus)")
 def test_prometheus_own_linter_has_nothing_to_say(
-    metrics: OperatorMetrics, watch: Callable[..., Watch]
+    metrics: OperatorMetrics, watch: Callable[..., Watch], promtool: str
 ) -> None:
     one = watch()
     replica = one.replica()
@@ -282,7 +280,7 @@ def test_prometheus_own_linter_has_nothing_to_say(
     text = follow(metrics, one, [replica]).text.encode()
 
     said: Any = subprocess.run(
-        ["promtool", "check", "metrics"], input=text, capture_output=True, check=False, timeout=30
+        [promtool, "check", "metrics"], input=text, capture_output=True, check=False, timeout=30
     )
 
     assert (said.returncode, said.stdout, said.stderr) == (0, b"", b"")
