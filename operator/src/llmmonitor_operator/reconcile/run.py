@@ -38,6 +38,7 @@ from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 from llmmonitor_operator.reconcile.orphans import namespaces_with_sidecars
 from llmmonitor_operator.reconcile.parts import Parts
+from llmmonitor_operator.reconcile.publish.allowance import Allowance
 from llmmonitor_operator.reconcile.publish.events import emit
 from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
 from llmmonitor_operator.reconcile.readiness import Readiness
@@ -97,6 +98,7 @@ class Leader:
         self._kube = kube
         self._metrics = metrics
         self._readiness = readiness
+        self._allowance = Allowance()
         self._deployment = OwnDeployment(kube, settings.namespace, f"{settings.name}-operator")
 
     async def work(self) -> None:
@@ -131,7 +133,7 @@ class Leader:
                 status=StatusWriter(kube),
                 checkpoints=Checkpoints(kube, settings.namespace, settings.name),
                 metrics=self._metrics,
-                emit=partial(self._emit, view),
+                emit=partial(self.emit, view),
             )
             one_pass = MonitorPass(parts)
             try:
@@ -248,8 +250,12 @@ class Leader:
             server_version=f"{version.get('major', '')}.{version.get('minor', '')}".rstrip("+"),
         )
 
-    async def _emit(self, view: ClusterView, raw: Raw, transition: Transition, now: float) -> None:
+    async def emit(self, view: ClusterView, raw: Raw, transition: Transition, now: float) -> None:
+        """Make an Event of a transition, unless its monitor has had its share."""
         if view.is_ending(raw["metadata"]["namespace"]):
+            return
+        if not self._allowance.takes(raw["metadata"]["uid"], now):
+            self._metrics.event_emitted("dropped")
             return
         done = await emit(self._kube, raw, transition, now, self._settings.pod_name)
         self._metrics.event_emitted("ok" if done else "failed")
