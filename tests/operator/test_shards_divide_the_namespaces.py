@@ -97,7 +97,7 @@ def test_the_processes_are_told_by_their_environment() -> None:
 
 
 def test_a_wrong_shard_is_said_with_the_way_out() -> None:
-    given = {"NAMESPACE": "llm-monitor", "SIDECAR_IMAGE": "sidecar:1", "SHARD": "2/2"}
+    given = {"NAMESPACE": "llm-monitor", "POD_NAME": "one", "SIDECAR_IMAGE": "sidecar:1", "SHARD": "2/2"}
 
     with pytest.raises(InvalidProcessSettings, match=r"SHARD is '2/2': must be I/N.*0/2 and 1/2"):
         operator_settings({f"LLM_MONITOR_OPERATOR_{key}": value for key, value in given.items()})

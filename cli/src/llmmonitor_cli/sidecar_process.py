@@ -27,10 +27,11 @@ import aiohttp
 import msgspec
 
 from llmmonitor_api.configuration import Configuration
-from llmmonitor_api.report.report import Report, UnreadableReport
+from llmmonitor_api.report.report import BYTES_LIMIT, Report, UnreadableReport
 from llmmonitor_api.signing import generate_private_key, public_key_bytes
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
 from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.wire import Connections
 from llmmonitor_sidecar.linux import die_with_parent
 
 _START_SECONDS = 20.0
@@ -144,6 +145,7 @@ async def sidecar_beside(
     if target.pid is not None:
         environment["LLM_MONITOR_MODEL_PID"] = str(target.pid)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PULL_SECONDS)) as session:
+        connections = Connections(BYTES_LIMIT)
         with log.open("wb") as output:
             process = await spawn(
                 [sys.executable, "-m", "llmmonitor_sidecar.main"], environment, output.fileno()
@@ -155,11 +157,12 @@ async def sidecar_beside(
                 _process=process,
                 _session=session,
                 _address=Address(pod_uid, LOOPBACK, api),
-                _client=SidecarClient(session, Keyring(SigningKey.of(key))),
+                _client=SidecarClient(connections, Keyring(SigningKey.of(key))),
             )
             await sidecar._started()  # noqa: SLF001 - same module, not for others
             yield sidecar
         finally:
+            connections.close()
             await end(process)
 
 

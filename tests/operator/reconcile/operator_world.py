@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 from tests.operator.kube_server import KubeServer
 from tests.operator.model_pods import created_pod
 from tests.operator.reconcile.sidecar_double import SidecarDouble
 
+from llmmonitor_api.report.report import BYTES_LIMIT
 from llmmonitor_api.signing import generate_private_key, public_key_bytes
 from llmmonitor_operator.evaluate.transitions import Transition
 from llmmonitor_operator.inject.plan import SidecarImage
@@ -31,6 +32,7 @@ from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
 from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
+from llmmonitor_operator.reconcile.sidecars.wire import Connections
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 
 KEY = ("prod", "chat")
@@ -117,14 +119,14 @@ async def operating(server: KubeServer, kube: Kube) -> AsyncIterator[World]:
     async def emit(_raw: Raw, transition: Transition, _now: float) -> None:
         events.append(transition)
 
-    async with aiohttp.ClientSession() as session:
+    with contextlib.closing(Connections(BYTES_LIMIT)) as connections:
         parts = Parts(
             settings=settings,
             kube=kube,
             view=view,
             monitors=monitors,
             keeper=VerdictKeeper(kube, ("llm-monitor", "llm-monitor-verdicts"), common, view, monitors),
-            sidecars=SidecarClient(session, Keyring(SigningKey.of(SIGNING))),
+            sidecars=SidecarClient(connections, Keyring(SigningKey.of(SIGNING))),
             status=StatusWriter(kube),
             checkpoints=Checkpoints(kube, "llm-monitor", "llm-monitor"),
             metrics=OperatorMetrics(),

@@ -168,12 +168,26 @@ def decode(data: bytes) -> Report:
     if len(data) > BYTES_LIMIT:
         raise UnreadableReport(f"a report of {len(data)} bytes; the limit is {BYTES_LIMIT}")
     try:
-        header = msgspec.json.decode(data, type=_Header)
-        if (header.version, header.histogram_layout) != (VERSION, histogram.LAYOUT):
-            raise UnreadableReport(
-                f"report version {header.version} (layout {header.histogram_layout}); this reader knows"
-                f" {VERSION} (layout {histogram.LAYOUT}): upgrade the older side"
-            )
-        return _DECODER.decode(data)
+        report = _DECODER.decode(data)
     except msgspec.MsgspecError as error:
+        _check_version(data)  # what another version says may be no report to this one
         raise UnreadableReport(f"not a report: {error}") from error
+    if (report.version, report.histogram_layout) != (VERSION, histogram.LAYOUT):
+        raise _of_another(report.version, report.histogram_layout)
+    return report
+
+
+def _check_version(data: bytes) -> None:
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+    except msgspec.MsgspecError:
+        return
+    if (header.version, header.histogram_layout) != (VERSION, histogram.LAYOUT):
+        raise _of_another(header.version, header.histogram_layout)
+
+
+def _of_another(version: int, layout: int) -> UnreadableReport:
+    return UnreadableReport(
+        f"report version {version} (layout {layout}); this reader knows {VERSION} (layout"
+        f" {histogram.LAYOUT}): upgrade the older side"
+    )

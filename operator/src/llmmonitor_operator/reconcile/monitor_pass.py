@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.evaluate.transitions import WARNING, Transition
-from llmmonitor_operator.gather.absorb import absorb
+from llmmonitor_operator.gather.absorb import absorb_all
 from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
@@ -54,6 +54,8 @@ from llmmonitor_operator.reconcile.sidecars.standing import (
 from llmmonitor_operator.reconcile.sidecars.succeeding import with_successions
 from llmmonitor_operator.reconcile.watch.memory_use import MeasuredMemory, reported
 from llmmonitor_operator.state import State
+
+_ABSORBED_AT_ONCE = 64
 
 _log = logging.getLogger(__name__)
 
@@ -144,10 +146,9 @@ class MonitorPass:
         standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
+        memory.state = await _absorbed(memory.state, reports, now)
         for uid, report in reports.items():
-            memory.state = absorb(memory.state, report, now, pod_uid=uid)
             memory.pods.of(uid).heard(report.identity.container, now)
-            await asyncio.sleep(0)
         standings, handing_over = with_successions(
             standings, reports, facts, memory.pods, lambda one: self._reported(one, memory.state, now)
         )
@@ -338,3 +339,13 @@ def _stand_in(raw: dict[str, Any]) -> LLMMonitor:
     """Something to say `InvalidSpec` with, when no valid spec was ever seen: it selects nothing."""
     spec = {"selector": {"matchLabels": {"llmmonitor.io/selects": "nothing"}}}
     return load_monitor({**raw, "spec": spec})
+
+
+async def _absorbed(state: State, reports: Mapping[str, Report], now: float) -> State:
+    """Some reports at a time: those of a thousand pods take longer than others should wait."""
+    left = list(reports.items())
+    while left:
+        state = absorb_all(state, dict(left[:_ABSORBED_AT_ONCE]), now)
+        del left[:_ABSORBED_AT_ONCE]
+        await asyncio.sleep(0)
+    return state

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
+import resource
 import signal
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-import aiohttp
-
+from llmmonitor_api.report.report import BYTES_LIMIT
 from llmmonitor_operator.certificates.store import CertificateStore, Place
 from llmmonitor_operator.evaluate.transitions import Transition
 from llmmonitor_operator.kube import paths
@@ -43,6 +44,7 @@ from llmmonitor_operator.reconcile.publish.events import emit
 from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
 from llmmonitor_operator.reconcile.readiness import Readiness
 from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
+from llmmonitor_operator.reconcile.sidecars.wire import Connections
 from llmmonitor_operator.reconcile.unwatched_monitors import UnwatchedMonitors
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 from llmmonitor_operator.reconcile.watch.own_deployment import OwnDeployment
@@ -50,6 +52,9 @@ from llmmonitor_operator.reconcile.watch.watch_monitors import watch_monitors
 from llmmonitor_operator.shards import lease_name, verdicts_name
 
 SWEEP_SECONDS = 3600.0
+_FILES = 16384
+"""Open at once: a connection to each of ten thousand sidecars, and room."""
+_OTHER_FILES = 1024
 SAVE_SECONDS = 5.0
 """For the last words to sidecars, and for the last checkpoints, of a pod's 30 s of grace."""
 
@@ -108,8 +113,7 @@ class Leader:
         signing_keys = SigningKeys(kube, settings.namespace, settings.name, settings.shard.count)
         keys = await signing_keys.load()
         owner = await _owner(kube, settings)
-        # the client itself bounds how many sidecars are talked to at once
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        with contextlib.closing(Connections(BYTES_LIMIT, _idle_connections())) as connections:
             loop = Loop(failed=lambda: self._metrics.failed("pass"))
             monitors = Monitors(loop.wake, settings.namespace, settings.shard)
             view = ClusterView(kube, settings.watch_namespaces, loop.wake_namespace, shard=settings.shard)
@@ -129,7 +133,7 @@ class Leader:
                 view=view,
                 monitors=monitors,
                 keeper=keeper,
-                sidecars=SidecarClient(session, keys),
+                sidecars=SidecarClient(connections, keys),
                 status=StatusWriter(kube),
                 checkpoints=Checkpoints(kube, settings.namespace, settings.name),
                 metrics=self._metrics,
@@ -274,6 +278,15 @@ def _take(monitors: Monitors, kind: str, raw: dict[str, Any]) -> None:
         monitors.drop((raw["metadata"]["namespace"], raw["metadata"]["name"]))
     else:
         monitors.take(raw)
+
+
+def _idle_connections() -> int:
+    """As many as we may have files open, but for what else needs some; asks for more than is usual."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(_OTHER_FILES, wanted - _OTHER_FILES)
 
 
 async def _sweep(parts: Parts) -> None:

@@ -12,21 +12,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import aiohttp
-
 from llmmonitor_api.configuration import Configuration
-from llmmonitor_api.report.report import BYTES_LIMIT, Report, UnreadableReport, decode
+from llmmonitor_api.report.report import Report, UnreadableReport, decode
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
 from llmmonitor_operator.reconcile.sidecars.trust import Trust
+from llmmonitor_operator.reconcile.sidecars.wire import Answer, Broken, Connections, NotHttp
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 3.0
 CONCURRENT = 512
 """Sidecars that are talked to at once, of all monitors: most of them only wait for an answer."""
-_READ_AT_ONCE = 64
-"""Answers that are read at once: each may be 2 MiB."""
 _OK = 200
 _WORDS_LIMIT = 300
 
@@ -61,21 +58,20 @@ class RefusedBySidecar(Exception):
 
 
 class SidecarClient:
-    """Talks to sidecars, some at a time. Made once; `session` is the caller's to close."""
+    """Talks to sidecars, some at a time. Made once; `connections` are the caller's to close."""
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        connections: Connections,
         keys: Keyring,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._session = session
+        self._connections = connections
         self.keys = keys
         """To be set when others are in use."""
         self.trust = Trust()
         self._clock = clock
         self._turn = asyncio.Semaphore(CONCURRENT)
-        self._reading = asyncio.Semaphore(_READ_AT_ONCE)
 
     async def report(self, address: Address) -> Report:
         """The report of this moment.
@@ -88,8 +84,11 @@ class SidecarClient:
         path = "/v1/report"
 
         async def ask(key: SigningKey) -> Report:
-            signature = sign_request("GET", path, key.private, address.uid, self._clock())
-            report = decode(await self._ask("GET", address, path, headers={"Authorization": signature}))
+            def request() -> bytes:
+                signature = sign_request("GET", path, key.private, address.uid, self._clock())
+                return _request("GET", address, path, f"Authorization: {signature}\r\n")
+
+            report = decode(await self._ask("GET", address, request))
             self.trust.learned(address.uid, report.identity.trusted_keys or (key.id,))
             return report
 
@@ -104,8 +103,12 @@ class SidecarClient:
         """
 
         async def put(key: SigningKey) -> None:
-            document = sign_configuration(configuration, key.private, address.uid, self._clock())
-            await self._ask("PUT", address, "/v1/config", data=document.encode())
+            def request() -> bytes:
+                document = sign_configuration(configuration, key.private, address.uid, self._clock())
+                length = f"Content-Length: {len(document)}\r\n"
+                return _request("PUT", address, "/v1/config", length) + document.encode()
+
+            await self._ask("PUT", address, request)
 
         await self._believed(address, put)
 
@@ -140,48 +143,34 @@ class SidecarClient:
                     raise
         raise AssertionError("there is always a key")
 
-    async def _ask(
-        self,
-        method: str,
-        address: Address,
-        path: str,
-        *,
-        headers: dict[str, str] | None = None,
-        data: bytes | None = None,
-    ) -> bytes:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    async def _ask(self, method: str, address: Address, request: Callable[[], bytes]) -> bytes:
         async with self._turn:
             try:
-                async with self._session.request(
-                    method,
-                    address.url + path,
-                    headers=headers,
-                    data=data,
-                    timeout=timeout,
-                    allow_redirects=False,
-                ) as answer:
-                    async with self._reading:
-                        body = await _bounded(answer.content)
-                    status = answer.status
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    answer = await self._answer(address, request)
             except TimeoutError as error:
                 raise NoAnswer(f"no answer from {address.url} within {TIMEOUT_SECONDS:.0f} s") from error
-            except (aiohttp.ClientError, OSError) as error:
+            except (OSError, Broken, NotHttp) as error:
                 raise NoAnswer(f"{address.url}: {error}") from error
-        if status == _OK:
-            return body
-        words = body[:_WORDS_LIMIT].decode(errors="replace")
-        if status in {401, 403}:
+        if answer.status == _OK:
+            return answer.body
+        words = answer.body[:_WORDS_LIMIT].decode(errors="replace")
+        if answer.status in {401, 403}:
             raise RefusedBySidecar(words, unknown_key=RefusedReason.UNKNOWN_KEY in words)
         if method == "GET":
-            raise UnreadableReport(f"{address.url} answered {status}: {words}")
+            raise UnreadableReport(f"{address.url} answered {answer.status}: {words}")
         raise RefusedBySidecar(words, unknown_key=False)
 
+    async def _answer(self, address: Address, request: Callable[[], bytes]) -> Answer:
+        """Once more where an idle connection turns out to be closed; signed anew, since each works once."""
+        try:
+            return await self._connections.ask(address.ip, address.port, request())
+        except Broken as error:
+            if not error.unused:
+                raise
+        return await self._connections.ask(address.ip, address.port, request())
 
-async def _bounded(content: aiohttp.StreamReader) -> bytes:
-    """The body, or a chunk more than `decode` takes of it."""
-    body = bytearray()
-    async for chunk in content.iter_any():
-        body += chunk
-        if len(body) > BYTES_LIMIT:
-            break
-    return bytes(body)
+
+def _request(method: str, address: Address, path: str, headers: str) -> bytes:
+    host = address.url.removeprefix("http://")
+    return f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n{headers}\r\n".encode()
