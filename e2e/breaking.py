@@ -79,6 +79,23 @@ def with_image_spoilt(reference: str, node: Node) -> Iterator[None]:
             _output(containerd.ctr(layout, node, "images", "remove", "--sync", reference))
 
 
+@contextmanager
+def also_named(reference: str, name: str) -> Iterator[None]:
+    """Every node knows the image by a second name too, which is another image to whoever goes by names.
+
+    It stays by its digest in containers that run from it.
+    """
+    needs_the_nodes()
+    layout = Layout.from_environment()
+    for node in layout.nodes():
+        _output(containerd.ctr(layout, node, "images", "tag", "--force", reference, name))
+    try:
+        yield
+    finally:
+        for node in layout.nodes():
+            _output(containerd.ctr(layout, node, "images", "remove", "--sync", name))
+
+
 def needs_the_nodes() -> None:
     """Skip where they are not ours."""
     if os.environ.get("E2E_KUBECONFIG"):

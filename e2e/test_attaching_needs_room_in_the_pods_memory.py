@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from e2e import chat, small_models
 from e2e.kubectl import Kubectl, Refused
-from e2e.waiting import condition
+from e2e.waiting import condition, conditions, until
 
 MINUTES = 60.0
-TIGHT, ROOMY = "tight", "roomy"
+MIB = 1 << 20
+TIGHT, ROOMY, FULL = "tight", "roomy", "full"
 MEMORY: dict[str, dict[str, Any]] = {
     TIGHT: {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
     # room beside what it uses, but not beside what it asks for: its use has to be known
+    FULL: {"requests": {"cpu": "10m", "memory": "700Mi"}, "limits": {"memory": "700Mi"}},
     ROOMY: {"requests": {"cpu": "10m", "memory": "192Mi"}, "limits": {"memory": "640Mi"}},
 }
+BALLAST = {FULL: 640 * MIB}
+"""Leaves about 50 MiB beside the server itself."""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +29,9 @@ def models(proved: Kubectl, sidecar_image: str) -> Iterator[Kubectl]:
     """Both run before their monitors come, so that they can only be attached to."""
     proved.apply(
         *(
-            small_models.deployment(name, small_models.server(sidecar_image, resources=resources))
+            small_models.deployment(
+                name, small_models.server(sidecar_image, resources=resources, ballast=BALLAST.get(name, 0))
+            )
             for name, resources in MEMORY.items()
         )
     )
@@ -44,6 +51,23 @@ def test_without_room_the_pod_is_left_alone_and_the_figures_are_said(models: Kub
     assert "attaching needs 512 MiB" in message
     [pod] = chat.pods(models, TIGHT)
     assert not small_models.attached(pod)
+
+
+def test_a_model_that_uses_all_but_fifty_mib_is_left_alone_and_lives(models: Kubectl) -> None:
+    found = condition(models, FULL, 3 * MINUTES, Injected="NoMemoryHeadroom")
+
+    message = until(lambda: _measured(models), "its use to be measured and said", 3 * MINUTES)
+    assert found["Injected"]["status"] == "False"
+    assert re.search(r"[3-5]\d(\.\d)? MiB of 700 MiB left beside 6[4-7]\d MiB used", message), message
+    [pod] = chat.pods(models, FULL)
+    assert not small_models.attached(pod)
+    [server] = pod["status"]["containerStatuses"]
+    assert server["restartCount"] == 0
+
+
+def _measured(models: Kubectl) -> str:
+    message = str(conditions(models, FULL)["Injected"].get("message", ""))
+    return message if "used;" in message else ""
 
 
 def test_what_the_pod_really_uses_is_asked_for_where_it_decides(models: Kubectl) -> None:
