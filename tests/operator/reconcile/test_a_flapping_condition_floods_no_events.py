@@ -39,10 +39,10 @@ def test_one_monitor_takes_nothing_from_another() -> None:
 
 def test_a_clock_that_was_put_back_gives_nothing_and_takes_nothing() -> None:
     allowance = Allowance()
-    allowed(allowance, "chat", NOW)
+    allowed(allowance, "chat", NOW, times=10)
 
-    assert allowed(allowance, "chat", NOW - 3600) == 0
-    assert allowed(allowance, "chat", NOW + REFILL_SECONDS) == 1
+    assert allowed(allowance, "chat", NOW - 3600) == BURST - 10
+    assert allowed(allowance, "chat", NOW - 3600 + REFILL_SECONDS) == 1
 
 
 async def test_what_is_dropped_is_counted(server: KubeServer, kube: Kube) -> None:
