@@ -1,4 +1,4 @@
-"""The few lines of HTTP between operator and sidecar, on real sockets; whoever answers may be a stranger."""
+"""The connections between operator and sidecars, on real sockets; whoever answers may be a stranger."""
 
 from __future__ import annotations
 
@@ -106,12 +106,11 @@ async def test_an_answer_without_a_body_has_none() -> None:
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ((b"garbage\0\0",), "no HTTP: b'garbage"),
+        ((b"garbage\0\0",), "no HTTP: .*b'garbage"),
         ((b"HTTP/1.1 OK\r\n\r\n",), "no HTTP"),
-        ((OK + b"Content-Length: -5\r\n\r\n",), "Content-Length of '-5'"),
-        ((OK + b"Content-Length: 9999999999999\r\n\r\n",), "Content-Length of"),
-        ((CHUNKED + b"zz\r\n",), "chunk of length"),
-        ((CHUNKED + b"1" * 300,), "chunk of length"),
+        ((OK + b"Content-Length: -5\r\n\r\n",), "no HTTP: .*Content-Length"),
+        ((CHUNKED + b"zz\r\n",), "no HTTP: .*chunk size"),
+        ((CHUNKED + b"1" * 300,), "no HTTP: .*hunk size"),
         ((OK + b"x" * (HEAD_BYTES_LIMIT + 1),), "a head of more than"),
     ],
 )

@@ -1,10 +1,10 @@
-"""HTTP/1.1 with sidecars over connections that stay open: a few lines instead of a library.
+"""HTTP/1.1 with sidecars over connections that stay open; httptools reads it, this keeps the connections.
 
 Ten thousand reports in fifteen seconds are asked for one small request at a time, always in the same words; a
-general client takes longer for each than all that is done with its report. So: one request on a connection at
-a time, bodies by Content-Length, in chunks, or to the end; no redirects, no compression, no cookies. Whoever
-answers may be a stranger: heads and bodies are bounded here, and what is no HTTP is said. Time-outs are the
-caller's.
+general client takes longer for each than all that is done with its report (docs/design/scale.md). So: one
+request on a connection at a time; no redirects, no compression, no cookies. Whoever answers may be a
+stranger: heads, bodies and all that is unread together are bounded here, and what is no HTTP is said.
+Time-outs are the caller's.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import cast
+
+import httptools
 
 HEAD_BYTES_LIMIT = 16 * 1024
 UNREAD_BYTES_LIMIT = 128 * 1024 * 1024
 IDLE_SECONDS = 60.0
 """A sidecar closes a connection that is idle for 75 s: it must not do so at the moment that we use it."""
 _WORDS_BYTES = 60
-_LENGTH_DIGITS = 12
-_CHUNK_LINE_BYTES_LIMIT = 256
-_HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
 
 
 class NotHttp(Exception):
@@ -113,6 +111,33 @@ class _Unread:
     total: int = 0
 
 
+class _Reading:
+    """One answer, as httptools tells it piece by piece."""
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.body = bytearray()
+        self.head_bytes = 0
+        self.keeps_open = False
+        self.has_head = False
+        self.ended_by_length = False
+        self.complete = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.head_bytes += len(name) + len(value)
+        self.ended_by_length |= name.lower() in {b"content-length", b"transfer-encoding"}
+
+    def on_headers_complete(self) -> None:
+        self.has_head = True
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+        self.keeps_open = self.parser.should_keep_alive()  # it is asked in time: what follows counts too
+
+
 class _Connection(asyncio.Protocol):
     """One of them, and the answer that comes on it."""
 
@@ -121,13 +146,9 @@ class _Connection(asyncio.Protocol):
         self._unread = unread
         self._counted = 0
         self._transport: asyncio.Transport | None = None
-        self._received = bytearray()
         self._waiting: asyncio.Future[Answer] | None = None
-        self._head: _Head | None = None
-        self._body = bytearray()
-        """Of chunks."""
-        self._left: int | None = None
-        """Of a chunk under way; None between two."""
+        self._reading = _Reading()
+        self._received_bytes = 0
         self._keeps_open = True
         self._used_at = 0.0
         self._asked = 0
@@ -141,8 +162,9 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:
             raise Broken("the connection ended", unused=self._asked > 0)
         loop = asyncio.get_running_loop()
-        self._waiting, self._head, self._left = loop.create_future(), None, None
-        self._body.clear()
+        self._waiting = loop.create_future()
+        self._reading = _Reading()
+        self._received_bytes = 0
         self._asked += 1
         self._transport.write(request)
         try:
@@ -168,16 +190,49 @@ class _Connection(asyncio.Protocol):
         if self._waiting is None or self._waiting.done():
             self.close()  # nobody asked for it
             return
-        self._received += data
+        self._received_bytes += len(data)
         try:
-            self._count(len(self._received) + len(self._body))
-            answer = self._read()
+            self._read(data)
+            self._count(self._received_bytes)
         except NotHttp as problem:
             self._waiting.set_exception(problem)
             self.close()
             return
-        if answer is not None:
-            self._waiting.set_result(answer)
+        reading = self._reading
+        if len(reading.body) > self._bytes_limit:
+            self._keeps_open = False
+        if reading.complete or len(reading.body) > self._bytes_limit:
+            self._waiting.set_result(self._answer())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """From the event loop."""
+        self._transport = None
+        waiting, reading = self._waiting, self._reading
+        if waiting is None or waiting.done():
+            return
+        if reading.has_head and not reading.ended_by_length:  # as long as the connection lasts
+            waiting.set_result(self._answer())
+            return
+        nothing_came = not self._received_bytes
+        words = "the connection ended before an answer" if nothing_came else "the answer was cut off"
+        reason = f": {exc}" if exc else ""
+        waiting.set_exception(Broken(words + reason, unused=nothing_came and self._asked > 1))
+
+    def _read(self, data: bytes) -> None:
+        try:
+            self._reading.parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if not self._reading.complete:  # what follows a whole answer ends the connection, not the answer
+                raise NotHttp(f"no HTTP: {error}: {data[:_WORDS_BYTES]!r}") from error
+            self._keeps_open = False
+        reading = self._reading
+        if not reading.has_head and max(reading.head_bytes, self._received_bytes) > HEAD_BYTES_LIMIT:
+            raise NotHttp(f"a head of more than {HEAD_BYTES_LIMIT} bytes")
+        if reading.complete:
+            self._keeps_open &= reading.keeps_open
+
+    def _answer(self) -> Answer:
+        return Answer(self._reading.parser.get_status_code(), bytes(self._reading.body))
 
     def _count(self, unread: int) -> None:
         self._unread.total += unread - self._counted
@@ -186,129 +241,3 @@ class _Connection(asyncio.Protocol):
             raise NotHttp(
                 f"answers of more than {UNREAD_BYTES_LIMIT >> 20} MiB at once: this one is left out"
             )
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """From the event loop."""
-        self._transport = None
-        waiting = self._waiting
-        if waiting is None or waiting.done():
-            return
-        if self._head is not None and self._head.to_the_end:
-            waiting.set_result(Answer(self._head.status, bytes(self._received)))
-            return
-        nothing_came = not self._received and self._head is None
-        words = "the connection ended before an answer" if nothing_came else "the answer was cut off"
-        reason = f": {exc}" if exc else ""
-        waiting.set_exception(Broken(words + reason, unused=nothing_came and self._asked > 1))
-
-    def _read(self) -> Answer | None:
-        """The answer, once it is complete or too long."""
-        if self._head is None:
-            end = self._received.find(b"\r\n\r\n")
-            if end < 0:
-                if len(self._received) > HEAD_BYTES_LIMIT:
-                    raise NotHttp(f"a head of more than {HEAD_BYTES_LIMIT} bytes")
-                _check_beginning(self._received)
-                return None
-            self._head = _head(bytes(self._received[:end]))
-            self._keeps_open = self._head.keeps_open
-            del self._received[: end + 4]
-        head = self._head
-        if head.chunked:
-            return self._chunks(head)
-        if len(self._received) > self._bytes_limit:
-            return self._cut_off(head)
-        if head.to_the_end or len(self._received) < head.length:
-            return None
-        if len(self._received) > head.length:
-            self._keeps_open = False
-        return self._taken(head, head.length)
-
-    def _taken(self, head: _Head, length: int) -> Answer:
-        body = bytes(self._received[:length])
-        self._received.clear()
-        return Answer(head.status, body)
-
-    def _chunks(self, head: _Head) -> Answer | None:
-        """Every byte is looked at once, however small a stranger makes the chunks."""
-        received = self._received
-        while len(self._body) <= self._bytes_limit:
-            if self._left is None:
-                line = received.find(b"\r\n")
-                if line < 0 and len(received) <= _CHUNK_LINE_BYTES_LIMIT:
-                    return None
-                self._left = _chunk_size(bytes(received[: max(0, line)]))
-                del received[: line + 2]
-            if self._left == 0:
-                end = 2 if received.startswith(b"\r\n") else received.find(b"\r\n\r\n") + 4
-                if end == 3:  # noqa: PLR2004 - not found: trailers are under way
-                    return self._cut_off(head) if len(received) > HEAD_BYTES_LIMIT else None
-                del received[:end]
-                self._keeps_open &= not received
-                return Answer(head.status, bytes(self._body))
-            if len(received) < self._left + 2:
-                return self._cut_off(head) if len(received) > self._bytes_limit else None
-            self._body += received[: self._left]
-            del received[: self._left + 2]
-            self._left = None
-        return self._cut_off(head)
-
-    def _cut_off(self, head: _Head) -> Answer:
-        self._keeps_open = False
-        return Answer(head.status, bytes(self._body + self._received))
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What a head says of the body."""
-
-    status: int
-    length: int
-    chunked: bool
-    to_the_end: bool
-    """It is as long as the connection lasts."""
-    keeps_open: bool
-
-
-def _head(data: bytes) -> _Head:
-    first, *lines = data.decode("latin-1").split("\r\n")
-    version, _, rest = first.partition(" ")
-    status = rest[:3]
-    if not version.startswith("HTTP/1.") or not (status.isascii() and status.isdecimal()):
-        raise NotHttp(f"no HTTP: {first[:_WORDS_BYTES]!r}")
-    length, chunked, said = None, False, ""
-    for line in lines:
-        name, _, text = line.partition(":")
-        match name.lower():
-            case "content-length":
-                length = _length(text.strip())
-            case "transfer-encoding":
-                chunked = text.strip().lower() == "chunked"
-            case "connection":
-                said = text.strip().lower()
-    code = int(status)
-    if code in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
-        length = 0
-    to_the_end = length is None and not chunked
-    keeps_open = said != "close" and (version == "HTTP/1.1" or said == "keep-alive") and not to_the_end
-    return _Head(code, length or 0, chunked, to_the_end, keeps_open)
-
-
-def _length(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or len(text) > _LENGTH_DIGITS:
-        raise NotHttp(f"a Content-Length of {text[:_WORDS_BYTES]!r}")
-    return int(text)
-
-
-def _chunk_size(line: bytes) -> int:
-    text = line.partition(b";")[0].strip()
-    if not text or len(text) > _LENGTH_DIGITS or not set(text) <= _HEXADECIMAL:
-        raise NotHttp(f"a chunk of length {line[:_WORDS_BYTES]!r}")
-    return int(text, 16)
-
-
-def _check_beginning(received: bytearray) -> None:
-    """What is no HTTP is not waited for until its time is over."""
-    beginning = bytes(received[:7])
-    if not b"HTTP/1.".startswith(beginning) and not beginning.startswith(b"HTTP/1."):
-        raise NotHttp(f"no HTTP: {bytes(received[:_WORDS_BYTES])!r}")
