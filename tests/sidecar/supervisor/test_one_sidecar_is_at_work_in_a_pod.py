@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.sidecar.supervisor.conftest import Load, wait_until
+from tests.sidecar.supervisor.conftest import Load, read_answer, wait_until
 
 from llmmonitor_sidecar.shared_page import Slot
 
@@ -74,4 +74,4 @@ def test_a_relay_that_lets_its_streams_finish_does_not_hold_up_the_successor(pod
         second.wait_until_reading()
 
         stream.sendall(b"lf")
-        assert stream.recv(1000).endswith(b"half")
+        assert read_answer(stream) == b"half"
