@@ -23,12 +23,12 @@ _TIMEOUT_SECONDS = 120
 Pod = Mapping[str, Any]
 
 
-def kill(namespace: Kubectl, pod: Pod) -> None:
-    """`kill -9` of the pod's first container."""
+def kill(namespace: Kubectl, pod: Pod, container: str = "") -> None:
+    """`kill -9` of the pod's container of this name; of the first one unless said."""
     if os.environ.get("E2E_KUBECONFIG"):
         delete_now(namespace, pod)
     else:
-        _task(pod, "kill", "--signal=SIGKILL")
+        _task(pod, "kill", "--signal=SIGKILL", container=container)
 
 
 def delete_now(namespace: Kubectl, pod: Pod) -> None:
@@ -102,8 +102,11 @@ def needs_the_nodes() -> None:
         pytest.skip("!!! NOT TESTED on this cluster: needs containerd of its nodes")
 
 
-def _task(pod: Pod, action: str, *options: str) -> None:
-    identity = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+def _task(pod: Pod, action: str, *options: str, container: str = "") -> None:
+    kinds = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+    statuses = [one for kind in kinds for one in pod["status"].get(kind) or ()]
+    status = next(one for one in statuses if container in {"", one["name"]})
+    identity = status["containerID"].removeprefix("containerd://")
     node = Node(int(pod["spec"]["nodeName"].rpartition("-")[2]))
     _output(containerd.ctr(Layout.from_environment(), node, "tasks", action, *options, identity))
 
