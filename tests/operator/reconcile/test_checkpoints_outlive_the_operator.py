@@ -22,6 +22,7 @@ from llmmonitor_operator.reconcile.keep.checkpoints import (
     SAVE_IDLE_EVERY_SECONDS,
     Checkpoints,
 )
+from llmmonitor_operator.shards import Shard
 from llmmonitor_operator.state import Held, State
 
 UID = "11111111-2222-4333-8444-555555555555"
@@ -266,6 +267,24 @@ async def test_one_that_was_only_not_looked_for_stays_and_goes_on(
     await save(checkpoints, state, NOW + 6 * DAY)
     await checkpoints.sweep((), NOW + 8 * DAY)
 
+    assert server.has(MAP)
+
+
+async def test_a_shard_looks_after_those_of_its_own_namespaces(
+    checkpoints: Checkpoints, server: KubeServer, state: State
+) -> None:
+    await checkpoints.save("zero", "prod", "chat", state, NOW)
+    await checkpoints.save("one", "test", "chat", state, NOW)
+    server.put(MAPS, {"metadata": {"name": NAME, "labels": {"llmmonitor.io/checkpoint": "hot"}}})
+
+    for at in (0.0, KEEP_GONE_SECONDS + 1):
+        await checkpoints.sweep((), NOW + at, Shard(1, 2))
+
+    there = [
+        server.has(paths.config_map("llm-monitor", f"llm-monitor-checkpoint-{uid}"))
+        for uid in ("zero", "one")
+    ]
+    assert there == [True, False]
     assert server.has(MAP)
 
 
