@@ -85,12 +85,19 @@ def test_a_deleted_monitor_stops_it_too(leaving: Kubectl) -> None:
     assert '"total_tokens": 7' in model_pods.ask(leaving, name, port=model_pods.PORT)
 
 
-def test_a_namespace_with_a_monitor_goes_at_once_and_without_a_word(
-    product: Installed, sidecar_image: str, figure: Callable[[str], None]
-) -> None:
+@pytest.fixture
+def short_lived(product: Installed) -> Iterator[Kubectl]:
+    """A namespace that the test deletes itself."""
     name = f"e2e-{secrets.token_hex(4)}"
-    place = product.kubectl.within(name)
-    place("create", "namespace", name)
+    product.kubectl("create", "namespace", name)
+    yield product.kubectl.within(name)
+    product.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+
+
+def test_a_namespace_with_a_monitor_goes_at_once_and_without_a_word(
+    product: Installed, short_lived: Kubectl, sidecar_image: str, figure: Callable[[str], None]
+) -> None:
+    place, name = short_lived, str(short_lived.namespace)
     place.apply(small_models.deployment(NAME, small_models.server(sidecar_image)), small_models.monitor(NAME))
     condition(place, NAME, 3 * MINUTES, Injected="True", Reporting="True")
     until(lambda: product.verdict(name), "a verdict", 1 * MINUTES)
