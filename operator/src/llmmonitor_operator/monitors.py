@@ -54,6 +54,8 @@ class Monitors:
         """
         self._shard = shard
         self._known: dict[Key, Known] = {}
+        self._within: dict[str, dict[Key, Known]] = {}
+        """The same by namespace."""
         self._closed = frozenset({*THE_CLUSTERS_OWN, own_namespace})
         self._changed = changed
 
@@ -65,7 +67,7 @@ class Monitors:
         before = self._known.get(key)
         if before and before.uid == raw["metadata"]["uid"]:
             if before.raw["metadata"]["generation"] == raw["metadata"]["generation"]:
-                self._known[key] = Known(raw, before.monitor, before.invalid)
+                self._keep(key, Known(raw, before.monitor, before.invalid))
                 return
             last_valid = before.monitor
         else:
@@ -76,13 +78,20 @@ class Monitors:
             )
         except InvalidMonitor as error:
             known = Known(raw, _at_generation(last_valid, raw), "; ".join(error.errors))
-        self._known[key] = known
+        self._keep(key, known)
         self._changed(key)
 
     def drop(self, key: Key) -> None:
         """It is gone."""
         if self._known.pop(key, None):
+            del self._within[key[0]][key]
+            if not self._within[key[0]]:
+                del self._within[key[0]]
             self._changed(key)
+
+    def _keep(self, key: Key, known: Known) -> None:
+        self._known[key] = known
+        self._within.setdefault(key[0], {})[key] = known
 
     def get(self, key: Key) -> Known | None:
         """One of them."""
@@ -90,7 +99,7 @@ class Monitors:
 
     def of(self, namespace: str) -> list[Known]:
         """Those of a namespace, the oldest first: of two that match one pod, the older has it."""
-        found = [known for (place, _), known in self._known.items() if place == namespace]
+        found = self._within.get(namespace, {}).values()
         return sorted(found, key=lambda known: (known.created, known.raw["metadata"]["name"]))
 
     @property
@@ -106,7 +115,7 @@ class Monitors:
     @property
     def namespaces(self) -> frozenset[str]:
         """Where there is at least one."""
-        return frozenset(namespace for namespace, _ in self._known)
+        return frozenset(self._within)
 
 
 def _stays_out(key: Key) -> str:

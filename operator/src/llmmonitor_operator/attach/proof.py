@@ -78,6 +78,11 @@ def blocked(pods: Sequence[Raw], now: float) -> list[Blocked]:
     )
 
 
+def is_held_up(pod: Raw) -> bool:
+    """Whether the pod's main containers wait for an injected sidecar, however short they have."""
+    return is_mine_to_watch(pod) and our_native(pod) is not None and not _condition(pod, _INITIALIZED)
+
+
 def _blocked(pod: Raw) -> Iterator[Blocked]:
     native = our_native(pod)
     if native is None or _condition(pod, _INITIALIZED):

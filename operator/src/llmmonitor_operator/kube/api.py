@@ -8,7 +8,6 @@ call has a time-out; what is retried, and for how long, the callers decide.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+import msgspec
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
@@ -144,7 +144,7 @@ class Kube:
                 if response.status >= _ERRORS_FROM:
                     raise _refusal(response, await response.read())
                 async for line in response.content:
-                    event = json.loads(line)
+                    event = msgspec.json.decode(line)
                     if event["type"] == "ERROR":
                         status = event["object"]
                         raise error_for(
@@ -183,7 +183,7 @@ class Kube:
         if response.status >= _ERRORS_FROM:
             raise _refusal(response, data)
         try:
-            answer: dict[str, Any] = json.loads(data)
+            answer: dict[str, Any] = msgspec.json.decode(data)
         except ValueError as error:
             raise _no_answer(f"{method} {path}", error) from error
         if not isinstance(answer, dict):
@@ -262,7 +262,7 @@ def _url(path: str, **query: str | int) -> str:
 
 def _refusal(response: aiohttp.ClientResponse, data: bytes) -> ApiError:
     try:
-        status = json.loads(data)
+        status = msgspec.json.decode(data)
         reason, message = str(status.get("reason", "")), str(status.get("message", ""))
     except (ValueError, AttributeError):
         reason, message = response.reason or "", data[:500].decode(errors="replace")

@@ -19,6 +19,7 @@ from llmmonitor_operator.kube.errors import ApiError, Forbidden, Gone, NotFound
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
 
+Keep = Callable[[dict[str, Any]], dict[str, Any]]
 Changed = Callable[[str, dict[str, Any]], None]
 """Called with `ADDED`, `MODIFIED` or `DELETED` and the object; must be quick and not fail."""
 
@@ -39,7 +40,7 @@ class Mirror:
         kube: Kube,
         path: str,
         *,
-        keep: Callable[[dict[str, Any]], dict[str, Any]] = without_managed_fields,
+        keep: Keep = without_managed_fields,
         on_change: Changed | None = None,
         field_selector: str = "",
         wanted: Callable[[dict[str, Any]], bool] = lambda _thing: True,
@@ -65,12 +66,16 @@ class Mirror:
         self.answered = asyncio.Event()
         """Set with that, or with the first answer that it may not be read, or that there is no such thing."""
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
+        self._within: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
+        """The same by namespace."""
+        self.changes = 0
+        """How often something came, changed or went."""
         self.problem = ""
         """Why it may be behind, in words; empty while the watch runs."""
 
     def of(self, namespace: str) -> list[dict[str, Any]]:
         """The objects of one namespace."""
-        return [thing for (place, _), thing in self.objects.items() if place == namespace]
+        return list(self._within.get(namespace, {}).values())
 
     async def run(self) -> None:
         """Keep current until cancelled."""
@@ -131,12 +136,16 @@ class Mirror:
         kept = self._keep(thing)
         if kind == "DELETED":
             self.objects.pop(key, None)
+            self._within.get(key[0], {}).pop(key, None)
+            if not self._within.get(key[0], True):
+                del self._within[key[0]]
         else:
             if self.objects.get(key, {}).get("metadata", {}).get("resourceVersion") == kept["metadata"].get(
                 "resourceVersion", ""
             ):
                 return
-            self.objects[key] = kept
+            self.objects[key] = self._within.setdefault(key[0], {})[key] = kept
+        self.changes += 1
         if self._on_change:
             self._on_change(kind, kept)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from llmmonitor_operator.kube.kept import remembered
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.commands import port_number
@@ -93,6 +94,10 @@ def our_sidecar(pod: Raw, at_work: str = "") -> OurSidecar | None:
         at_work: name of the container that said so last. Else the one that was attached first: a successor
             waits for it.
     """
+    return remembered(pod, ("sidecar", at_work), lambda: _found_sidecar(pod, at_work))
+
+
+def _found_sidecar(pod: Raw, at_work: str) -> OurSidecar | None:
     native = our_native(pod)
     attached = [_sidecar(pod, one, "ephemeral") for one in our_ephemeral(pod)]
     injected = [] if native is None else [_sidecar(pod, native, "native")]
@@ -119,7 +124,7 @@ def shares_the_nodes(pod: Raw) -> tuple[str, ...]:
 
 def gpus_requested(pod: Raw) -> int:
     """GPUs (or parts that count as one) over all containers; those of resource claims are not seen."""
-    return sum(map(gpus_of, every_container(pod)))
+    return remembered(pod, "gpus", lambda: sum(map(gpus_of, every_container(pod))))
 
 
 def is_mine_to_watch(pod: Raw) -> bool:

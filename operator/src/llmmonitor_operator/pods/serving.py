@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from llmmonitor_api.spec.target import Engine, Target
+from llmmonitor_operator.kube.kept import remembered
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.candidate import Candidate, Strength, candidate
 from llmmonitor_operator.pods.companions import is_companion
@@ -56,6 +57,21 @@ def find_serving(pod: Raw, target: Target) -> Serving:
         NotServing: there is none, or more than one.
         Worker: another pod answers in its place.
     """
+    key = ("serving", target.container, target.port, target.engine)
+    found = remembered(pod, key, lambda: _found_or_not(pod, target))
+    if isinstance(found, NotServing):
+        raise found
+    return found
+
+
+def _found_or_not(pod: Raw, target: Target) -> Serving | NotServing:
+    try:
+        return _find(pod, target)
+    except NotServing as why:
+        return why.with_traceback(None)
+
+
+def _find(pod: Raw, target: Target) -> Serving:
     if ((pod.get("spec") or {}).get("os") or {}).get("name") == "windows":
         raise NotServing("the pod is for Windows; the sidecar runs on Linux only")
     one = _named(pod, target.container) if target.container else _found(pod, target)

@@ -18,7 +18,7 @@ from typing import Any
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.report import UnreadableReport
 from llmmonitor_operator.attach.evict import to_evict
-from llmmonitor_operator.attach.proof import blocked, proved
+from llmmonitor_operator.attach.proof import blocked, is_held_up, proved
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
 from llmmonitor_operator.reconcile.ownership import selected
@@ -49,22 +49,49 @@ class NamespacePass:
         """How often each sidecar of a pod that belongs to no monitor was told to stop."""
         self._stopped: set[Life] = set()
         """Those that took it; a container that starts anew knows nothing of it."""
+        self._at_rest: dict[str, object] = {}
+        """Namespaces in which nothing was to be done or to be waited for, and what that was seen in."""
 
     async def look(self) -> None:
-        """At all of them."""
+        """At all of them in which something may have come about since."""
         await self._parts.keeper.mend(self._clock())
         namespaces = sorted(self._parts.view.pod_namespaces)
-        for namespace in namespaces:
+        seen = {namespace: self._seen(namespace) for namespace in namespaces}
+        self._at_rest = {name: what for name, what in self._at_rest.items() if seen.get(name) == what}
+        restless = [namespace for namespace in namespaces if namespace not in self._at_rest]
+        for namespace in restless:
             if self._parts.monitors.of(namespace):
                 await self._alone(namespace, self._judge)
-        self._forget_gone(namespaces)
+        if restless:
+            self._forget_gone(namespaces)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
-                stops = [self._alone(namespace, self._stop_orphans) for namespace in namespaces]
+                stops = [self._alone(namespace, self._stop_orphans) for namespace in restless]
                 await asyncio.gather(*stops)
-        for namespace in namespaces:
+        for namespace in restless:
             if not self._parts.monitors.of(namespace):
                 await self._alone(namespace, self._forget_if_done)
+            elif self._rests(namespace):
+                self._at_rest[namespace] = seen[namespace]
+
+    def _seen(self, namespace: str) -> object:
+        """What a look depends on; as long as it is the same, only the time may bring something new."""
+        parts, image = self._parts, self._parts.keeper.common.image
+        selectors = [(one.uid, one.raw["metadata"]["generation"]) for one in parts.monitors.of(namespace)]
+        verdict = parts.keeper.of(namespace, self._clock())
+        changes = parts.view.pods_changes(namespace)
+        return changes, selectors, image, verdict.proves(image), verdict.suspended
+
+    def _rests(self, namespace: str) -> bool:
+        """Whether the time cannot bring anything new: the image is proved, no sidecar is about to start."""
+        verdict = self._parts.keeper.of(namespace, self._clock())
+        pods = self._parts.view.pods(namespace)
+        return (
+            verdict.proves(self._parts.keeper.common.image)
+            and not verdict.suspended
+            and not any(is_held_up(pod) for pod in pods)
+            and not self._waiting(namespace)
+        )
 
     async def _alone(self, namespace: str, work: Callable[[str], Awaitable[None]]) -> None:
         """A strange pod of one namespace must not end the look at the others."""

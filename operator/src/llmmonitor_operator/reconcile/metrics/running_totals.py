@@ -14,7 +14,7 @@ import msgspec
 
 from llmmonitor_api.report import merge
 from llmmonitor_api.report.frequency import FrequencyTable
-from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, OK, TRUNCATED, Figures, total
+from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, OK, TRUNCATED, Figures, since, total
 from llmmonitor_operator.state import Source, State
 from llmmonitor_operator.windows import Count
 
@@ -73,7 +73,7 @@ def _baseline(state: State, source: Source) -> Source | None:
 
 def _since(source: Source, before: Source | None) -> Figures:
     try:
-        return merge.since(source.figures, before.figures) if before else source.figures
+        return since(source.figures, before.figures) if before else source.figures
     except merge.CountersWentBack:  # `absorb` refuses such a report; a counter must not count twice
         return _NOTHING
 

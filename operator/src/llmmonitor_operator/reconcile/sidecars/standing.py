@@ -19,6 +19,7 @@ from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.inject.resources import resources_for
 from llmmonitor_operator.keys.begun_with import begins_with
+from llmmonitor_operator.kube.kept import remembered
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import NATIVE_NAME, OurSidecar, gpus_requested, opted_out, our_sidecar
@@ -103,6 +104,11 @@ def address_of(pod: Raw) -> Address | None:
 
 
 def _address(pod: Raw, sidecar: OurSidecar | None) -> Address | None:
+    name = sidecar.name if sidecar is not None else ""
+    return remembered(pod, ("address", name), lambda: _found_address(pod, sidecar))
+
+
+def _found_address(pod: Raw, sidecar: OurSidecar | None) -> Address | None:
     ip = (pod.get("status") or {}).get("podIP", "")
     if sidecar is None or not sidecar.running or not ip or not sidecar.api_port:
         return None

@@ -171,6 +171,7 @@ class _Connection(asyncio.Protocol):
             return await self._waiting
         finally:
             self._waiting = None
+            self._reading.body.clear()  # ten thousand idle connections must not keep what they read last
             self._used_at = loop.time()
             self._count(0)
 

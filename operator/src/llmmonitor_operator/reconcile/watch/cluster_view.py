@@ -13,10 +13,11 @@ from typing import Any
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Unavailable
-from llmmonitor_operator.kube.mirror import Mirror
+from llmmonitor_operator.kube.mirror import Keep, Mirror, without_managed_fields
 from llmmonitor_operator.kube.places import EVERYWHERE, namespace_in, namespace_mirror, places, within
 from llmmonitor_operator.kube.polled import Polled
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.reconcile.watch.kept_pods import kept_pod
 from llmmonitor_operator.shards import WHOLE, Shard
 
 FAILED_CREATE = "reason=FailedCreate"
@@ -69,13 +70,14 @@ class ClusterView:
     def _everywhere(self, path: Callable[[str], str], *, field_selector: str = "") -> list[Mirror]:
         return [self._mirror(path(place), field_selector=field_selector) for place in self._places]
 
-    def _mirror(self, path: str, *, field_selector: str = "") -> Mirror:
+    def _mirror(self, path: str, *, field_selector: str = "", keep: Keep = without_managed_fields) -> Mirror:
         def on_change(_kind: str, thing: dict[str, Any]) -> None:
             self._changed(thing["metadata"]["namespace"])
 
         return Mirror(
             self._kube,
             path,
+            keep=keep,
             on_change=on_change,
             field_selector=field_selector,
             wanted=lambda thing: self._shard.has(thing["metadata"]["namespace"]),
@@ -121,7 +123,7 @@ class ClusterView:
             Unavailable: they are not yet, or may not be read; it goes on.
         """
         if namespace not in self._pods:
-            mirror = self._mirror(paths.pods(namespace))
+            mirror = self._mirror(paths.pods(namespace), keep=kept_pod)
             self._pods[namespace] = mirror, self._run(mirror)
         await self._read(self._pods[namespace][0], f"pods of namespace {namespace}")
         for beside in self._beside(namespace):
@@ -156,6 +158,10 @@ class ClusterView:
     def pod_namespaces(self) -> frozenset[str]:
         """Namespaces whose pods are seen."""
         return frozenset(self._pods)
+
+    def pods_changes(self, namespace: str) -> int:
+        """Grows with every change among the namespace's pods; 0 before `watch_pods`."""
+        return self._pods[namespace][0].changes if namespace in self._pods else 0
 
     def pods(self, namespace: str) -> list[dict[str, Any]]:
         """The namespace's pods, by age, then name; empty before `watch_pods`."""
