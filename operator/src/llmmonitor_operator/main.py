@@ -35,13 +35,15 @@ def main() -> None:
 @click.option("--shard", default="", metavar="I/N", help="Act for this part of all namespaces: 0/2 and 1/2.")
 def run(shard: str) -> None:
     """Watch LLMMonitors, attach sidecars, gather reports, write status (needs the Lease)."""
-    from llmmonitor_operator.kube.lease import LostLease  # noqa: PLC0415 - the webhook needs none of it
+    import uvloop  # noqa: PLC0415 - the webhook needs none of it
+
+    from llmmonitor_operator.kube.lease import LostLease  # noqa: PLC0415 - same
     from llmmonitor_operator.reconcile.run import run as operate  # noqa: PLC0415 - same
 
     try:
         given = {f"{PREFIX}SHARD": shard} if shard else {}
         settings = operator_settings({**os.environ, **given})
-        asyncio.run(operate(settings))
+        uvloop.run(operate(settings))
     except InvalidProcessSettings as error:
         _explain(error)
     except LostLease as error:

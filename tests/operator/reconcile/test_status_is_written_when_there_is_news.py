@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from tests.operator.conftest import Watch
 from tests.operator.kube_server import KubeServer, Refusal, refused
 
 from llmmonitor_operator.kube import paths
@@ -285,3 +286,28 @@ async def test_a_write_that_failed_is_tried_again(
     server.fault = None
 
     assert await writer.write(monitor, STATUS, NOW + 1)
+
+
+async def test_a_status_rests_for_a_minute_unless_there_is_news(
+    kube: Kube, server: KubeServer, monitor: dict[str, Any], watch: Callable[..., Watch]
+) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.serve(10)
+    first = one.gather([replica])
+    replica.serve(10)
+    more = one.gather([replica])
+    stale = one.judge(seconds=600)
+    writer = StatusWriter(kube)
+    unknown = writer.rests(monitor, first.judged, NOW)
+
+    await writer.write(monitor, first.status, NOW, first.judged)
+
+    seen = server.at(CHAT)
+    assert not unknown
+    assert writer.rests(monitor, more.judged, NOW + 30)  # the write was not seen yet
+    assert writer.rests(seen, more.judged, NOW + 59)
+    assert not writer.rests(seen, more.judged, NOW + 60)
+    assert not writer.rests(seen, stale.judged, NOW + 30)
+    server.put(MONITORS, {**seen, "status": {}})  # by another's hand
+    assert not writer.rests(server.at(CHAT), more.judged, NOW + 30)

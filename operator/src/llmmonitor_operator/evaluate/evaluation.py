@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -12,28 +13,38 @@ from llmmonitor_api.conditions import Condition, condition, set_condition
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.configure import settings_for
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
-from llmmonitor_operator.evaluate.inputs import WINDOW_SECONDS, Inputs, PodStanding, Verdict
+from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict
 from llmmonitor_operator.evaluate.objectives import standings
 from llmmonitor_operator.evaluate.registry import EVALUATORS
 from llmmonitor_operator.evaluate.settle import settle
-from llmmonitor_operator.evaluate.status import status_document
+from llmmonitor_operator.evaluate.status import Judged, judged_of, status_document
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Pod, State
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evaluation:
-    """The outcome of one evaluation."""
+    """The outcome of one evaluation; what takes long is made when it is asked for."""
 
     conditions: tuple[Condition, ...]
     """All of them, in the table's order, `Healthy` first."""
-    status: dict[str, Any]
-    """The whole `status` as the API server takes it, conditions included: camelCase, JSON values only."""
     state: State
     """To be given to the next evaluation."""
     transitions: tuple[Transition, ...]
     """What changed against the conditions in the state that was given."""
+    inputs: Inputs
+    """What it was judged by."""
+
+    @cached_property
+    def status(self) -> dict[str, Any]:
+        """The whole `status` as the API server takes it, conditions included: camelCase, JSON values only."""
+        return status_document(self.inputs, self.conditions)
+
+    @cached_property
+    def judged(self) -> Judged:
+        """What of the status is news at once: with an equal one only figures, ages and words differ."""
+        return judged_of(self.inputs, self.conditions)
 
 
 def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environment) -> Evaluation:
@@ -56,7 +67,6 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
             _pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state)
         ),
         objectives=standings(settings, state),
-        window=state.window(WINDOW_SECONDS),
     )
     verdicts, held = _judged(inputs)
     moment = datetime.fromtimestamp(now, UTC)
@@ -67,9 +77,9 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
         conditions = set_condition(conditions, new, moment)
     return Evaluation(
         conditions=conditions,
-        status=status_document(inputs, conditions),
         state=msgspec.structs.replace(state, conditions=conditions, held=held),
         transitions=transitions(state.conditions, conditions),
+        inputs=inputs,
     )
 
 

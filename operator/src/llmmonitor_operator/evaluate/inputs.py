@@ -9,12 +9,8 @@ from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
-from llmmonitor_operator.figures import NOTHING, Figures
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Source, State
-
-WINDOW_SECONDS = 3600.0
-"""What figures are of, where no objective says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +54,6 @@ class Inputs:
     now: float
     pods: tuple[PodStanding, ...]
     objectives: tuple[ObjectiveStanding, ...]
-    window: Figures = NOTHING
-    """Of the last `WINDOW_SECONDS`, or what is known of them."""
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     """Of the conditions judged before this one, by type."""
     held: Held | None = None

@@ -6,6 +6,7 @@ them to three significant digits and check them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -28,10 +29,12 @@ from llmmonitor_api.status import (
     WindowStatus,
 )
 from llmmonitor_operator.evaluate import wording
-from llmmonitor_operator.evaluate.inputs import WINDOW_SECONDS, Inputs, PodStanding
+from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
 
+WINDOW_SECONDS = 3600.0
+"""What figures are of, where no objective says otherwise."""
 EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
 NO_TOKENS = "none"
 """The source of a request that got no token, such as one refused: there is nothing to count well or badly."""
@@ -44,7 +47,7 @@ UNRECOGNISED = "Unknown"
 
 def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[str, Any]:
     """The whole `status`, camelCase and JSON values only."""
-    figures = inputs.window
+    figures = inputs.state.window(WINDOW_SECONDS)
     return MonitorStatus(
         observed_generation=inputs.settings.generation,
         conditions=tuple(StatusCondition.of(one) for one in conditions),
@@ -55,6 +58,37 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         objectives=tuple(_objective(one, inputs) for one in inputs.objectives),
         resources=_resources(inputs),
     ).to_api()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The part of a status in which every difference is news."""
+
+    generation: int
+    conditions: tuple[tuple[object, ...], ...]
+    """All of each but its message."""
+    engine: EngineStatus | None
+    pods: PodsStatus
+    objectives: tuple[tuple[object, ...], ...]
+    """Each, and whether it holds."""
+    in_flight: int | None = field(compare=False)
+    """Requests: no news, but of this moment as the pods are."""
+
+
+def judged_of(inputs: Inputs, conditions: tuple[Condition, ...]) -> Judged:
+    """The same of an evaluation, without its figures, which take most of the time."""
+    live = [source.live for _, source in inputs.fresh]
+    return Judged(
+        generation=inputs.settings.generation,
+        conditions=tuple(
+            (one.type, one.status, one.reason, one.observed_generation, one.last_transition_time)
+            for one in conditions
+        ),
+        engine=_engine(inputs),
+        pods=_pods(inputs),
+        objectives=tuple((one.objective, _holds(one, inputs)) for one in inputs.objectives),
+        in_flight=sum(one.in_flight for one in live) if live else None,
+    )
 
 
 def _engine(inputs: Inputs) -> EngineStatus | None:
@@ -174,10 +208,6 @@ def _distribution(histogram: Histogram) -> Distribution | None:
 def _objective(standing: ObjectiveStanding, inputs: Inputs) -> ObjectiveStatus:
     objective = standing.objective
     nearest = standing.nearest if standing.whole.total else None
-    old = standing.last_event_at is None or (
-        inputs.now - standing.last_event_at > inputs.settings.hold_for_seconds
-    )
-    holds = None if old or not (standing.judged or standing.firing) else standing.firing is None
     return ObjectiveStatus(
         name=objective.name,
         signal=ObjectiveSignal(objective.signal),
@@ -190,8 +220,15 @@ def _objective(standing: ObjectiveStanding, inputs: Inputs) -> ObjectiveStatus:
         budget_left=None if standing.budget_spent is None else wording.significant(1 - standing.budget_spent),
         burn_rate=float(nearest.sustained) if nearest else None,
         burn_rate_limit=float(nearest.pair.factor) if nearest else None,
-        holds=holds,
+        holds=_holds(standing, inputs),
     )
+
+
+def _holds(standing: ObjectiveStanding, inputs: Inputs) -> bool | None:
+    old = standing.last_event_at is None or (
+        inputs.now - standing.last_event_at > inputs.settings.hold_for_seconds
+    )
+    return None if old or not (standing.judged or standing.firing) else standing.firing is None
 
 
 def _resources(inputs: Inputs) -> ResourcesStatus | None:

@@ -24,7 +24,7 @@ from llmmonitor_api.status import RestartStatus
 from llmmonitor_operator.admit.injectable import Asked
 from llmmonitor_operator.attach.proof import provers
 from llmmonitor_operator.configure import configuration_for
-from llmmonitor_operator.evaluate import Environment, evaluate
+from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.evaluate.transitions import WARNING, Transition
 from llmmonitor_operator.gather.absorb import absorb_all
@@ -170,7 +170,7 @@ class MonitorPass:
         )
         evaluation = evaluate(monitor, memory.state, now, environment)
         parts.metrics.judged(key, evaluation, now)
-        written = await self._publish(known.raw, evaluation.status, memory, now)
+        written = await self._publish(known.raw, evaluation, memory, now)
         if written is not None:  # not before it is written: a transition must not be lost
             memory.state = evaluation.state
             for transition in evaluation.transitions:
@@ -263,12 +263,14 @@ class MonitorPass:
         known = memory.pods.of(one.expected.uid)
         return replace(one.expected, unreachable=known.unreachable)
 
-    async def _publish(self, raw: Raw, status: dict[str, Any], memory: Memory, now: float) -> bool | None:
+    async def _publish(self, raw: Raw, evaluation: Evaluation, memory: Memory, now: float) -> bool | None:
         """Whether it was written; None when it could not be, which keeps nothing else from being done."""
         if 0 < memory.status_again_at - now <= FAILED_LIMIT_SECONDS:
             return None
+        if self._parts.status.rests(raw, evaluation.judged, now):
+            return False
         try:
-            written = await self._parts.status.write(raw, status, now)
+            written = await self._parts.status.write(raw, evaluation.status, now, evaluation.judged)
         except ApiError as error:
             self._parts.metrics.status_written("failed")
             seconds = min(FAILED_SECONDS * 2.0**memory.status_failures, FAILED_LIMIT_SECONDS)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -19,6 +18,7 @@ from prometheus_client.utils import floatToGoString
 from llmmonitor_api.conditions import Condition, Status
 from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 
 MONITOR = ("namespace", "monitor")
@@ -35,8 +35,7 @@ class Shown:
     totals: RunningTotals
     evaluated_at: float | None = None
     conditions: tuple[Condition, ...] = ()
-    status: Mapping[str, Any] = field(default_factory=dict)
-    """Its status document."""
+    judged: Judged | None = None
 
 
 Monitors = Mapping[tuple[str, str], Shown]
@@ -73,9 +72,9 @@ def _verdicts(monitors: Monitors) -> Iterator[Metric]:
         "Pods that the selector matches, by what is so with them.",
         ("state",),
         (
-            ((*key, state), one.status["pods"].get(state, 0))
+            ((*key, state), getattr(one.judged.pods, state))
             for key, one in monitors.items()
-            if one.status.get("pods")
+            if one.judged is not None
             for state in _POD_STATES
         ),
     )
@@ -84,9 +83,9 @@ def _verdicts(monitors: Monitors) -> Iterator[Metric]:
         "Requests that the model has completely and has not answered completely.",
         (),
         (
-            (key, one.status["performance"]["inFlight"])
+            (key, one.judged.in_flight)
             for key, one in monitors.items()
-            if "inFlight" in one.status.get("performance", {})
+            if one.judged is not None and one.judged.in_flight is not None
         ),
     )
 

@@ -95,7 +95,7 @@ class OperatorMetrics:
             totals=known.totals.after(evaluation.state),
             evaluated_at=now,
             conditions=evaluation.conditions,
-            status=evaluation.status,
+            judged=evaluation.judged,
         )
 
     def forget(self, monitor: Monitor) -> None:

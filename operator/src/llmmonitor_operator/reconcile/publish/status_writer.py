@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube, Patch
 from llmmonitor_operator.kube.errors import Invalid, NotFound
@@ -26,6 +27,8 @@ class _Written:
     resource_version: str
     """Of the object with it."""
     at: float
+    judged: Judged | None = None
+    """What was news in it, if the writer was told."""
 
 
 class StatusWriter:
@@ -35,13 +38,31 @@ class StatusWriter:
         self._kube = kube
         self._written: dict[str, _Written] = {}
 
-    async def write(self, raw_monitor: Raw, status: dict[str, Any], now: float) -> bool:
+    def rests(self, raw_monitor: Raw, judged: Judged, now: float) -> bool:
+        """Whether nothing would be written now, whatever the figures are.
+
+        Args:
+            raw_monitor: the object as it was last seen.
+            judged: of the evaluation of now.
+            now: Unix seconds.
+        """
+        metadata = raw_monitor["metadata"]
+        last = self._written.get(metadata["uid"])
+        if last is None or last.judged != judged or not 0 <= now - last.at < FIGURES_EVERY_SECONDS:
+            return False
+        seen = metadata.get("resourceVersion", "")
+        return seen == last.resource_version or not _has_reached(seen, last.resource_version)
+
+    async def write(
+        self, raw_monitor: Raw, status: dict[str, Any], now: float, judged: Judged | None = None
+    ) -> bool:
         """Write `status` if it says something new.
 
         Args:
             raw_monitor: the object as it was last seen.
             status: the whole document.
             now: Unix seconds.
+            judged: what is news in it; without it `rests` knows nothing.
 
         Returns:
             Whether it was written; False too when the monitor is gone or is another by now.
@@ -71,7 +92,7 @@ class StatusWriter:
                 self.forget(metadata["uid"])
                 return False
             raise
-        self._written[metadata["uid"]] = _Written(status, answer["metadata"]["resourceVersion"], now)
+        self._written[metadata["uid"]] = _Written(status, answer["metadata"]["resourceVersion"], now, judged)
         return True
 
     def forget(self, uid: str) -> None:
