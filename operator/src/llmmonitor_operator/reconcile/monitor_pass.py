@@ -55,6 +55,10 @@ from llmmonitor_operator.reconcile.sidecars.succeeding import with_successions
 from llmmonitor_operator.reconcile.watch.memory_use import MeasuredMemory, reported
 from llmmonitor_operator.state import State
 
+_AT_ONCE = 4
+"""Monitors that are thought about at once, not those whose sidecars are waited for: when leading begins, or a
+namespace with many of them changes, thousands of turns of some milliseconds would be due before the lease is
+renewed."""
 _ABSORBED_AT_ONCE = 64
 
 _log = logging.getLogger(__name__)
@@ -84,6 +88,7 @@ class MonitorPass:
         self._parts = parts
         self._clock = clock
         self._memories: dict[Key, Memory] = {}
+        self._turn = asyncio.Semaphore(_AT_ONCE)
         self._measured = MeasuredMemory(parts.kube)
         self._attacher = Attacher(parts.kube, parts.keeper, parts.metrics)
         self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
@@ -107,7 +112,10 @@ class MonitorPass:
             return None
         began = time.monotonic()
         await parts.view.watch_pods(key[0])
-        memory = self._memories.get(key) or await self._remembered(key, known)
+        memory = self._memories.get(key)
+        if memory is None:
+            async with self._turn:
+                memory = await self._remembered(key, known)
         due = await self._look_and_act(key, known, memory)
         parts.metrics.passed(time.monotonic() - began)
         return due
@@ -119,57 +127,42 @@ class MonitorPass:
 
     async def _look_and_act(self, key: Key, known: Known, memory: Memory) -> float:
         parts, now = self._parts, self._clock()
-        namespace = key[0]
         monitor = known.monitor or _stand_in(known.raw)
-        mine = owned(known, parts.monitors.of(namespace), parts.view.pods(namespace))
-        memory.pods.look(mine.pods, now)
-        memory.state = not_after(memory.state, now)
-        await self._ask(namespace, monitor, mine, now)
-        facts = Facts(
-            monitor=monitor,
-            common=parts.keeper.common,
-            verdict=parts.keeper.of(namespace, now),
-            namespace=parts.view.namespace(namespace),
-            proving_pod="",
-            now=now,
-            first_seen=memory.pods.first_seen,
-            at_work=memory.pods.at_work,
-            quotas=parts.view.resource_quotas(namespace),
-            limit_ranges=parts.view.limit_ranges(namespace),
-            webhook=Asked(
-                parts.settings.certificates is not Certificates.NONE, parts.settings.webhook_namespaces
-            ),
-            left_out=parts.keeper.is_left_out(namespace),
-        )
-        facts = replace(facts, proving_pod=await self._proving_pod(mine.pods, facts, memory))
-        found = [await self._standing(pod, facts, memory.state) for pod in mine.pods]
+        mine = owned(known, parts.monitors.of(key[0]), parts.view.pods(key[0]))
+        await self._ask(key[0], monitor, mine, now)
+        async with self._turn:
+            memory.pods.look(mine.pods, now)
+            memory.state = not_after(memory.state, now)
+            facts = await self._facts(key[0], monitor, mine, memory, now)
+            found = [await self._standing(pod, facts, memory.state) for pod in mine.pods]
         standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
-        memory.state = await _absorbed(memory.state, reports, now)
-        for uid, report in reports.items():
-            memory.pods.of(uid).heard(report.identity.container, now)
-        standings, handing_over = with_successions(
-            standings, reports, facts, memory.pods, lambda one: self._reported(one, memory.state, now)
-        )
-        own = Mine(
-            facts=facts,
-            standings=standings,
-            leaving=mine.leaving,
-            conflict=mine.conflict,
-            reporting=reports.keys(),
-        )
-        restart = await self._restarter.look(own, memory.restart, now)
-        environment = Environment(
-            cluster=True,
-            pods=tuple(restart.said(self._expected(one, memory)) for one in standings),
-            left_out=tuple(one for one in found if isinstance(one, LeftOut)),
-            conflict=mine.conflict,
-            restart=restart.shown,
-            invalid_spec=known.invalid,
-        )
-        evaluation = evaluate(monitor, memory.state, now, environment)
-        parts.metrics.judged(key, evaluation, now)
+        async with self._turn:
+            memory.state = await _absorbed(memory.state, reports, now)
+            for uid, report in reports.items():
+                memory.pods.of(uid).heard(report.identity.container, now)
+            standings, handing_over = with_successions(
+                standings, reports, facts, memory.pods, lambda one: self._reported(one, memory.state, now)
+            )
+            own = Mine(
+                facts=facts,
+                standings=standings,
+                leaving=mine.leaving,
+                conflict=mine.conflict,
+                reporting=reports.keys(),
+            )
+            restart = await self._restarter.look(own, memory.restart, now)
+            environment = Environment(
+                cluster=True,
+                pods=tuple(restart.said(self._expected(one, memory)) for one in standings),
+                left_out=tuple(one for one in found if isinstance(one, LeftOut)),
+                conflict=mine.conflict,
+                restart=restart.shown,
+                invalid_spec=known.invalid,
+            )
+            evaluation = evaluate(monitor, memory.state, now, environment)
+            parts.metrics.judged(key, evaluation, now)
         written = await self._publish(known.raw, evaluation, memory, now)
         if written is not None:  # not before it is written: a transition must not be lost
             memory.state = evaluation.state
@@ -194,6 +187,28 @@ class MonitorPass:
             memory.status_again_at - now if written is None else float("inf"),
         )
         return min(due, LOOK_AGAIN_SECONDS) if mine.leaving else due
+
+    async def _facts(
+        self, namespace: str, monitor: LLMMonitor, mine: Owned, memory: Memory, now: float
+    ) -> Facts:
+        parts = self._parts
+        facts = Facts(
+            monitor=monitor,
+            common=parts.keeper.common,
+            verdict=parts.keeper.of(namespace, now),
+            namespace=parts.view.namespace(namespace),
+            proving_pod="",
+            now=now,
+            first_seen=memory.pods.first_seen,
+            at_work=memory.pods.at_work,
+            quotas=parts.view.resource_quotas(namespace),
+            limit_ranges=parts.view.limit_ranges(namespace),
+            webhook=Asked(
+                parts.settings.certificates is not Certificates.NONE, parts.settings.webhook_namespaces
+            ),
+            left_out=parts.keeper.is_left_out(namespace),
+        )
+        return replace(facts, proving_pod=await self._proving_pod(mine.pods, facts, memory))
 
     async def _restart(self, raw: Raw, restart: Look, memory: Memory, now: float) -> None:
         news = stop_of(memory.restart, restart.progress), await self._restarter.evict(restart, now)
