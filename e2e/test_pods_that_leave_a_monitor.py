@@ -41,7 +41,7 @@ def leaving(proved: Kubectl, sidecar_image: str) -> Iterator[Kubectl]:
     deployment["spec"]["template"]["metadata"]["labels"]["watched"] = "yes"
     proved.apply(monitor)
     proved.apply(deployment)
-    condition(proved, NAME, 3 * MINUTES, Injected="True", Reporting="True", Intercepting="True")
+    _is_read(proved)
     yield proved
     small_models.remove(proved, NAME)
 
@@ -68,7 +68,7 @@ def test_its_rule_goes_its_sidecar_rests_and_works_again_when_wanted(
     assert cores <= RESTING_CORES
 
     leaving("label", f"pod/{name}", "watched=yes")
-    condition(leaving, NAME, 2 * MINUTES, Injected="True", Reporting="True", Intercepting="True")
+    _is_read(leaving)
     assert "table inet llmmonitor" in _in_sidecar(leaving, name, TABLES)
     [pod] = chat.pods(leaving, NAME)
     assert pod["metadata"]["name"] == name
@@ -109,6 +109,12 @@ def test_a_namespace_with_a_monitor_goes_at_once_and_without_a_word(
     until(lambda: not product.verdict(name), "its verdict to go", 2 * MINUTES)
     said = [line for line in product.logs("operator").splitlines() if name in line]
     assert [line for line in said if "being terminated" in line or "not written" in line] == []
+
+
+def _is_read(place: Kubectl) -> None:
+    condition(place, NAME, 3 * MINUTES, Injected="True", Reporting="True")
+    name = _pod(place)["metadata"]["name"]
+    until(lambda: model_pods.health(place, name).get("reading"), "its traffic to be read", 1 * MINUTES)
 
 
 def _pod(place: Kubectl) -> dict[str, Any]:
