@@ -6,10 +6,11 @@ import msgspec
 import pytest
 from tests.operator.model_pods import NAMESPACE, VERDICT, created_pod, monitor, serving
 
+from llmmonitor_api.spec.target import LabelSelector
 from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.preflight.mesh import mesh
 from llmmonitor_operator.preflight.mode import ModeChoice, choose_mode
-from llmmonitor_operator.preflight.services import BYTES_LIMIT, by_number, numbered_ports, still_there
+from llmmonitor_operator.preflight.services import BYTES_LIMIT, by_number, numbered_ports
 from llmmonitor_operator.preflight.verdict import NamespaceVerdict, NumberedPort
 
 NOT_WITH_NET_ADMIN = NamespaceVerdict(
@@ -213,6 +214,9 @@ def test_the_port_of_a_running_pod_cannot_be_handed_over() -> None:
     assert (choice.mode, choice.reason) == (Mode.OFF, "NeedsRestart")
 
 
+OF_CHAT = LabelSelector.model_validate({"matchLabels": {"app": "chat"}})
+
+
 def service(name: str, port: dict[str, Any], **spec: Any) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": {"selector": {"app": "chat"}, "ports": [port], **spec}}
 
@@ -227,7 +231,7 @@ def service(name: str, port: dict[str, Any], **spec: Any) -> dict[str, Any]:
     ],
 )
 def test_services_that_say_a_number_are_found(port: dict[str, Any], number: int | None) -> None:
-    found = numbered_ports([service("chat", port)], [created_pod()])
+    found = numbered_ports([service("chat", port)], [OF_CHAT])
 
     assert [one.port for one in found] == ([number] if number else [])
 
@@ -235,7 +239,7 @@ def test_services_that_say_a_number_are_found(port: dict[str, Any], number: int 
 def test_services_without_a_selector_or_for_other_pods_do_not_matter() -> None:
     strange = [service("x", {"port": 8000}, selector=None), {}, {"spec": {}, "metadata": {}}]
     elsewhere = service("other", {"port": 8000}, selector={"app": "other"})
-    assert numbered_ports([*strange, elsewhere], [created_pod()]) == ()
+    assert numbered_ports([*strange, elsewhere], [OF_CHAT]) == ()
     other = (NumberedPort("other", {"app": "other"}, 8000), NumberedPort("chat", {"app": "chat"}, 9000))
 
     assert by_number(created_pod(), 8000, other) == ""
@@ -244,30 +248,35 @@ def test_services_without_a_selector_or_for_other_pods_do_not_matter() -> None:
 def test_of_services_that_say_the_same_one_is_kept() -> None:
     services = [service(f"s{number}", {"port": 8000}) for number in range(200)]
 
-    assert [one.service for one in numbered_ports(services, [created_pod()])] == ["s0"]
+    assert [one.service for one in numbered_ports(services, [OF_CHAT])] == ["s0"]
 
 
 def test_a_namespace_full_of_services_for_the_models_pods_is_cut_off() -> None:
-    fat = {f"label-{number}": "x" * 63 for number in range(200)}
-    pod = created_pod()
-    pod["metadata"]["labels"] |= fat
     services = [
         service(f"s{number}", {"port": 8000}, selector={f"label-{number}": "x" * 63, "app": "chat"})
         for number in range(200)
     ]
 
-    found = numbered_ports(services, [pod])
+    found = numbered_ports(services, [OF_CHAT])
 
     assert 1 < len(found) < 100
     assert len(msgspec.json.encode(found)) < 1.1 * BYTES_LIMIT
 
 
-def test_what_was_found_while_there_were_pods_holds_as_long_as_the_service_says_it() -> None:
-    chat = service("chat", {"port": 8000})
-    known = numbered_ports([chat], [created_pod()])
+def test_a_service_may_say_more_or_less_than_the_monitor() -> None:
+    narrower = service("narrower", {"port": 8000}, selector={"app": "chat", "canary": "yes"})
+    wider = service("wider", {"port": 8001}, selector={"team": "llm"})
+    unlike = service("unlike", {"port": 8002}, selector={"app": "chat", "tier": "cache"})
+    of_chat = LabelSelector.model_validate(
+        {
+            "matchLabels": {"app": "chat"},
+            "matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["cache"]}],
+        }
+    )
 
-    assert still_there(known, [chat]) == known
-    assert still_there(known, [service("chat", {"port": 80, "targetPort": "http"})]) == ()
+    found = numbered_ports([narrower, wider, unlike], [of_chat])
+
+    assert [one.service for one in found] == ["narrower", "wider"]
 
 
 def test_a_namespace_that_asks_for_nothing_is_no_mesh() -> None:

@@ -29,6 +29,14 @@ def selects(selector: LabelSelector, pod: Raw) -> bool:
     )
 
 
+def may_select(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    """Whether it can select a pod that has these labels, among others that are not known."""
+    return all(labels.get(key, value) == value for key, value in selector.match_labels.items()) and all(
+        expression.key not in labels or _holds(expression, labels)
+        for expression in selector.match_expressions
+    )
+
+
 def _age_order(monitor: LLMMonitor) -> tuple[datetime, str]:
     return monitor.metadata.creation_timestamp or _BEGINNING_OF_TIME, monitor.metadata.name
 

@@ -11,38 +11,34 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from llmmonitor_api.spec.target import LabelSelector
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.selectors import may_select
 from llmmonitor_operator.preflight.verdict import NumberedPort
 
 BYTES_LIMIT = 4096
 """Kept of one namespace: what they are for is a message."""
 
 
-def numbered_ports(services: Iterable[Raw], pods: Iterable[Raw]) -> tuple[NumberedPort, ...]:
+def numbered_ports(services: Iterable[Raw], selectors: Sequence[LabelSelector]) -> tuple[NumberedPort, ...]:
     """Every TCP target port that is given by number, by Service; of those that say the same, the first.
 
     Args:
         services: of a namespace.
-        pods: those of its pods that matter; a Service that selects none of them is left out.
+        selectors: of the monitors that matter. A Service that cannot select a pod of theirs is left out; the
+            pods themselves may come later.
     """
-    labels = {frozenset(_labels(pod).items()) for pod in pods}
     found = {(one.service, one.port): one for service in services for one in _of(service)}
     kept: dict[tuple[frozenset[tuple[str, str]], int], NumberedPort] = {}
     left = BYTES_LIMIT
     for _, one in sorted(found.items()):
-        selector = frozenset(one.selector.items())
+        same = frozenset(one.selector.items()), one.port
         size = len(msgspec.json.encode(one))
-        if size > left or (selector, one.port) in kept or not any(selector <= those for those in labels):
+        if size > left or same in kept or not any(may_select(mine, one.selector) for mine in selectors):
             continue
-        kept[selector, one.port] = one
+        kept[same] = one
         left -= size
     return tuple(kept.values())
-
-
-def still_there(known: Iterable[NumberedPort], services: Iterable[Raw]) -> tuple[NumberedPort, ...]:
-    """Those of `known` that a Service still says: what is known of pods, while there are none."""
-    said = [one for service in services for one in _of(service)]
-    return tuple(one for one in known if one in said)
 
 
 def by_number(pod: Raw, port: int, numbered: Sequence[NumberedPort]) -> str:

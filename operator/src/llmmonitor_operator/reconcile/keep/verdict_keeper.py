@@ -29,10 +29,9 @@ from llmmonitor_operator.kube.labels import of_release
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.pods.pod import holds_rights
-from llmmonitor_operator.pods.selectors import selects
 from llmmonitor_operator.preflight.dry_run import Answer, attaching, learned, read_answer
 from llmmonitor_operator.preflight.fingerprint import fingerprint
-from llmmonitor_operator.preflight.services import numbered_ports, still_there
+from llmmonitor_operator.preflight.services import numbered_ports
 from llmmonitor_operator.preflight.suspension import refused_pod, suspend, under_rules
 from llmmonitor_operator.preflight.verdict import (
     BYTES_LIMIT,
@@ -330,10 +329,4 @@ class VerdictKeeper:
         """Of the Services of pods whose monitor wants mode Port."""
         specs = [known.monitor.spec for known in self._monitors.of(namespace) if known.monitor]
         wanting = [spec.selector for spec in specs if spec.interception.mode is InterceptionMode.PORT]
-        if not wanting:
-            return ()
-        services = self._view.services(namespace)
-        pods = [pod for pod in self._view.pods(namespace) if any(selects(one, pod) for one in wanting)]
-        if not pods and namespace in self._verdicts:
-            return still_there(self._verdicts[namespace].numbered_ports, services)
-        return numbered_ports(services, pods)
+        return numbered_ports(self._view.services(namespace), wanting) if wanting else ()
