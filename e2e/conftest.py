@@ -25,6 +25,8 @@ from e2e.waiting import until
 
 ROOT = Path(__file__).parents[1]
 CRD = ROOT / "crds" / "llmmonitors.llmmonitor.io.yaml"
+LONG = {ROOT / "e2e" / "faults", ROOT / "e2e" / "long"}
+"""Folders of tests that take minutes each: `make test-long`."""
 _UNAVAILABLE = 3
 """How `python -m e2e.cluster` says that this machine can't have a cluster."""
 _TEST_SECONDS = 600
@@ -35,6 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:  # the first test's set-up may build Kubernetes: only the test itself is timed
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(_TEST_SECONDS, func_only=True))
+        if LONG.intersection(item.path.parents):
+            item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 

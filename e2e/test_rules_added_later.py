@@ -51,7 +51,7 @@ def test_a_pod_that_fits_a_quota_only_without_the_sidecar_comes_without(
 def test_a_quota_that_refuses_pods_suspends_injection_in_the_api_servers_words(
     product: Installed, model: Kubectl
 ) -> None:
-    everyone = len(model.get("pods")["items"])
+    everyone = len(_settled(model))
     model.apply(_quota({"pods": str(everyone)}))
     model("scale", f"deployment/{NAME}", "--replicas=2")
 
@@ -81,8 +81,8 @@ def test_a_pod_that_a_limit_range_bounds_below_the_sidecar_comes_without(
     assert small_models.injected(old)
     assert not small_models.injected(new)
     said = until(lambda: _lost_injection(model), "an Event about it", 2 * MINUTES)
-    assert "InjectionSuspended (LimitRange small: memory limit 256Mi > max 200Mi" in said
-    assert new["metadata"]["name"] in said
+    assert f"{new['metadata']['name']}: NoMemoryHeadroom" in said  # nor may it be attached to
+    assert "of 200 MiB left" in said
 
     model("delete", "limitrange/small")
     _comes_back(model, _reads)
@@ -135,18 +135,23 @@ def _limit_range(most: dict[str, str]) -> dict[str, Any]:
 
 
 def _requested_bytes(namespace: Kubectl) -> int:
-    """By all pods of the namespace, none of which is on its way out any more."""
-
-    def settled() -> list[Any]:
-        found = namespace.get("pods")["items"]
-        return [] if any(pod["metadata"].get("deletionTimestamp") for pod in found) else found
-
-    pods = until(settled, "old pods to be gone", 2 * MINUTES)
+    """By all pods of the namespace."""
+    pods = _settled(namespace)
     containers = [
         one for pod in pods for one in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", ()))
     ]
     asked = [one.get("resources", {}).get("requests", {}).get("memory", "0Mi") for one in containers]
     return sum(int(one.removesuffix("Mi")) * MI for one in asked)
+
+
+def _settled(namespace: Kubectl) -> list[dict[str, Any]]:
+    """All pods of the namespace, none of which is on its way out any more."""
+
+    def here() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = namespace.get("pods")["items"]
+        return [] if any(pod["metadata"].get("deletionTimestamp") for pod in found) else found
+
+    return until(here, "old pods to be gone", 2 * MINUTES)
 
 
 def _with(word: str, verdict: str) -> str:

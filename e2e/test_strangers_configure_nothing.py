@@ -61,9 +61,13 @@ def test_each_is_refused_with_its_reason_and_counted(namespace: Kubectl, sidecar
 
     assert said == ["taken", *attempts]
     until(lambda: _counted(namespace, *attempts), "the refusals to be shown", 10)  # said anew once a second
-    health = model_pods.health(namespace, "model")
-    assert (health["configurationGeneration"], health["reading"]) == (IN_FORCE.generation, True)
+    until(lambda: _in_force(namespace) == (IN_FORCE.generation, True), "what was good to be in force", 10)
     assert model_pods.ask(namespace, "model", "/", model_pods.PORT) == "hello"
+
+
+def _in_force(namespace: Kubectl) -> tuple[object, object]:
+    health = model_pods.health(namespace, "model")
+    return health.get("configurationGeneration"), health.get("reading")
 
 
 def _counted(namespace: Kubectl, *reasons: str) -> bool:

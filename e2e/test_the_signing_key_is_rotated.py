@@ -27,6 +27,8 @@ try:
         print(json.dumps(json.load(answer)["identity"]["trusted_keys"]))
 except urllib.error.HTTPError as refused:
     print(json.dumps(json.load(refused)["error"]["reason"]))
+except OSError as away:  # its container starts anew
+    print(json.dumps(str(away)))
 """
 
 

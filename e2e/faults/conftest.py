@@ -1,23 +1,14 @@
-"""Faults take minutes each, so they are for `make test-long`; the cluster they need is the tests' own."""
+"""A model to watch, on a cluster whose parts may be broken: the tests' own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from e2e.cluster.layout import Layout
 from e2e.faults.watched import Watched, own_cluster, watched
 from e2e.installed import Installed
 from e2e.kubectl import Kubectl
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture

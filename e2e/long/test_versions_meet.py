@@ -39,7 +39,6 @@ def old_release(product: Installed, before: Previous, namespace: Kubectl) -> Ite
         product.upgrade()
 
 
-@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_an_upgrade_and_a_rollback_under_load_fail_no_request(
     product: Installed, old_release: Kubectl, sidecar_image: str, figure: Callable[[str], None]
