@@ -6,6 +6,7 @@ The API server's address is that of the end-to-end tests' cluster, which is no m
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from e2e.cluster.layout import CONTROL_PLANE
 
 NAME = "llm-monitor-scale"
 """Without the prefix of the other cluster's namespaces, which would be deleted with them."""
+_LOCK = Path("/run", f"{NAME}.lock")
 _TIMEOUT_SECONDS = 30
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -23,6 +25,15 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 @contextmanager
 def made() -> Iterator[list[str]]:
     """The network for as long as the context lasts; gives the start of a command that runs in it."""
+    with _LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit(f"another bench of this kind runs on this machine ({_LOCK} is locked)") from None
+        yield from _made()
+
+
+def _made() -> Iterator[list[str]]:
     if Path("/run/netns", NAME).exists():  # a run that was killed
         _ip("netns", "delete", NAME)
     _ip("netns", "add", NAME)

@@ -18,6 +18,7 @@ from llmmonitor_operator.kube.errors import ApiError, Forbidden, Gone, NotFound
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
+_TAKEN_AT_ONCE = 25
 
 Keep = Callable[[dict[str, Any]], dict[str, Any]]
 Changed = Callable[[str, dict[str, Any]], None]
@@ -44,6 +45,7 @@ class Mirror:
         on_change: Changed | None = None,
         field_selector: str = "",
         wanted: Callable[[dict[str, Any]], bool] = lambda _thing: True,
+        turn: asyncio.Semaphore | None = None,
     ) -> None:
         """Nothing is read yet.
 
@@ -54,7 +56,9 @@ class Mirror:
             on_change: see there.
             field_selector: limits what the API server sends.
             wanted: objects for which it says no are passed over; it must always say the same of one.
+            turn: what mirrors share of which only some may read a whole list at a time.
         """
+        self._turn = turn or asyncio.Semaphore()
         self._wanted = wanted
         self._kube = kube
         self.path = path
@@ -85,7 +89,8 @@ class Mirror:
             began = time.monotonic()
             try:
                 if not version:
-                    version = await self._list()
+                    async with self._turn:
+                        version = await self._list()
                     pause = _FIRST_PAUSE_SECONDS
                 self.problem = ""
                 async for kind, thing in self._kube.watch(
@@ -119,9 +124,11 @@ class Mirror:
         seen: set[tuple[str, str]] = set()
         version = ""
         async for page in self._kube.pages(self.path, field_selector=self._field_selector):
-            for thing in page.items:
+            for number, thing in enumerate(page.items, 1):
                 seen.add(_key(thing))
                 self._take("MODIFIED" if _key(thing) in self.objects else "ADDED", thing)
+                if number % _TAKEN_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # five hundred pods take longer than others should wait
             version = page.resource_version
         for key in self.objects.keys() - seen:
             self._take("DELETED", self.objects[key])

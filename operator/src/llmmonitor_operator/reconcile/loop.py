@@ -35,6 +35,8 @@ class Loop:
         self._pass: Pass | None = None
         self._wakes: dict[Key, asyncio.Event] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._within: dict[str, set[Key]] = {}
+        """Keys by namespace: ten thousand pods come when leading begins, and each wakes its own."""
 
     def start(self, one_pass: Pass) -> None:
         """From now on."""
@@ -45,13 +47,13 @@ class Loop:
     def wake(self, key: Key) -> None:
         """Something about it changed."""
         self._wakes.setdefault(key, asyncio.Event()).set()
+        self._within.setdefault(key[0], set()).add(key)
         self._begin(key)
 
     def wake_namespace(self, namespace: str) -> None:
         """Something in its namespace changed."""
-        for key, wake in self._wakes.items():
-            if key[0] == namespace:
-                wake.set()
+        for key in self._within.get(namespace, ()):
+            self._wakes[key].set()
 
     async def stop(self) -> None:
         """No passes any more; one that runs is cancelled."""
@@ -63,6 +65,11 @@ class Loop:
     def _begin(self, key: Key) -> None:
         if self._pass is not None and key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._run(key, self._pass), name=f"{key[0]}/{key[1]}")
+
+    def _forget(self, key: Key) -> None:
+        self._within[key[0]].discard(key)
+        if not self._within[key[0]]:
+            del self._within[key[0]]
 
     async def _run(self, key: Key, one_pass: Pass) -> None:
         wake = self._wakes[key]
@@ -82,6 +89,7 @@ class Loop:
             if due is None and not wake.is_set():
                 self._tasks.pop(key, None)
                 self._wakes.pop(key, None)
+                self._forget(key)
                 return
             spent = asyncio.get_running_loop().time() - began
             await asyncio.sleep(max(0.0, SHORTEST_SECONDS - spent))

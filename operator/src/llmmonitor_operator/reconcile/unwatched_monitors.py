@@ -8,6 +8,7 @@ than kopf tries) it gives up for good, while the others go on: new monitors ther
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
@@ -69,12 +70,16 @@ class UnwatchedMonitors:
         listing = await self._kube.list_metadata(paths.monitors(place))
         there = {(one["metadata"]["uid"], one["metadata"]["generation"]) for one in listing.items}
         if there - self._known - self._there.get(place, set()):
-            for raw in (await self._kube.list(paths.monitors(place))).items:
+            listed = (await self._kube.list(paths.monitors(place))).items
+            known = self._known
+            for raw in listed:
                 key = raw["metadata"]["namespace"], raw["metadata"]["name"]
-                if (raw["metadata"]["uid"], raw["metadata"]["generation"]) not in self._known:
-                    self._monitors.take(raw)
-                    if self._monitors.get(key) is not None:
-                        _log.info("LLMMonitor %s/%s: found so, of which no watch told yet", *key)
+                if (raw["metadata"]["uid"], raw["metadata"]["generation"]) in known:
+                    continue
+                self._monitors.take(raw)
+                if place in self._there and self._monitors.get(key) is not None:  # at first no watch runs
+                    _log.info("LLMMonitor %s/%s: found so, of which no watch told yet", *key)
+                await asyncio.sleep(0)  # a thousand take seconds: the lease is renewed in between
         self._there[place] = there
         return there
 

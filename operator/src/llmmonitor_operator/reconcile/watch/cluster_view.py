@@ -24,6 +24,10 @@ FAILED_CREATE = "reason=FailedCreate"
 READ_SECONDS = 30.0
 """A pass that cannot see its pods fails after it, rather than to wait without a word."""
 
+_LISTS_AT_ONCE = 2
+"""When leading begins there are as many to be read as namespaces with monitors; what they take of the event
+loop must leave the lease its turns."""
+
 NamespaceChanged = Callable[[str], None]
 """Called with a namespace in which something changed."""
 
@@ -50,6 +54,7 @@ class ClusterView:
             shard: what is in others' namespaces is not kept.
         """
         self._shard = shard
+        self._turn = asyncio.Semaphore(_LISTS_AT_ONCE)
         self._kube = kube
         self._read_seconds = read_seconds
         self._changed = changed
@@ -78,6 +83,7 @@ class ClusterView:
             self._kube,
             path,
             keep=keep,
+            turn=self._turn,
             on_change=on_change,
             field_selector=field_selector,
             wanted=lambda thing: self._shard.has(thing["metadata"]["namespace"]),
