@@ -80,9 +80,9 @@ def test_a_pod_that_a_limit_range_bounds_below_the_sidecar_comes_without(
     [old, new] = chat.pods(model, NAME)
     assert small_models.injected(old)
     assert not small_models.injected(new)
-    said = until(lambda: _lost_injection(model), "an Event about it", 2 * MINUTES)
-    assert f"{new['metadata']['name']}: NoMemoryHeadroom" in said  # nor may it be attached to
-    assert "of 200 MiB left" in said
+    found = condition(model, NAME, 2 * MINUTES, Injected="NoMemoryHeadroom")  # nor may it be attached to
+    assert new["metadata"]["name"] in found["Injected"]["message"]
+    assert "of 200 MiB left" in found["Injected"]["message"]
 
     model("delete", "limitrange/small")
     _comes_back(model, _reads)
