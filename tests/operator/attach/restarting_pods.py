@@ -40,7 +40,13 @@ def new_pod(name: str, created: float, *, ready: float | None = None, native: bo
     """One that the ReplicaSet made in the place of another."""
     pod = old_pod(name, created=created)
     if native:
-        pod["spec"]["initContainers"] = [{"name": "llm-monitor-sidecar", "restartPolicy": "Always"}]
+        pod["spec"]["initContainers"] = [
+            {
+                "name": "llm-monitor-sidecar",
+                "restartPolicy": "Always",
+                "env": [{"name": "LLM_MONITOR_MODE", "value": "transparent"}],
+            }
+        ]
         pod["status"]["initContainerStatuses"] = [
             {"name": "llm-monitor-sidecar", "state": running(created + 1)}
         ]

@@ -259,7 +259,13 @@ def test_debug_containers_of_people_are_not_ours() -> None:
 
 def test_beside_an_injected_sidecar_nothing_is_attached() -> None:
     pod = running_pod()
-    pod["spec"]["initContainers"] = [{"name": "llm-monitor-sidecar", "restartPolicy": "Always"}]
+    pod["spec"]["initContainers"] = [
+        {
+            "name": "llm-monitor-sidecar",
+            "restartPolicy": "Always",
+            "env": [{"name": "LLM_MONITOR_MODE", "value": "transparent"}],
+        }
+    ]
     works = copy.deepcopy(pod)
     works["status"]["initContainerStatuses"] = [{"name": "llm-monitor-sidecar", "state": running(NOW - 9)}]
     crashes = copy.deepcopy(pod)

@@ -44,7 +44,12 @@ def injected_pod(
         "creationTimestamp": moment(NOW - 90),
     }
     pod["spec"]["initContainers"] = [
-        {"name": "llm-monitor-sidecar", "image": IMAGE, "restartPolicy": "Always"}
+        {
+            "name": "llm-monitor-sidecar",
+            "image": IMAGE,
+            "restartPolicy": "Always",
+            "env": [{"name": "LLM_MONITOR_MODE", "value": "transparent"}],
+        }
     ]
     pod["status"] = {
         "phase": "Pending",
@@ -204,3 +209,12 @@ def test_only_blocked_pods_that_were_not_evicted_are(
     candidates = {one.uid for one in blocked(pods, NOW)} - evicted
     assert (found is None) == (not candidates)
     assert found is None or found.uid in candidates
+
+
+def test_an_owners_container_of_that_name_is_none_of_ours() -> None:
+    waits = {"waiting": {"reason": "CrashLoopBackOff"}}
+    pod = injected_pod("a", waits)
+    pod["spec"]["initContainers"][0]["env"] = [{"name": "GREETING", "value": "hello"}]
+
+    assert blocked([pod], NOW + 60) == []
+    assert to_evict([pod], SUSPENDED, frozenset(), NOW + 60, image="another") is None

@@ -24,7 +24,12 @@ def attached(context: dict[str, Any]) -> dict[str, Any]:
 def injected(context: dict[str, Any]) -> dict[str, Any]:
     pod = running_pod()
     pod["spec"]["initContainers"] = [
-        {"name": "llm-monitor-sidecar", "restartPolicy": "Always", "securityContext": context}
+        {
+            "name": "llm-monitor-sidecar",
+            "restartPolicy": "Always",
+            "env": [{"name": "LLM_MONITOR_MODE", "value": "transparent"}],
+            "securityContext": context,
+        }
     ]
     return pod
 

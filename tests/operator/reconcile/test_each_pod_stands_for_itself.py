@@ -204,7 +204,12 @@ def held_up(image: str = COMMON.image) -> dict[str, Any]:
     made = moment(NOW - 60)
     pod["metadata"] |= {"name": "chat-a", "uid": "uid-chat-a", "namespace": "prod", "creationTimestamp": made}
     pod["spec"]["initContainers"] = [
-        {"name": "llm-monitor-sidecar", "image": image, "restartPolicy": "Always"}
+        {
+            "name": "llm-monitor-sidecar",
+            "image": image,
+            "restartPolicy": "Always",
+            "env": [{"name": "LLM_MONITOR_MODE", "value": "transparent"}],
+        }
     ]
     ready = {"type": "PodReadyToStartContainers", "status": "True", "lastTransitionTime": moment(NOW - 40)}
     state = waiting("ErrImagePull", "no such host")

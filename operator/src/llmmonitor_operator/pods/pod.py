@@ -16,6 +16,7 @@ from llmmonitor_operator.pods.commands import port_number
 from llmmonitor_operator.pods.containers import environment, every_container, gpus_of, init_containers
 
 NATIVE_NAME: Final = "llm-monitor-sidecar"
+_OUR_VARIABLES: Final = "LLM_MONITOR_"
 EPHEMERAL_PREFIX: Final = "llm-monitor-"
 ATTACHMENTS_LIMIT: Final = 10
 """Ephemeral containers cannot be removed from a pod."""
@@ -53,8 +54,18 @@ class OurSidecar:
 
 
 def our_native(pod: Raw) -> Raw | None:
-    """Our native sidecar's spec."""
-    return next((one for one in init_containers(pod) if one.get("name") == NATIVE_NAME), None)
+    """Our native sidecar's spec; a container of the owner's own that has its name is none of ours."""
+    return next(
+        (one for one in init_containers(pod) if one.get("name") == NATIVE_NAME and _is_ours(one)), None
+    )
+
+
+def _is_ours(container: Raw) -> bool:
+    """By the settings that each sidecar is given."""
+    variables = container.get("env")
+    return isinstance(variables, list) and any(
+        isinstance(one, Mapping) and str(one.get("name", "")).startswith(_OUR_VARIABLES) for one in variables
+    )
 
 
 def our_ephemeral(pod: Raw) -> list[Raw]:
