@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_cli.demo import model
@@ -18,6 +19,10 @@ from llmmonitor_cli.sidecar_process import SidecarProcess, Target, sidecar_besid
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
 SidecarBeside = Callable[[Target, Configuration], AbstractAsyncContextManager[SidecarProcess]]
+
+settings.register_profile("no clock", deadline=None)
+"""How fast something is, is measured in bench/: a busy machine must fail no test."""
+settings.load_profile("no clock")
 
 
 @pytest.fixture
