@@ -25,7 +25,8 @@ from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries,
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
-from llmmonitor_operator.gather.absorb import absorb
+from llmmonitor_operator.gather.absorb import absorb_all
+from llmmonitor_operator.gather.accumulate import Happened
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.state import State
 
@@ -137,6 +138,8 @@ class Watch:
     environment: Environment = NO_CLUSTER
     state: State = field(default_factory=State)
     now: float = START
+    happened: list[Happened] = field(default_factory=list)
+    """By the reports collected last."""
 
     @property
     def configuration(self) -> Configuration:
@@ -148,8 +151,11 @@ class Watch:
     def collect(self, replicas: Iterable[Replica], seconds: float = 15.0) -> None:
         """`seconds` later every replica is asked."""
         self.now += seconds
+        self.happened = []
         for replica in replicas:
-            self.state = absorb(self.state, replica.report(self.now), self.now)
+            report = replica.report(self.now)
+            self.state, some = absorb_all(self.state, {report.identity.pod_uid: report}, self.now)
+            self.happened += some
 
     def gather(self, replicas: Iterable[Replica], seconds: float = 15.0) -> Evaluation:
         """`seconds` later every replica is asked and the monitor judged."""

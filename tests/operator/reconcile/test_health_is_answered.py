@@ -7,7 +7,6 @@ import pytest
 
 from llmmonitor_operator.reconcile.metrics.health import serving
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
-from llmmonitor_operator.state import State
 
 OPENMETRICS = {"Accept": "application/openmetrics-text;version=1.0.0"}
 
@@ -50,7 +49,7 @@ async def test_it_is_ready_when_nothing_is_in_the_way_and_says_what_is(operator:
 
 
 async def test_metrics_come_in_the_format_that_was_asked_for(operator: Operator) -> None:
-    operator.metrics.begin(("prod", "chat"), State())
+    operator.metrics.begin(("prod", "chat"))
     operator.metrics.pulled("ok")
 
     plain = await operator.asked("/metrics")

@@ -15,7 +15,6 @@ from llmmonitor_operator.evaluate import Environment
 from llmmonitor_operator.evaluate.environment import ExpectedPod
 from llmmonitor_operator.gather.absorb import absorb
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
-from llmmonitor_operator.state import State
 
 CHAT = ("prod", "chat")
 OUTPUT = {"gen_ai_token_type": "output"}
@@ -44,14 +43,15 @@ class Scrape:
 
 
 def follow(metrics: OperatorMetrics, one: Watch, replicas: list[Replica], seconds: float = 15.0) -> Scrape:
-    metrics.judged(CHAT, one.gather(replicas, seconds), one.now)
+    evaluation = one.gather(replicas, seconds)
+    metrics.judged(CHAT, evaluation, one.now, one.happened)
     return Scrape(metrics)
 
 
 @pytest.fixture
 def metrics() -> OperatorMetrics:
     made = OperatorMetrics()
-    made.begin(CHAT, State())
+    made.begin(CHAT)
     return made
 
 
@@ -107,7 +107,7 @@ def test_what_was_known_at_the_takeover_is_not_counted_again(watch: Callable[...
     one.gather([replica])
     metrics = OperatorMetrics()
 
-    metrics.begin(CHAT, one.state)
+    metrics.begin(CHAT)
     replica.serve(3)
     got = follow(metrics, one, [replica])
 
@@ -136,7 +136,7 @@ def test_verdicts_and_their_age_are_shown(watch: Callable[..., Watch]) -> None:
     pods = tuple(ExpectedPod(uid=f"uid-{n}", name=f"chat-{n}", expected_since=0.0) for n in range(2))
     one = watch(Environment(cluster=True, pods=pods))
     metrics = OperatorMetrics()
-    metrics.begin(CHAT, State())
+    metrics.begin(CHAT)
     replica = one.replica()
     replica.live = Live(in_flight=3, oldest_in_flight_seconds=1.0)
     replica.serve(10)
@@ -193,7 +193,7 @@ def test_monitors_beyond_the_limit_are_counted_and_come_in_when_there_is_room(
     one = watch()
     evaluation = one.judge()
     for name in ("a", "b"):
-        metrics.begin(("prod", name), State())
+        metrics.begin(("prod", name))
         metrics.judged(("prod", name), evaluation, one.now)
 
     full = Scrape(metrics)

@@ -19,6 +19,7 @@ from llmmonitor_api.spec.target import ExistingPods
 from llmmonitor_operator.attach.headroom import too_little
 from llmmonitor_operator.attach.lives import Life, attached_lives, crash_wait_seconds, life_of, may_follow_at
 from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.kube.kept import remembered
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw, mapping
 from llmmonitor_operator.pods.pod import (
@@ -180,6 +181,8 @@ def _unsettled(
 
 def predates(pod: Raw, monitor: LLMMonitor) -> bool:
     """Whether the pod came before the monitor: the webhook was not asked for one then."""
-    created = unix_seconds(mapping(pod.get("metadata")).get("creationTimestamp"))
+    created = remembered(
+        pod, "created", lambda: unix_seconds(mapping(pod.get("metadata")).get("creationTimestamp"))
+    )
     since: datetime | None = monitor.metadata.creation_timestamp
     return since is None or created is None or created < since.timestamp()

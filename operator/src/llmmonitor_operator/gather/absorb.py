@@ -44,11 +44,14 @@ def absorb(state: State, report: Report, now: float, *, pod_uid: str = "") -> St
         The same object if the report holds nothing new. A refused one leaves all windows as they are and is
         remembered in its pod's `refused`, which the condition `Reporting` shows.
     """
-    return absorb_all(state, {pod_uid or report.identity.pod_uid: report}, now)
+    return absorb_all(state, {pod_uid or report.identity.pod_uid: report}, now)[0]
 
 
-def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> State:
-    """The same of many, by the pod that was asked; pods and windows are copied once for all of them."""
+def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, tuple[Happened, ...]]:
+    """The same of many, by the pod that was asked, and what happened by them.
+
+    Pods and windows are copied once for all of them.
+    """
     pods: dict[str, Pod] = {}
     happened: list[Happened] = []
     for uid, report in reports.items():
@@ -71,7 +74,9 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> State
         else:
             pods[uid] = _with_boot(pod, source, known)
             happened.append(what)
-    return accumulate(_with_pods(state, pods, now), happened, now) if pods else state
+    if not pods:
+        return state, ()
+    return accumulate(_with_pods(state, pods, now), happened, now), tuple(happened)
 
 
 def _new_to(pod: Pod, report: Report) -> Source | None:

@@ -39,6 +39,8 @@ def accumulate(state: State, happened: Sequence[Happened], now: float) -> State:
     """The state with all of it; cells older than their tier keeps at `now` are dropped."""
     if not happened:
         return state
+    with_figures = [one for one in happened if one.figures is not NOTHING and one.figures != NOTHING]
+    summed = total(one.figures for one in with_figures)
     newest = max(one.end for one in happened)
     progressed = max((one.end for one in happened if one.figures.progress), default=None)
     return msgspec.structs.replace(
@@ -48,7 +50,7 @@ def accumulate(state: State, happened: Sequence[Happened], now: float) -> State:
             for cells, tier in zip(state.counts, COUNT_TIERS, strict=True)
         ),
         figures=tuple(
-            _figure_cells(cells, tier, happened, now)
+            _figure_cells(cells, tier, with_figures, summed, now)
             for cells, tier in zip(state.figures, FIGURE_TIERS, strict=True)
         ),
         figures_from=tuple(
@@ -82,6 +84,10 @@ def _count_cells(
     for one in happened:
         for key, count in one.counts.items():
             cells = added.setdefault(key, {})
+            last = tier.index(one.end)
+            if last == tier.index(one.begin):  # mostly so in all tiers but the finest
+                cells[last] = cells[last] + count if last in cells else count
+                continue
             for index, share in spread(count, one.begin, one.end, tier):
                 cells[index] = cells[index] + share if index in cells else share
     if not added:
@@ -96,17 +102,19 @@ def _count_cells(
 
 
 def _figure_cells(
-    cells: dict[int, Figures], tier: Tier, happened: Sequence[Happened], now: float
+    cells: dict[int, Figures], tier: Tier, happened: Sequence[Happened], summed: Figures, now: float
 ) -> dict[int, Figures]:
+    """Args: summed: of all that happened, which most often is in one cell."""
     added: dict[int, list[Figures]] = {}
     for one in happened:
-        if one.figures is not NOTHING and one.figures != NOTHING and one.has_place(tier):
+        if one.has_place(tier):
             added.setdefault(tier.index(one.end), []).append(one.figures)
     if not added:
         return cells
     result = dict(cells)
     for index, parts in added.items():
-        result[index] = total([result[index], *parts] if index in result else parts)
+        what = summed if len(parts) == len(happened) else total(parts)
+        result[index] = total([result[index], what]) if index in result else what
     return _kept(result, tier, now)
 
 

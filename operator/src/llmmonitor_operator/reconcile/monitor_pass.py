@@ -28,6 +28,7 @@ from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.evaluate.transitions import WARNING, Transition
 from llmmonitor_operator.gather.absorb import absorb_all
+from llmmonitor_operator.gather.accumulate import Happened
 from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
@@ -60,6 +61,7 @@ _AT_ONCE = 4
 namespace with many of them changes, thousands of turns of some milliseconds would be due before the lease is
 renewed."""
 _ABSORBED_AT_ONCE = 64
+_LOOKED_AT_AT_ONCE = 16
 
 _log = logging.getLogger(__name__)
 
@@ -134,12 +136,16 @@ class MonitorPass:
             memory.pods.look(mine.pods, now)
             memory.state = not_after(memory.state, now)
             facts = await self._facts(key[0], monitor, mine, memory, now)
-            found = [await self._standing(pod, facts, memory.state) for pod in mine.pods]
+            found = []
+            for number, pod in enumerate(mine.pods):
+                if number % _LOOKED_AT_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # a thousand take a second: the lease is renewed in between
+                found.append(await self._standing(pod, facts, memory.state))
         standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
         async with self._turn:
-            memory.state = await _absorbed(memory.state, reports, now)
+            memory.state, happened = await _absorbed(memory.state, reports, now)
             for uid, report in reports.items():
                 memory.pods.of(uid).heard(report.identity.container, now)
             standings, handing_over = with_successions(
@@ -162,7 +168,7 @@ class MonitorPass:
                 invalid_spec=known.invalid,
             )
             evaluation = evaluate(monitor, memory.state, now, environment)
-            parts.metrics.judged(key, evaluation, now)
+            parts.metrics.judged(key, evaluation, now, happened)
         written = await self._publish(known.raw, evaluation, memory, now)
         if written is not None:  # not before it is written: a transition must not be lost
             memory.state = evaluation.state
@@ -233,7 +239,6 @@ class MonitorPass:
         return str(able[0]["metadata"]["uid"]) if able else ""
 
     async def _standing(self, pod: Raw, facts: Facts, state: State) -> Standing | LeftOut:
-        await asyncio.sleep(0)  # a thousand pods take a second: the lease is renewed in between
         found = standing(pod, facts)
         if isinstance(found, LeftOut):
             return found
@@ -276,7 +281,7 @@ class MonitorPass:
 
     def _expected(self, one: Standing, memory: Memory) -> ExpectedPod:
         known = memory.pods.of(one.expected.uid)
-        return replace(one.expected, unreachable=known.unreachable)
+        return replace(one.expected, unreachable=known.unreachable) if known.unreachable else one.expected
 
     async def _publish(self, raw: Raw, evaluation: Evaluation, memory: Memory, now: float) -> bool | None:
         """Whether it was written; None when it could not be, which keeps nothing else from being done."""
@@ -329,7 +334,7 @@ class MonitorPass:
         if conditions:
             state = msgspec.structs.replace(state, conditions=conditions)
         memory = Memory(known.uid, state, restart=restart_of(known.raw))
-        self._parts.metrics.begin(key, state)
+        self._parts.metrics.begin(key)
         self._memories[key] = memory
         return memory
 
@@ -358,11 +363,13 @@ def _stand_in(raw: dict[str, Any]) -> LLMMonitor:
     return load_monitor({**raw, "spec": spec})
 
 
-async def _absorbed(state: State, reports: Mapping[str, Report], now: float) -> State:
+async def _absorbed(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, list[Happened]]:
     """Some reports at a time: those of a thousand pods take longer than others should wait."""
     left = list(reports.items())
+    happened: list[Happened] = []
     while left:
-        state = absorb_all(state, dict(left[:_ABSORBED_AT_ONCE]), now)
+        state, some = absorb_all(state, dict(left[:_ABSORBED_AT_ONCE]), now)
+        happened += some
         del left[:_ABSORBED_AT_ONCE]
         await asyncio.sleep(0)
-    return state
+    return state, happened

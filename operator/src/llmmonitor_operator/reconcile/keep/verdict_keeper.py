@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -104,6 +105,8 @@ class VerdictKeeper:
         self._published: dict[str, str] = {}
         self._left_out: frozenset[str] = frozenset()
         self._failed = failed
+        self._fingerprints: dict[str, tuple[list[Raw], str]] = {}
+        """The last of each namespace, and the objects it is of."""
         self._asked: dict[str, float] = {}
         """When each namespace was asked last (Unix seconds)."""
         self._asked_plain: dict[str, float] = {}
@@ -219,6 +222,7 @@ class VerdictKeeper:
     async def forget(self, namespace: str) -> None:
         """No monitor is there any more."""
         self._asked.pop(namespace, None)
+        self._fingerprints.pop(namespace, None)
         self._asked_plain.pop(namespace, None)
         if self._verdicts.pop(namespace, None) is not None:
             await self._publish()
@@ -319,11 +323,20 @@ class VerdictKeeper:
         await self._kube.create(paths.config_maps(namespace), {"metadata": metadata, "data": data})
 
     def _fingerprint(self, namespace: str) -> str:
-        return fingerprint(
+        """Made anew when one of the objects is another: each pass asks for it several times."""
+        objects = [
             self._view.namespace(namespace) or {},
-            self._view.resource_quotas(namespace),
-            self._view.limit_ranges(namespace),
+            *self._view.resource_quotas(namespace),
+            *self._view.limit_ranges(namespace),
+        ]
+        before, found = self._fingerprints.get(namespace, ([], ""))
+        if len(before) == len(objects) and all(map(operator.is_, before, objects)) and found:
+            return found
+        found = fingerprint(
+            objects[0], self._view.resource_quotas(namespace), self._view.limit_ranges(namespace)
         )
+        self._fingerprints[namespace] = objects, found
+        return found
 
     def _numbered_ports(self, namespace: str) -> tuple[NumberedPort, ...]:
         """Of the Services of pods whose monitor wants mode Port."""

@@ -7,16 +7,16 @@ counted and not shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.registry import Collector
 
 from llmmonitor_operator.evaluate.evaluation import Evaluation
+from llmmonitor_operator.gather.accumulate import Happened
 from llmmonitor_operator.keys.keyring import Keyring
 from llmmonitor_operator.reconcile.metrics.monitor_families import Shown, families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
-from llmmonitor_operator.state import State
 
 Monitor = tuple[str, str]
 """Namespace and name."""
@@ -76,23 +76,25 @@ class OperatorMetrics:
         known.labels("false").set_function(lambda: len(self._left_out))
         self.registry.register(_Monitors(self._monitors))
 
-    def begin(self, monitor: Monitor, state: State) -> None:
-        """What was known of it at the takeover: not counted again."""
+    def begin(self, monitor: Monitor) -> None:
+        """It is followed from now on; what was known of it at the takeover is not counted again."""
         if monitor not in self._monitors and len(self._monitors) >= self._limit:
             self._left_out.add(monitor)
             return
-        self._monitors[monitor] = Shown(RunningTotals.of(state))
+        self._monitors[monitor] = Shown(RunningTotals())
 
-    def judged(self, monitor: Monitor, evaluation: Evaluation, now: float) -> None:
-        """One evaluation was done."""
+    def judged(
+        self, monitor: Monitor, evaluation: Evaluation, now: float, happened: Sequence[Happened] = ()
+    ) -> None:
+        """One evaluation was done, after what happened since the one before it was taken in."""
         if monitor in self._left_out and len(self._monitors) < self._limit:
-            self.begin(monitor, evaluation.state)
+            self.begin(monitor)
             self._left_out.discard(monitor)
         known = self._monitors.get(monitor)
         if known is None:
             return
         self._monitors[monitor] = Shown(
-            totals=known.totals.after(evaluation.state),
+            totals=known.totals.after(happened, evaluation.state.events_at),
             evaluated_at=now,
             conditions=evaluation.conditions,
             judged=evaluation.judged,

@@ -7,15 +7,14 @@ every counter does: what was known at the takeover is not counted again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from llmmonitor_api.report import merge
 from llmmonitor_api.report.frequency import FrequencyTable
-from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, OK, TRUNCATED, Figures, since, total
-from llmmonitor_operator.state import Source, State
+from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, NOTHING, OK, TRUNCATED, Figures, total
+from llmmonitor_operator.gather.accumulate import Happened
 from llmmonitor_operator.windows import Count
 
 OTHER = "other"
@@ -23,67 +22,31 @@ _OUTCOMES = frozenset({OK, ABORTED, "client_error"}) | FAILED | NOT_JUDGED
 _TOKEN_SOURCES = frozenset({"usage", "token_ids", "logprobs", "counted", "none"})
 _FINISH_REASONS = frozenset({"stop", TRUNCATED, "tool_calls", "content_filter", "error"})
 """Label values. A report may hold any others: their number must not grow with what a pod likes to send."""
-_NOTHING = Figures()
-
-Boots = Mapping[tuple[str, str], Source]
-"""By pod UID and boot id."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningTotals:
-    """Since the beginning; `RunningTotals.of(state)` begins at what `state` knows."""
+    """Since the beginning."""
 
-    figures: Figures = _NOTHING
+    figures: Figures = NOTHING
     objectives: Mapping[str, Count] = field(default_factory=dict)
     """By objective key; only of objectives that the spec has."""
-    boots: Boots = field(default_factory=dict)
-    """What was counted last."""
 
-    @classmethod
-    def of(cls, state: State) -> RunningTotals:
-        """Zero, and from here on."""
-        return cls(boots=_boots(state))
+    def after(self, happened: Sequence[Happened], keys: Iterable[str]) -> RunningTotals:
+        """With what happened since.
 
-    def after(self, state: State) -> RunningTotals:
-        """With what `state` holds beyond the one before it."""
-        boots = _boots(state)
-        parts = []
-        objectives = {key: self.objectives.get(key, Count()) for key in state.events_at}
-        for key, source in boots.items():
-            before = self.boots.get(key) or _baseline(state, source)
-            if before is source:
-                continue
-            parts.append(_bounded(_since(source, before)))
-            for name, count in _counts_since(source, before):
-                if name in objectives:
-                    objectives[name] += count
-        figures = total([self.figures, *parts]) if parts else self.figures
-        return RunningTotals(figures, objectives, boots)
-
-
-def _boots(state: State) -> Boots:
-    return {(uid, boot.boot_id): boot for uid, pod in state.pods.items() for boot in pod.boots}
-
-
-def _baseline(state: State, source: Source) -> Source | None:
-    """A life that may have been counted before it was forgotten begins from where it is, as in `absorb`."""
-    forgotten = state.forgotten_until is not None and source.started_at <= state.forgotten_until
-    return source if forgotten else None
-
-
-def _since(source: Source, before: Source | None) -> Figures:
-    try:
-        return since(source.figures, before.figures) if before else source.figures
-    except merge.CountersWentBack:  # `absorb` refuses such a report; a counter must not count twice
-        return _NOTHING
-
-
-def _counts_since(source: Source, before: Source | None) -> Iterator[tuple[str, Count]]:
-    for key, count in source.objectives.items():
-        old = before.objectives.get(key, Count()) if before else Count()
-        if count.good < old.good or count.bad < old.bad:
-            old = Count()  # taken out and brought back by two changes of the configuration
-        yield key, Count(count.good - old.good, count.bad - old.bad)
+        Args:
+            happened: as `gather.absorb` found it.
+            keys: of the objectives that there are now.
+        """
+        objectives = {key: self.objectives.get(key, Count()) for key in keys}
+        for one in happened:
+            for key, count in one.counts.items():
+                if key in objectives:
+                    objectives[key] += count
+        news = total(one.figures for one in happened)
+        figures = self.figures if news == NOTHING else total([self.figures, _bounded(news)])
+        return RunningTotals(figures, objectives)
 
 
 def _bounded(figures: Figures) -> Figures:

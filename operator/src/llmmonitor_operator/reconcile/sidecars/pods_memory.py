@@ -59,8 +59,11 @@ class PodsMemory:
         containers = {}
         for pod in pods:
             uid = pod["metadata"]["uid"]
-            first_refresh = now + REFRESH_SECONDS * random.random()  # noqa: S311 - not all at once
-            seen[uid] = self.pods.get(uid) or PodMemory(push_at=first_refresh)
+            known = self.pods.get(uid)
+            if known is None:
+                first_refresh = now + REFRESH_SECONDS * random.random()  # noqa: S311 - not all at once
+                known = PodMemory(push_at=first_refresh)
+            seen[uid] = known
             sidecar = our_sidecar(pod)
             if sidecar is not None:
                 key = uid, sidecar.name

@@ -19,7 +19,7 @@ from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.inject.resources import resources_for
 from llmmonitor_operator.keys.begun_with import begins_with
-from llmmonitor_operator.kube.kept import remembered
+from llmmonitor_operator.kube.kept import Kept, remembered
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import NATIVE_NAME, OurSidecar, gpus_requested, opted_out, our_sidecar
@@ -94,7 +94,7 @@ def standing(pod: Raw, facts: Facts, memory_used_bytes: float | None = None) -> 
         expected = _expected(pod, facts, reasons.MODEL_SERVER_NOT_FOUND.name, str(error))
         return Standing(pod, expected, sidecar)
     if sidecar is not None and sidecar.running:
-        return _running(pod, facts, sidecar, serving)
+        return _running_as_before(pod, facts, sidecar, serving)
     return _without(pod, facts, sidecar, serving, memory_used_bytes)
 
 
@@ -113,6 +113,21 @@ def _found_address(pod: Raw, sidecar: OurSidecar | None) -> Address | None:
     if sidecar is None or not sidecar.running or not ip or not sidecar.api_port:
         return None
     return Address(pod["metadata"]["uid"], ip, sidecar.api_port, begins_with(sidecar.environment))
+
+
+def _running_as_before(pod: Raw, facts: Facts, sidecar: OurSidecar, serving: Serving) -> Standing:
+    """Most pods stand in every pass as they stood in the last: what that depends on is compared instead."""
+    if not isinstance(pod, Kept) or sidecar.mode == Mode.OFF:
+        return _running(pod, facts, sidecar, serving)
+    proved = facts.verdict.proves(facts.common.image)
+    basis = facts.common.image, pod["metadata"]["uid"] == facts.proving_pod and not proved
+    monitor, before, of, found = pod.readings.get("standing", (None, None, None, None))
+    if monitor is facts.monitor and before == basis and of is sidecar:
+        standing: Standing = found
+        return standing
+    standing = _running(pod, facts, sidecar, serving)
+    pod.readings["standing"] = facts.monitor, basis, sidecar, standing
+    return standing
 
 
 def _running(pod: Raw, facts: Facts, sidecar: OurSidecar, serving: Serving) -> Standing:
