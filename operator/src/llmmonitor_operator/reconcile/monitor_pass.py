@@ -125,7 +125,8 @@ class MonitorPass:
     async def save_all(self) -> None:
         """Checkpoints of all monitors, before this process ends."""
         for key, memory in list(self._memories.items()):
-            await self._save(key, memory, self._clock())
+            if self._parts.checkpoints.is_behind(memory.uid, memory.state):
+                await self._save(key, memory, self._clock())
 
     async def _look_and_act(self, key: Key, known: Known, memory: Memory) -> float:
         parts, now = self._parts, self._clock()

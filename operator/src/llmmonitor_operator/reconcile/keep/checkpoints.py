@@ -32,8 +32,6 @@ from llmmonitor_operator.shards import WHOLE, Shard
 from llmmonitor_operator.state import State
 
 SAVE_EVERY_SECONDS = 300.0
-SAVE_IDLE_EVERY_SECONDS = 3600.0
-"""Without traffic only the times of the last reports change."""
 KEEP_GONE_SECONDS = 7 * 86_400.0
 DATA = "state"
 LABEL = "llmmonitor.io/checkpoint"
@@ -105,18 +103,20 @@ class Checkpoints:
         return Loaded(state)
 
     def due(self, uid: str, state: State, now: float) -> bool:
-        """Whether `state` is worth a write now: after five minutes if it changed, after an hour in any case.
+        """Whether `state` is worth a write now: five minutes after the last one, if it changed.
 
-        Monitors that are loaded together are not saved together: their first five minutes begin spread out.
+        Not by time alone, in which only the times of the last reports change: a thousand monitors without
+        traffic would be a write every four seconds. Monitors that are loaded together are not saved together: their first five minutes begin spread out.
         """
         known = self._known.get(uid, _Known(""))
         if known.saved_at is None:
             known = replace(known, saved_at=now - SAVE_EVERY_SECONDS * crc32(uid.encode()) / 2**32)
             self._known[uid] = known
-        age = now - (known.saved_at or 0.0)
-        if age < SAVE_EVERY_SECONDS or state == State():
-            return False
-        return age >= SAVE_IDLE_EVERY_SECONDS or known.content != _content(state)
+        return now - (known.saved_at or 0.0) >= SAVE_EVERY_SECONDS and self.is_behind(uid, state)
+
+    def is_behind(self, uid: str, state: State) -> bool:
+        """Whether the checkpoint lacks what `state` holds."""
+        return state != State() and self._known.get(uid, _Known("")).content != _content(state)
 
     async def save(self, uid: str, namespace: str, name: str, state: State, now: float) -> tuple[str, ...]:
         """Write the checkpoint of the monitor `namespace`/`name`; gives what did not fit, in words.
