@@ -106,7 +106,8 @@ class Checkpoints:
         """Whether `state` is worth a write now: five minutes after the last one, if it changed.
 
         Not by time alone, in which only the times of the last reports change: a thousand monitors without
-        traffic would be a write every four seconds. Monitors that are loaded together are not saved together: their first five minutes begin spread out.
+        traffic would be a write every four seconds. Monitors that are loaded together are not saved together:
+        their first five minutes begin spread out.
         """
         known = self._known.get(uid, _Known(""))
         if known.saved_at is None:
