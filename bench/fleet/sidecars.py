@@ -12,6 +12,7 @@ import asyncio
 import gc
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -73,7 +74,10 @@ class State(msgspec.Struct):
 class Sidecars:
     """Answers for all."""
 
-    def __init__(self, fleet: Fleet, now: float) -> None:
+    def __init__(self, fleet: Fleet, clock: Callable[[], float] = time.time) -> None:
+        """Args: clock: Unix seconds."""
+        self._clock = clock
+        now = clock()
         keys = public_keys_by_id([public_key_from_bytes(fleet.public_key)])
         self._first = fleet.first
         self._members = fleet.members
@@ -111,7 +115,7 @@ class Sidecars:
         return answer
 
     def _report(self, number: int, request: Request) -> Answer:
-        now, self._state.reports = time.time(), self._state.reports + 1
+        now, self._state.reports = self._clock(), self._state.reports + 1
         if self._state.reports % self._every == 0:
             self._requests[number].verify(request.authorization, request.method, request.path, now)
         elif not request.authorization:
@@ -121,24 +125,24 @@ class Sidecars:
         return Answer(200, encode(replica.report(now)))
 
     def _configure(self, number: int, document: bytes) -> Answer:
-        now, verifier = time.time(), self._configurations[number]
+        now, verifier = self._clock(), self._configurations[number]
         signed = verifier.verify(document, now)
         verifier.taken(signed)
         self._replicas[number].configure(signed.configuration)
         self._state.generations[number] = signed.configuration.generation
-        self._state.taken_at[number] = time.time()
+        self._state.taken_at[number] = self._clock()
         return Answer(200, msgspec.json.encode({"generation": signed.configuration.generation}))
 
     def _metrics(self, number: int) -> Answer:
         self._state.scrapes += 1
         replica = self._replicas[number]
-        replica.advance(time.time(), serving=self._serving)
+        replica.advance(self._clock(), serving=self._serving)
         return Answer(200, exposition(replica), CONTENT_TYPE)
 
     def _obey(self, request: Request) -> Answer:
         match request.path:
             case "/serve" | "/rest":
-                now = time.time()
+                now = self._clock()
                 for replica in self._replicas:
                     replica.advance(now, serving=self._serving)
                 self._serving = request.path == "/serve"
@@ -158,7 +162,7 @@ class Sidecars:
 
 async def serve(fleet: Fleet, port: int) -> None:
     """Until killed."""
-    sidecars = Sidecars(fleet, time.time())
+    sidecars = Sidecars(fleet)
     gc.freeze()  # ten thousand replicas that stay: nothing to look through again and again
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(sidecars.answer), "0.0.0.0", port, backlog=4096
