@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from e2e.helm import HelmRefused, Objects
 
+from llmmonitor_operator.shards import SHARDS_LIMIT, lease_name
+
 Render = Callable[..., Objects]
 THREE = {"operator": {"shards": 3}}
 OPERATORS = ["llm-monitor-operator", "llm-monitor-operator-1", "llm-monitor-operator-2"]
@@ -62,8 +64,13 @@ def test_the_webhook_is_told_and_may_read_all_of_them(render: Render) -> None:
     assert names_of(objects, "llm-monitor-webhook", "configmaps") == [VERDICTS]
 
 
-def test_the_operators_may_hold_their_own_leases(render: Render) -> None:
-    assert names_of(render(THREE), "llm-monitor-operator", "leases") == [OPERATORS]
+@pytest.mark.parametrize("shards", [1, 3, SHARDS_LIMIT])
+def test_operators_may_give_their_leases_back_after_shards_became_fewer(render: Render, shards: int) -> None:
+    all_there_can_be = [lease_name("llm-monitor", index) for index in range(SHARDS_LIMIT)]
+
+    granted = names_of(render({"operator": {"shards": shards}}), "llm-monitor-operator", "leases")
+
+    assert granted == [all_there_can_be]
 
 
 def test_one_shard_is_an_operator_as_it_always_was(render: Render) -> None:
@@ -73,7 +80,6 @@ def test_one_shard_is_an_operator_as_it_always_was(render: Render) -> None:
     assert list(found) == OPERATORS[:1]
     assert "SHARD" not in environment(found[OPERATORS[0]])
     assert "SHARDS" not in environment(objects["Deployment", "llm-monitor", "llm-monitor-webhook"])
-    assert names_of(objects, "llm-monitor-operator", "leases") == [OPERATORS[:1]]
     assert names_of(objects, "llm-monitor-webhook", "configmaps") == [VERDICTS[:1]]
 
 

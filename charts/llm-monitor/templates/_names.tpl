@@ -25,10 +25,15 @@
 {{- if . }}-{{ . }}{{ end }}
 {{- end }}
 
-{{/* Takes (list $ "operator"): that name of each shard's own, with commas between. */}}
+{{/*
+Takes (list $ "operator"): that name of each shard's own, with commas between; a third item says of how many
+shards instead of those there are.
+*/}}
 {{- define "llm-monitor.of-each-shard" -}}
 {{- $names := list -}}
-{{- range $shard := until (int (index . 0).Values.operator.shards) -}}
+{{- $shards := (index . 0).Values.operator.shards -}}
+{{- if gt (len .) 2 }}{{ $shards = index . 2 }}{{ end -}}
+{{- range $shard := until (int $shards) -}}
 {{- $names = append $names (printf "%s-%s%s" (include "llm-monitor.fullname" (index $ 0)) (index $ 1) (include "llm-monitor.shard-suffix" $shard)) -}}
 {{- end -}}
 {{ join ", " $names }}
