@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from e2e import chat
@@ -14,7 +15,7 @@ from e2e.model_pods import health
 from e2e.waiting import condition, until
 
 MINUTES = 60.0
-PATIENT = {"interception": {"maxAddedLatency": "1s"}}
+PATIENT: dict[str, Any] = {"interception": {"maxAddedLatency": "1s"}}
 """An attached sidecar has the least claim to a CPU of all, and steps aside when it adds more than 5 ms unless
 told otherwise; on two cores beside a model that fills them that is often, as it should be."""
 
@@ -73,8 +74,8 @@ def test_traffic_through_the_service_is_read(prod: Kubectl, model_image: str) ->
     assert "n=" in found["PerformanceHealthy"]["message"]
 
 
-def _with_requests(prod: Kubectl, requests: int) -> dict[str, dict[str, object]] | None:
-    status = prod.get("llmmonitor/chat")["status"]
+def _with_requests(prod: Kubectl, requests: int) -> dict[str, Any] | None:
+    status: dict[str, Any] = prod.get("llmmonitor/chat")["status"]
     return status if status.get("window", {}).get("requests", 0) >= requests else None
 
 
@@ -111,7 +112,11 @@ def test_a_new_replica_comes_with_the_sidecar(prod: Kubectl, product: Installed)
 
 def test_overload_is_said_with_numbers_and_passes(prod: Kubectl, model_image: str) -> None:
     objective = {"name": "quick", "signal": "TimeToFirstToken", "threshold": "700ms", "target": "90%"}
-    settings = {"performance": {"objectives": [{**objective, "window": "1h"}]}, "clearAfter": "5s", **PATIENT}
+    settings: dict[str, Any] = {
+        "performance": {"objectives": [{**objective, "window": "1h"}]},
+        "clearAfter": "5s",
+        **PATIENT,
+    }
     prod.apply(chat.monitor(**settings))
     quiet = Users(prod, model_image, "--seconds=400", "--users=1", "--tokens=4", "--stream=1")
     condition(prod, "chat", 2 * MINUTES, PerformanceHealthy="True")

@@ -63,6 +63,15 @@ def test_the_clusters_own_namespace_and_ours_are_left_out(render: Render) -> Non
     ]
 
 
+def test_no_pod_is_kept_from_the_webhook_for_the_names_of_its_containers(render: Render) -> None:
+    """An init container of the owner's own may be called like the sidecar: only the webhook can tell."""
+    (webhook,) = render()[CONFIGURATION]["webhooks"]
+
+    conditions = {one["name"]: one["expression"] for one in webhook["matchConditions"]}
+    assert set(conditions) == {"not-opted-out", "not-a-static-pod"}
+    assert not [text for text in conditions.values() if "ontainers" in text]
+
+
 def test_an_installation_for_some_namespaces_is_called_for_those(render: Render) -> None:
     values = {
         "watchNamespaces": ["prod"],

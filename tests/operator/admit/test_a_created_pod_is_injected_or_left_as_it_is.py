@@ -111,6 +111,10 @@ def name_taken(pod: dict[str, Any]) -> None:
     pod["spec"]["containers"].append({**first, "name": "llm-monitor-sidecar", "image": "anybodys"})
 
 
+def init_name_taken(pod: dict[str, Any]) -> None:
+    pod["spec"]["initContainers"] = [{"name": "llm-monitor-sidecar", "image": "anybodys", "env": []}]
+
+
 def full_of_annotations(pod: dict[str, Any]) -> None:
     pod["metadata"]["annotations"] = {"note": "x" * (ANNOTATIONS_BYTES_LIMIT - len("note") - 10)}
 
@@ -133,6 +137,7 @@ def no_model(pod: dict[str, Any]) -> None:
         (windows, "not-linux", False),
         (no_model, "no-model-server", False),
         (name_taken, "name-taken", True),
+        (init_name_taken, "name-taken", True),
         (full_of_annotations, "no-room", True),
         (every_port, "no-port", True),
     ],
@@ -147,6 +152,14 @@ def test_what_cannot_be_injected_starts_unchanged_with_a_warning(
     assert (admission.patch, admission.reason) == ([], reason)
     assert admission.warning.startswith("llm-monitor: started without sidecar: ")
     assert admission.warning.endswith("; it is attached once the pod runs") is later
+
+
+def test_a_name_that_is_taken_is_said_with_the_way_out() -> None:
+    pod = created_pod()
+    init_name_taken(pod)
+
+    assert "container of the pod's own is called llm-monitor-sidecar" in admitted(pod).warning
+    assert "rename it" in admitted(pod).warning
 
 
 QUOTA = {

@@ -120,6 +120,13 @@ def test_a_successor_takes_its_predecessors_port(plan_of: PlanOf, patched: Patch
     assert plan_of(after).api_port == plan_of(pod).api_port == 14002
 
 
+def test_a_port_of_a_container_that_only_has_our_name_is_taken(plan_of: PlanOf) -> None:
+    own = {"name": "llm-monitor-sidecar", "image": "anybodys", "ports": [{"containerPort": 14002}]}
+    pod = pod_with({"initContainers": [own]})
+
+    assert plan_of(pod).api_port == 14003
+
+
 def test_on_the_nodes_network_no_port_is_taken_from_the_node_and_models_do_not_meet(plan_of: PlanOf) -> None:
     one, other = (
         pod_with({"hostNetwork": True}, args=["--port", str(port)], ports=[{"containerPort": port}])

@@ -88,6 +88,12 @@ def bare() -> dict[str, Any]:
     return pod
 
 
+def name_taken() -> dict[str, Any]:
+    pod = running_pod(created=NOW - 60, started=NOW - 50)
+    pod["spec"]["initContainers"] = [{"name": "llm-monitor-sidecar", "image": "anybodys"}]
+    return pod
+
+
 ELSEWHERE = LabelSelector(match_labels={"llm": "yes"})
 
 
@@ -97,9 +103,10 @@ ELSEWHERE = LabelSelector(match_labels={"llm": "yes"})
         ({"webhook": Asked(at_all=False)}, "the webhook is off (webhook.enabled of the chart)"),
         ({"webhook": Asked(namespaces=ELSEWHERE)}, "webhook.namespaceSelector of the chart"),
         ({"pod": bare()}, "no controller would make the pod anew"),
+        ({"pod": name_taken()}, "called llm-monitor-sidecar, the sidecar's name; rename it"),
         ({"left_out": True}, "no room for the namespace's verdict"),
     ],
-    ids=["off", "elsewhere", "bare", "left out"],
+    ids=["off", "elsewhere", "bare", "name taken", "left out"],
 )
 def test_a_webhook_that_was_not_to_inject_has_missed_nothing(facts: dict[str, Any], words: str) -> None:
     reason, message = came_without(**facts)

@@ -297,6 +297,23 @@ async def test_a_single_replica_is_not_restartable_and_says_how_it_could_be(pods
     assert pods.evictions() == []
 
 
+async def test_a_pod_whose_own_container_has_the_sidecars_name_stays_and_keeps_none_waiting(
+    pods: Restarting,
+) -> None:
+    await pods.proved()
+    a = pods.server.at(f"{PODS}/a")
+    a["spec"]["initContainers"] = [{"name": "llm-monitor-sidecar", "image": "anybodys"}]
+    a["metadata"]["annotations"] = {"llmmonitor.io/restart": "true"}
+    pods.server.put(PODS, a)
+    status = [await pods.passed() for _ in range(3)][-1]
+
+    assert pods.evictions() == ["b"]
+    [other] = [one for one in status["pods"]["notMonitored"] if one["name"] == "a"]
+    assert other["reason"] == "NotRestartable"
+    assert "called llm-monitor-sidecar" in other["message"]
+    assert "rename it" in other["message"]
+
+
 async def test_workloads_that_cannot_be_read_are_left_alone(pods: Restarting) -> None:
     async def forbids(request: web.Request) -> web.StreamResponse | None:
         words = "replicasets is forbidden"

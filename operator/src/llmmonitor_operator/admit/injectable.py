@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from llmmonitor_api.spec.target import LabelSelector
 from llmmonitor_operator.attach.evict import has_controller
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.containers import every_container
-from llmmonitor_operator.pods.pod import NATIVE_NAME
+from llmmonitor_operator.pods.pod import NAME_TAKEN, name_is_taken
 from llmmonitor_operator.pods.selectors import selects
 
 ANNOTATIONS_BYTES_LIMIT = 256 * 1024
@@ -52,8 +51,8 @@ def not_injectable(pod: Raw) -> Why | None:
     selector = pod["spec"].get("nodeSelector") or {}
     if selector.get("kubernetes.io/os", "linux") != "linux":
         return "not-linux", "the sidecar runs on Linux only"
-    if any(one.get("name") == NATIVE_NAME for one in every_container(pod)):
-        return "name-taken", f"a container of the pod's own is called {NATIVE_NAME}"
+    if name_is_taken(pod):
+        return "name-taken", NAME_TAKEN
     if _annotations_bytes(pod) > ANNOTATIONS_BYTES_LIMIT - _OUR_ANNOTATION_BYTES:
         return "no-room", "its annotations leave no room for one more"
     return None

@@ -13,7 +13,7 @@ from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.admit.decide import Surroundings, admit
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.containers import init_containers
-from llmmonitor_operator.pods.pod import INJECTED_LABEL, MONITOR_ANNOTATION, NATIVE_NAME
+from llmmonitor_operator.pods.pod import INJECTED_LABEL, MONITOR_ANNOTATION, our_native
 
 _WITH_ITS_PLACE = frozenset({"nodeName", "ephemeralContainers", "initContainers"})
 
@@ -37,7 +37,8 @@ def as_created(pod: Raw) -> dict[str, Any]:
         if isinstance(given := metadata.get(kind), Mapping):
             metadata[kind] = {key: value for key, value in given.items() if key != ours}
     spec = {key: value for key, value in (pod.get("spec") or {}).items() if key not in _WITH_ITS_PLACE}
-    before = [one for one in init_containers(pod) if one.get("name") != NATIVE_NAME]
+    sidecar = our_native(pod)
+    before = [one for one in init_containers(pod) if one is not sidecar]
     return {
         "apiVersion": "v1",
         "kind": "Pod",

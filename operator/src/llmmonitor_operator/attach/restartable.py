@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from llmmonitor_operator.attach.replicas import RESTARTABLE, Controller, Workload, controller_of
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.kube.raw import Raw, mapping
+from llmmonitor_operator.pods.pod import NAME_TAKEN, name_is_taken
 
 RESTART_ANNOTATION = "llmmonitor.io/restart"
 """`"true"` on a pod: it may be replaced whatever its controller is and however few replicas that has."""
@@ -26,6 +27,8 @@ def why_not_restartable(pod: Raw, workloads: Mapping[str, Workload], busy: str) 
     controller = controller_of(pod)
     if controller is None:
         return "it has no controller, so that nothing would make it anew; restart it yourself"
+    if name_is_taken(pod):
+        return f"its successor would come without the sidecar: {NAME_TAKEN}"
     if mapping(mapping(pod.get("metadata")).get("annotations")).get(RESTART_ANNOTATION) == "true":
         return ""
     words = _unfit(controller, workloads.get(controller.uid), busy)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from llmmonitor_api.spec.interception import MESH_PORTS
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.containers import every_container
-from llmmonitor_operator.pods.pod import NATIVE_NAME
+from llmmonitor_operator.pods.pod import our_native
 from llmmonitor_operator.pods.serving import Serving
 
 _HOST_NETWORK_SPREAD = 400
@@ -30,7 +30,8 @@ def own_ports(pod: Raw, serving: Serving, relay_port: int, api_port: int) -> tup
 
 def _declared(pod: Raw) -> set[int]:
     """By others: a sidecar waits for its predecessor's port."""
-    others = [one for one in every_container(pod) if one.get("name") != NATIVE_NAME]
+    ours = our_native(pod)
+    others = [one for one in every_container(pod) if one is not ours]
     ports = [port for container in others for port in container.get("ports") or ()]
     return {int(port[kind]) for port in ports for kind in ("containerPort", "hostPort") if port.get(kind)}
 

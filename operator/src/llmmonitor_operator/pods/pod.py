@@ -16,6 +16,9 @@ from llmmonitor_operator.pods.commands import port_number
 from llmmonitor_operator.pods.containers import environment, every_container, gpus_of, init_containers
 
 NATIVE_NAME: Final = "llm-monitor-sidecar"
+NAME_TAKEN: Final = (
+    f"a container of the pod's own is called {NATIVE_NAME}, the sidecar's name; rename it"
+)
 _OUR_VARIABLES: Final = "LLM_MONITOR_"
 EPHEMERAL_PREFIX: Final = "llm-monitor-"
 ATTACHMENTS_LIMIT: Final = 10
@@ -66,6 +69,12 @@ def _is_ours(container: Raw) -> bool:
     return isinstance(variables, list) and any(
         isinstance(one, Mapping) and str(one.get("name", "")).startswith(_OUR_VARIABLES) for one in variables
     )
+
+
+def name_is_taken(pod: Raw) -> bool:
+    """Whether a container of the owner's own has our native sidecar's name: no other can have it too."""
+    ours = our_native(pod)
+    return any(one.get("name") == NATIVE_NAME and one is not ours for one in every_container(pod))
 
 
 def our_ephemeral(pod: Raw) -> list[Raw]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from llmmonitor_api.spec import LLMMonitor
-from llmmonitor_operator.inject.plan import Mode, plan_for
+from llmmonitor_operator.inject.plan import Mode, Plan, plan_for
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import (
     ATTACHMENTS_LIMIT,
@@ -16,7 +17,18 @@ from llmmonitor_operator.pods.pod import (
 )
 from llmmonitor_operator.pods.serving import NotServing, find_serving
 from llmmonitor_operator.preflight.verdict import Common
-from llmmonitor_operator.reconcile.keep.verdict_keeper import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A running pod on which to try, and what would be attached to it."""
+
+    pod: Raw
+    plan: Plan
+    number: int
+    """Of the ephemeral container."""
+    plain_only: bool = False
+    """The pod may have no sidecar with capabilities, whatever its namespace admits."""
 
 
 def trial_on(pods: Iterable[Raw], monitor: LLMMonitor, common: Common) -> Trial | None:

@@ -14,7 +14,7 @@ import base64
 import logging
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ import msgspec
 from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec.interception import InterceptionMode
-from llmmonitor_operator.inject.plan import Mode, Plan
+from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube, Patch
 from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
@@ -43,6 +43,7 @@ from llmmonitor_operator.preflight.verdict import (
     read,
     write,
 )
+from llmmonitor_operator.reconcile.keep.trial import Trial
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 from llmmonitor_operator.shards import WHOLE, Shard
 
@@ -53,18 +54,6 @@ LOOK_BACK_SECONDS = 300.0
 """Refusals from so long before a leader began still count: between two leaders nobody looked."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A running pod on which to try, and what would be attached to it."""
-
-    pod: Raw
-    plan: Plan
-    number: int
-    """Of the ephemeral container."""
-    plain_only: bool = False
-    """The pod may have no sidecar with capabilities, whatever its namespace admits."""
 
 
 class VerdictKeeper:
