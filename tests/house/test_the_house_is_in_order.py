@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,17 @@ def test_files_stay_small_enough_to_be_read() -> None:
     }
 
     assert not long, f"over 400 lines: {long}"
+
+
+def test_types_are_checked_of_every_file() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    folders = [ROOT / folder for folder in settings["files"]]
+
+    unchecked = [
+        str(path.relative_to(ROOT))
+        for top in ROOT.iterdir()
+        if top.is_dir() and not top.name.startswith(".")
+        for path in top.rglob("*.py")
+        if not any(path.is_relative_to(folder) for folder in folders)
+    ]
+    assert not unchecked, f"not in [tool.mypy] files: {unchecked}"
