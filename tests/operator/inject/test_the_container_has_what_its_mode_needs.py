@@ -127,6 +127,26 @@ def test_a_port_of_a_container_that_only_has_our_name_is_taken(plan_of: PlanOf) 
     assert plan_of(pod).api_port == 14003
 
 
+USUAL_PORTS = (80, 3000, 5000, 7860, 8000, 8080, 8400, 8500, 8888, 9000, 10_000, 11_434, 30_000)
+"""Of vLLM, SGLang, TGI, Triton, llama.cpp, Ollama and others; people count on from them."""
+
+
+def test_on_the_nodes_network_no_two_usual_ports_of_models_lead_to_one_of_the_sidecars(
+    plan_of: PlanOf,
+) -> None:
+    pods = [
+        pod_with({"hostNetwork": True}, args=["--port", str(port)], ports=[{"containerPort": port}])
+        for usual in USUAL_PORTS
+        for port in range(usual, usual + 4)
+    ]
+
+    plans = [plan_of(pod, Mode.OFF) for pod in pods]
+
+    taken = [port for plan in plans for port in (plan.relay_port, plan.api_port)]
+    assert len(set(taken)) == len(taken)
+    assert max(taken) < 15000
+
+
 def test_on_the_nodes_network_no_port_is_taken_from_the_node_and_models_do_not_meet(plan_of: PlanOf) -> None:
     one, other = (
         pod_with({"hostNetwork": True}, args=["--port", str(port)], ports=[{"containerPort": port}])

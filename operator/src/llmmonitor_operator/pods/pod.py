@@ -16,9 +16,7 @@ from llmmonitor_operator.pods.commands import port_number
 from llmmonitor_operator.pods.containers import environment, every_container, gpus_of, init_containers
 
 NATIVE_NAME: Final = "llm-monitor-sidecar"
-NAME_TAKEN: Final = (
-    f"a container of the pod's own is called {NATIVE_NAME}, the sidecar's name; rename it"
-)
+NAME_TAKEN: Final = f"a container of the pod's own is called {NATIVE_NAME}, the sidecar's name; rename it"
 _OUR_VARIABLES: Final = "LLM_MONITOR_"
 EPHEMERAL_PREFIX: Final = "llm-monitor-"
 ATTACHMENTS_LIMIT: Final = 10

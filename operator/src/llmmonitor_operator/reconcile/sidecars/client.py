@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
+
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Report, UnreadableReport, decode
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
@@ -37,6 +39,8 @@ class Address:
     port: int
     begins_with: tuple[str, ...] = ()
     """Names of the keys it believes when its container starts."""
+    on_the_node: bool = False
+    """Whether the pod has its node's network, so that the port is one of the node's (hostNetwork)."""
 
     @property
     def url(self) -> str:
@@ -50,11 +54,32 @@ class NoAnswer(Exception):
 
 
 class RefusedBySidecar(Exception):
-    """It answered that it will not; `unknown_key` means that it was made under another key."""
+    """It answered that it will not, in words; `reason` is one of `RefusedReason`, or empty."""
 
-    def __init__(self, message: str, *, unknown_key: bool) -> None:
-        self.unknown_key = unknown_key
+    def __init__(self, message: str, reason: str = "") -> None:
+        self.reason = reason
         super().__init__(message)
+
+    @property
+    def unknown_key(self) -> bool:
+        """Whether it was made under another key."""
+        return self.reason == RefusedReason.UNKNOWN_KEY
+
+    @property
+    def other_pod(self) -> bool:
+        """Whether the one that answered is another pod's sidecar."""
+        return self.reason == RefusedReason.OTHER_POD
+
+
+class _Refusal(msgspec.Struct):
+    reason: str
+    message: str
+
+
+class _Refused(msgspec.Struct):
+    """The body of a refusal, as `endpoints.answer` of the sidecar writes it."""
+
+    error: _Refusal
 
 
 class SidecarClient:
@@ -154,12 +179,10 @@ class SidecarClient:
                 raise NoAnswer(f"{address.url}: {error}") from error
         if answer.status == _OK:
             return answer.body
-        words = answer.body[:_WORDS_LIMIT].decode(errors="replace")
-        if answer.status in {401, 403}:
-            raise RefusedBySidecar(words, unknown_key=RefusedReason.UNKNOWN_KEY in words)
-        if method == "GET":
+        words, reason = _in_words(answer.body)
+        if method == "GET" and answer.status not in {401, 403}:
             raise UnreadableReport(f"{address.url} answered {answer.status}: {words}")
-        raise RefusedBySidecar(words, unknown_key=False)
+        raise RefusedBySidecar(words, reason)
 
     async def _answer(self, address: Address, request: Callable[[], bytes]) -> Answer:
         """Once more where an idle connection turns out to be closed; signed anew, since each works once."""
@@ -169,6 +192,15 @@ class SidecarClient:
             if not error.unused:
                 raise
         return await self._connections.ask(address.ip, address.port, request())
+
+
+def _in_words(body: bytes) -> tuple[str, str]:
+    """Why it will not, for people and for programs; what is no refusal of a sidecar stays as it came."""
+    try:
+        error = msgspec.json.decode(body, type=_Refused).error
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return body[:_WORDS_LIMIT].decode(errors="replace"), ""
+    return error.message[:_WORDS_LIMIT], error.reason
 
 
 def _request(method: str, address: Address, path: str, headers: str) -> bytes:

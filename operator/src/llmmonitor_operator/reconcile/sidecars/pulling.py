@@ -11,6 +11,10 @@ from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, Ref
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
 
 _HINT = "if a NetworkPolicy shuts the operator out, allow ingress to port {port} from namespace {namespace}"
+_TAKEN = (
+    "on the node's network (hostNetwork) one port is one sidecar's, and port {port} is taken:"
+    " set spec.interception.apiPort of the pod's monitor to one that is free there, and replace the pod"
+)
 
 AT_ONCE = 64
 """Sidecars of one monitor: a namespace that shuts the operator out waits by itself, and holds up no other."""
@@ -59,12 +63,22 @@ class Puller:
             known.unreachable = f"{error}; {hint}"
             self._metrics.pulled("unreachable")
         except RefusedBySidecar as error:
-            known.unreachable, known.unknown_key = f"it refuses to report: {error}", error.unknown_key
+            known.unreachable, known.unknown_key = _refused(address, error), error.unknown_key
             self._metrics.pulled("refused")
         except UnreadableReport as error:
-            known.unreachable = str(error)
+            known.unreachable = _with_way_out(address, str(error))
             self._metrics.pulled("unreadable")
         else:
             self._metrics.pulled("ok")
             return report
         return None
+
+
+def _refused(address: Address, error: RefusedBySidecar) -> str:
+    if not error.other_pod:
+        return f"it refuses to report: {error}"
+    return _with_way_out(address, f"another pod's sidecar answers at {address.url} ({error})")
+
+
+def _with_way_out(address: Address, words: str) -> str:
+    return f"{words}; {_TAKEN.format(port=address.port)}" if address.on_the_node else words

@@ -112,7 +112,9 @@ def _found_address(pod: Raw, sidecar: OurSidecar | None) -> Address | None:
     ip = (pod.get("status") or {}).get("podIP", "")
     if sidecar is None or not sidecar.running or not ip or not sidecar.api_port:
         return None
-    return Address(pod["metadata"]["uid"], ip, sidecar.api_port, begins_with(sidecar.environment))
+    on_the_node = bool(pod["spec"].get("hostNetwork"))
+    begun_with = begins_with(sidecar.environment)
+    return Address(pod["metadata"]["uid"], ip, sidecar.api_port, begun_with, on_the_node=on_the_node)
 
 
 def _running_as_before(pod: Raw, facts: Facts, sidecar: OurSidecar, serving: Serving) -> Standing:
