@@ -15,7 +15,7 @@ def test_the_younger_of_two_monitors_is_in_conflict(proved: Kubectl, sidecar_ima
     [pod] = chat.pods(proved, "elder")
 
     proved.apply(small_models.monitor("younger", app="elder"))
-    found = condition(proved, "younger", 1 * MINUTES, Ready="Conflicted")
+    found = condition(proved, "younger", 1 * MINUTES, Ready="Conflicted", Reporting="PodsOfOlderMonitor")
 
     assert found["Ready"]["status"] == "False"
     assert f"LLMMonitor elder is older and has {pod['metadata']['name']}" in found["Ready"]["message"]

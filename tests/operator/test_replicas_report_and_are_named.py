@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.operator.conftest import monitor_with
 
 from llmmonitor_api.conditions import table
-from llmmonitor_operator.evaluate import Environment, ExpectedPod
+from llmmonitor_operator.evaluate import Environment, ExpectedPod, evaluate
 from llmmonitor_operator.evaluate.environment import LeftOut
 from llmmonitor_operator.gather.absorb import absorb
 
@@ -174,6 +175,64 @@ def test_a_monitor_that_cannot_work_says_why(
     watch: Make, said: Said, environment: Environment, reason: str
 ) -> None:
     assert said(watch(environment).judge(), "Ready") == ("False", reason, "because")
+
+
+FROM_PODS = (
+    "Injected", "Reporting", "Intercepting", "GPUVisible", "ResourcesHealthy", "PerformanceHealthy",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FROM_PODS)
+def test_a_monitor_without_any_valid_spec_does_not_say_that_no_pod_matches(
+    watch: Make, said: Said, kind: str
+) -> None:
+    result = watch(Environment(cluster=True, invalid_spec="because", spec_in_force=False)).judge()
+
+    status, reason, message = said(result, kind)
+    assert (status, reason) == ("Unknown", "NoSpecInForce")
+    assert message.endswith("see Ready")
+
+
+@pytest.mark.parametrize("kind", FROM_PODS)
+def test_a_monitor_whose_pods_an_older_one_has_does_not_say_that_no_pod_matches(
+    watch: Make, said: Said, kind: str
+) -> None:
+    result = watch(Environment(cluster=True, conflict="LLMMonitor old is older and has chat-0")).judge()
+
+    assert said(result, kind) == (
+        "Unknown",
+        "PodsOfOlderMonitor",
+        "LLMMonitor old is older and has chat-0: see Ready",
+    )
+
+
+def test_what_holds_a_monitor_up_is_what_the_summary_says_whatever_its_roles(watch: Make, said: Said) -> None:
+    environment = Environment(cluster=True, conflict="LLMMonitor old is older and has chat-0")
+
+    assert said(watch(environment).judge(), "Healthy")[:2] == ("False", "Conflicted")
+    advisory = watch(environment, roles={"Ready": "Advisory"}).judge()
+    assert said(advisory, "Healthy")[:2] == ("Unknown", "PodsOfOlderMonitor")
+
+
+def test_the_last_valid_spec_in_force_is_judged_as_ever(watch: Make, said: Said) -> None:
+    result = watch(Environment(cluster=True, invalid_spec="because")).judge()
+
+    assert said(result, "Reporting")[:2] == ("Unknown", "NoMatchingPods")
+
+
+def test_counts_outlast_a_spec_that_nobody_can_read(watch: Make) -> None:
+    own = {"name": "own", "signal": "ErrorRate", "target": "99%"}
+    one = watch(cluster(1), performance={"objectives": [own]})
+    replica = one.replica(0)
+    replica.serve(10)
+    counted = one.gather([replica]).state
+
+    unread = Environment(cluster=True, invalid_spec="because", spec_in_force=False)
+    result = evaluate(monitor_with(), counted, one.now, unread)
+
+    assert counted.events_at
+    assert result.state.events_at == counted.events_at
+    assert "objectives" not in result.status, "the defaults are not its own"
 
 
 def test_burn_rates_out_of_reach_are_named_and_ready_stays_true(watch: Make, said: Said) -> None:

@@ -108,6 +108,17 @@ async def test_no_matching_pods_is_no_failure(world: World) -> None:
     assert (found["Injected"]["status"], found["Injected"]["reason"]) == ("Unknown", "NoMatchingPods")
 
 
+async def test_a_spec_that_was_never_valid_is_not_said_to_match_no_pod(world: World) -> None:
+    monitor = world.server.at(f"{MONITORS}/chat")
+    monitor["spec"]["holdFor"] = "8d"
+    world.server.put(MONITORS, monitor)
+
+    found = await world.passed()
+
+    assert (found["Ready"]["status"], found["Ready"]["reason"]) == ("False", "InvalidSpec")
+    assert (found["Injected"]["status"], found["Injected"]["reason"]) == ("Unknown", "NoSpecInForce")
+
+
 async def test_a_takeover_takes_the_conditions_from_the_object_and_announces_nothing_twice(
     world: World,
 ) -> None:

@@ -34,6 +34,16 @@ NO_MATCHING_PODS = undecided(
     "The selector matches no running pod.",
     "Nothing if the model is scaled to zero; otherwise compare spec.selector with the labels of the pods.",
 )
+NO_SPEC_IN_FORCE = undecided(
+    "NoSpecInForce",
+    "No spec of this monitor was valid yet, or it is where nothing is monitored: no pod is looked at.",
+    "See the condition Ready.",
+)
+PODS_OF_OLDER_MONITOR = undecided(
+    "PodsOfOlderMonitor",
+    "Every pod that the selector matches belongs to an older LLMMonitor.",
+    "See the condition Ready.",
+)
 NO_TRAFFIC = undecided(
     "NoTraffic",
     "No request was seen for longer than spec.holdFor, and the last verdict is too old to repeat.",

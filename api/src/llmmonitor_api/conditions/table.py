@@ -14,7 +14,8 @@ from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_api.conditions.registry import ConditionType, Reason, Role, Status, UnknownConditionError
 
 _NOT_JUDGED: Final = (shared.NOT_CONFIGURED, shared.NOT_APPLICABLE, shared.NOT_VISIBLE)
-_FROM_REPORTS: Final = (shared.NO_REPORTS, shared.NO_MATCHING_PODS, *_NOT_JUDGED)
+_WITHOUT_PODS: Final = (shared.NO_MATCHING_PODS, shared.PODS_OF_OLDER_MONITOR, shared.NO_SPEC_IN_FORCE)
+_FROM_REPORTS: Final = (shared.NO_REPORTS, *_WITHOUT_PODS, *_NOT_JUDGED)
 _FROM_TRAFFIC: Final = (shared.NO_TRAFFIC, shared.TOO_FEW_REQUESTS, *_FROM_REPORTS)
 
 READY: Final = ConditionType(
@@ -54,7 +55,7 @@ INJECTED: Final = ConditionType(
         monitoring.OPTED_OUT,
         monitoring.WORKER,
         monitoring.PREFLIGHT_PENDING,
-        shared.NO_MATCHING_PODS,
+        *_WITHOUT_PODS,
         *_NOT_JUDGED,
     ),
 )

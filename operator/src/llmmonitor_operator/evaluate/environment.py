@@ -61,3 +61,5 @@ class Environment:
     """How far `existingPods: Restart` has come; None while there was nothing to replace."""
     invalid_spec: str = ""
     """What is wrong with a spec that the API server let pass, in words; empty when it is valid."""
+    spec_in_force: bool = True
+    """Whether any spec of it was ever valid: if none was, its pods are not known."""

@@ -57,7 +57,8 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
         environment: what only the caller can see.
     """
     settings = settings_for(monitor)
-    state = _without_other_objectives(state, settings)
+    if environment.spec_in_force:  # else nobody knows which objectives it has
+        state = _without_other_objectives(state, settings)
     inputs = Inputs(
         settings=settings,
         state=state,
@@ -66,7 +67,7 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
         pods=tuple(
             _pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state)
         ),
-        objectives=standings(settings, state),
+        objectives=standings(settings, state) if environment.spec_in_force else (),
     )
     verdicts, held = _judged(inputs)
     moment = datetime.fromtimestamp(now, UTC)

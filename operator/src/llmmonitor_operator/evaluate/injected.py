@@ -6,7 +6,7 @@ from llmmonitor_api.conditions import Status, table
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_operator.evaluate import wording
-from llmmonitor_operator.evaluate.inputs import Inputs, Verdict
+from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, without_pods
 
 
 def judge(inputs: Inputs) -> Verdict:
@@ -15,12 +15,12 @@ def judge(inputs: Inputs) -> Verdict:
     if not environment.cluster:
         return Verdict(shared.NOT_APPLICABLE, "without a cluster the sidecar is started beside the model")
     left_out = [f"{pod.name}: {pod.reason}" for pod in environment.left_out]
-    if not inputs.pods:
+    if nothing := without_pods(inputs):
         if left_out:
             workers = all(pod.reason == reasons.WORKER.name for pod in environment.left_out)
             reason = reasons.WORKER if workers else reasons.OPTED_OUT
             return Verdict(reason, f"not meant to be monitored: {wording.listed(left_out)}")
-        return Verdict(shared.NO_MATCHING_PODS, "the selector matches no running pod")
+        return nothing
     missing = [pod.expected for pod in inputs.pods if pod.expected.injection]
     pods = wording.counted(len(inputs.pods), "pod")
     summary = f"{len(inputs.pods) - len(missing)} of {pods} with the current sidecar"

@@ -68,10 +68,22 @@ class Inputs:
 Judge = Callable[[Inputs], Verdict]
 
 
+def without_pods(inputs: Inputs) -> Verdict | None:
+    """The verdict of a monitor in a cluster that has no pod, by why it has none; None if it has one."""
+    environment = inputs.environment
+    if not environment.cluster or inputs.pods:
+        return None
+    if not environment.spec_in_force:
+        return Verdict(shared.NO_SPEC_IN_FORCE, "not known which pods it is for: see Ready")
+    if environment.conflict:
+        return Verdict(shared.PODS_OF_OLDER_MONITOR, f"{environment.conflict}: see Ready")
+    return Verdict(shared.NO_MATCHING_PODS, "the selector matches no running pod")
+
+
 def nothing_to_judge_by(inputs: Inputs) -> Verdict | None:
     """The verdict when there is no pod or no fresh report, else None."""
-    if inputs.environment.cluster and not inputs.pods:
-        return Verdict(shared.NO_MATCHING_PODS, "the selector matches no running pod")
+    if nothing := without_pods(inputs):
+        return nothing
     if not inputs.fresh:
         waiting = all(pod.waited_for for pod in inputs.pods)
         return Verdict(

@@ -5,16 +5,15 @@ from __future__ import annotations
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_operator.evaluate import wording
-from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict
+from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict, without_pods
 
 
 def judge(inputs: Inputs) -> Verdict:
     """By the age of each replica's newest report."""
+    if nothing := without_pods(inputs):
+        return nothing
     if not inputs.pods:
-        return Verdict(
-            shared.NO_MATCHING_PODS if inputs.environment.cluster else shared.NO_REPORTS,
-            "the selector matches no running pod" if inputs.environment.cluster else "no report yet",
-        )
+        return Verdict(shared.NO_REPORTS, "no report yet")
     pods = tuple(pod for pod in inputs.pods if pod.expected.has_sidecar)
     if not pods:
         return Verdict(shared.NO_REPORTS, "no sidecar runs in any matching pod: see Injected")

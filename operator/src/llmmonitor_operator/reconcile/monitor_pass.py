@@ -167,6 +167,7 @@ class MonitorPass:
                 conflict=mine.conflict,
                 restart=restart.shown,
                 invalid_spec=known.invalid,
+                spec_in_force=known.monitor is not None,
             )
             evaluation = evaluate(monitor, memory.state, now, environment)
             parts.metrics.judged(key, evaluation, now, happened)
