@@ -108,6 +108,22 @@ async def test_no_matching_pods_is_no_failure(world: World) -> None:
     assert (found["Injected"]["status"], found["Injected"]["reason"]) == ("Unknown", "NoMatchingPods")
 
 
+async def test_a_selector_that_can_match_no_pod_is_said_to_be_one(world: World) -> None:
+    monitor = world.server.at(f"{MONITORS}/chat")
+    monitor["spec"]["selector"]["matchExpressions"] = [
+        {"key": "app", "operator": "NotIn", "values": ["chat"]}
+    ]
+    world.server.put(MONITORS, monitor)
+
+    found = await world.passed()
+
+    assert (found["Ready"]["status"], found["Ready"]["reason"]) == ("True", "NoMatchingPods")
+    for kind in ("Ready", "Injected", "Reporting"):
+        assert (
+            "no pod can match it: app=chat and app NotIn [chat] exclude each other" in found[kind]["message"]
+        )
+
+
 async def test_a_spec_that_was_never_valid_is_not_said_to_match_no_pod(world: World) -> None:
     monitor = world.server.at(f"{MONITORS}/chat")
     monitor["spec"]["holdFor"] = "8d"

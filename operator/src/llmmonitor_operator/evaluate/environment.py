@@ -63,3 +63,5 @@ class Environment:
     """What is wrong with a spec that the API server let pass, in words; empty when it is valid."""
     spec_in_force: bool = True
     """Whether any spec of it was ever valid: if none was, its pods are not known."""
+    contradiction: str = ""
+    """Why its selector can match no pod whatever, in words; empty when it can."""

@@ -77,7 +77,8 @@ def without_pods(inputs: Inputs) -> Verdict | None:
         return Verdict(shared.NO_SPEC_IN_FORCE, "not known which pods it is for: see Ready")
     if environment.conflict:
         return Verdict(shared.PODS_OF_OLDER_MONITOR, f"{environment.conflict}: see Ready")
-    return Verdict(shared.NO_MATCHING_PODS, "the selector matches no running pod")
+    words = ["the selector matches no running pod", environment.contradiction]
+    return Verdict(shared.NO_MATCHING_PODS, "; ".join(filter(None, words)))
 
 
 def nothing_to_judge_by(inputs: Inputs) -> Verdict | None:

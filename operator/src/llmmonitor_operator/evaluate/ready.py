@@ -17,9 +17,8 @@ def judge(inputs: Inputs) -> Verdict:
     if environment.conflict:
         return Verdict(reasons.CONFLICTED, environment.conflict)
     if environment.cluster and not inputs.pods:
-        return Verdict(
-            reasons.NOTHING_TO_MONITOR, "; ".join(["no running pod matches the selector", *_dropped(inputs)])
-        )
+        words = ["no running pod matches the selector", environment.contradiction, *_dropped(inputs)]
+        return Verdict(reasons.NOTHING_TO_MONITOR, "; ".join(filter(None, words)))
     undecided = [pod for pod in inputs.pods if _status(pod) is Status.UNKNOWN]
     failing = [pod for pod in inputs.pods if pod not in undecided and not (pod.fresh or pod.waited_for)]
     failing += [pod for pod in inputs.pods if _status(pod) is Status.FALSE and pod not in failing]

@@ -33,6 +33,7 @@ from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key, Known
+from llmmonitor_operator.pods.contradiction import contradiction
 from llmmonitor_operator.process_settings import Certificates
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS
@@ -168,6 +169,7 @@ class MonitorPass:
                 restart=restart.shown,
                 invalid_spec=known.invalid,
                 spec_in_force=known.monitor is not None,
+                contradiction=contradiction(monitor.spec.selector),
             )
             evaluation = evaluate(monitor, memory.state, now, environment)
             parts.metrics.judged(key, evaluation, now, happened)
