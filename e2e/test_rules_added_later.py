@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -48,22 +49,19 @@ def test_a_pod_that_fits_a_quota_only_without_the_sidecar_comes_without(
     _comes_back(model, _reads)
 
 
-def test_a_quota_that_refuses_pods_suspends_injection_in_the_api_servers_words(
+def test_a_quota_that_has_no_room_for_a_pod_of_any_kind_suspends_nothing(
     product: Installed, model: Kubectl
 ) -> None:
     everyone = len(_settled(model))
+    before = _suspensions(product.verdict(model.namespace))
     model.apply(_quota({"pods": str(everyone)}))
     model("scale", f"deployment/{NAME}", "--replicas=2")
 
-    said = until(
-        lambda: _with("InjectionSuspended", product.verdict(model.namespace)),
-        "injection to be suspended",
-        3 * MINUTES,
-    )
-    assert "exceeded quota: small" in said
+    until(lambda: _refused(model, "exceeded quota: small"), "the controller to be refused", 3 * MINUTES)
 
     model("delete", "resourcequota/small")
     until(lambda: len(chat.pods(model, NAME)) == 2, "the controller to try again", 5 * MINUTES)
+    assert _suspensions(product.verdict(model.namespace)) == before
     _comes_back(model, _reads)
 
 
@@ -154,8 +152,13 @@ def _settled(namespace: Kubectl) -> list[dict[str, Any]]:
     return until(here, "old pods to be gone", 2 * MINUTES)
 
 
-def _with(word: str, verdict: str) -> str:
-    return verdict if word in verdict else ""
+def _suspensions(verdict: str) -> int:
+    return int(json.loads(verdict).get("suspensions", 0))
+
+
+def _refused(namespace: Kubectl, words: str) -> bool:
+    said = [one for one in namespace.get("events")["items"] if one.get("reason") == "FailedCreate"]
+    return any(words in one["message"] for one in said)
 
 
 def _comes_back(namespace: Kubectl, as_wanted: Callable[[dict[str, Any]], bool]) -> None:

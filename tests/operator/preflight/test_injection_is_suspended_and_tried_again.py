@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
-from tests.operator.model_pods import NOW, moment
+from tests.operator.model_pods import NOW
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_operator.preflight.fingerprint import fingerprint
+from llmmonitor_operator.preflight.refusals import Blame, Refused
 from llmmonitor_operator.preflight.suspension import (
+    CLEARED_SECONDS,
     FIRST_SECONDS,
+    LEFT_ALONE_SECONDS,
     LONGEST_SECONDS,
+    after_refusals,
     ends_at,
-    refused_pod,
     suspend,
     under_rules,
 )
@@ -63,26 +68,77 @@ def test_one_that_holds_already_is_not_begun_anew() -> None:
     assert suspended(first, NOW + 60) == first
 
 
-def failed_create(at: float, **fields: object) -> dict[str, object]:
-    return {
-        "reason": "FailedCreate",
-        "message": 'pods "chat-" is forbidden',
-        "lastTimestamp": moment(at),
-        **fields,
-    }
+REFUSED = Refused("uid-set", "ReplicaSet chat-7d4b9c", NOW + 1, "Timeout: request did not complete")
 
 
-def test_a_pod_refused_since_then_is_told_in_the_api_servers_words() -> None:
-    assert refused_pod(failed_create(NOW + 1), NOW) == 'pods "chat-" is forbidden'
-    assert refused_pod(failed_create(NOW - 1), NOW) == ""
-    assert refused_pod({"reason": "SuccessfulCreate", "lastTimestamp": moment(NOW + 1)}, NOW) == ""
+def after(blame: Blame, at: float, verdict: NamespaceVerdict = KNOWN) -> NamespaceVerdict:
+    """The verdict after the set's pod was refused at that time."""
+    return after_refusals(verdict, [(replace(REFUSED, at=at), blame)], image="i", now=at)
 
 
-def test_an_event_that_repeats_is_as_new_as_its_last_time() -> None:
-    again = failed_create(NOW - 100, series={"lastObservedTime": moment(NOW + 1)})
+def test_a_pod_that_would_be_refused_without_a_sidecar_too_suspends_nothing() -> None:
+    assert after(Blame.THEIRS, NOW) == KNOWN
 
-    assert refused_pod(again, NOW)
-    assert refused_pod({"reason": "FailedCreate", "lastTimestamp": None, "eventTime": 7}, NOW) == ""
+
+def test_one_that_is_refused_for_the_sidecar_suspends_and_says_whose_it_is() -> None:
+    verdict = after(Blame.OURS, NOW)
+
+    assert (verdict.suspended, verdict.suspended_at) == ("InjectionSuspended", NOW)
+    assert "pods of ReplicaSet chat-7d4b9c are refused" in verdict.message
+    assert verdict.message.endswith(REFUSED.words)
+
+
+def test_in_doubt_it_suspends_and_says_that_this_is_not_known() -> None:
+    verdict = after(Blame.UNKNOWN, NOW)
+
+    assert verdict.suspended == "InjectionSuspended"
+    assert "cannot be told" in verdict.message
+
+
+def test_refused_without_the_sidecar_too_it_was_not_the_cause_and_injection_goes_on() -> None:
+    suspended = after(Blame.UNKNOWN, NOW)
+    at = NOW + LEFT_ALONE_SECONDS
+
+    early = after(Blame.UNKNOWN, at, suspended)
+    verdict = after(Blame.UNKNOWN, at + 1, suspended)
+
+    assert early == suspended, "a pod of that moment may have been injected"
+    assert (verdict.suspended, verdict.message, verdict.suspensions) == ("", "", 0)
+    again = after(Blame.UNKNOWN, at + 300, verdict)
+    assert again == verdict, "the same controller suspends nothing for a while"
+    other = replace(REFUSED, controller="uid-other", at=at + 300)
+    assert after_refusals(verdict, [(other, Blame.UNKNOWN)], image="i", now=at + 300).suspended
+
+
+def test_an_hour_later_its_pods_are_in_doubt_once_more() -> None:
+    at = NOW + LEFT_ALONE_SECONDS + 1
+    cleared = after(Blame.UNKNOWN, at, after(Blame.UNKNOWN, NOW))
+
+    assert after(Blame.UNKNOWN, at + CLEARED_SECONDS - 1, cleared).suspended == ""
+    assert after(Blame.UNKNOWN, at + CLEARED_SECONDS, cleared).suspended == "InjectionSuspended"
+
+
+def test_what_is_said_to_be_the_sidecars_is_never_let_pass() -> None:
+    at = NOW + LEFT_ALONE_SECONDS + 1
+    cleared = after(Blame.UNKNOWN, at, after(Blame.UNKNOWN, NOW))
+
+    assert after(Blame.OURS, at + 1, cleared).suspended == "InjectionSuspended"
+
+
+def test_a_suspension_for_the_sidecar_is_not_ended_by_refusals() -> None:
+    ours = after(Blame.OURS, NOW)
+    blocked = suspend(KNOWN, reasons.SIDECAR_BLOCKS_POD, "x", image="i", now=NOW)
+
+    for verdict in (ours, blocked):
+        assert after(Blame.UNKNOWN, NOW + LEFT_ALONE_SECONDS + 1, verdict) == verdict
+
+
+def test_what_was_cleared_is_so_under_the_rules_of_then() -> None:
+    at = NOW + LEFT_ALONE_SECONDS + 1
+    cleared = after(Blame.UNKNOWN, at, after(Blame.UNKNOWN, NOW))
+
+    assert cleared.cleared
+    assert under_rules(cleared, "g", image="i", now=at).cleared == ()
 
 
 def test_a_namespace_made_anew_under_its_old_name_inherits_nothing() -> None:

@@ -22,6 +22,7 @@
   resources: [pods/eviction]
   verbs: [create]
 # existingPods Restart: whether another replica serves while one is replaced, and whether all are Ready again.
+# And whether a monitor selects the pods that one of them could not create: else injection need not stop for it.
 - apiGroups: [apps]
   resources: [replicasets, statefulsets]
   verbs: [get]

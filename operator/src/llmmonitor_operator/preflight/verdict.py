@@ -74,6 +74,15 @@ class NumberedPort(msgspec.Struct, frozen=True, omit_defaults=True):
     port: int
 
 
+class Cleared(msgspec.Struct, frozen=True):
+    """A controller whose pods were refused without the sidecar too."""
+
+    controller: str
+    """Its UID."""
+    at: float
+    """Unix seconds at which that was seen."""
+
+
 class NamespaceVerdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one namespace admits, and under which rules that was found; written only when it changes."""
 
@@ -102,6 +111,10 @@ class NamespaceVerdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """With which image that came to be."""
     suspensions: int = 0
     """How many there were: each lasts longer than the one before."""
+    in_doubt: str = ""
+    """UID of the controller whose refused pods it is suspended for, where the sidecar may not be why."""
+    cleared: tuple[Cleared, ...] = ()
+    """Controllers whose refused pods are no reason to suspend, for a while."""
     numbered_ports: tuple[NumberedPort, ...] = ()
     """Filled in only where a monitor asks for mode Port."""
 

@@ -20,7 +20,6 @@ from typing import Any
 import msgspec
 
 from llmmonitor_api.conditions import Reason
-from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec.interception import InterceptionMode
 from llmmonitor_operator.inject.plan import Mode
 from llmmonitor_operator.kube import paths
@@ -33,7 +32,7 @@ from llmmonitor_operator.pods.pod import holds_rights
 from llmmonitor_operator.preflight.dry_run import Answer, attaching, learned, read_answer
 from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.services import numbered_ports
-from llmmonitor_operator.preflight.suspension import refused_pod, suspend, under_rules
+from llmmonitor_operator.preflight.suspension import after_refusals, suspend, under_rules
 from llmmonitor_operator.preflight.verdict import (
     BYTES_LIMIT,
     Common,
@@ -43,6 +42,7 @@ from llmmonitor_operator.preflight.verdict import (
     read,
     write,
 )
+from llmmonitor_operator.reconcile.keep.refusals import Refusals
 from llmmonitor_operator.reconcile.keep.trial import Trial
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 from llmmonitor_operator.shards import WHOLE, Shard
@@ -103,6 +103,7 @@ class VerdictKeeper:
         self._looked_since = 0.0
         self._read_at = 0.0
         self._writing = asyncio.Lock()
+        self._refusals = Refusals(kube, view, monitors)
 
     async def start(self, now: float) -> None:
         """Take up what the leader before left, and publish what is common.
@@ -143,7 +144,7 @@ class VerdictKeeper:
             or before is None
             or self._is_old(asked, namespace, now)
             or before.numbered_ports != self._numbered_ports(namespace)
-            or bool(self._refused(namespace, max(asked, before.suspended_at)))
+            or bool(self._refusals.events(namespace, max(asked, before.suspended_at)))
         )
 
     def _is_old(self, asked: float | None, namespace: str, now: float) -> bool:
@@ -169,12 +170,16 @@ class VerdictKeeper:
             answers = await self._answers(trial)
             if holds_rights(trial.pod) and any(answer.admitted is False for _, answer in answers):
                 self._asked.pop(namespace, None)  # the next look may be another monitor's, on another pod
-        verdict = self.of(namespace, now)  # what others learnt meanwhile included
+        since = max(self._looked_since, self.of(namespace, now).suspended_at)
+        refusals = await self._refusals.of(namespace, since, self.common)
+        verdict = before = self.of(namespace, now)  # what others learnt meanwhile included
+        refusals = [one for one in refusals if one[0].at > verdict.suspended_at]
         for mode, answer in answers:
             verdict = learned(verdict, mode, answer)
-        refused = self._refused(namespace, max(self._looked_since, verdict.suspended_at))
-        if refused and verdict.proves(self.common.image):
-            verdict = suspend(verdict, reasons.INJECTION_SUSPENDED, refused, image=self.common.image, now=now)
+        if verdict.proves(self.common.image):
+            verdict = after_refusals(verdict, refusals, image=self.common.image, now=now)
+            if verdict.suspended != before.suspended:
+                self._say_suspended(namespace, verdict)
         ports = self._numbered_ports(namespace)
         await self._keep(namespace, msgspec.structs.replace(verdict, numbered_ports=ports))
         return verdict
@@ -205,7 +210,7 @@ class VerdictKeeper:
         before = self.of(namespace, now)
         verdict = suspend(before, reason, message, image=self.common.image, now=now)
         if verdict != before:
-            _log.warning("injection stops in namespace %s: %s: %s", namespace, reason.name, message)
+            self._say_suspended(namespace, verdict)
         await self._keep(namespace, verdict)
 
     async def forget(self, namespace: str) -> None:
@@ -213,13 +218,19 @@ class VerdictKeeper:
         self._asked.pop(namespace, None)
         self._fingerprints.pop(namespace, None)
         self._asked_plain.pop(namespace, None)
+        self._refusals.forget(namespace)
         if self._verdicts.pop(namespace, None) is not None:
             await self._publish()
 
-    def _refused(self, namespace: str, since: float) -> str:
-        """Why a controller could not create a pod there after `since`, in the API server's words."""
-        words = (refused_pod(event, since) for event in self._view.failed_creates(namespace))
-        return next((one for one in words if one), "")
+    @staticmethod
+    def _say_suspended(namespace: str, verdict: NamespaceVerdict) -> None:
+        if verdict.suspended:
+            words = f"{verdict.suspended}: {verdict.message}"
+            _log.warning("injection stops in namespace %s: %s", namespace, words)
+        else:
+            _log.info(
+                "injection goes on in namespace %s: pods are refused without the sidecar too", namespace
+            )
 
     async def _keep(self, namespace: str, verdict: NamespaceVerdict) -> None:
         self._verdicts[namespace] = verdict
