@@ -11,13 +11,13 @@ from e2e.kubectl import Kubectl
 from e2e.waiting import condition
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
-    "range": (
-        {"interception": {"maxAddedLatency": "2s"}},
-        "interception.maxAddedLatency: 2s is outside 100us to 1s",
+    "network": (
+        {"privacy": {"trustedProxies": ["10.0.0.1/8"]}},
+        "privacy.trustedProxies[0]: 10.0.0.1/8 has host bits set; write for example 10.0.0.0/8",
     ),
-    "selector": (
-        {"selector": {"matchLabels": {"-app": "chat"}}},
-        "selector.matchLabels.-app: '-app' does not match",
+    "pattern": (
+        {"interactions": {"patterns": [{"name": "greek", "pattern": r"\p{Greek}", "max": 1}]}},
+        "interactions.patterns[0].pattern: '\\\\p{Greek}' is no regular expression",
     ),
 }
 

@@ -18,7 +18,7 @@ from typing import Any
 from e2e.cluster import cgroups, containerd, running
 from e2e.cluster.errors import ClusterFailed
 from e2e.cluster.layout import CONTROL_PLANE, Layout, Node
-from e2e.cluster.processes import Program, start, wait_until
+from e2e.cluster.processes import Daemon, Program, start, wait_until
 
 ETCD, API_SERVER, KUBELET = "etcd", "kube-apiserver", "kubelet"
 _OURS = ("llm-monitor-sidecar", *(f"llm-monitor-{number}" for number in range(1, 11)))
@@ -31,6 +31,8 @@ context = ctypes.c_void_p(nft.nft_ctx_new(0))
 sys.exit(1 if nft.nft_run_cmd_from_buffer(context, sys.stdin.read().encode()) else 0)
 """
 _TABLE = "llm_monitor_fault"
+_STARTED: list[Daemon] = []
+"""Daemons that are children of this process by now: a forgotten Popen complains that it still runs."""
 _GONE_SECONDS = 20.0
 _BACK_SECONDS = 120.0
 _COMMAND_SECONDS = 30
@@ -52,6 +54,7 @@ def without(layout: Layout, program: str, node: Node = CONTROL_PLANE) -> Iterato
     finally:
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         daemon = start(Program(name, node, command), layout.logs, path)
+        _STARTED.append(daemon)
         wait_until("the cluster answers again", lambda: running.is_up(layout), [daemon], _BACK_SECONDS)
 
 
@@ -134,7 +137,9 @@ def _found(program: str, node: Node) -> tuple[int, list[str]]:
 
 def _wait_gone(pid: int, program: str) -> None:
     deadline = time.monotonic() + _GONE_SECONDS
-    while pid in cgroups.processes():
+    while pid in cgroups.processes() and not any(
+        one.process.pid == pid and one.process.poll() is not None for one in _STARTED
+    ):
         if time.monotonic() > deadline:
             raise ClusterFailed(f"{program} (pid {pid}) does not die")
         time.sleep(0.05)

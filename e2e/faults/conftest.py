@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -25,5 +26,6 @@ def model(
     sidecar_image: str,
 ) -> Iterator[Watched]:
     """Two pods of a model, one on each node, that all is well with."""
-    with watched(proved, "faulty", sidecar_image) as one:
+    name = f"faulty-{secrets.token_hex(2)}"  # pods of a test before may still be on their way out, and count
+    with watched(proved, name, sidecar_image) as one:
         yield one

@@ -52,8 +52,9 @@ class Watched:
         seen = [small_models.seen(self.namespace, client, 6 * MINUTES) for client in clients]
         answered = sum(one["answered"] for one in seen)
         until(lambda: self.requests() >= answered, f"{answered} requests to be counted", 3 * MINUTES)
-        assert self.requests() == answered
-        assert sum(one["failed"] for one in seen) <= failed
+        counted, failures = self.requests(), sum(one["failed"] for one in seen)
+        assert counted == answered, f"{counted} requests were counted, {answered} answered: {seen}"
+        assert failures <= failed, f"{failures} requests failed, {failed} may: {seen}"
 
     def requests(self) -> int:
         """What the status says was asked."""
