@@ -151,6 +151,7 @@ def monitor(name: str, app: str = "", **spec: Any) -> dict[str, Any]:
             "selector": {"matchLabels": {"app": app or name}},
             "target": {"container": CONTAINER, "port": PORT},
             "interception": {"maxAddedLatency": PATIENT},
+            "sampling": {"reportInterval": "5s"},  # the shortest: tests wait for reports
             **spec,
         },
     }
