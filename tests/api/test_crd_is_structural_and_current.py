@@ -102,8 +102,8 @@ def test_every_rule_that_can_be_said_in_cel_is_in_the_schema() -> None:
         rule["rule"] for node in _every_node(SCHEMA) for rule in node.get("x-kubernetes-validations", [])
     }
 
-    assert declared == carried
-    assert len(carried) > 15
+    assert declared <= carried
+    assert len(declared) > 15
 
 
 def test_a_rule_without_cel_must_say_why() -> None:

@@ -37,7 +37,24 @@ def test_durations_read_as_go_reads_them_with_days_besides(text: str, value: tim
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1", "-1s", "+1s", "1w", "1 s", "1S", "s", ".5s", "5.s", "1e3s", "\u0663s", "0.5us"]
+    "text",
+    [
+        "",
+        "1",
+        "-1s",
+        "+1s",
+        "1w",
+        "1 s",
+        "1S",
+        "s",
+        ".5s",
+        "5.s",
+        "1e3s",
+        "\u0663s",
+        "0.5us",
+        "1d12h",
+        "0.5d",
+    ],
 )
 def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"30s|microsecond"):
@@ -46,7 +63,7 @@ def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
 
 def test_a_duration_beyond_a_century_is_refused() -> None:
     with pytest.raises(ValueError, match="longer than 36500d"):
-        q.parse_duration("999999999d")
+        q.parse_duration("99999d")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +114,11 @@ def test_a_quantity_of_many_digits_is_not_rounded() -> None:
 
 def test_an_amount_keeps_the_decimals_it_was_written_with() -> None:
     assert q.format_amount(q.parse_amount("2.50")) == "2.50"
+
+
+@pytest.mark.parametrize(("hours", "text"), [(24, "1d"), (36, "36h"), (48.5, "48h30m"), (0, "0s")])
+def test_days_are_written_where_they_are_whole(hours: float, text: str) -> None:
+    assert q.format_duration(timedelta(hours=hours)) == text
 
 
 @given(st.timedeltas(min_value=timedelta(0), max_value=q.MAX_DURATION))

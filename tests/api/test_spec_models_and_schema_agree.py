@@ -1,7 +1,7 @@
 """The models and the CRD give the same verdict where a schema can express it.
 
-What it cannot express: CEL rules (tried on a real API server by the end-to-end tests), ranges of durations
-and shares, and texts that need a parser (regular expressions, networks, label keys, role names in Python).
+Not here: CEL rules, in which the schema says ranges of durations and shares, networks, label keys and regular
+expressions (tried on a real API server by the end-to-end tests), and role names, which are fields to it.
 """
 
 import copy

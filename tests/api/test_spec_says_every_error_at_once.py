@@ -121,7 +121,11 @@ def test_a_rule_across_sections_is_checked_though_another_section_is_wrong() -> 
         ({"performance": _objective(threshold=None)}, "objectives[0].threshold: ErrorRate, TruncationRate"),
         ({"performance": _objective(signal="AbortRate")}, "take no threshold, the others need one"),
         ({"performance": _objective(threshold="90%")}, "RequestDuration is a duration above zero"),
-        ({"performance": _objective(threshold="0s")}, "a duration above zero; write for example 800ms"),
+        (
+            {"performance": _objective(threshold="0s")},
+            "a duration above zero, 24h at most; write for example 800ms",
+        ),
+        ({"performance": _objective(threshold="25h")}, "a duration above zero, 24h at most"),
         ({"performance": _objective(signal="KVCacheUse")}, "the threshold of KVCacheUse is a percentage"),
         ({"performance": _objective(signal="QueueDepth")}, "the threshold of QueueDepth is a number of"),
         ({"performance": _objective(signal="QueueDepth", threshold="5m")}, "QueueDepth is a number of"),

@@ -5,8 +5,9 @@ the same value, and an annotated type for pydantic whose JSON schema carries the
 server and Python give the same verdict. Numbers are `Decimal`, never float, and every pattern bounds the
 digits, so that no text can ask for an absurd computation.
 
-Two departures from Go's durations: a unit `d` of exactly 24 hours is taken as well (CEL's `duration()` does
-not know it, so no rule uses that), and nothing finer than a microsecond or negative is.
+Two departures from Go's durations: a number of whole days, of exactly 24 hours each, may stand alone (CEL's
+`duration()` does not know them, and a rule tells the two apart by the end), and nothing finer than a
+microsecond or negative is taken.
 """
 
 import re
@@ -17,7 +18,11 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-DURATION_PATTERN: Final = r"^(0|([0-9]{1,9}(\.[0-9]{1,6})?(us|µs|ms|s|m|h|d)){1,7})$"
+_DURATION_PARTS: Final = (
+    r"([0-9]{1,9}(us|µs)|[0-9]{1,9}(\.[0-9]{1,3})?ms|[0-9]{1,9}(\.[0-9]{1,6})?(s|m|h)){1,6}"
+)
+DURATION_PATTERN: Final = f"^(0|[0-9]{{1,5}}d|{_DURATION_PARTS})$"
+DURATION_WITHOUT_DAYS_PATTERN: Final = f"^{_DURATION_PARTS}$"
 QUANTITY_PATTERN: Final = (
     r"^[0-9]{1,15}(\.[0-9]{1,9})?(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?[0-9]{1,2})?$"
 )
@@ -38,7 +43,7 @@ _MICROSECONDS: Final = {
     "h": 3_600_000_000,
     "d": 86_400_000_000,
 }
-_FORMAT_UNITS: Final = ("d", "h", "m", "s", "ms", "us")
+_FORMAT_UNITS: Final = ("h", "m", "s", "ms", "us")
 _DURATION_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(us|µs|ms|s|m|h|d)")
 _SUFFIXES: Final = {
     "n": Decimal("1e-9"),
@@ -79,7 +84,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(value: timedelta) -> str:
-    """The shortest text of whole units, largest first: `1h30m`, `7d`, `0s`.
+    """The shortest text of whole units, largest first, days only alone: `1h30m`, `7d`, `36h`, `0s`.
 
     Raises:
         ValueError: the duration is negative.
@@ -87,6 +92,9 @@ def format_duration(value: timedelta) -> str:
     left = value // timedelta(microseconds=1)
     if left < 0:
         raise ValueError(f"a duration cannot be negative: {value}")
+    days, rest = divmod(left, _MICROSECONDS["d"])
+    if days and not rest:
+        return f"{days}d"
     parts = []
     for unit in _FORMAT_UNITS:
         count, left = divmod(left, _MICROSECONDS[unit])

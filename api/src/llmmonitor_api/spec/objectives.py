@@ -14,8 +14,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import BeforeValidator
 
 from llmmonitor_api.quantities import (
-    DURATION_PATTERN,
-    PERCENTAGE_PATTERN,
+    DURATION_WITHOUT_DAYS_PATTERN,
     Duration,
     Percentage,
     integer_or_string,
@@ -61,8 +60,8 @@ class ThresholdUnit(StrEnum):
 
 
 _WRITTEN_AS: Final = {
-    ThresholdUnit.SECONDS: "a duration above zero; write for example 800ms",
-    ThresholdUnit.RATIO: "a percentage above zero; write for example 90%",
+    ThresholdUnit.SECONDS: "a duration above zero, 24h at most; write for example 800ms",
+    ThresholdUnit.RATIO: "a percentage from 1% to 100%; write for example 90%",
     ThresholdUnit.REQUESTS: "a number of requests above zero; write for example 20",
     ThresholdUnit.TOKENS_PER_SECOND: "a number of tokens per second above zero; write for example 1.5k",
 }
@@ -139,11 +138,13 @@ SIGNALS: Final[dict[ObjectiveSignal, SignalFacts]] = {
 }
 
 
-COUNT_PATTERN: Final = r"^[0-9]{1,15}(\.[0-9]{1,9})?[kMG]?$"
-"""A quantity without the suffixes that a duration could be mistaken for."""
-THRESHOLD_PATTERN: Final = (
-    f"^({'|'.join(pattern[1:-1] for pattern in (DURATION_PATTERN, PERCENTAGE_PATTERN, COUNT_PATTERN))})$"
-)
+LONGEST_THRESHOLD: Final = timedelta(hours=24)
+COUNT_PATTERN: Final = r"^([1-9][0-9]{0,14}(\.[0-9]{1,3})?|0\.([1-9][0-9]{0,2}|0[1-9][0-9]?|00[1-9]))[kMG]?$"
+"""A quantity above zero without the suffixes that a duration could be mistaken for."""
+SHARE_PATTERN: Final = r"^(100(\.0{1,6})?|[1-9][0-9]?(\.[0-9]{1,6})?)%$"
+"""A percentage from 1%."""
+_PATTERNS: Final = (DURATION_WITHOUT_DAYS_PATTERN, SHARE_PATTERN, COUNT_PATTERN)
+THRESHOLD_PATTERN: Final = f"^({'|'.join(pattern[1:-1] for pattern in _PATTERNS)})$"
 
 
 def _threshold(value: object) -> object:
@@ -173,20 +174,29 @@ _PARSERS: Final = {
     ThresholdUnit.REQUESTS: _parse_count,
     ThresholdUnit.TOKENS_PER_SECOND: _parse_count,
 }
+_MOST: Final = {ThresholdUnit.SECONDS: Decimal(LONGEST_THRESHOLD // timedelta(seconds=1))}
 _BY_UNIT: Final = {
     unit: [signal.value for signal, facts in SIGNALS.items() if facts.unit is unit] for unit in ThresholdUnit
 }
-_ENDS_AS_DURATION: Final = " || ".join(f"self.threshold.endsWith('{end}')" for end in "smhd")
+_ENDS_AS_DURATION: Final = " || ".join(f"self.threshold.endsWith('{end}')" for end in "smh")
+_IN_RANGE: Final = (
+    "duration(self.threshold) > duration('0s') && "
+    f"duration(self.threshold) <= duration('{LONGEST_THRESHOLD // timedelta(hours=1)}h')"
+)
+_ABOVE_ZERO: Final = "!self.threshold.startsWith('0') || self.threshold.startsWith('0.')"
+_COUNTED_IN_CEL: Final = (
+    "type(self.threshold) == int || "
+    f"!({_ENDS_AS_DURATION} || self.threshold.endsWith('%')) && ({_ABOVE_ZERO})"
+)
 _WRITTEN_IN_CEL: Final = {
-    ThresholdUnit.SECONDS: f"type(self.threshold) == string && ({_ENDS_AS_DURATION})",
-    ThresholdUnit.RATIO: "type(self.threshold) == string && self.threshold.endsWith('%')",
-    ThresholdUnit.REQUESTS: "type(self.threshold) == int || "
-    f"!({_ENDS_AS_DURATION} || self.threshold.endsWith('%'))",
-    ThresholdUnit.TOKENS_PER_SECOND: "type(self.threshold) == int || "
-    f"!({_ENDS_AS_DURATION} || self.threshold.endsWith('%'))",
+    ThresholdUnit.SECONDS: f"type(self.threshold) == string && ({_ENDS_AS_DURATION}) && {_IN_RANGE}",
+    ThresholdUnit.RATIO: "type(self.threshold) == string && self.threshold.endsWith('%') && "
+    "!self.threshold.startsWith('0')",
+    ThresholdUnit.REQUESTS: _COUNTED_IN_CEL,
+    ThresholdUnit.TOKENS_PER_SECOND: _COUNTED_IN_CEL,
 }
-"""CEL looks at the end alone: it takes an int-or-string for megabytes long, and would refuse a `matches`
-within a list as too costly."""
+"""CEL looks at the ends alone: it takes an int-or-string for megabytes long, and would refuse a `matches`
+within a list as too costly. The pattern does the rest."""
 
 
 def _written_in(unit: ThresholdUnit, one: Any) -> bool:
@@ -194,7 +204,7 @@ def _written_in(unit: ThresholdUnit, one: Any) -> bool:
     if SIGNALS[one.signal].unit is not unit or one.threshold is None:
         return True
     try:
-        return bool(_PARSERS[unit](one.threshold) > 0)
+        return bool(0 < _PARSERS[unit](one.threshold) <= _MOST.get(unit, Decimal("Infinity")))
     except ValueError:
         return False
 

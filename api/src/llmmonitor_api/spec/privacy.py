@@ -1,9 +1,10 @@
 """What may be kept of what people type, and by what clients are told apart: `spec.privacy`."""
 
 import ipaddress
+import re
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, Field
 
@@ -12,6 +13,7 @@ from llmmonitor_api.spec.limits import within
 from llmmonitor_api.spec.listmap import as_set, distinct
 from llmmonitor_api.spec.model import Rule, SpecModel
 from llmmonitor_api.spec.names import HeaderName
+from llmmonitor_api.spec.server_rule import ServerRule
 
 
 class ContentPolicy(StrEnum):
@@ -21,16 +23,43 @@ class ContentPolicy(StrEnum):
     REDACTED = "Redacted"
 
 
+def _network_pattern() -> str:
+    """Addresses of IPv4, and of IPv6 in all spellings (RFC 4291, 2.2), with or without a prefix."""
+    word = "[0-9a-fA-F]{1,4}"
+    byte = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+    four = f"({byte}[.]){{3}}{byte}"
+    whole = [f"({word}:){{7}}{word}", f"({word}:){{6}}{four}"]
+    cut = [f":((:{word}){{1,7}}|:)", f"({word}:){{1,7}}:"]
+    cut += [f"({word}:){{1,{left}}}(:{word}){{1,{7 - left}}}" for left in range(1, 7)]
+    cut += [f"::({word}:){{0,5}}{four}"]
+    cut += [f"({word}:){{1,{left}}}:({word}:){{0,{5 - left}}}{four}" for left in range(1, 6)]
+    six = "|".join([*whole, *cut])
+    return f"^({four}(/(3[0-2]|[12]?[0-9]))?|({six})(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$"
+
+
+_WAY_OUT: Final = "write for example 10.0.0.0/8 or fd00::/8"
+NETWORK_PATTERN: Final = _network_pattern()
+_IS_NETWORK: Final = ServerRule(
+    cel=f"self.matches('{NETWORK_PATTERN}')", message=f"is no IP address or network; {_WAY_OUT}"
+)
+"""CEL's own `isCIDR` is newer than the oldest Kubernetes. Bits beyond the prefix are left to Python."""
+
+
 def _network(text: str) -> str:
+    if not re.fullmatch(NETWORK_PATTERN, text):
+        raise ValueError(f"{text!r} {_IS_NETWORK.message}")
     try:
         ipaddress.ip_network(text)
     except ValueError as error:
-        raise ValueError(f"{error}; write for example 10.0.0.0/8 or fd00::/8") from None
+        raise ValueError(f"{error}; {_WAY_OUT}") from None
     return text
 
 
 Network = Annotated[
-    str, Field(pattern=r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$", max_length=49), AfterValidator(_network)
+    str,
+    Field(pattern=r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$", max_length=49),
+    AfterValidator(_network),
+    _IS_NETWORK,
 ]
 """An IP address or network."""
 

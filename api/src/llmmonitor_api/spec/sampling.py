@@ -26,6 +26,7 @@ class Sampling(SpecModel):
             reads=("report_interval", "resource_interval"),
             message="resourceInterval must not exceed reportInterval, or reports would carry no sample",
             holds=lambda one: one.resource_interval <= one.report_interval,
-            schema_by="durations with days cannot be compared in CEL: checked by the operator",
+            cel="self.reportInterval.endsWith('d') || self.resourceInterval.endsWith('d') || "
+            "duration(self.resourceInterval) <= duration(self.reportInterval)",
         ),
     )

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from llmmonitor_api.spec.model import Rule, SpecModel
-from llmmonitor_api.spec.names import ContainerName, LabelKey, LabelValue, ModelName, Port
+from llmmonitor_api.spec.names import LABEL_KEYS, ContainerName, LabelKey, LabelValue, ModelName, Port
 
 
 class ExpressionOperator(StrEnum):
@@ -47,7 +47,9 @@ class LabelExpression(SpecModel):
 class LabelSelector(SpecModel):
     """Which pods are monitored, in the monitor's own namespace; all requirements must hold."""
 
-    match_labels: Annotated[dict[LabelKey, LabelValue], Field(default_factory=dict, max_length=50)]
+    match_labels: Annotated[
+        dict[LabelKey, LabelValue], Field(default_factory=dict, max_length=50), LABEL_KEYS
+    ]
     """Labels that the pods must have with exactly these values."""
     match_expressions: Annotated[tuple[LabelExpression, ...], Field(max_length=20)] = ()
     """Further requirements on labels."""
