@@ -139,7 +139,7 @@ def no_model(pod: dict[str, Any]) -> None:
         (name_taken, "name-taken", True),
         (init_name_taken, "name-taken", True),
         (full_of_annotations, "no-room", True),
-        (every_port, "no-port", True),
+        (every_port, "no-port", False),
     ],
 )
 def test_what_cannot_be_injected_starts_unchanged_with_a_warning(
@@ -225,6 +225,66 @@ def test_warnings_are_short_enough_for_the_api_server() -> None:
 
     assert len(admission.warning) == WARNING_LIMIT
     assert admission.warning.endswith("…; it is attached once the pod runs")
+
+
+PORT = {"mode": "Port"}
+NOT_PROVED: dict[str, Any] = {"proved_image": ""}
+FORBIDDEN = {"transparent": False, "plain": False, "refused_by": "PodSecurityForbids"}
+
+
+@pytest.mark.parametrize(
+    ("around", "then"),
+    [
+        (verdict(**NOT_PROVED), "it is attached once the pod runs"),
+        (verdict(suspended="SidecarBlocksPod", message="x"), "it is attached once the pod runs"),
+        (verdict(transparent=None, untestable=True), "it is attached once the pod runs"),
+        (replace(AROUND, common=None), "it is attached once the pod runs, if the namespace admits it"),
+        (replace(AROUND, quotas=[QUOTA]), "it is attached once the pod runs, if the namespace admits it"),
+        (verdict(transparent=None), "it is attached once the pod runs, if the namespace admits it"),
+        (
+            replace(AROUND, fresh=False),
+            "it is attached once the operator is back, if the namespace admits it",
+        ),
+        (verdict(**NOT_PROVED, **FORBIDDEN), "nor is it attached: PodSecurityForbids"),
+        (verdict(**FORBIDDEN), "nor is it attached: PodSecurityForbids"),
+        (
+            verdict(**NOT_PROVED, transparent=False, plain=True),
+            "it is attached once the pod runs, and does not read its traffic: NotPermitted",
+        ),
+        (
+            replace(verdict(**NOT_PROVED), monitors=(monitor(interception=PORT, existingPods="Ignore"),)),
+            "it is attached once the pod runs, and does not read its traffic: NeedsRestart",
+        ),
+        (
+            replace(verdict(**NOT_PROVED), monitors=(monitor(existingPods="Ignore"),)),
+            "it is attached once the pod runs",  # that is about pods from before the monitor
+        ),
+    ],
+)
+def test_the_warning_says_what_becomes_of_the_pod_and_no_more(around: Surroundings, then: str) -> None:
+    assert admitted(created_pod(), around).warning.endswith(f"; {then}")
+
+
+@pytest.mark.parametrize(
+    ("limit", "requested", "then"),
+    [
+        ("400Mi", "100Mi", "nor is it attached: NoMemoryHeadroom"),
+        ("8Gi", "8Gi", "it is attached once the pod runs and is seen to leave memory for it"),
+        ("8Gi", "1Gi", "it is attached once the pod runs"),
+    ],
+)
+def test_the_warning_says_what_the_memory_limit_leaves(limit: str, requested: str, then: str) -> None:
+    pod = created_pod(limits={"memory": limit}, requests={"memory": requested})
+
+    assert admitted(pod, verdict(**NOT_PROVED)).warning.endswith(f"; {then}")
+
+
+def test_nothing_is_promised_to_a_static_pod() -> None:
+    pod = created_pod()
+    pod["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
+    static(pod)
+
+    assert admitted(pod).warning.endswith("; nor can anything be attached to a static pod")
 
 
 VALUES = st.recursive(

@@ -331,3 +331,14 @@ def test_use_that_is_not_known_is_said_to_be_so() -> None:
     found = refused(running_pod(limits={"memory": "4Gi"}))
 
     assert "requested, and its use is not known (no metrics.k8s.io)" in found.message
+
+
+def test_a_pod_whose_ports_leave_none_for_the_sidecar_is_left_with_the_way_out() -> None:
+    pod = running_pod()
+    pod["spec"]["containers"][0]["ports"] += [{"containerPort": number} for number in range(65_000, 65_536)]
+    high = monitor(interception={"apiPort": 65_500})
+
+    decision = refused(pod, high)
+
+    assert (decision.reason, decision.retry_after_seconds) == ("NotInjected", None)
+    assert "spec.interception" in decision.message

@@ -3,7 +3,8 @@
 A pod that no monitor selects passes in silence. One that is selected gets the sidecar of the oldest monitor
 if everything is known to be well: the namespace's verdict is fresh, was found under the rules of now, has
 seen the very image running here, and nothing that comes after us would refuse the pod. In any doubt it passes
-unchanged, with a warning that says why, and the operator attaches the sidecar once the pod runs.
+unchanged, with a warning that says why, and what becomes of it (`afterwards`): mostly the operator attaches
+the sidecar once the pod runs.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmmonitor_api.spec import LLMMonitor
+from llmmonitor_operator.admit.afterwards import WHEN_BACK, afterwards, never_attached
 from llmmonitor_operator.admit.injectable import Why, not_injectable
 from llmmonitor_operator.admit.shape import misshapen
 from llmmonitor_operator.inject.hand_over import PortNotNamed
 from llmmonitor_operator.inject.native import native
 from llmmonitor_operator.inject.patch import patch
 from llmmonitor_operator.inject.plan import Plan, plan_for
+from llmmonitor_operator.inject.ports import HIGHEST_PORT
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import opted_out, our_native
 from llmmonitor_operator.pods.selectors import owner_among
@@ -30,8 +33,7 @@ from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict, shor
 
 WARNING_LIMIT = 256
 """Characters; of a longer one the API server may keep no more (KEP-1693)."""
-_HIGHEST_PORT = 65_535
-_NOT_ATTACHED_EITHER = frozenset({"not-linux", "no-model-server", "not-admitted"})
+_NOT_ATTACHED_EITHER = frozenset({"not-linux", "no-model-server"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +84,8 @@ def admit(pod: object, around: Surroundings, configuration: Callable[[LLMMonitor
     if our_native(pod) is not None:
         return Admission(reason="already-injected")
     kept_out = not_injectable(pod) or _not_known_to_be_well(around)
-    if kept_out:
-        return _unchanged(*kept_out)
-    return _injected(pod, monitor, around, configuration)
+    answer = kept_out or _injected(pod, monitor, around, configuration)
+    return answer if isinstance(answer, Admission) else _unchanged(answer, _afterwards(pod, monitor, around))
 
 
 def _not_known_to_be_well(around: Surroundings) -> Why | None:
@@ -93,7 +94,7 @@ def _not_known_to_be_well(around: Surroundings) -> Why | None:
         return "no-verdict", "the operator has not looked at this namespace yet"
     if not around.fresh:
         return "stale-verdict", "the operator has not been heard of for a minute"
-    if verdict.fingerprint != fingerprint(around.namespace, around.quotas, around.limit_ranges):
+    if verdict.fingerprint != _rules(around):
         return "rules-changed", "the namespace's labels, quotas or limits changed since the operator looked"
     if verdict.suspended:
         return "suspended", f"{verdict.suspended}: {verdict.message}"
@@ -104,14 +105,14 @@ def _not_known_to_be_well(around: Surroundings) -> Why | None:
 
 def _injected(
     pod: Raw, monitor: LLMMonitor, around: Surroundings, configuration: Callable[[LLMMonitor], str]
-) -> Admission:
+) -> Admission | Why:
     common, verdict = around.common, around.verdict
     if common is None or verdict is None:  # looked at before; for the type checker
         return Admission(reason="no-verdict")
     try:
         serving = find_serving(pod, monitor.spec.target)
     except NotServing as error:
-        return _unchanged("no-model-server", str(error))
+        return "no-model-server", str(error)
     choice = choose_mode(
         monitor,
         pod,
@@ -122,7 +123,7 @@ def _injected(
         namespace=around.namespace,
     )
     if choice.mode is None:
-        return _unchanged("not-admitted", f"{choice.reason}: {choice.message}")
+        return "not-admitted", f"{choice.reason}: {choice.message}"
     plan = plan_for(
         pod,
         monitor,
@@ -135,20 +136,34 @@ def _injected(
     return _within_limits(pod, plan, around)
 
 
-def _within_limits(pod: Raw, plan: Plan, around: Surroundings) -> Admission:
-    if max(plan.relay_port, plan.api_port) > _HIGHEST_PORT:
-        return _unchanged("no-port", "its containers declare every port that the sidecar could have")
+def _within_limits(pod: Raw, plan: Plan, around: Surroundings) -> Admission | Why:
+    if max(plan.relay_port, plan.api_port) > HIGHEST_PORT:
+        return "no-port", "its containers declare every port that the sidecar could have"
     words = objection(pod, native(pod, plan), around.quotas, around.limit_ranges)
     if words:
-        return _unchanged("over-limit", words)
+        return "over-limit", words
     try:
         return Admission(patch=patch(pod, plan), reason="injected")
     except PortNotNamed as error:
-        return _unchanged("port-not-named", str(error))
+        return "port-not-named", str(error)
 
 
-def _unchanged(word: str, sentence: str) -> Admission:
-    end = "" if word in _NOT_ATTACHED_EITHER else "; it is attached once the pod runs"
+def _afterwards(pod: Raw, monitor: LLMMonitor, around: Surroundings) -> str:
+    if not around.fresh:
+        return never_attached(pod, monitor) or WHEN_BACK
+    verdict = around.verdict
+    if verdict is not None and verdict.fingerprint != _rules(around):
+        verdict = None
+    return afterwards(pod, monitor, around.common, verdict, around.namespace)
+
+
+def _rules(around: Surroundings) -> str:
+    return fingerprint(around.namespace, around.quotas, around.limit_ranges)
+
+
+def _unchanged(why: Why, then: str) -> Admission:
+    word, sentence = why
+    end = "" if word in _NOT_ATTACHED_EITHER else f"; {then}"
     beginning = "llm-monitor: started without sidecar: "
     middle = shortened(sentence, WARNING_LIMIT - len(beginning) - len(end))
     return Admission(warning=f"{beginning}{middle}{end}", reason=word, why=sentence)

@@ -14,6 +14,8 @@ from llmmonitor_operator.pods.containers import every_container
 from llmmonitor_operator.pods.pod import our_native
 from llmmonitor_operator.pods.serving import Serving
 
+HIGHEST_PORT = 65_535
+"""Above it the sidecar can have none: whoever makes a plan looks."""
 _HOST_NETWORK_SPREAD = 469
 """14002 and 468 pairs above it end below the mesh ports. Ports of models differ by round numbers (8000 and
 30000, 80 and 8080, 3000 and 5000), and people count on from them: of all spreads near 500 this is among those
