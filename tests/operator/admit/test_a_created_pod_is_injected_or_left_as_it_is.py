@@ -79,6 +79,34 @@ def test_a_pod_that_opted_out_passes_in_silence() -> None:
     assert admitted(pod) == Admission(reason="opted-out")
 
 
+def test_what_was_to_keep_the_sidecar_out_and_does_not_is_said_with_what_does() -> None:
+    for kind, value in (
+        ("annotations", "no"),
+        ("annotations", "0"),
+        ("annotations", ""),
+        ("labels", "false"),
+    ):
+        pod = created_pod()
+        pod["metadata"].setdefault(kind, {})["llmmonitor.io/inject"] = value
+
+        admission = admitted(pod)
+
+        assert admission.reason == "injected"
+        what = kind.removesuffix("s")
+        assert admission.vain_opt_out.startswith(f'the {what} llmmonitor.io/inject: "{value}"')
+        assert admission.vain_opt_out.endswith('only the annotation llmmonitor.io/inject: "false" does')
+        assert admitted(pod, verdict(proved_image="")).vain_opt_out == admission.vain_opt_out
+
+
+@pytest.mark.parametrize("value", ["false", "False", "true", None])
+def test_what_counts_or_asks_for_a_sidecar_is_in_vain_for_nobody(value: str | None) -> None:
+    pod = created_pod()
+    if value is not None:
+        pod["metadata"]["annotations"] = {"llmmonitor.io/inject": value}
+
+    assert admitted(pod).vain_opt_out == ""
+
+
 def test_of_several_monitors_the_oldest_has_the_pod() -> None:
     young = monitor("aaa", created=NOW - 10)
     old = monitor("zzz", created=NOW - 20)

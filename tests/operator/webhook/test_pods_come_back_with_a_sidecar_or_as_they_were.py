@@ -107,6 +107,19 @@ async def test_a_pod_that_was_missed_is_said_to_who_makes_it(client: Client, clu
     assert 'llm_monitor_webhook_answers_total{reason="not-proved",result="missed"} 1.0' in metrics
 
 
+async def test_an_opt_out_in_vain_is_said_to_who_makes_the_pod(client: Client, cluster: Cluster) -> None:
+    cluster.complete()
+    await client.until_ready()
+    document = review()
+    document["request"]["object"]["metadata"]["annotations"] = {"llmmonitor.io/inject": "no"}
+
+    response = await client.ask(document)
+
+    assert "patch" in response
+    [warning] = response["warnings"]
+    assert warning.startswith('llm-monitor: the annotation llmmonitor.io/inject: "no" keeps no sidecar out')
+
+
 async def test_a_verdict_counts_for_a_minute_after_the_operators_last_renewal(
     client: Client, cluster: Cluster
 ) -> None:

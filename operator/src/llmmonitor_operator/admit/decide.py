@@ -10,7 +10,7 @@ the sidecar once the pod runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llmmonitor_api.spec import LLMMonitor
@@ -23,7 +23,7 @@ from llmmonitor_operator.inject.patch import patch
 from llmmonitor_operator.inject.plan import Plan, plan_for
 from llmmonitor_operator.inject.ports import HIGHEST_PORT
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.pod import opted_out, our_native
+from llmmonitor_operator.pods.pod import opted_out, our_native, vain_opt_out
 from llmmonitor_operator.pods.selectors import owner_among
 from llmmonitor_operator.pods.serving import NotServing, find_serving
 from llmmonitor_operator.preflight.fingerprint import fingerprint
@@ -62,6 +62,8 @@ class Admission:
     """For whoever creates the pod."""
     reason: str = ""
     """One word for logs and metrics: `injected`, or why not."""
+    vain_opt_out: str = ""
+    """A warning more: what was to keep the sidecar out and does not."""
     why: str = ""
     """Why not, as a sentence; only where there is a warning."""
 
@@ -85,7 +87,9 @@ def admit(pod: object, around: Surroundings, configuration: Callable[[LLMMonitor
         return Admission(reason="already-injected")
     kept_out = not_injectable(pod) or _not_known_to_be_well(around)
     answer = kept_out or _injected(pod, monitor, around, configuration)
-    return answer if isinstance(answer, Admission) else _unchanged(answer, _afterwards(pod, monitor, around))
+    if not isinstance(answer, Admission):
+        answer = _unchanged(answer, _afterwards(pod, monitor, around))
+    return replace(answer, vain_opt_out=vain_opt_out(pod))
 
 
 def _not_known_to_be_well(around: Surroundings) -> Why | None:

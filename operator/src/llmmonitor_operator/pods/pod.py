@@ -26,6 +26,7 @@ INJECTED_LABEL: Final = "llmmonitor.io/injected"
 OPT_OUT_ANNOTATION: Final = "llmmonitor.io/inject"
 
 EPHEMERAL_NAMES: Final = tuple(f"{EPHEMERAL_PREFIX}{number}" for number in range(1, ATTACHMENTS_LIMIT + 1))
+_SHOWN_CHARACTERS = 40
 _STATIC_POD = "kubernetes.io/config.mirror"
 _OF_THE_NODE = ("hostNetwork", "hostPID", "hostIPC")
 _STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
@@ -128,6 +129,18 @@ def opted_out(pod: Raw) -> bool:
     """Whether its owner said that it shall have no sidecar."""
     annotations = pod.get("metadata", {}).get("annotations") or {}
     return str(annotations.get(OPT_OUT_ANNOTATION, "")).lower() == "false"
+
+
+def vain_opt_out(pod: Raw) -> str:
+    """What looks as if it kept the sidecar out and does not, and what does; empty when nothing looks so."""
+    metadata = pod.get("metadata", {})
+    annotated = (metadata.get("annotations") or {}).get(OPT_OUT_ANNOTATION)
+    labelled = (metadata.get("labels") or {}).get(OPT_OUT_ANNOTATION)
+    what, value = ("label", labelled) if annotated is None else ("annotation", annotated)
+    if opted_out(pod) or value is None or str(value).lower() == "true":
+        return ""
+    given = f'the {what} {OPT_OUT_ANNOTATION}: "{str(value)[:_SHOWN_CHARACTERS]}"'
+    return f'{given} keeps no sidecar out; only the annotation {OPT_OUT_ANNOTATION}: "false" does'
 
 
 def is_static(pod: Raw) -> bool:

@@ -145,7 +145,7 @@ class Admitter:
                 outcome.warning,
             )
         uid = review.uid if review else reviews.uid_in(body.data)
-        return reviews.answer(uid, outcome.patch, outcome.warning)
+        return reviews.answer(uid, outcome.patch, outcome.warning, outcome.hint)
 
 
 def _read(body: Body) -> Review:

@@ -13,4 +13,5 @@ def decide(pod: Raw, around: Surroundings) -> Outcome:
     admission = admit(pod, around, first_configuration)
     untouched = Result.MISSED if admission.warning else Result.UNTOUCHED
     result = Result.INJECTED if admission.patch else untouched
-    return Outcome(result, admission.reason, admission.warning, tuple(admission.patch))
+    hint = f"llm-monitor: {admission.vain_opt_out}" if admission.vain_opt_out else ""
+    return Outcome(result, admission.reason, admission.warning, hint, tuple(admission.patch))

@@ -29,6 +29,8 @@ class Outcome:
     """In one word, for metrics."""
     warning: str = ""
     """For whoever creates the pod; it is empty where they need not know."""
+    hint: str = ""
+    """For them too: something about the pod that does not mean what it seems to."""
     patch: tuple[Mapping[str, Any], ...] = ()
 
 

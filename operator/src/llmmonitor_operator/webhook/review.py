@@ -71,14 +71,18 @@ def uid_in(body: bytes) -> str:
     return found.group(1).decode() if found else ""
 
 
-def answer(uid: str, patch: Sequence[Mapping[str, Any]] = (), warning: str = "") -> bytes:
-    """The AdmissionReview that goes back: allowed, with a JSON patch (RFC 6902) if there is one."""
+def answer(uid: str, patch: Sequence[Mapping[str, Any]] = (), *warnings: str) -> bytes:
+    """The AdmissionReview that goes back: allowed, with a JSON patch (RFC 6902) if there is one.
+
+    Warnings that are empty are left out.
+    """
     response: dict[str, Any] = {"uid": uid, "allowed": True}
     if patch:
         response["patchType"] = "JSONPatch"
         response["patch"] = base64.b64encode(msgspec.json.encode(patch)).decode()
-    if warning:
-        response["warnings"] = [_one_line(warning)]
+    said = [_one_line(warning) for warning in warnings if warning]
+    if said:
+        response["warnings"] = said
     return msgspec.json.encode(
         {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
     )
