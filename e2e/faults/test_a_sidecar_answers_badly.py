@@ -14,7 +14,6 @@ from e2e.faults.watched import MINUTES, Watched, settled
 from e2e.kubectl import Kubectl
 from e2e.waiting import condition
 
-NAME = "impostor"
 API_PORT = 14002
 MEBIBYTES = 100
 
@@ -41,34 +40,36 @@ http.server.ThreadingHTTPServer(("", port), Handler).serve_forever()
 
 
 @pytest.fixture(params=["slow", "garbage", "endless"])
-def impostor(request: pytest.FixtureRequest, proved: Kubectl, sidecar_image: str) -> Iterator[Kubectl]:
-    """A monitored pod whose sidecar is another program."""
+def impostor(request: pytest.FixtureRequest, proved: Kubectl, sidecar_image: str) -> Iterator[str]:
+    """The name of a monitor and its pod, whose sidecar is another program."""
+    how = str(request.param)
+    name = f"impostor-{how}"  # one of the same name may still be on its way out
     try:
-        proved.apply(small_models.monitor(NAME))
-        proved.apply(_pod(sidecar_image, str(request.param)))
-        yield proved
+        proved.apply(small_models.monitor(name))
+        proved.apply(_pod(name, sidecar_image, how))
+        yield name
     finally:
-        proved("delete", f"pod/{NAME}", f"llmmonitor/{NAME}", "--ignore-not-found", "--wait=false")
+        proved("delete", f"pod/{name}", f"llmmonitor/{name}", "--ignore-not-found", "--wait=false")
 
 
 @pytest.mark.timeout(900)
 def test_it_is_said_and_other_monitors_are_judged_as_before(
-    model: Watched, impostor: Kubectl, figure: Callable[[str], None]
+    model: Watched, proved: Kubectl, impostor: str, figure: Callable[[str], None]
 ) -> None:
     clients = model.ask(seconds=90)
     before = settled(model)
 
-    found = condition(impostor, NAME, 2 * MINUTES, Reporting="Unreachable")
+    found = condition(proved, impostor, 2 * MINUTES, Reporting="Unreachable")
 
     figure(found["Reporting"]["message"])
     assert found["Ready"]["status"] != "True"
     model.nothing_lost(clients)
     assert model.steady() == before
-    assert all(small_models.ready(pod) for pod in chat.pods(impostor, NAME))
+    assert all(small_models.ready(pod) for pod in chat.pods(proved, impostor))
 
 
-def _pod(image: str, how: str) -> dict[str, Any]:
-    impostor = {
+def _pod(name: str, image: str, how: str) -> dict[str, Any]:
+    program = {
         "name": "llm-monitor-sidecar",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
@@ -76,6 +77,6 @@ def _pod(image: str, how: str) -> dict[str, Any]:
         "command": [model_pods.PYTHON, "-c", PROGRAM, how, str(API_PORT), str(MEBIBYTES)],
         "env": model_pods.settings("off", API_PORT=str(API_PORT)),
     }
-    pod = model_pods.pod(NAME, small_models.server(image))
-    pod["spec"]["initContainers"] = [impostor]
+    pod = model_pods.pod(name, small_models.server(image))
+    pod["spec"]["initContainers"] = [program]
     return pod
