@@ -12,7 +12,7 @@ import io
 import json
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -139,10 +139,12 @@ class Client:
     mount: Mount
     session: aiohttp.ClientSession
 
-    async def post(self, body: bytes, path: str = "/mutate") -> tuple[int, bytes]:
+    async def post(
+        self, body: bytes, path: str = "/mutate", headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
         url = f"https://127.0.0.1:{self.webhook.tls_port}{path}"
         async with self.session.post(
-            url, data=io.BytesIO(body), ssl=self.mount.trust, server_hostname=HOST
+            url, data=io.BytesIO(body), ssl=self.mount.trust, server_hostname=HOST, headers=headers
         ) as response:
             return response.status, await response.read()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import io
 import json
 import logging
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.operator.conftest import monitor_with
@@ -22,6 +24,7 @@ from llmmonitor_operator.admit.decide import Surroundings
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.webhook import admitter as admitters
 from llmmonitor_operator.webhook.admitter import Admitter, Body, Decide
+from llmmonitor_operator.webhook.apps import Draining, make_mutate_app
 from llmmonitor_operator.webhook.metrics import WebhookMetrics
 from llmmonitor_operator.webhook.outcome import Outcome, Result
 from llmmonitor_operator.webhook.review import WARNING_LIMIT, answer
@@ -187,7 +190,7 @@ async def test_each_decision_is_one_line_of_the_log(caplog: pytest.LogCaptureFix
 
 
 def test_a_warning_is_one_line_that_fits_a_header() -> None:
-    document = msgspec.json.decode(answer("u", warning="two\nlines\x00 " + "x" * 5000))
+    document = msgspec.json.decode(answer("u", (), "", "two\nlines\x00 " + "x" * 5000))
 
     (warning,) = document["response"]["warnings"]
     assert warning.startswith("two lines  x")
@@ -213,6 +216,38 @@ async def test_over_https_a_huge_body_is_answered_and_the_next_call_works(
 async def test_over_https_what_is_no_review_is_answered(client: Client) -> None:
     for body in (b"", b"garbage", b"{}", b"[1]", b'{"apiVersion":"admission.k8s.io/v1beta1"}'):
         assert "starts unmonitored" in (await client.ask(body))["warnings"][0]
+
+
+async def test_over_https_what_cannot_be_unpacked_is_answered_and_no_error_of_ours(
+    client: Client, cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster.complete()
+    await client.until_ready()
+    caplog.clear()
+
+    for coding in ("gzip", "deflate"):
+        status, answered = await client.post(b"garbage", headers={"Content-Encoding": coding})
+        assert status == 200
+        assert "starts unmonitored: " in response(answered)["warnings"][0]
+
+    assert "Traceback" not in caplog.text
+    assert "patch" in await client.ask(review())
+    metrics = (await client.get("/metrics"))[1]
+    assert 'llm_monitor_webhook_answers_total{reason="Unreadable",result="failed"} 2.0' in metrics
+
+
+async def test_a_body_that_the_server_cannot_read_is_unreadable_and_no_error_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with deciding(patched) as admitter:
+        server = TestServer(make_mutate_app(admitter, Draining()))  # which unpacks what it gets
+        async with TestClient(server) as session:
+            packed = {"Content-Encoding": "gzip"}
+            async with session.post("/mutate", data=io.BytesIO(b"garbage"), headers=packed) as sent_back:
+                answered = response(await sent_back.read())
+
+    assert "starts unmonitored: the request's body cannot be read" in answered["warnings"][0]
+    assert not [one for one in caplog.records if one.exc_info and one.name.startswith("llmmonitor")]
 
 
 async def test_other_paths_are_not_served(client: Client) -> None:

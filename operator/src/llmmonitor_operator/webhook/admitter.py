@@ -89,7 +89,7 @@ class Admitter:
         """The AdmissionReview that goes back.
 
         Args:
-            receive: reads the request's body; its time counts.
+            receive: reads the request's body; its time counts, and it may raise `Unreadable`.
         """
         began = self._monotonic()
         if self._requests >= REQUESTS_LIMIT:

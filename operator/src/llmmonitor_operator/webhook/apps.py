@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from llmmonitor_operator.webhook.admitter import BODY_BYTES_LIMIT, Admitter, Body
+from llmmonitor_operator.webhook.review import Unreadable
 
 
 @dataclass(slots=True)
@@ -33,10 +34,17 @@ def make_mutate_app(admitter: Admitter, draining: Draining) -> web.Application:
 
 
 async def _received(request: web.Request) -> Body:
-    """At most `BODY_BYTES_LIMIT` of what is sent, and whether that is all."""
+    """At most `BODY_BYTES_LIMIT` of what is sent, and whether that is all.
+
+    Raises:
+        Unreadable: it is not coded as it says.
+    """
     data = bytearray()
-    async for chunk in request.content.iter_any():
-        data += chunk
-        if len(data) > BODY_BYTES_LIMIT:
-            return Body(bytes(data), whole=False)
+    try:
+        async for chunk in request.content.iter_any():
+            data += chunk
+            if len(data) > BODY_BYTES_LIMIT:
+                return Body(bytes(data), whole=False)
+    except web.RequestPayloadError as error:
+        raise Unreadable(f"the request's body cannot be read: {error}") from error
     return Body(bytes(data), whole=True)

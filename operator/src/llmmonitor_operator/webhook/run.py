@@ -157,6 +157,7 @@ async def _bound(
         access_log=None,
         keepalive_timeout=_IDLE_SECONDS,
         shutdown_timeout=_FINISH_SECONDS,
+        auto_decompress=False,  # an API server packs nothing; what cannot be unpacked is an error to aiohttp
     )
     await runner.setup()
     try:
