@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,11 +72,12 @@ def cut_off(layout: Layout, pod: Mapping[str, Any], *rules: str) -> Iterator[Non
         f" chain {hook} {{\n  type filter hook {hook} priority -500; policy accept;\n{body}\n }}"
         for hook in ("input", "output")
     )
-    _nft(layout, pod, f"table inet {_TABLE} {{\n{chains}\n}}\n")
-    try:
-        yield
-    finally:
-        _nft(layout, pod, f"delete table inet {_TABLE}\n")
+    with _nft_of(layout, pod) as nft:
+        nft(f"table inet {_TABLE} {{\n{chains}\n}}\n")
+        try:
+            yield
+        finally:
+            nft(f"delete table inet {_TABLE}\n")
 
 
 def pid_of(layout: Layout, pod: Mapping[str, Any], container: str = "") -> int:
@@ -91,19 +92,23 @@ def pid_of(layout: Layout, pod: Mapping[str, Any], container: str = "") -> int:
     raise ClusterFailed(f"no task of container {status['name']} of pod {pod['metadata']['name']}")
 
 
-def _nft(layout: Layout, pod: Mapping[str, Any], script: str) -> None:
-    """By this machine's nft; beside rules of ours by the library that made them.
+@contextmanager
+def _nft_of(layout: Layout, pod: Mapping[str, Any]) -> Iterator[Callable[[str], None]]:
+    """Runs nft scripts in the pod's network, also after its containers have ended and others have begun.
 
-    An older nft (1.0.6) crashes at what a newer one (1.1) notes in the kernel about a set.
+    By this machine's nft; beside rules of ours by the library that made them: an older nft (1.0.6) crashes at
+    what a newer one (1.1) notes in the kernel about a set.
     """
     ours = [
         one["name"] for one in _statuses(pod) if one["name"].startswith(_OURS) and "running" in one["state"]
     ]
-    if ours:
-        pid = pid_of(layout, pod, ours[0])
-        _output(["nsenter", f"--target={pid}", "--net", "--mount", "--", PYTHON, "-c", _BY_LIBRARY], script)
-    else:
-        _output(["nsenter", f"--target={pid_of(layout, pod)}", "--net", "--", "nft", "--file", "-"], script)
+    pid = pid_of(layout, pod, ours[0] if ours else "")
+    with Path(f"/proc/{pid}/ns/net").open() as net, Path(f"/proc/{pid}/ns/mnt").open() as mounts:
+        held = f"/proc/{os.getpid()}/fd"
+        enter = ["nsenter", f"--net={held}/{net.fileno()}"]
+        by_library = [f"--mount={held}/{mounts.fileno()}", "--", PYTHON, "-c", _BY_LIBRARY]
+        command = [*enter, *(by_library if ours else ["--", "nft", "--file", "-"])]
+        yield lambda script: _run(command, script)
 
 
 def _statuses(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -143,6 +148,10 @@ def _wait_gone(pid: int, program: str) -> None:
         if time.monotonic() > deadline:
             raise ClusterFailed(f"{program} (pid {pid}) does not die")
         time.sleep(0.05)
+
+
+def _run(command: Sequence[str], given: str) -> None:
+    _output(command, given)
 
 
 def _output(command: Sequence[str], given: str | None = None) -> str:
