@@ -18,6 +18,8 @@ from e2e.kubectl import Kubectl
 STORM_SECONDS = 60.0
 TOO_MANY = 429
 NAME = "e2e-refuses-the-operator"
+FIRST = 50
+"""Before all that API servers have by themselves but for probes (2) and who is exempt (1)."""
 GROUP = "flowcontrol.apiserver.k8s.io/v1"
 
 
@@ -79,7 +81,7 @@ def _flow(namespace: str) -> dict[str, Any]:
         "metadata": {"name": NAME},
         "spec": {
             "priorityLevelConfiguration": {"name": NAME},
-            "matchingPrecedence": 1,
+            "matchingPrecedence": FIRST,
             "rules": [rule],
         },
     }
