@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
-from e2e.cluster import audit, faults
+from e2e.cluster import faults
 from e2e.cluster.layout import Layout
 from e2e.faults.watched import MINUTES, Watched, settled
 from e2e.installed import Installed
 from e2e.waiting import until
 
 DOWN_SECONDS = 60.0
-GONE = 410
 
 
 @pytest.mark.timeout(900)
@@ -22,7 +21,7 @@ def test_a_minute_without_an_api_server_loses_nothing(
     cluster_of_ours: Layout, product: Installed, model: Watched, figure: Callable[[str], None]
 ) -> None:
     clients = model.ask(seconds=DOWN_SECONDS + 90)
-    before = settled(model)
+    before, gone_before = settled(model), _gone(product)
     window_end = _window_end(model)
 
     with faults.without(cluster_of_ours, faults.API_SERVER):
@@ -35,7 +34,7 @@ def test_a_minute_without_an_api_server_loses_nothing(
     assert status_age >= DOWN_SECONDS
     model.nothing_lost(clients)
     assert model.steady() == before
-    assert _gone_since(cluster_of_ours, product, back), "no watch was dropped with 410 Gone"
+    assert _gone(product) > gone_before, "no watch was dropped with 410 Gone"
 
 
 @pytest.mark.timeout(900)
@@ -58,13 +57,9 @@ def _window_end(model: Watched) -> float:
     return datetime.fromisoformat(end).timestamp() if end else 0.0
 
 
-def _gone_since(layout: Layout, product: Installed, since: float) -> list[audit.Request]:
-    """Watches of the operator and the webhook that the API server ended because they were too old."""
-    begin = datetime.fromtimestamp(since, UTC)
-    return [
-        one
-        for one in audit.requests(layout.audit_log)
-        if one.at >= begin
-        and one.namespace_of_account == product.kubectl.namespace
-        and (one.verb, one.status) == ("watch", GONE)
-    ]
+def _gone(product: Installed) -> int:
+    """How often a watch of the webhook was ended because what it knew was too old; operators start anew.
+
+    An API server says so within the watch, whose HTTP status is 200 by then: its audit log does not have it.
+    """
+    return product.logs("webhook").count("410 Gone")

@@ -102,6 +102,7 @@ class Mirror:
                         self._take(kind, thing)
                 wait = _at_once_unless_too_soon(began)  # the server ended it: go on where it was
             except Gone:
+                _log.info("watching %s: 410 Gone, what was seen last is too old; listing anew", self.path)
                 version = ""
                 wait = _at_once_unless_too_soon(began)
             except ApiError as error:
