@@ -49,7 +49,7 @@ def test_a_standby_takes_over_and_nothing_flaps_or_is_lost(
     pod = product.kubectl.get(f"pod/{leader}")
     killed_at = time.time()
     breaking.kill(product.kubectl, pod)
-    breaking.delete_now(product.kubectl, pod)  # else the kubelet starts it again, as the same candidate
+    breaking.delete_now(product.kubectl, pod)  # else the kubelet starts it again, as the same contender
     taken = until(lambda: _taken_from(leader, product), "a standby to lead", 2 * MINUTES)
 
     takeover = taken - killed_at

@@ -21,20 +21,20 @@ SHORT = Terms(lease_seconds=4, renew_deadline_seconds=3.0, retry_seconds=1.0)
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
-def candidate(kube: Kube, identity: str, work: Work, terms: Terms = SHORT) -> asyncio.Task[None]:
+def contender(kube: Kube, identity: str, work: Work, terms: Terms = SHORT) -> asyncio.Task[None]:
     return asyncio.create_task(lead(kube, "llm-monitor", "llm-monitor-operator", identity, work, terms=terms))
 
 
 @asynccontextmanager
 async def leading(kube: Kube, identity: str, terms: Terms = SHORT) -> AsyncIterator[asyncio.Task[None]]:
-    """A candidate that has won and works for as long as it may."""
+    """A contender that has won and works for as long as it may."""
     won = asyncio.Event()
 
     async def work() -> None:
         won.set()
         await asyncio.Event().wait()
 
-    task = candidate(kube, identity, work, terms)
+    task = contender(kube, identity, work, terms)
     try:
         await asyncio.wait_for(won.wait(), 10)
         yield task
@@ -60,20 +60,20 @@ async def test_who_finds_no_lease_makes_one_and_works(kube: Kube, server: KubeSe
     async def work() -> None:
         held.append(server.at(LEASE)["spec"]["holderIdentity"])
 
-    await candidate(kube, "one", work)
+    await contender(kube, "one", work)
 
     assert held == ["one"]
 
 
 async def test_the_lease_is_given_back_when_the_work_ends(kube: Kube, server: KubeServer) -> None:
-    await candidate(kube, "one", nothing)
+    await contender(kube, "one", nothing)
 
     assert server.at(LEASE)["spec"]["holderIdentity"] == ""
 
 
 async def test_a_lease_given_back_is_taken_without_waiting_for_its_time(kube: Kube) -> None:
     long = Terms(lease_seconds=3600, renew_deadline_seconds=1800, retry_seconds=1.0)
-    await candidate(kube, "one", nothing, long)
+    await contender(kube, "one", nothing, long)
 
     async with asyncio.timeout(10), leading(kube, "two", long):
         pass
@@ -86,7 +86,7 @@ async def test_a_standby_waits_while_the_leader_renews(kube: Kube, server: KubeS
         worked.set()
 
     async with leading(kube, "one"):
-        standby = candidate(kube, "two", work)
+        standby = contender(kube, "two", work)
         await renewed(server, times=3)  # longer than the lease lasts without
 
         assert not worked.is_set()
@@ -103,7 +103,7 @@ async def test_the_lease_of_a_leader_that_died_is_taken_when_it_has_run_out(
     server.put(LEASE.rpartition("/")[0], {**dead, "spec": dead["spec"] | {"holderIdentity": "dead"}})
     since = asyncio.get_running_loop().time()
 
-    await asyncio.wait_for(candidate(kube, "two", nothing), 10)
+    await asyncio.wait_for(contender(kube, "two", nothing), 10)
 
     assert asyncio.get_running_loop().time() - since >= SHORT.lease_seconds
 
@@ -121,7 +121,7 @@ async def test_who_is_told_to_stop_gives_the_lease_back_when_its_work_has_ended(
             await renewed(server, times=2)  # its last words take longer than the lease lasts without
             holders.append(server.at(LEASE)["spec"]["holderIdentity"])
 
-    leader = candidate(kube, "one", work)
+    leader = contender(kube, "one", work)
     await asyncio.wait_for(begun.wait(), 10)
 
     leader.cancel()
@@ -185,7 +185,7 @@ async def test_a_leader_that_cannot_renew_stops_before_its_lease_has_run_out(
         assert loop.time() - since < terms.lease_seconds
 
 
-async def test_a_candidate_waits_for_an_api_server_that_is_away(kube: Kube, server: KubeServer) -> None:
+async def test_a_contender_waits_for_an_api_server_that_is_away(kube: Kube, server: KubeServer) -> None:
     asked = asyncio.Event()
 
     async def away(request: web.Request) -> web.Response | None:
@@ -193,7 +193,7 @@ async def test_a_candidate_waits_for_an_api_server_that_is_away(kube: Kube, serv
         return await aborts(request)
 
     server.fault = away
-    standby = candidate(kube, "one", nothing)
+    standby = contender(kube, "one", nothing)
     await asyncio.wait_for(asked.wait(), 10)
 
     server.fault = None
@@ -206,7 +206,7 @@ async def test_what_the_work_raised_comes_out_and_the_lease_expires(kube: Kube, 
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
-        await candidate(kube, "one", work)
+        await contender(kube, "one", work)
 
     assert server.at(LEASE)["spec"]["holderIdentity"] == "one"
 
@@ -216,13 +216,13 @@ async def test_a_lease_that_is_another_s_by_now_is_left_to_it(kube: Kube, server
         taken = server.at(LEASE)
         server.put(LEASE.rpartition("/")[0], {**taken, "spec": taken["spec"] | {"holderIdentity": "two"}})
 
-    await candidate(kube, "one", work)
+    await contender(kube, "one", work)
 
     assert server.at(LEASE)["spec"]["holderIdentity"] == "two"
 
 
 async def test_the_times_are_kubernetes_own_for_the_webhook_to_read(kube: Kube, server: KubeServer) -> None:
-    await candidate(kube, "one", nothing)
+    await contender(kube, "one", nothing)
 
     spec = server.at(LEASE)["spec"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", spec["renewTime"])
@@ -231,7 +231,7 @@ async def test_the_times_are_kubernetes_own_for_the_webhook_to_read(kube: Kube, 
 
 async def test_an_api_server_that_was_never_there_is_waited_for() -> None:
     async with connected("http://127.0.0.1:1") as kube:
-        standby = candidate(kube, "one", nothing)
+        standby = contender(kube, "one", nothing)
         done, _ = await asyncio.wait({standby}, timeout=SHORT.retry_seconds * 1.5)
         standby.cancel()
         await asyncio.gather(standby, return_exceptions=True)

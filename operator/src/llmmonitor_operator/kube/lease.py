@@ -68,7 +68,7 @@ async def lead(  # noqa: PLR0913 - whose lease, who wants it, what for
 
     It is given back when this is cancelled, too, as soon as `work` has ended by that.
 
-    An API server that is away is waited for, by a candidate as long as it takes. Whoever holds the Lease puts
+    An API server that is away is waited for, by a contender as long as it takes. Whoever holds the Lease puts
     `labels` on it, and whoever makes it the reference that `owner` gives. `seen` is called whenever the
     Lease was read, or there was none.
 
