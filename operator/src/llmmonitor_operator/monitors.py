@@ -81,13 +81,16 @@ class Monitors:
         self._keep(key, known)
         self._changed(key)
 
-    def drop(self, key: Key) -> None:
-        """It is gone."""
-        if self._known.pop(key, None):
-            del self._within[key[0]][key]
-            if not self._within[key[0]]:
-                del self._within[key[0]]
-            self._changed(key)
+    def drop(self, key: Key, uid: str) -> None:
+        """The one with this UID is gone; one made anew under its name, which may be told of first, stays."""
+        known = self._known.get(key)
+        if known is None or known.uid != uid:
+            return
+        del self._known[key]
+        del self._within[key[0]][key]
+        if not self._within[key[0]]:
+            del self._within[key[0]]
+        self._changed(key)
 
     def _keep(self, key: Key, known: Known) -> None:
         self._known[key] = known

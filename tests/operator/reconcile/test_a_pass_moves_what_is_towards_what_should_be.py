@@ -163,7 +163,7 @@ async def test_a_pod_that_no_monitor_selects_any_more_is_told_to_stop(world: Wor
         await world.settled()
         await world.passed()
 
-        world.parts.monitors.drop(KEY)
+        world.parts.monitors.drop(KEY, world.server.at(f"{MONITORS}/chat")["metadata"]["uid"])
         await world.one_pass(KEY)
         await world.namespace_pass.look()
 

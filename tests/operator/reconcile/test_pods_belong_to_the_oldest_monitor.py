@@ -125,10 +125,21 @@ def test_only_a_change_of_the_spec_is_told() -> None:
     found.take(first)
     found.take({**first, "status": {"pods": {}}})
     found.take(raw("chat", NOW, CHAT, generation=2))
-    found.drop(("prod", "chat"))
-    found.drop(("prod", "chat"))
+    found.drop(("prod", "chat"), first["metadata"]["uid"])
+    found.drop(("prod", "chat"), first["metadata"]["uid"])
 
     assert told == [("prod", "chat")] * 3
+
+
+def test_the_end_of_one_that_was_made_anew_under_the_same_name_may_be_told_last() -> None:
+    first = raw("chat", NOW, CHAT)
+    again = raw("chat", NOW + 5, CHAT)
+    again["metadata"]["uid"] = "another"
+    found = monitors(first, again)
+
+    found.drop(("prod", "chat"), first["metadata"]["uid"])
+
+    assert [known.uid for known in found.of("prod")] == ["another"]
 
 
 @pytest.mark.parametrize("namespace", ["kube-system", "kube-public", "kube-node-lease", "llm-monitor"])

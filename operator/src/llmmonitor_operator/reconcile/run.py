@@ -275,7 +275,8 @@ async def _owner(kube: Kube, settings: OperatorSettings) -> dict[str, Any]:
 
 def _take(monitors: Monitors, kind: str, raw: dict[str, Any]) -> None:
     if kind == "DELETED":
-        monitors.drop((raw["metadata"]["namespace"], raw["metadata"]["name"]))
+        metadata = raw["metadata"]
+        monitors.drop((metadata["namespace"], metadata["name"]), metadata["uid"])
     else:
         monitors.take(raw)
 

@@ -63,7 +63,7 @@ class UnwatchedMonitors:
             known = self._monitors.get(key)
             if known is not None and known.uid == uid and key[0] not in unread:
                 _log.warning("LLMMonitor %s/%s is gone, of which no watch told", *key)
-                self._monitors.drop(key)
+                self._monitors.drop(key, uid)
 
     async def _take(self, place: str) -> set[Seen]:
         """What is there; what of it is new is taken."""

@@ -118,7 +118,8 @@ class Knowledge:
 
     def _monitor(self, kind: str, thing: dict[str, Any]) -> None:
         if kind == "DELETED":
-            self._monitors.drop((thing["metadata"]["namespace"], thing["metadata"]["name"]))
+            metadata = thing["metadata"]
+            self._monitors.drop((metadata["namespace"], metadata["name"]), metadata["uid"])
         else:
             self._monitors.take(thing)
 
