@@ -63,6 +63,26 @@ async def test_one_made_anew_under_its_name_is_another(
     assert known.uid == anew["metadata"]["uid"]
 
 
+async def test_what_a_watch_tells_while_the_list_is_read_is_the_newer(
+    server: KubeServer, kube: Kube, monitors: Monitors
+) -> None:
+    unseen = server.at(f"{PROD}/stays")
+    unseen["metadata"]["generation"] += 1
+    server.put(PROD, unseen)
+
+    async def changes(request: web.Request) -> None:
+        if "PartialObjectMetadata" not in request.headers.get("Accept", ""):
+            newer = {**unseen["metadata"], "generation": unseen["metadata"]["generation"] + 1}
+            monitors.take({**unseen, "metadata": newer})
+
+    server.fault = changes
+    await UnwatchedMonitors(kube, monitors, (), lambda: None).look()
+
+    known = monitors.get(("prod", "stays"))
+    assert known
+    assert known.raw["metadata"]["generation"] == unseen["metadata"]["generation"] + 1
+
+
 async def test_one_that_comes_while_the_list_is_read_is_not_missed(
     server: KubeServer, kube: Kube, monitors: Monitors
 ) -> None:

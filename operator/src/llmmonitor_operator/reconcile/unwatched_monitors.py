@@ -16,7 +16,7 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.places import is_only_of, places
-from llmmonitor_operator.monitors import Monitors
+from llmmonitor_operator.monitors import Key, Monitors
 
 EVERY_SECONDS = 60.0
 
@@ -70,12 +70,14 @@ class UnwatchedMonitors:
         listing = await self._kube.list_metadata(paths.monitors(place))
         there = {(one["metadata"]["uid"], one["metadata"]["generation"]) for one in listing.items}
         if there - self._known - self._there.get(place, set()):
-            listed = (await self._kube.list(paths.monitors(place))).items
-            known = self._known
-            for raw in listed:
+            before = {key: self._seen(key) for key in self._monitors.identities.values()}
+            for raw in (await self._kube.list(paths.monitors(place))).items:
                 key = raw["metadata"]["namespace"], raw["metadata"]["name"]
-                if (raw["metadata"]["uid"], raw["metadata"]["generation"]) in known:
+                told = self._seen(key)
+                if told == (raw["metadata"]["uid"], raw["metadata"]["generation"]):
                     continue
+                if told != before.get(key):
+                    continue  # a watch told of it since the list was asked for: that may be newer
                 self._monitors.take(raw)
                 if place in self._there and self._monitors.get(key) is not None:  # at first no watch runs
                     _log.info("LLMMonitor %s/%s: found so, of which no watch told yet", *key)
@@ -85,5 +87,9 @@ class UnwatchedMonitors:
 
     @property
     def _known(self) -> set[Seen]:
-        found = map(self._monitors.get, self._monitors.identities.values())
-        return {(one.uid, one.raw["metadata"]["generation"]) for one in found if one is not None}
+        found = map(self._seen, self._monitors.identities.values())
+        return {one for one in found if one is not None}
+
+    def _seen(self, key: Key) -> Seen | None:
+        known = self._monitors.get(key)
+        return None if known is None else (known.uid, known.raw["metadata"]["generation"])
