@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from tests.operator.kube_server import KubeServer
+from tests.operator.kube_server import KubeServer, Refusal, refused
 from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, SIGNING, World, until
 from tests.operator.reconcile.sidecar_double import SidecarDouble
@@ -206,6 +206,26 @@ async def test_revoked_a_sidecar_believes_nothing_of_ours_and_is_attached_anew_o
         double.believe({revoked.current.id: revoked.current.private.public_key()})  # it has the port now
         await world.passed()
         assert (await world.passed())["Injected"]["status"] == "True"
+
+
+async def test_pods_that_may_not_be_read_keep_old_keys_and_no_word_from_being_heard(
+    server: KubeServer, keys: Keys
+) -> None:
+    for word in ("now", "finish"):
+        keys.say(word)
+        await keys.look()
+
+    async def forbidden(request: web.Request) -> web.StreamResponse | None:
+        return refused(Refusal(403, "no", "Forbidden")) if request.path == "/api/v1/pods" else None
+
+    server.fault = forbidden
+    keys.say("now")
+    begun = await keys.look(LIST_EVERY_SECONDS)
+    assert begun.next is not None
+    assert [one.key.id for one in begun.old] == [OLD]
+
+    server.fault = None
+    assert (await keys.look(LIST_EVERY_SECONDS)).old == ()
 
 
 @pytest.mark.parametrize("word", ["now", "finish", "revoke"])

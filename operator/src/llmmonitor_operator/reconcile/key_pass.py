@@ -7,6 +7,7 @@ others tell it, in the Secret, when their sidecars are ready.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -14,6 +15,7 @@ from llmmonitor_operator.keys.begun_with import needed_by
 from llmmonitor_operator.keys.keyring import Keyring
 from llmmonitor_operator.keys.rotation import Step, progress, step
 from llmmonitor_operator.kube import paths
+from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.places import places
 from llmmonitor_operator.pods.pod import is_mine_to_watch
 from llmmonitor_operator.reconcile.keep.signing_key import SigningKeys
@@ -25,6 +27,8 @@ EVERY_SECONDS = 20.0
 """So long a person waits for the first sign of having been heard."""
 LIST_EVERY_SECONDS = 3600.0
 """For old keys: all pods have to be looked at, also those of which no monitor is left."""
+
+_log = logging.getLogger(__name__)
 
 
 class KeyPass:
@@ -82,12 +86,21 @@ class KeyPass:
         ]
 
     async def _needed(self, keys: Keyring, now: float) -> frozenset[str] | None:
-        """Names of the old keys that some pod has nothing newer than; None while not known."""
+        """Names of the old keys that some pod has nothing newer than; None while not known.
+
+        Where pods may not be read (in a namespace whose Role is gone, say), old keys are kept, and a person's
+        word is heard all the same.
+        """
         if not keys.old or 0 <= now - self._listed_at < LIST_EVERY_SECONDS:
             return None
         needed: set[str] = set()
-        for place in places(self._parts.settings.watch_namespaces):
-            async for page in self._parts.kube.pages(paths.pods(place)):
-                needed |= needed_by(page.items, (key.id for key in keys.trusted))
+        trusted = tuple(key.id for key in keys.trusted)
         self._listed_at = now
+        for place in places(self._parts.settings.watch_namespaces):
+            try:
+                async for page in self._parts.kube.pages(paths.pods(place)):
+                    needed |= needed_by(page.items, trusted)
+            except ApiError as error:
+                _log.warning("old signing keys are kept: pods of %s not read: %s", place or "all", error)
+                return None
         return frozenset(needed)
