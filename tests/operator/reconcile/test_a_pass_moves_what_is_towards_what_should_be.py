@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from aiohttp import web
 from tests.operator.kube_server import Refusal, refused
 from tests.operator.reconcile import sidecar_double
@@ -153,6 +156,32 @@ async def test_a_takeover_takes_the_conditions_from_the_object_and_announces_not
         kind: (one["status"], one["lastTransitionTime"]) for kind, one in before.items()
     }
     assert not world.events
+
+
+@pytest.mark.parametrize(
+    ("selector", "stops"),
+    [({"matchLabels": {"app": "chat"}}, False), ({"matchLabels": {"app": "code"}}, True), ({}, False)],
+)
+async def test_a_mistake_in_a_spec_stops_nothing_after_a_takeover_either(
+    world: World,
+    selector: dict[str, Any],
+    stops: bool,  # noqa: FBT001 - the table's column
+) -> None:
+    await world.passed()
+    pod = world.server.at(f"{PODS}/chat-a")
+    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
+        world.kubelet_runs(double)
+        await world.settled()
+        await world.passed()
+        mistaken = world.server.at(f"{MONITORS}/chat")
+        mistaken["spec"] = {"selector": selector, "holdFor": "for ever"}
+
+        world.parts.monitors.drop(KEY, mistaken["metadata"]["uid"])  # the next leader has not seen it valid
+        world.parts.monitors.take(mistaken)
+        await world.one_pass(KEY)
+        await world.namespace_pass.look()
+
+        assert double.configuration.stop is stops
 
 
 async def test_a_pod_that_no_monitor_selects_any_more_is_told_to_stop(world: World) -> None:

@@ -21,7 +21,7 @@ from llmmonitor_operator.attach.evict import to_evict
 from llmmonitor_operator.attach.proof import blocked, is_held_up, proved
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import is_mine_to_watch, our_sidecar
-from llmmonitor_operator.reconcile.ownership import selected
+from llmmonitor_operator.reconcile.ownership import may_be_selected, selected
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.sidecars.client import NoAnswer, RefusedBySidecar
 from llmmonitor_operator.reconcile.sidecars.standing import address_of
@@ -151,10 +151,10 @@ class NamespacePass:
         return life not in self._stopped and self._tries.get(life, 0) < STOP_TRIES
 
     def _orphans(self, namespace: str) -> list[dict[str, Any]]:
-        """Pods there with a sidecar of ours that runs, and no monitor."""
+        """Pods there with a sidecar of ours that runs, and certainly no monitor."""
         monitors = self._parts.monitors.of(namespace)
         pods = [pod for pod in self._parts.view.pods(namespace) if is_mine_to_watch(pod)]
-        return [pod for pod in pods if address_of(pod) is not None and not selected(pod, monitors)]
+        return [pod for pod in pods if address_of(pod) is not None and not may_be_selected(pod, monitors)]
 
     def _forget_gone(self, namespaces: Sequence[str]) -> None:
         """What is remembered of pods that are gone."""

@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from llmmonitor_api.spec.target import LabelSelector
 from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.kube.raw import mapping
 from llmmonitor_operator.monitors import Known
 from llmmonitor_operator.pods.pod import is_mine_to_watch
 from llmmonitor_operator.pods.selectors import owner_among, selects
@@ -52,3 +56,22 @@ def owned(known: Known, rivals: Iterable[Known], pods: Iterable[dict[str, Any]])
 def selected(pod: dict[str, Any], monitors: Iterable[Known]) -> bool:
     """Whether any of them selects the pod."""
     return any(one.monitor is not None and selects(one.monitor.spec.selector, pod) for one in monitors)
+
+
+def may_be_selected(pod: dict[str, Any], monitors: Iterable[Known]) -> bool:
+    """Whether any of them selects the pod, or did by a spec that this operator has never seen.
+
+    The last valid spec stays in force, but an operator that begins after a mistake was made knows only the
+    mistake: the selector counts then, and where that is the mistake, every pod may be the monitor's.
+    """
+    selectors = map(_selector, monitors)
+    return any(one is None or selects(one, pod) for one in selectors)
+
+
+def _selector(known: Known) -> LabelSelector | None:
+    if known.monitor is not None:
+        return known.monitor.spec.selector
+    try:
+        return LabelSelector.model_validate(mapping(known.raw.get("spec")).get("selector"))
+    except ValidationError:
+        return None
