@@ -16,6 +16,8 @@ RELEASE = "llm-monitor"
 KEEP = "E2E_KEEP"
 """Set: the release stays for the next run, which is quicker for it."""
 _WAIT = ("--wait", "--timeout=240s")
+_TAKE_OVER = ("--take-ownership", "--force-conflicts")
+"""Helm 4's, for what kubectl applied before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,12 @@ class Installed:
 
     def upgrade(self, **values: Any) -> None:
         """`helm upgrade` with some values over those of the installation."""
-        given = {**values_for(self.images), **values}
-        self.helm("upgrade", RELEASE, str(CHART), f"--namespace={RELEASE}", *_WAIT, values=given)
+        self.become(CHART, self.images, **values)
 
     def become(self, chart: Path, images: Mapping[str, str], **values: Any) -> None:
-        """The same release by another version's chart and images."""
+        """The same release by another version's chart and images; with `crds` the CRD is theirs too."""
         given = {**values_for(images), **values}
-        options = (*_WAIT, "--take-ownership") if values.get("crds") else _WAIT
+        options = (*_WAIT, *_TAKE_OVER) if values.get("crds") else _WAIT
         self.helm("upgrade", RELEASE, str(chart), f"--namespace={RELEASE}", *options, values=given)
 
     def roll_back(self) -> None:

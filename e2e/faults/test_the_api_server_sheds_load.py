@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,10 @@ from e2e.faults.watched import Watched, settled
 from e2e.installed import RELEASE, Installed
 from e2e.kubectl import Kubectl
 
-STORM_SECONDS = 60.0
+STORM_SECONDS = 50.0
+"""Shorter than the API server gives one request: the one that holds the place of all others."""
 TOO_MANY = 429
+ACCOUNT = "llm-monitor-operator"
 NAME = "e2e-refuses-the-operator"
 FIRST = 50
 """Before all that API servers have by themselves but for probes (2) and who is exempt (1)."""
@@ -24,7 +27,7 @@ GROUP = "flowcontrol.apiserver.k8s.io/v1"
 
 
 @pytest.mark.timeout(900)
-def test_a_minute_of_429_loses_nothing(
+def test_a_storm_of_429_loses_nothing(
     cluster_of_ours: Layout, cluster: Kubectl, product: Installed, model: Watched
 ) -> None:
     clients = model.ask(seconds=STORM_SECONDS + 90)
@@ -44,10 +47,27 @@ def test_a_minute_of_429_loses_nothing(
 
 @contextmanager
 def _refused(cluster: Kubectl, product: Installed) -> Iterator[None]:
-    """By API Priority and Fairness, as an administrator would: a level of no capacity for this account."""
-    cluster.apply(_level(), _flow(str(product.kubectl.namespace)))
+    """By API Priority and Fairness: one request at a time for this account, and one that takes long.
+
+    A level of no capacity still serves a request while it serves no other. The one that keeps it busy is in
+    the operator's name: something to be created, of which no more than the beginning is ever sent.
+    """
+    place = str(product.kubectl.namespace)
+    cluster.apply(_level(), _flow(place))
+    busy = [
+        *cluster.command,
+        "create",
+        f"--raw=/api/v1/namespaces/{place}/configmaps",
+        "--filename=-",
+        f"--as=system:serviceaccount:{place}:{ACCOUNT}",
+    ]
     try:
-        yield
+        with subprocess.Popen(busy, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as holder:
+            try:
+                yield
+                assert holder.poll() is None, "the storm ended by itself"
+            finally:
+                holder.kill()
     finally:
         cluster("delete", f"flowschema/{NAME}", f"prioritylevelconfiguration/{NAME}")
 
@@ -63,7 +83,7 @@ def _level() -> dict[str, Any]:
 
 
 def _flow(namespace: str) -> dict[str, Any]:
-    account = {"namespace": namespace, "name": "llm-monitor-operator"}
+    account = {"namespace": namespace, "name": ACCOUNT}
     everything = {
         "verbs": ["*"],
         "apiGroups": ["*"],

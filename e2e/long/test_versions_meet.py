@@ -36,6 +36,7 @@ def old_release(product: Installed, before: Previous, namespace: Kubectl) -> Ite
         yield namespace
     finally:
         small_models.remove(namespace, NAME)
+        product.upgrade(crds={"install": True})  # this version's definition
         product.upgrade()
 
 

@@ -43,6 +43,15 @@ async def test_at_an_address_that_has_passed_to_another_pod_no_port_is_to_be_cha
     assert "apiPort" not in known.unreachable
 
 
+async def test_a_strangers_report_is_not_taken_from_one_that_does_not_refuse_either(world: World) -> None:
+    async with sidecar_double.running("uid-a", SIGNING.public_key()) as stranger:
+        stranger.pod_uid = "uid-b"  # of its reports; it answers requests for the other
+        known = await said_of(world, Address("uid-a", "127.0.0.1", stranger.port))
+
+    assert "is of pod UID uid-b, this pod's is uid-a" in known.unreachable
+    assert world.parts.sidecars.trust.of("uid-a") == ()
+
+
 async def test_another_key_is_said_in_words_too(world: World) -> None:
     async with sidecar_double.running("uid-a", generate_private_key().public_key()) as stranger:
         known = await said_of(world, Address("uid-a", "127.0.0.1", stranger.port))

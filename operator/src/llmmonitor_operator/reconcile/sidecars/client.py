@@ -104,7 +104,7 @@ class SidecarClient:
         Raises:
             NoAnswer: it could not be reached.
             RefusedBySidecar: it did not take our signature.
-            UnreadableReport: what came is no report.
+            UnreadableReport: what came is no report, or another pod's.
         """
         path = "/v1/report"
 
@@ -114,6 +114,11 @@ class SidecarClient:
                 return _request("GET", address, path, f"Authorization: {signature}\r\n")
 
             report = decode(await self._ask("GET", address, request))
+            if report.identity.pod_uid != address.uid:
+                raise UnreadableReport(
+                    f"the report from {address.url} is of pod UID {report.identity.pod_uid}, this pod's is"
+                    f" {address.uid}"
+                )
             self.trust.learned(address.uid, report.identity.trusted_keys or (key.id,))
             return report
 
