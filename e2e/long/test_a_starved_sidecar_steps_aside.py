@@ -69,6 +69,7 @@ def test_new_connections_go_straight_to_the_model_and_none_fails(
 
 def _model(image: str) -> dict[str, Any]:
     hog = model_pods.container("hog", image, HOG, str(HOG_PORT), str(HOG_SECONDS))
+    hog["resources"] = {"requests": {"cpu": "1"}}  # 500 times the weight of a container that asks for nothing
     deployment = small_models.deployment(NAME, {})
     deployment["spec"]["template"]["spec"]["containers"] = [small_models.server(image), hog]
     return deployment
