@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.operator.conftest import OBJECTIVES
 
+from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.report import (
     Engine,
@@ -134,6 +136,8 @@ def test_whatever_can_be_read_can_be_judged(path: tuple[str, ...], value: Any) -
     ("path", "value"),
     [
         (("identity", "pod_name"), "p" * 300),
+        (("identity", "container"), "c" * 300),
+        (("identity", "trusted_keys"), ["k"] * 5),
         (("identity", "started_at"), -1e11),
         (("at",), 1e18),
         (("live", "in_flight"), -1),
@@ -153,3 +157,49 @@ def test_what_cannot_be_is_refused_with_the_place(path: tuple[str, ...], value: 
 
 def test_the_report_itself_is_read() -> None:
     assert decode(DOCUMENT) == _report()
+
+
+MANY = [f"{'n' * 40}{number}" for number in range(20_000)]
+LONG = "m" * 1_000_000
+
+
+def _counted(names: list[str]) -> dict[str, int]:
+    return dict.fromkeys(names, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("interception", "message"), LONG),
+        (("resources", "reason"), LONG),
+        (("engine", "version"), LONG),
+        (("engine", "missing"), MANY),
+        (("engine", "finished_requests"), _counted(MANY)),
+        (("totals", "traffic", "k", "outcomes"), _counted(MANY)),
+        (("totals", "traffic", "k", "token_sources"), _counted(MANY)),
+        (("totals", "traffic", "k", "finish_reasons"), {"counts": _counted(MANY)}),
+        (("totals", "traffic", "k", "finish_reasons"), {"counts": _counted([LONG])}),
+        (("totals", "interception"), {"opaque_connections": _counted(MANY)}),
+        (("totals", "interception"), {"malformed": {"counts": _counted([LONG])}}),
+        (("totals", "objectives"), {name: {"name": "", "signal": "", "threshold": ""} for name in MANY}),
+    ],
+)
+def test_little_is_kept_of_a_report_that_is_mostly_names(path: tuple[str, ...], value: Any) -> None:
+    document = _with(path, value)
+    assert len(document) > 500_000
+
+    try:
+        state = absorb(State(), decode(document), NOW, pod_uid="uid")
+    except UnreadableReport:
+        return
+
+    assert len(msgspec.json.encode(state.pods)) < 100_000
+
+
+def test_long_reasons_are_counted_without_their_names() -> None:
+    table = FrequencyTable({"stop": 3, "m" * 100: 2})
+    report = decode(_with(("totals", "traffic", "k", "finish_reasons"), msgspec.to_builtins(table)))
+
+    [boot] = absorb(State(), report, NOW, pod_uid="uid").pods["uid"].boots
+
+    assert boot.figures.finish_reasons == FrequencyTable({"stop": 3}, other=2)

@@ -28,6 +28,10 @@ NOT_JUDGED = frozenset({"not_analysed", "malformed"})
 """Outcomes of exchanges that could not be read to their end."""
 
 
+class TooMuch(ValueError):
+    """A report would take more memory than it is worth; the message says what for."""
+
+
 class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything about generating requests that adds; the zero of `merge.add` is `Figures()`."""
 
@@ -54,6 +58,10 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 NOTHING = Figures()
+NAMES_LIMIT = 32
+"""Outcomes and the like: sidecars know a dozen; whoever else answers in a pod may invent any number."""
+NAME_LIMIT = 64
+"""Characters of a reason, which models give."""
 _PATH_NUMBERS = tuple(
     name
     for name in InterceptionCounts.__struct_fields__
@@ -183,9 +191,34 @@ def _total_path(parts: list[InterceptionCounts]) -> InterceptionCounts:
 
 
 def figures_of(totals: Totals) -> Figures:
-    """The totals of one report, its series added up."""
-    generating = [_of_series(series) for series in totals.traffic.values() if series.generates]
-    return msgspec.structs.replace(total(generating), begun=totals.begun, interception=totals.interception)
+    """The totals of one report, its series added up.
+
+    Raises:
+        TooMuch: it has more to be kept than any sidecar's has.
+    """
+    found = total(_of_series(series) for series in totals.traffic.values() if series.generates)
+    path = totals.interception
+    for what, counts in (
+        ("outcomes", found.outcomes),
+        ("sources of token counts", found.token_sources),
+        ("protocols", path.opaque_connections),
+    ):
+        if len(counts) > NAMES_LIMIT:
+            raise TooMuch(f"{len(counts)} different {what} in one report; the limit is {NAMES_LIMIT}")
+    return msgspec.structs.replace(
+        found,
+        begun=totals.begun,
+        finish_reasons=_short(found.finish_reasons),
+        interception=msgspec.structs.replace(path, malformed=_short(path.malformed)),
+    )
+
+
+def _short(table: FrequencyTable) -> FrequencyTable:
+    """Without the long names, which are no reasons, and with no more than a table may have."""
+    counts = {name: count for name, count in table.counts.items() if len(name) <= NAME_LIMIT}
+    if len(counts) < len(table.counts):
+        table = FrequencyTable(counts, table.total - sum(counts.values()))
+    return table.bounded()
 
 
 def _of_series(series: TrafficSeries) -> Figures:

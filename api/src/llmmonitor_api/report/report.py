@@ -6,11 +6,14 @@ Served at `/v1/report` as JSON. Idempotent: pulling it twice adds nothing, becau
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from llmmonitor_api.configuration import PUBLIC_KEYS_LIMIT
 from llmmonitor_api.report import histogram
 from llmmonitor_api.report.totals import Totals
-from llmmonitor_api.report.values import Count, Moment, Name, Seconds, Share
+from llmmonitor_api.report.values import Count, Moment, Name, Seconds, Share, Text
 
 VERSION = 1
 """Readers understand this one and the one before; a newer one is said, not guessed."""
@@ -36,9 +39,9 @@ class Identity(msgspec.Struct, frozen=True):
     sidecar_version: Name
     configuration_generation: Count
     """Generation of the configuration in force; 0 before any."""
-    trusted_keys: tuple[Name, ...] = ()
+    trusted_keys: Annotated[tuple[Name, ...], msgspec.Meta(max_length=PUBLIC_KEYS_LIMIT)] = ()
     """`signing.key_id` of every key it believes; empty: it is of a version that does not say."""
-    container: str = ""
+    container: Name = ""
     """Its container's name where it was told: in a pod with two, the one that is at work."""
     can_hand_over: bool = False
     """Whether it understands `Configuration.hand_over`."""
@@ -58,20 +61,20 @@ class Live(msgspec.Struct, frozen=True):
 class InterceptionState(msgspec.Struct, frozen=True):
     """How traffic is read at this moment."""
 
-    mode: str
+    mode: Name
     """`transparent`, `listen` or `off`."""
     reading: bool
     """Whether new connections are being read."""
-    reason: str = ""
+    reason: Name = ""
     """A reason of the condition `Intercepting` when not reading; empty when reading."""
-    message: str = ""
+    message: Text = ""
     model_listening: bool = False
     relay_alive: bool = False
     read_connections: Count = 0
     """Established connections to the model that pass through the relay."""
     bypassing_connections: Count = 0
     """Established connections to the model that do not."""
-    cannot_drain: str = ""
+    cannot_drain: Text = ""
     """Why bypassing connections are not closed though that is wanted, in words; empty when they are."""
     added_latency_p99_seconds: Seconds | None = None
     """What `interception.maxAddedLatency` limits: the larger of the relay's loop lag and its wait for a CPU,
@@ -82,7 +85,7 @@ class Resources(msgspec.Struct, frozen=True):
     """The model's process tree and its cgroup, as sampled last."""
 
     processes_visible: bool
-    reason: str = ""
+    reason: Text = ""
     """Why they are not visible, in words."""
     sampled_age_seconds: Seconds = 0.0
     processes: Count = 0
@@ -110,13 +113,13 @@ class Engine(msgspec.Struct, frozen=True):
     """The engine's own account of itself, normalised; None where it does not say."""
 
     name: Name
-    version: str | None = None
-    model: str | None = None
-    detected_by: str = ""
+    version: Text | None = None
+    model: Text | None = None
+    detected_by: Text = ""
     scraped_age_seconds: Seconds | None = None
-    error: str = ""
+    error: Text = ""
     """Why the last scrape failed, in words; the figures are then those of the last good one."""
-    missing: tuple[str, ...] = ()
+    missing: Annotated[tuple[Name, ...], msgspec.Meta(max_length=64)] = ()
     """Metrics that this engine is known to have and did not give."""
     running: Count | None = None
     waiting: Count | None = None
@@ -126,7 +129,7 @@ class Engine(msgspec.Struct, frozen=True):
     prefix_cache_hit_rate: Share | None = None
     prompt_tokens: Count | None = None
     generation_tokens: Count | None = None
-    finished_requests: dict[str, Count] | None = None
+    finished_requests: Annotated[dict[Name, Count], msgspec.Meta(max_length=64)] | None = None
 
 
 class Report(msgspec.Struct, frozen=True):

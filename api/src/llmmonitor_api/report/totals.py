@@ -6,13 +6,17 @@ A series is one combination of the OTel GenAI attributes; their number is bounde
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
-from llmmonitor_api.report.values import Count
+from llmmonitor_api.report.values import Count, Key, Name
 
 SERIES_LIMIT = 32
+OBJECTIVES_LIMIT = 64
+"""More than a spec may have."""
 
 
 class TrafficSeries(msgspec.Struct, omit_defaults=True):
@@ -28,7 +32,7 @@ class TrafficSeries(msgspec.Struct, omit_defaults=True):
     generates: bool = True
     """Whether this operation makes the model generate."""
 
-    outcomes: dict[str, Count] = {}
+    outcomes: dict[Name, Count] = {}
     """Ended exchanges by `Outcome`."""
     error_types: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
     finish_reasons: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
@@ -42,7 +46,7 @@ class TrafficSeries(msgspec.Struct, omit_defaults=True):
     """Lower bounds from counted deltas: never priced, never compared."""
     cached_tokens: Count = 0
     reasoning_tokens: Count = 0
-    token_sources: dict[str, Count] = {}
+    token_sources: dict[Name, Count] = {}
     """Ended generating exchanges by the source of their completion tokens."""
 
     time_to_first_token: Histogram = msgspec.field(default_factory=Histogram)
@@ -92,7 +96,7 @@ class InterceptionCounts(msgspec.Struct, omit_defaults=True):
     """Time in which new connections were not read though interception was wanted."""
     relay_starts: Count = 0
     analyser_starts: Count = 0
-    opaque_connections: dict[str, Count] = {}
+    opaque_connections: dict[Name, Count] = {}
     """Connections carried but not readable, by protocol (tls, h2, upgrade, tunnel, other)."""
     malformed: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
     """Exchanges that could not be parsed, by reason."""
@@ -105,7 +109,7 @@ class Totals(msgspec.Struct, omit_defaults=True):
     """Generating requests that the model has received completely."""
     traffic: dict[str, TrafficSeries] = {}
     """By `series_key`."""
-    objectives: dict[str, ObjectiveCounts] = {}
+    objectives: Annotated[dict[Key, ObjectiveCounts], msgspec.Meta(max_length=OBJECTIVES_LIMIT)] = {}
     """By `objective_key`."""
     interception: InterceptionCounts = msgspec.field(default_factory=InterceptionCounts)
 

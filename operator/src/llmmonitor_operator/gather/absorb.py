@@ -15,7 +15,7 @@ import msgspec
 
 from llmmonitor_api.report import merge
 from llmmonitor_api.report.report import InterceptionState, Live, Report
-from llmmonitor_operator.figures import NOTHING, Figures, figures_of, since
+from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
 from llmmonitor_operator.gather.accumulate import Happened, accumulate
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import Count
@@ -59,10 +59,10 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
         known = _new_to(pod, report)
         if known is _NOTHING_NEW:
             continue
-        source = _source(report, min(report.at, now))
-        before = known or _baseline(state, source)
         try:
             _check_pod(report, uid)
+            source = _source(report, min(report.at, now))
+            before = known or _baseline(state, source)
             what = Happened(
                 begin=min(before.at, source.at),
                 end=source.at,
@@ -97,6 +97,10 @@ def _check_pod(report: Report, uid: str) -> None:
 
 def _source(report: Report, at: float) -> Source:
     identity = report.identity
+    try:
+        figures = figures_of(report.totals)
+    except TooMuch as error:
+        raise _Refused(str(error)) from error
     return Source(
         pod_name=identity.pod_name,
         boot_id=identity.boot_id,
@@ -104,7 +108,7 @@ def _source(report: Report, at: float) -> Source:
         sequence=identity.sequence,
         at=at,
         configuration_generation=identity.configuration_generation,
-        figures=figures_of(report.totals),
+        figures=figures,
         objectives={key: Count(one.good, one.bad) for key, one in report.totals.objectives.items()},
         live=report.live,
         interception=report.interception,
