@@ -27,7 +27,7 @@ from llmmonitor_sidecar.supervisor.restart import Backoff
 from llmmonitor_sidecar.supervisor.ruleset import Families
 from llmmonitor_sidecar.supervisor.signals import Signals
 from llmmonitor_sidecar.supervisor.silence import Silence
-from llmmonitor_sidecar.supervisor.ways import COVERAGE_INTERVAL_NS
+from llmmonitor_sidecar.supervisor.ways import COVERAGE_INTERVAL_NS, Way
 
 if TYPE_CHECKING:
     import socket
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from llmmonitor_sidecar.shared_page import SharedPage
     from llmmonitor_sidecar.supervisor.socket_diagnosis import TcpSocket
     from llmmonitor_sidecar.supervisor.target import Target
-from llmmonitor_sidecar.supervisor.ways import Way
 
 TICK_SECONDS = 0.1
 IDLE_TICK_SECONDS = 1.0
