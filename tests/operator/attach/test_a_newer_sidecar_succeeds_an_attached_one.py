@@ -99,6 +99,17 @@ def test_one_that_crashed_after_it_took_over_stops_the_others_until_one_has_live
     assert turns([crashed, old], [elder(old)], later, {})["uid-b"].attach
 
 
+def test_after_a_rollback_the_one_that_made_room_for_the_newer_version_is_no_failure() -> None:
+    rolled_back = pod("a", running(NOW - 600))
+    first, newer = rolled_back["spec"]["ephemeralContainers"]
+    first["image"], newer["image"] = COMMON.image, OLD
+    made_room = ended(NOW - 3600, NOW - 599)
+    made_room["terminated"]["exitCode"] = 0
+    rolled_back["status"]["ephemeralContainerStatuses"][0]["state"] = made_room
+
+    assert decided(rolled_back)["a"].attach
+
+
 @pytest.mark.parametrize("how", ["with the model", "on purpose"])
 def test_one_that_ended_with_the_model_or_for_a_successor_is_no_failure(how: str) -> None:
     other = pod("a", ended(NOW - 60, NOW - 50))

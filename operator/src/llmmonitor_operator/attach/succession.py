@@ -142,16 +142,21 @@ def _closed(
 
 
 def _failure(pod: Raw, rules: Rules, elder: str) -> str:
-    """How a sidecar of the new image ended though the model ran on; forgiven once one lived for long."""
-    words = ""
+    """How a sidecar of the new image ended though the model ran on; forgiven once one lived for long.
+
+    One from before the elder made room for it: the image was in use before, and is again (a rollback).
+    """
+    words, beside_elder = "", False
     for one in our_ephemeral(pod):
+        if one["name"] == elder:
+            beside_elder = True
         if one.get("image") != rules.image:
             continue
         life = life_of(pod, str(one["name"]))
         if life.running:
             words = "" if rules.now - (life.started_at or rules.now) >= SHORT_SECONDS else words
         elif life.ended_at is not None:
-            before_its_turn = bool(elder) and one["name"] != elder
+            before_its_turn = beside_elder and one["name"] != elder
             by_itself = life.short and _exit_code(pod, one) != 0 and _outlived_by_model(pod, one)
             words = life.words if before_its_turn or by_itself else ""
     return words
