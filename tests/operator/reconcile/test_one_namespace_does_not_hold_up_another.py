@@ -6,10 +6,13 @@ import asyncio
 import time
 from typing import Any
 
+from aiohttp import web
+from tests.operator.kube_server import Refusal, refused
 from tests.operator.model_pods import created_pod, moment
 from tests.operator.reconcile.operator_world import IMAGE, World, until
 
 from llmmonitor_operator.kube import paths
+from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 
 _RUNS = {"running": {"startedAt": "2026-01-05T12:00:00Z"}}
 
@@ -92,3 +95,32 @@ async def test_a_namespace_with_a_pod_that_cannot_be_read_is_one(world: World) -
     await world.namespace_pass.look()
 
     assert world.parts.keeper.of("prod", time.time()).suspended == "SidecarBlocksPod"
+
+
+async def test_a_blocked_pod_goes_only_when_the_webhook_can_know_why(world: World) -> None:
+    now = time.time()
+    look = NamespacePass(world.parts, lambda: now).look
+    pod = _blocked_pod("new")
+    pod["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": "r", "uid": "r", "controller": True}]
+    await world.passed()
+    world.server.put(paths.pods("prod"), pod)
+    await _sees(world, "prod", "new")
+    asked: list[str] = []
+    writable = False
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        if request.path.endswith("/eviction"):
+            asked.append(request.path)
+            return web.json_response({}, status=201)
+        forbidden = "/configmaps" in request.path and request.method == "PATCH" and not writable
+        return refused(Refusal(403, "not for you", "Forbidden")) if forbidden else None
+
+    world.server.fault = fault
+    for _ in range(3):
+        await look()
+        now += 5
+    assert asked == []
+
+    writable = True
+    await look()
+    assert asked == ["/api/v1/namespaces/prod/pods/new/eviction"]

@@ -119,7 +119,7 @@ class NamespacePass:
                 await parts.keeper.suspend(namespace, reasons.SIDECAR_BLOCKS_POD, words, now)
         verdict = parts.keeper.of(namespace, now)
         eviction = to_evict(pods, verdict, parts.evictor.evicted, now, image=image)
-        if eviction is not None:
+        if eviction is not None and parts.keeper.is_published:  # else its successor gets the same sidecar
             await parts.evictor.evict(parts.kube, eviction)
 
     async def _stop_orphans(self, namespace: str) -> None:

@@ -92,6 +92,10 @@ class VerdictKeeper:
         self._monitors = monitors
         self._verdicts: dict[str, NamespaceVerdict] = {}
         self._published: dict[str, str] = {}
+        self._known = 1
+        """Grows with every change of what is to be published."""
+        self._told = 0
+        """As much of that as stands in the ConfigMap."""
         self._left_out: frozenset[str] = frozenset()
         self._failed = failed
         self._fingerprints: dict[str, tuple[list[Raw], str]] = {}
@@ -125,6 +129,11 @@ class VerdictKeeper:
         found = read(config_map).namespaces
         self._verdicts = {name: one for name, one in found.items() if self._shard.has(name)}
         await self._publish()
+
+    @property
+    def is_published(self) -> bool:
+        """Whether all that is known stands where the webhook reads it."""
+        return self._told == self._known
 
     def is_left_out(self, namespace: str) -> bool:
         """Whether the ConfigMap has no room for its verdict, so that the webhook injects nothing there."""
@@ -189,6 +198,7 @@ class VerdictKeeper:
         texts = tuple(base64.b64encode(key).decode() for key in public_keys)
         if texts != self.common.public_keys:
             self.common = msgspec.structs.replace(self.common, public_keys=texts)
+            self._known += 1
             await self._publish()
 
     async def learn(self, namespace: str, mode: Mode, answer: Answer, now: float) -> None:
@@ -220,6 +230,7 @@ class VerdictKeeper:
         self._asked_plain.pop(namespace, None)
         self._refusals.forget(namespace)
         if self._verdicts.pop(namespace, None) is not None:
+            self._known += 1
             await self._publish()
 
     @staticmethod
@@ -233,7 +244,10 @@ class VerdictKeeper:
             )
 
     async def _keep(self, namespace: str, verdict: NamespaceVerdict) -> None:
+        if self._verdicts.get(namespace) == verdict and self.is_published:
+            return  # asked every minute in each of a thousand namespaces, of which all would be spelled out
         self._verdicts[namespace] = verdict
+        self._known += 1
         await self._publish()
 
     async def _answers(self, trial: Trial) -> list[tuple[Mode, Answer]]:
@@ -278,6 +292,7 @@ class VerdictKeeper:
     async def _publish(self) -> None:
         """Write what changed; a failure is said, and tried again with the next change or minute."""
         async with self._writing:
+            known = self._known
             wanted = write(Verdicts(self.common, self._verdicts))
             self._say_left_out(frozenset(self._verdicts.keys() - wanted.keys()))
             changes: dict[str, Any] = {
@@ -285,6 +300,7 @@ class VerdictKeeper:
             }
             changes |= dict.fromkeys(self._published.keys() - wanted.keys())
             if not changes:
+                self._told = known
                 return
             try:
                 await self._written(changes, wanted)
@@ -292,7 +308,7 @@ class VerdictKeeper:
                 self._failed()
                 _log.warning("verdicts not published: %s", error)
                 return
-            self._published = wanted
+            self._published, self._told = wanted, known
 
     def _say_left_out(self, namespaces: frozenset[str]) -> None:
         for namespace in sorted(namespaces - self._left_out):
