@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -295,3 +297,15 @@ async def test_aiohttps_server_is_understood() -> None:
     assert all(left == right for left, right in pairwise(found))
     assert found[0].body == b'{"path": "/v1/report"}'
     assert missing.status == 404
+
+
+@pytest.mark.parametrize("allowed", [512, 1024, 4096])
+def test_idle_connections_leave_files_for_all_else(allowed: int) -> None:
+    command = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({allowed}, {allowed}));"
+        "from llmmonitor_operator.reconcile import run; print(run._idle_connections())"
+    )
+
+    said = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+
+    assert 0 < int(said.stdout) <= allowed - min(allowed // 2, 1024)

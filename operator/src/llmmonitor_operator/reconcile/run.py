@@ -287,7 +287,7 @@ def _idle_connections() -> int:
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return max(_OTHER_FILES, wanted - _OTHER_FILES)
+    return max(wanted // 4, wanted - _OTHER_FILES)
 
 
 async def _sweep(parts: Parts) -> None:
