@@ -3,7 +3,8 @@
 Order matters as much as origin: a neighbour that recorded an older document must not bring it back. Documents
 of a pod are ordered by (generation, time of signing), so `Configuration.generation` has to grow over *all*
 configurations a pod gets, also when its monitor is deleted and made anew: the signer takes care of that.
-After a restart nothing is remembered, so a document signed before the start is refused then.
+After a restart nothing is remembered, so a document signed before the start is refused then, but for those of
+the last minutes by which two clocks may differ (`token.SKEW_SECONDS`).
 """
 
 from __future__ import annotations
