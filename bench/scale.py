@@ -82,7 +82,9 @@ async def measure(bench: Bench, extent: Extent, seen: Seen, begun_at: float) -> 
     began = time.time()
     for _ in range(extent.rounds):
         seen.busy.append(await parts.one_round(bench, extent.round_seconds))
-    seen.notes["calls a minute, with traffic"] = parts.calls_in(bench, began, time.time())
+    ended = time.time()
+    seen.notes["calls a minute, with traffic"] = parts.calls_in(bench, began, ended)
+    seen.notes["most status writes of one monitor, with traffic"] = parts.most_writes_in(bench, began, ended)
     await _changes(bench, extent, seen)
     await bench.sidecars.rest()
     say("no traffic any more")

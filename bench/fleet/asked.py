@@ -29,6 +29,15 @@ def writes(found: Counter[tuple[str, str]]) -> int:
     return sum(count for (verb, resource), count in found.items() if verb in WRITES and resource != LEASES)
 
 
+def most_of_one(requests: Iterable[Request], begin: float, end: float) -> int:
+    """Status writes of the one monitor that has most, in (begin, end]: a mean hides one that is busy."""
+    since, until = (datetime.fromtimestamp(at, UTC) for at in (begin, end))
+    written = Counter(
+        (one.namespace, one.name) for one in requests if one.resource == STATUS and since < one.at <= until
+    )
+    return max(written.values(), default=0)
+
+
 def worded(found: Counter[tuple[str, str]], minutes: float) -> str:
     """`patch llmmonitors/status 960.0, update leases 30.0, ...`, a minute each, the most frequent first."""
     rates = ((count / minutes, verb, resource) for (verb, resource), count in found.items())

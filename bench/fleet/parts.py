@@ -153,6 +153,12 @@ def calls_in(bench: Bench, begin: float, end: float) -> str:
     return asked.worded(found, (end - begin) / 60)
 
 
+def most_writes_in(bench: Bench, begin: float, end: float) -> str:
+    """Of the monitor whose status was written most often, in words."""
+    most = asked.most_of_one(audit.requests(Path(bench.plane.layout.audit_log)), begin, end)
+    return f"{most} in {(end - begin) / 60:.1f} minutes"
+
+
 def say(text: str) -> None:
     """To whoever waits for the bench."""
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)

@@ -111,7 +111,9 @@ class Sidecars:
                     answer = Answer(404, b"{}")
         except Refused as refused:
             self._state.refused += 1
-            answer = Answer(403, msgspec.json.encode({"error": refused.reason, "message": str(refused)}))
+            answer = Answer(
+                403, msgspec.json.encode({"error": {"reason": refused.reason, "message": str(refused)}})
+            )
         return answer
 
     def _report(self, number: int, request: Request) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -232,3 +233,11 @@ def test_rows_say_what_was_met_beside_prometheus_and_beside_limits() -> None:
     assert rows["writes a minute, without traffic"].met is True
     assert rows["changed configuration in force: 1009 sidecars"].met is True
     assert rows["error of the merged TTFT p99, each monitor"].met is True
+
+
+def test_one_monitor_that_is_written_often_is_seen_among_many() -> None:
+    often = [request("patch", asked.STATUS, second) for second in (1, 2, 3)]
+    once = [replace(one, name="y") for one in often[:1]]
+    later = [request("patch", asked.STATUS, 60), request("patch", "pods", 2)]
+
+    assert asked.most_of_one([*often, *once, *later], NOW, NOW + 30) == 3
