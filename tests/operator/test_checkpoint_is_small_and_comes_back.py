@@ -144,6 +144,27 @@ def test_what_does_not_fit_is_left_out_and_named(objectives: int, replicas: int)
     assert bool(back.pods) == ("the sources' counters" not in encoded.left_out)
 
 
+def test_a_spec_goes_before_the_error_budgets_and_after_all_else() -> None:
+    spec = random.Random(3).randbytes(30_000).hex()
+    state = msgspec.structs.replace(full_state(objectives=5, replicas=5), valid_spec=spec)
+
+    roomy, tight = encode(state), encode(state, limit=20_000)
+
+    assert decode(roomy.data).valid_spec == spec
+    assert "the sources' counters" not in roomy.left_out
+    assert tight.left_out[-1] in {"the last valid spec", "events by the minute"}
+    assert decode(tight.data).valid_spec == ""
+    assert decode(tight.data).counts[2] == state.counts[2]
+
+
+def test_a_checkpoint_from_before_specs_were_kept_is_read() -> None:
+    state = full_state(objectives=1, replicas=1)
+    schema, layout, plain = msgspec.msgpack.decode(zlib.decompress(encode(state).data), ext_hook=unpack)
+    del plain["valid_spec"]
+
+    assert decode(zlib.compress(msgspec.msgpack.encode((schema, layout, pack(plain))))) == state
+
+
 def test_a_source_that_was_left_out_goes_on_without_being_counted_twice(watch: Callable[..., Any]) -> None:
     one = watch()
     replica = one.replica()

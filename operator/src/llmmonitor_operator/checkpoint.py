@@ -138,6 +138,10 @@ def _without_sources(state: State) -> State:
     return msgspec.structs.replace(state, pods={}, forgotten_until=state.newest_at)
 
 
+def _without_valid_spec(state: State) -> State:
+    return msgspec.structs.replace(state, valid_spec="")
+
+
 _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
     ("figures of the last minutes", _without_figures(0)),
     ("figures by the hour", _without_figures(2)),
@@ -145,6 +149,7 @@ _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
     ("figures of the last hour", _without_figures(1)),
     ("events by the day", _without_counts(3)),
     ("the sources' counters", _without_sources),
+    ("the last valid spec", _without_valid_spec),
     ("events by the minute", _without_counts(1)),
     ("events by the hour", _without_counts(2)),
 )

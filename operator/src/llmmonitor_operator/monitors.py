@@ -1,14 +1,17 @@
 """The LLMMonitors as they are now, read and validated once each, for the operator and for the webhook.
 
 A spec that the API server let pass and we cannot read does not stop monitoring: the last valid one stays in
-force, and `Ready` says `InvalidSpec`. So it says in namespaces that are not for us, whatever the spec.
+force, and `Ready` says `InvalidSpec`. So it says in namespaces that are not for us, whatever the spec. Who
+begins after the mistake was made has not seen that one: `recall` takes it from where it was kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
 
 from llmmonitor_api.spec import InvalidMonitor, LLMMonitor, load_monitor
 from llmmonitor_operator.shards import WHOLE, Shard
@@ -29,6 +32,17 @@ class Known:
     """The newest valid reading; None if none was ever valid."""
     invalid: str = ""
     """What is wrong with the newest one, in words; empty when it is valid."""
+    older_spec: dict[str, Any] | None = None
+    """What `monitor` was read from, when that is not the newest."""
+    recalled: bool = False
+    """Whether it was looked for the last valid spec where that is kept; until then any pod may be its."""
+
+    @property
+    def spec(self) -> dict[str, Any] | None:
+        """The one in force, as the API server gave it; None without one."""
+        if self.monitor is None:
+            return None
+        return self.raw.get("spec") if self.older_spec is None else self.older_spec
 
     @property
     def uid(self) -> str:
@@ -67,17 +81,19 @@ class Monitors:
         before = self._known.get(key)
         if before and before.uid == raw["metadata"]["uid"]:
             if before.raw["metadata"]["generation"] == raw["metadata"]["generation"]:
-                self._keep(key, Known(raw, before.monitor, before.invalid))
+                self._keep(key, replace(before, raw=raw))
                 return
-            last_valid = before.monitor
         else:
-            last_valid = None
+            before = None
         try:
             known = (
                 Known(raw, None, _stays_out(key)) if key[0] in self._closed else Known(raw, load_monitor(raw))
             )
         except InvalidMonitor as error:
-            known = Known(raw, _at_generation(last_valid, raw), "; ".join(error.errors))
+            known = Known(raw, None, "; ".join(error.errors))
+            if before is not None and before.monitor is not None:
+                last_valid = _at_generation(before.monitor, raw)
+                known = replace(known, monitor=last_valid, older_spec=before.spec)
         self._keep(key, known)
         self._changed(key)
 
@@ -92,6 +108,31 @@ class Monitors:
             del self._within[key[0]]
         self._changed(key)
 
+    def recall(self, known: Known, spec: str) -> Known:
+        """Put a spec in force that was kept, where there is none; gives the monitor as it is then.
+
+        Args:
+            known: which monitor; one that has changed since is taken as it is now.
+            spec: its last valid one, as JSON; empty if none was kept. One that this version cannot read is
+                ignored, and said.
+        """
+        key = known.raw["metadata"]["namespace"], known.raw["metadata"]["name"]
+        now = self._known.get(key)
+        if now is None or now.uid != known.uid:
+            return known
+        if now.monitor is not None or now.recalled:
+            return now
+        now = replace(now, recalled=True)
+        if spec and key[0] not in self._closed:
+            try:
+                older = msgspec.json.decode(spec, type=dict[str, Any])
+                now = replace(now, monitor=load_monitor({**now.raw, "spec": older}), older_spec=older)
+            except (InvalidMonitor, msgspec.MsgspecError) as error:
+                words = f"its last valid spec was kept, and this version cannot read it either: {error}"
+                now = replace(now, invalid="; ".join([now.invalid, *words.splitlines()]))
+        self._keep(key, now)
+        return now
+
     def _keep(self, key: Key, known: Known) -> None:
         self._known[key] = known
         self._within.setdefault(key[0], {})[key] = known
@@ -104,6 +145,11 @@ class Monitors:
         """Those of a namespace, the oldest first: of two that match one pod, the older has it."""
         found = self._within.get(namespace, {}).values()
         return sorted(found, key=lambda known: (known.created, known.raw["metadata"]["name"]))
+
+    @property
+    def without_spec(self) -> list[Known]:
+        """Those of which no spec is in force."""
+        return [known for known in self._known.values() if known.monitor is None]
 
     @property
     def identities(self) -> dict[str, Key]:
@@ -128,9 +174,7 @@ def _stays_out(key: Key) -> str:
     )
 
 
-def _at_generation(monitor: LLMMonitor | None, raw: dict[str, Any]) -> LLMMonitor | None:
+def _at_generation(monitor: LLMMonitor, raw: dict[str, Any]) -> LLMMonitor:
     """The last valid spec under the newest generation: what is judged is that it still holds."""
-    if monitor is None:
-        return None
     metadata = monitor.metadata.model_copy(update={"generation": raw["metadata"]["generation"]})
     return monitor.model_copy(update={"metadata": metadata})

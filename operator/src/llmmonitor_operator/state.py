@@ -97,6 +97,8 @@ class State(msgspec.Struct, frozen=True):
     held: dict[str, Held] = {}
     """By condition type."""
     conditions: tuple[Condition, ...] = ()
+    valid_spec: str = ""
+    """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 
     def count(self, key: str, seconds: float) -> Count:
         """Events of one objective in the window that ends with the last of them.

@@ -17,8 +17,8 @@ CONFLICTED = fails(
 )
 INVALID_SPEC = fails(
     "InvalidSpec",
-    "The spec breaks a rule that the API server could not check (the last valid one stays in force), or the "
-    "namespace is one in which nothing is monitored.",
+    "The spec breaks a rule that the API server could not check (the last valid one stays in force, under "
+    "the next leader too), or the namespace is one in which nothing is monitored.",
     "Correct what the message lists.",
 )
 PARTLY_MONITORED = fails(

@@ -36,7 +36,8 @@ NO_MATCHING_PODS = undecided(
 )
 NO_SPEC_IN_FORCE = undecided(
     "NoSpecInForce",
-    "No spec of this monitor was valid yet, or it is where nothing is monitored: no pod is looked at.",
+    "No spec of this monitor was valid yet, the last valid one could not be kept or read, or the monitor is "
+    "where nothing is monitored: no pod is looked at.",
     "See the condition Ready.",
 )
 PODS_OF_OLDER_MONITOR = undecided(

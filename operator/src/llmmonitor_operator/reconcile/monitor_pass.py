@@ -36,6 +36,7 @@ from llmmonitor_operator.monitors import Key, Known
 from llmmonitor_operator.pods.contradiction import contradiction
 from llmmonitor_operator.process_settings import Certificates
 from llmmonitor_operator.reconcile.keep.trial import trial_on
+from llmmonitor_operator.reconcile.keep.valid_spec import recalled, with_valid_spec
 from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
@@ -119,9 +120,24 @@ class MonitorPass:
         if memory is None:
             async with self._turn:
                 memory = await self._remembered(key, known)
+        known = recalled(parts.monitors, known, memory.state)
         due = await self._look_and_act(key, known, memory)
         parts.metrics.passed(time.monotonic() - began)
         return due
+
+    async def recall(self) -> None:
+        """Put last valid specs in force again: before a pass, which may give their pods to other monitors.
+
+        What cannot be read now is read by the monitor's own pass.
+        """
+        for known in self._parts.monitors.without_spec:
+            key = known.raw["metadata"]["namespace"], known.raw["metadata"]["name"]
+            try:
+                memory = await self._remembered(key, known)
+                recalled(self._parts.monitors, known, memory.state)
+            except ApiError as error:
+                _log.warning("LLMMonitor %s/%s: its last valid spec is not read: %s", *key, error)
+                return
 
     async def save_all(self) -> None:
         """Checkpoints of all monitors, before this process ends."""
@@ -136,7 +152,7 @@ class MonitorPass:
         await self._ask(key[0], monitor, mine, now)
         async with self._turn:
             memory.pods.look(mine.pods, now)
-            memory.state = not_after(memory.state, now)
+            memory.state = with_valid_spec(not_after(memory.state, now), known)
             facts = await self._facts(key[0], monitor, mine, memory, now)
             found = []
             for number, pod in enumerate(mine.pods):
@@ -189,7 +205,8 @@ class MonitorPass:
             now=now,
             handing_over=handing_over,
         )
-        if parts.checkpoints.due(memory.uid, memory.state, now):
+        mistaken = known.invalid and parts.checkpoints.lacks_spec(memory.uid, memory.state)
+        if mistaken or parts.checkpoints.due(memory.uid, memory.state, now):
             await self._save(key, memory, now)
         due = min(
             self._due(monitor, standings, reports, acted=acted),

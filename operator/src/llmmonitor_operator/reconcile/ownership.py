@@ -61,8 +61,9 @@ def selected(pod: dict[str, Any], monitors: Iterable[Known]) -> bool:
 def may_be_selected(pod: dict[str, Any], monitors: Iterable[Known]) -> bool:
     """Whether any of them selects the pod, or did by a spec that this operator has never seen.
 
-    The last valid spec stays in force, but an operator that begins after a mistake was made knows only the
-    mistake: the selector counts then, and where that is the mistake, every pod may be the monitor's.
+    The last valid spec stays in force, but where it could not be kept, an operator that begins after a
+    mistake was made knows only the mistake: the selector counts then. Where that is the mistake, or it was
+    not looked yet for what was kept, every pod may be the monitor's.
     """
     selectors = map(_selector, monitors)
     return any(one is None or selects(one, pod) for one in selectors)
@@ -71,6 +72,8 @@ def may_be_selected(pod: dict[str, Any], monitors: Iterable[Known]) -> bool:
 def _selector(known: Known) -> LabelSelector | None:
     if known.monitor is not None:
         return known.monitor.spec.selector
+    if not known.recalled:
+        return None
     try:
         return LabelSelector.model_validate(mapping(known.raw.get("spec")).get("selector"))
     except ValidationError:

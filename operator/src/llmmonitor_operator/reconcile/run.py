@@ -171,6 +171,7 @@ class Leader:
             lambda: self._metrics.failed("namespace of monitors"),
         )
         await unwatched.look()
+        await one_pass.recall()
         loop.start(one_pass)
         self._readiness.leads()
         for namespace in await namespaces_with_sidecars(

@@ -64,6 +64,8 @@ class _Known:
     content: object = None
     """Of the state in it, as far as a change of it is worth a write."""
     saved_at: float | None = None
+    valid_spec: str = ""
+    """In it, or left out of it for want of room."""
 
 
 class Checkpoints:
@@ -99,7 +101,7 @@ class Checkpoints:
                 f" the newest {ASIDE_LIMIT} such are; baselines and burn-rate windows begin anew"
             )
             return Loaded(None, problem)
-        self._known[uid] = replace(self._known[uid], content=_content(state))
+        self._known[uid] = replace(self._known[uid], content=_content(state), valid_spec=state.valid_spec)
         return Loaded(state)
 
     def due(self, uid: str, state: State, now: float) -> bool:
@@ -118,6 +120,10 @@ class Checkpoints:
     def is_behind(self, uid: str, state: State) -> bool:
         """Whether the checkpoint lacks what `state` holds."""
         return state != State() and self._known.get(uid, _Known("")).content != _content(state)
+
+    def lacks_spec(self, uid: str, state: State) -> bool:
+        """Whether the last valid spec was never written: once a mistake follows it, it is nowhere else."""
+        return self._known.get(uid, _Known("")).valid_spec != state.valid_spec
 
     async def save(self, uid: str, namespace: str, name: str, state: State, now: float) -> tuple[str, ...]:
         """Write the checkpoint of the monitor `namespace`/`name`; gives what did not fit, in words.
@@ -152,7 +158,9 @@ class Checkpoints:
                 name,
             )
             raise
-        self._known[uid] = _Known(answer["metadata"]["resourceVersion"], _content(state), now)
+        self._known[uid] = _Known(
+            answer["metadata"]["resourceVersion"], _content(state), now, state.valid_spec
+        )
         if encoded.left_out != self._left_out.get(uid, ()):
             missing = ", ".join(encoded.left_out) or "nothing any more"
             _log.info("checkpoint of %s/%s leaves out: %s", namespace, name, missing)
@@ -280,6 +288,7 @@ def _content(state: State) -> object:
     return (
         state.events_at,
         state.progress_at,
+        state.valid_spec,
         [(one.type, one.status, one.reason, one.observed_generation) for one in state.conditions],
         {
             uid: [(boot.boot_id, boot.figures.begun, boot.figures.ended) for boot in pod.boots]
