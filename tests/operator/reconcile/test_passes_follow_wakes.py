@@ -1,10 +1,59 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
+from collections.abc import Coroutine
+from typing import Any
 
-from llmmonitor_operator.reconcile.loop import Loop
+from llmmonitor_operator.reconcile.loop import (
+    CHANGES_SECONDS,
+    FAILED_LIMIT_SECONDS,
+    FAILED_SECONDS,
+    SHORTEST_SECONDS,
+    Loop,
+)
 
 KEY = ("prod", "chat")
+
+
+class NoWaiting(asyncio.SelectorEventLoop):
+    """A loop whose time is where the next timer is, as soon as nothing else is left to do."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        super().__init__(_Skipping(self))
+
+    def time(self) -> float:
+        return self.now
+
+
+class _Skipping(selectors.DefaultSelector):
+    def __init__(self, clock: NoWaiting) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._clock.now += timeout or 0.0
+        return super().select(0.0)
+
+
+def without_waiting(test: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=NoWaiting) as runner:
+        runner.run(test)
+
+
+class Failing:
+    """Passes that fail; when each began."""
+
+    def __init__(self) -> None:
+        self.begun: list[float] = []
+
+    async def __call__(self, _key: tuple[str, str]) -> float | None:
+        self.begun.append(asyncio.get_running_loop().time())
+        raise ValueError("as told")
+
+    async def until(self, seconds: float) -> None:
+        await asyncio.sleep(seconds - asyncio.get_running_loop().time())
 
 
 class Passes:
@@ -96,3 +145,79 @@ async def test_a_monitor_that_is_gone_costs_nothing_any_more() -> None:
     loop.wake(KEY)
     assert await passes.done.get() == 2
     await loop.stop()
+
+
+def test_a_corrected_spec_is_looked_at_at_once_after_a_pass_that_failed() -> None:
+    async def corrected() -> None:
+        passes, loop = Failing(), Loop()
+        loop.start(passes)
+        loop.wake(KEY)
+        await passes.until(1000.0)
+        assert passes.begun[-1] - passes.begun[-2] >= FAILED_LIMIT_SECONDS
+        begun = len(passes.begun)
+        await passes.until(passes.begun[-1] + 50.0)
+
+        loop.wake(KEY)
+        await asyncio.sleep(0.1)
+
+        assert len(passes.begun) == begun + 1
+        await loop.stop()
+
+    without_waiting(corrected())
+
+
+def test_a_spec_that_is_corrected_while_the_pass_fails_is_not_missed() -> None:
+    async def corrected() -> None:
+        begun: list[float] = []
+        loop = Loop()
+
+        async def fails(_key: tuple[str, str]) -> float | None:
+            begun.append(asyncio.get_running_loop().time())
+            if len(begun) == 1:
+                loop.wake(KEY)
+            raise ValueError("as told")
+
+        loop.start(fails)
+        loop.wake(KEY)
+        await asyncio.sleep(SHORTEST_SECONDS + 0.1)
+
+        assert len(begun) == 2
+        await loop.stop()
+
+    without_waiting(corrected())
+
+
+def test_pods_that_come_and_go_bring_no_failing_pass_forward() -> None:
+    async def came() -> None:
+        passes, loop = Failing(), Loop()
+        loop.start(passes)
+        loop.wake(KEY)
+        await asyncio.sleep(0.1)
+
+        for _ in range(30):
+            loop.wake_namespace("prod")
+            await asyncio.sleep(0.1)
+
+        assert len(passes.begun) == 1
+        await passes.until(SHORTEST_SECONDS + FAILED_SECONDS + 0.1)
+        assert len(passes.begun) == 2
+        await loop.stop()
+
+    without_waiting(came())
+
+
+def test_a_flood_of_changes_makes_no_storm_of_failing_passes() -> None:
+    async def flooded() -> None:
+        passes, loop = Failing(), Loop()
+        loop.start(passes)
+
+        for _ in range(6_000):
+            loop.wake(KEY)
+            await asyncio.sleep(0.1)
+
+        gaps = [after - before for before, after in zip(passes.begun[1:], passes.begun[2:], strict=False)]
+        assert min(gaps) >= CHANGES_SECONDS
+        assert len(passes.begun) >= 600 / (CHANGES_SECONDS + SHORTEST_SECONDS + 0.1)
+        await loop.stop()
+
+    without_waiting(flooded())

@@ -1,7 +1,8 @@
 """One task per monitor: a pass, then sleep until it is woken or the next report is due.
 
 Wakes are levels, not messages: however many come while a pass runs, one more pass follows. Passes of one
-monitor never overlap, so its status has one writer.
+monitor never overlap, so its status has one writer. After a pass that failed nothing wakes it but a change of
+the monitor itself, which may be the correction: pods come and go, and would have it fail without end.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.monitors import Key
@@ -19,11 +21,26 @@ SHORTEST_SECONDS = 1.0
 FAILED_SECONDS = 5.0
 """After a pass that failed, doubled up to `FAILED_LIMIT_SECONDS`."""
 FAILED_LIMIT_SECONDS = 120.0
+CHANGES_SECONDS = 5.0
+"""From a pass that a change brought forward, and that failed too, to the next that one may bring forward."""
 
 Pass = Callable[[Key], Awaitable[float | None]]
 """One pass; gives in how many seconds the next is due, None when the monitor is gone for good."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wake:
+    """Of one monitor, since its last pass began."""
+
+    any: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """The monitor itself."""
+
+    def clear(self) -> None:
+        self.any.clear()
+        self.changed.clear()
 
 
 class Loop:
@@ -33,7 +50,7 @@ class Loop:
         """Args: failed: called for each pass that raised."""
         self._failed = failed
         self._pass: Pass | None = None
-        self._wakes: dict[Key, asyncio.Event] = {}
+        self._wakes: dict[Key, _Wake] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._within: dict[str, set[Key]] = {}
         """Keys by namespace: ten thousand pods come when leading begins, and each wakes its own."""
@@ -45,15 +62,17 @@ class Loop:
             self._begin(key)
 
     def wake(self, key: Key) -> None:
-        """Something about it changed."""
-        self._wakes.setdefault(key, asyncio.Event()).set()
+        """It came, changed or went."""
+        wake = self._wakes.setdefault(key, _Wake())
+        wake.any.set()
+        wake.changed.set()
         self._within.setdefault(key[0], set()).add(key)
         self._begin(key)
 
     def wake_namespace(self, namespace: str) -> None:
         """Something in its namespace changed."""
         for key in self._within.get(namespace, ()):
-            self._wakes[key].set()
+            self._wakes[key].any.set()
 
     async def stop(self) -> None:
         """No passes any more; one that runs is cancelled."""
@@ -73,7 +92,7 @@ class Loop:
 
     async def _run(self, key: Key, one_pass: Pass) -> None:
         wake = self._wakes[key]
-        failures = 0
+        failures, early = 0, False
         while True:
             wake.clear()
             began = asyncio.get_running_loop().time()
@@ -86,7 +105,7 @@ class Loop:
                 _log.warning(words, *key, due, error, exc_info=not isinstance(error, ApiError))
                 self._failed()
                 failures = min(failures + 1, 10)
-            if due is None and not wake.is_set():
+            if due is None and not wake.any.is_set():
                 self._tasks.pop(key, None)
                 self._wakes.pop(key, None)
                 self._forget(key)
@@ -94,11 +113,24 @@ class Loop:
             spent = asyncio.get_running_loop().time() - began
             await asyncio.sleep(max(0.0, SHORTEST_SECONDS - spent))
             if failures:
-                await asyncio.sleep(due or 0.0)
+                early = await _changed(wake, due or 0.0, CHANGES_SECONDS if early else 0.0)
                 continue
+            early = False
             wait = max(0.0, (due or 0.0) - spent) * random.uniform(0.95, 1.0)  # noqa: S311 - not all at once
-            try:
-                async with asyncio.timeout(wait):
-                    await wake.wait()
-            except TimeoutError:
-                continue
+            await _set_within(wake.any, wait)
+
+
+async def _changed(wake: _Wake, wait: float, rest: float) -> bool:
+    """Wait, but after `rest` seconds no longer than until the monitor changes; whether it did."""
+    rest = min(rest, wait)
+    await asyncio.sleep(rest)
+    return await _set_within(wake.changed, wait - rest)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
