@@ -23,7 +23,7 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
     """What the sidecars of a valid monitor count and sample by; defaults of the spec are filled in."""
     spec, metadata = monitor.spec, monitor.metadata
     return Configuration(
-        generation=configuration_generation(metadata.creation_timestamp, metadata.generation),
+        generation=configuration_generation(metadata.creation_timestamp, metadata.uid, metadata.generation),
         objectives=tuple(_setting(objective) for objective, _ in spec.performance.effective_objectives),
         resource_interval_seconds=spec.sampling.resource_interval.total_seconds(),
         max_added_latency_seconds=spec.interception.max_added_latency.total_seconds(),

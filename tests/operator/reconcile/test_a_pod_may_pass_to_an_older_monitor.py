@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from tests.operator.reconcile import sidecar_double
-from tests.operator.reconcile.operator_world import MONITORS, PODS, SIGNING, World
+from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, SIGNING, World
 
 OLDER = ("prod", "older")
+A_YEAR_BEFORE = "2025-01-05T12:00:00Z"
 
 
-def _older(world: World, generation: int = 1, **spec: Any) -> None:
-    """A monitor of the same pods, made a year before the other, as the operator sees it."""
+def _older(world: World, generation: int = 1, created: str = A_YEAR_BEFORE, **spec: Any) -> None:
+    """A monitor of the same pods that comes before the other, as the operator sees it."""
     chat = world.server.at(f"{MONITORS}/chat")
-    made = {"creationTimestamp": "2025-01-05T12:00:00Z", "generation": generation}
+    made = {"creationTimestamp": created, "generation": generation}
     seen = {**chat, "metadata": {"name": "older", "namespace": "prod", "uid": "older", **made}}
     world.server.put(MONITORS, {**seen, "metadata": {"name": "older", "uid": "older"}})
     world.parts.monitors.take(seen | {"spec": chat["spec"] | spec})
@@ -45,3 +46,19 @@ async def test_its_sidecar_takes_the_settings_of_the_older_one_once_each(world: 
         _older(world, generation=2, sampling={"resourceInterval": "9s"})
         await world.one_pass(OLDER)
         assert double.configuration.resource_interval_seconds == 9.0
+
+
+async def test_its_sidecar_takes_the_settings_of_one_made_in_the_same_second(world: World) -> None:
+    await world.passed()
+    pod = world.server.at(f"{PODS}/chat-a")
+    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
+        world.kubelet_runs(double)
+        await world.settled()
+        await world.passed()
+        chat = world.server.at(f"{MONITORS}/chat")["metadata"]
+
+        _older(world, chat["generation"], chat["creationTimestamp"], sampling={"resourceInterval": "7s"})
+        world.parts.monitors.drop(KEY, chat["uid"])
+        await world.one_pass(OLDER)
+
+        assert double.configuration.resource_interval_seconds == 7.0
