@@ -197,9 +197,28 @@ def test_evaluation_goes_on_from_a_checkpoint_as_if_nothing_had_happened(watch: 
     assert restarted.gather([twin]) == lasting.gather([replica])
 
 
+def made_by_hand(state: bytes) -> bytes:
+    """With all in order but the state itself, which is msgpack."""
+    schema, layout, _ = msgspec.msgpack.decode(zlib.decompress(encode(State()).data), ext_hook=unpack)
+    return zlib.compress(b"\x93" + b"".join(map(msgspec.msgpack.encode, (schema, layout))) + state)
+
+
+def with_map(data: bytes) -> bytes:
+    """A state with a packed map of these bytes."""
+    return msgspec.msgpack.encode({"counts": [msgspec.msgpack.Ext(1, data)]})
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
+        pytest.param(made_by_hand(with_map(b"\0" + b"\xff" * 4 + b"\x01")), id="no entry, 2^35 columns"),
+        pytest.param(made_by_hand(with_map(b"\xff" * 100_000)), id="a number of 700,000 bits"),
+        pytest.param(
+            made_by_hand(b"\x81\xa1x" + b"\x91" * 100_000 + b"\x01"), id="100,000 lists in one another"
+        ),
+        pytest.param(made_by_hand(msgspec.msgpack.encode({"counts": [{}]})), id="one tier of counts"),
+        pytest.param(made_by_hand(msgspec.msgpack.encode({"figures_from": [0.0]})), id="one begin"),
+        pytest.param(encode(State(newest_at=math.nan)).data, id="a time that is no number"),
         b"",
         b"not zlib",
         encode(State()).data[:-3],

@@ -7,6 +7,7 @@ anew from `State()`.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def decode(data: bytes) -> State:
         plain = _decompressed(data)
         document = msgspec.msgpack.decode(plain, type=tuple[int, str, dict[str, Any]], ext_hook=unpack)
         return _state(*document)
-    except (zlib.error, msgspec.MsgspecError, ValueError) as error:
+    except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UnreadableCheckpoint(f"no checkpoint of ours: {error}") from error
 
 
@@ -97,7 +98,21 @@ def _state(schema: int, layout: str, state: dict[str, Any]) -> State:
         raise ValueError(
             f"schema {schema} {layout}; this version reads {SCHEMA} {_LAYOUT}, windows begin anew"
         )
-    return msgspec.convert(state, State)
+    if not _is_finite(state):
+        raise ValueError("a time or figure that is no number")
+    found = msgspec.convert(state, State)
+    tiers = len(found.counts), len(found.figures), len(found.figures_from) or len(FIGURE_TIERS)
+    if tiers != (len(COUNT_TIERS), len(FIGURE_TIERS), len(FIGURE_TIERS)):
+        raise ValueError(f"{tiers} tiers of counts, figures and their begins")
+    return found
+
+
+def _is_finite(plain: object) -> bool:
+    if isinstance(plain, dict):
+        return all(map(_is_finite, plain.values()))
+    if isinstance(plain, list):
+        return all(map(_is_finite, plain))
+    return not isinstance(plain, float) or math.isfinite(plain)
 
 
 def migrated(

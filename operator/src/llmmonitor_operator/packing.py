@@ -15,6 +15,10 @@ import msgspec
 
 _EXTENSION = 1
 _MAXIMUM_ENTRIES = 1_000_000
+_MAXIMUM_WIDTH = 16
+"""Far more than any row has; a map of no entries would take as much memory as it says."""
+_MAXIMUM_BITS = 140
+"""Of a number: putting together a longer one takes hours, and a count has 63."""
 _MORE = 0x80
 _SEVEN_BITS = 0x7F
 
@@ -40,6 +44,8 @@ def unpack(code: int, data: memoryview) -> Any:
     length, width = next(numbers, 0), next(numbers, 0)
     if length > _MAXIMUM_ENTRIES:
         raise ValueError(f"a packed map of {length} entries; the limit is {_MAXIMUM_ENTRIES}")
+    if width > _MAXIMUM_WIDTH:
+        raise ValueError(f"a packed map of {width} columns; the limit is {_MAXIMUM_WIDTH}")
     keys, last = [], 0
     for _ in range(length):
         last += _unsigned_to_signed(_required(numbers))
@@ -111,6 +117,8 @@ def _read_varints(data: memoryview) -> Iterator[int]:
         number |= (byte & _SEVEN_BITS) << shift
         if byte & _MORE:
             shift += 7
+            if shift > _MAXIMUM_BITS:
+                raise ValueError(f"a packed number of more than {_MAXIMUM_BITS} bits")
         else:
             yield number
             number = shift = 0

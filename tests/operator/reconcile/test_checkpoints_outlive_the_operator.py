@@ -153,6 +153,7 @@ async def test_one_that_somebody_deleted_is_written_anew(
         {},
         {"data": {"state": "text"}},
         {"binaryData": {"state": "not base64!"}},
+        {"binaryData": {"state": None}},
         {"binaryData": {"state": base64.b64encode(b"not zlib").decode()}},
         {"binaryData": {"state": base64.b64encode(encode(State()).data[:-3]).decode()}},
     ],

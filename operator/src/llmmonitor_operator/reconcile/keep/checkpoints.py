@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import logging
 from collections.abc import Collection
@@ -278,7 +277,7 @@ def _digest(raw: Raw) -> str:
 def _state(raw: Raw) -> State:
     try:
         data = base64.b64decode((raw.get("binaryData") or {})[DATA], validate=True)
-    except (KeyError, binascii.Error) as error:
+    except (KeyError, TypeError, ValueError) as error:  # edited by hand: nothing, or what is no base64
         raise UnreadableCheckpoint(f"no checkpoint of ours: binaryData.{DATA}: {error!r}") from error
     return decode(data)
 
