@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
@@ -143,6 +144,28 @@ def test_a_connection_that_stays_open_is_carried_on_by_the_old_relay_and_counted
     assert first.wait() == 0
     assert pod.ipv4.post(b"still") == b"still"
     assert second.page[Slot.ARMED]
+
+
+@pytest.mark.root
+@pytest.mark.long
+def test_an_old_relay_that_hangs_leaves_nobody_waiting_and_one_that_works_stays(pod: Pod) -> None:
+    pod.start_model()
+    first = _start(pod)
+    first.wait_until_reading()
+    second = _waiting(pod)
+    with pod.ipv4.connect(timeout=30.0) as kept_alive:
+        exchange(kept_alive, b"before")
+        _ask_to_hand_over(first)
+        second.wait_until_reading()
+        began = time.monotonic_ns()
+        wait_until(lambda: second.page[Slot.SUPERVISOR_HEARTBEAT_NS] > began + 15_000_000_000, seconds=40)
+        assert exchange(kept_alive, b"carried") == b"carried"
+
+        os.kill(first.relay_pid, signal.SIGSTOP)
+        with pytest.raises(ConnectionResetError):
+            exchange(kept_alive, b"lost")
+    assert first.wait() == 0
+    assert pod.ipv4.post(b"new") == b"new"
 
 
 @pytest.mark.root

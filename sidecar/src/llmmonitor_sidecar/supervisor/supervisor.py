@@ -52,6 +52,8 @@ NOT_LISTENING_SECONDS = 2.0
 AT_REST_NS = 5_000_000_000
 """For so long the model is believed to be at rest after the analyser has said so."""
 RELAY_STOP_MARGIN_SECONDS = 1.0
+CARRYING_LOOKS = 5
+"""Of each look a second a fifth counts (`Silence`): a relay that hangs is killed as soon as ever."""
 KILLED_SECONDS = 1.0
 """A killed process is gone by then, or it is waiting in the kernel and is killed again."""
 RELAY_ALONE_LIMIT_NS = 400_000_000
@@ -323,11 +325,16 @@ class Supervisor:
         self._close_listener(signals)
         self._release()
         _log.info("handed over; %d connections are carried to their end", self._page[Slot.OPEN_CONNECTIONS])
+        silence = Silence(self._policy.kill_after_ns // CARRYING_LOOKS)
         while self._relay.child is not None:
             if signals.wait(IDLE_TICK_SECONDS):
                 self._stop(signals)
-            self._reap(time.monotonic_ns())
+            now_ns = time.monotonic_ns()
+            self._reap(now_ns)
             self._watch_memory()
+            if self._relay.child and silence.exceeds_limit(self._page[Slot.HEARTBEAT_NS], now_ns):
+                _log.error("relay killed: pid=%d, no heartbeat", self._relay.child.pid)
+                self._relay.child.signal(signal.SIGKILL)  # clients may ask again; for an answer they wait
         return True
 
     def _close_listener(self, signals: Signals) -> None:
