@@ -336,6 +336,20 @@ async def test_a_body_that_never_ends_is_given_up() -> None:
         assert answer.startswith(b"HTTP/1.1 408")
 
 
+async def test_who_goes_within_a_body_leaves_no_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with serve() as client:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection("127.0.0.1", client.port)
+            writer.write(b"PUT /v1/config HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc")
+            await writer.drain()
+            assert (await client.get("/healthz"))[0] == 200  # it has been read
+            writer.close()
+            await writer.wait_closed()
+            assert (await client.get("/healthz"))[0] == 200
+
+    assert caplog.text == ""
+
+
 async def test_the_newest_connections_are_served_however_many_hang_around() -> None:
     async with serve(connections_limit=4) as client:
         idle = [await asyncio.open_connection("127.0.0.1", client.port) for _ in range(12)]

@@ -61,6 +61,8 @@ def _in_time_and_in_json(request_seconds: float) -> Middleware:
             return _of_http(problem)
         except TimeoutError:
             return _closing(error(408, "too_slow", f"the request took longer than {request_seconds:.0f} s"))
+        except ConnectionError:  # ended within its own body: nobody is there to answer, and nothing to log
+            return _closing(error(400, "cut_off", "the connection ended within the request"))
         except ValueError as problem:  # from `apply`: a configuration that cannot be put in force
             _log.warning("refused by the sidecar: %s %s: %s", request.method, request.path, problem)
             return give(error(422, "not_applicable", str(problem)))
