@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -57,6 +59,27 @@ def test_each_is_refused_with_its_reason_and_counted(start: Callable[..., Whole]
     exposition = sidecar.send("GET", "/metrics")[1]["text"]
     for reason in attempts:
         assert f'llm_monitor_refused_total{{endpoint="config",reason="{reason}"}} 1.0' in exposition
+
+
+def test_a_number_that_cannot_be_put_in_force_fails_no_analyser(start: Callable[..., Whole]) -> None:
+    sidecar = start()
+    until(sidecar.answers)
+    assert sidecar.put(IN_FORCE) == 200
+    boot = sidecar.interception()["boot_id"]
+
+    for configuration, words in (
+        (Configuration(generation=8, max_added_latency_seconds=-1.0), "max_added_latency_seconds is -1;"),
+        (Configuration(generation=8, drain_idle_seconds=1e300), "drain_idle_seconds is 1e+300;"),
+        (Configuration(generation=2**63), "generation is 9.22337e+18;"),
+    ):
+        document = sign_configuration(configuration, KEY, POD, time.time())
+        status, answer = sidecar.send("PUT", "/v1/config", document)
+        assert status == 422
+        assert words in answer["error"]["message"]
+
+    os.kill(sidecar.children()[0], signal.SIGKILL)
+    until(lambda: sidecar.interception().get("boot_id", boot) != boot)
+    assert sidecar.interception()["configuration_generation"] == IN_FORCE.generation
 
 
 def test_a_request_that_was_recorded_is_answered_once(start: Callable[..., Whole]) -> None:

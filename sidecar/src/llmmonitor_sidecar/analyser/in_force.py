@@ -24,6 +24,11 @@ from llmmonitor_sidecar.settings import Settings
 FIRST_CONFIGURATION_SECONDS = 24 * 3600.0
 STOPPED_BY_DOCUMENT = "stopped by its operator: the monitor is gone"
 
+_HIGHEST_GENERATION = 2**63 - 1
+"""That a report can say."""
+_HIGHEST_SECONDS = 24 * 3600.0
+_DURATIONS = ("resource_interval_seconds", "max_added_latency_seconds", "drain_idle_seconds")
+
 _log = logging.getLogger(__name__)
 
 
@@ -55,8 +60,10 @@ class InForce:
         """Put a verified configuration in force, for successors too.
 
         Raises:
-            ValueError: its public keys are none, or too many; nothing has changed.
+            ValueError: its public keys are none, or too many, or a number is out of bounds; nothing has
+                changed.
         """
+        _check(signed.configuration)
         given = signed.configuration.public_keys
         if len(given) > PUBLIC_KEYS_LIMIT:
             raise ValueError(f"{len(given)} public keys; the limit is {PUBLIC_KEYS_LIMIT}")
@@ -79,6 +86,19 @@ class InForce:
         return ""
 
 
+def _check(configuration: Configuration) -> None:
+    """What is kept is put in force by every analyser to come: none must fail at it.
+
+    Raises:
+        ValueError: a number is out of bounds.
+    """
+    limits = {"generation": _HIGHEST_GENERATION, **dict.fromkeys(_DURATIONS, _HIGHEST_SECONDS)}
+    for name, highest in limits.items():
+        value = getattr(configuration, name)
+        if not 0 <= value <= highest:
+            raise ValueError(f"{name} is {value:g}; it must be from 0 to {highest:g}")
+
+
 def _by_id(keys: Iterable[bytes]) -> PublicKeys:
     return public_keys_by_id(public_key_from_bytes(key) for key in keys)
 
@@ -91,7 +111,9 @@ def _first(settings: Settings) -> Configuration:
     if not settings.configuration:
         return plain
     try:
-        return msgspec.json.decode(settings.configuration, type=Configuration)
-    except msgspec.MsgspecError as error:
+        first = msgspec.json.decode(settings.configuration, type=Configuration)
+        _check(first)
+    except (msgspec.MsgspecError, ValueError) as error:
         _log.error("LLM_MONITOR_CONFIGURATION is not a configuration: %s; going on with the defaults", error)
         return plain
+    return first
