@@ -35,6 +35,27 @@ async def test_a_running_model_is_attached_to_and_its_report_is_judged(world: Wo
     assert double.configuration.generation > 2**40, "the settings of the monitor were pushed"
 
 
+async def test_a_sidecar_is_heard_while_a_mistaken_target_finds_no_model_server(world: World) -> None:
+    await world.passed()
+    pod = world.server.at(f"{PODS}/chat-a")
+    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
+        world.kubelet_runs(double)
+        await world.settled()
+        await world.passed()
+        chat = world.server.at(f"{MONITORS}/chat")
+        spec = {**chat["spec"], "target": {"container": "vlm"}}
+        changed = {**chat, "metadata": {**chat["metadata"], "generation": 2}, "spec": spec}
+        world.server.put(MONITORS, changed)
+        asked = double.sequence
+
+        found = await world.passed()
+
+    assert double.sequence > asked
+    assert found["Injected"]["reason"] == "ModelServerNotFound"
+    assert found["Reporting"]["reason"] == "AllReporting", "its sidecar runs and reports"
+    assert found["Ready"]["status"] == "False"
+
+
 async def test_one_pass_more_changes_nothing(world: World) -> None:
     await world.passed()
     pod = world.server.at(f"{PODS}/chat-a")

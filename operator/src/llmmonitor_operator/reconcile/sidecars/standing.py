@@ -90,9 +90,9 @@ def standing(pod: Raw, facts: Facts, memory_used_bytes: float | None = None) -> 
         serving = find_serving(pod, facts.monitor.spec.target)
     except Worker:
         return LeftOut(name, reasons.WORKER.name)
-    except NotServing as error:
-        expected = _expected(pod, facts, reasons.MODEL_SERVER_NOT_FOUND.name, str(error))
-        return Standing(pod, expected, sidecar)
+    except NotServing as error:  # one that runs goes on by what it was told, and is heard
+        expected = _expected(pod, facts, reasons.MODEL_SERVER_NOT_FOUND.name, str(error), sidecar=sidecar)
+        return Standing(pod, expected, sidecar, address=_address(pod, sidecar))
     if sidecar is not None and sidecar.running:
         return _running_as_before(pod, facts, sidecar, serving)
     return _without(pod, facts, sidecar, serving, memory_used_bytes)
