@@ -27,12 +27,16 @@ def test_what_is_kept_is_the_same_json() -> None:
 
 
 def test_texts_that_are_alike_stand_in_memory_once() -> None:
-    one, other = kept(pod("chat-a")), kept(pod("chat-b"))
+    things = [pod("chat-a"), pod("chat-b")]
+    for thing in things:
+        thing["metadata"]["annotations"] = {"template": "".join(["x"] * 100_000)}
+    one, other = map(kept, things)
 
     images = [thing["spec"]["containers"][0]["image"] for thing in (one, other)]
     keys = [next(iter(thing["metadata"]["labels"])) for thing in (one, other)]
     assert images[0] is images[1]
     assert keys[0] is keys[1]
+    assert one["metadata"]["annotations"]["template"] is other["metadata"]["annotations"]["template"]
 
 
 def test_what_was_read_is_read_once_and_never_of_another() -> None:

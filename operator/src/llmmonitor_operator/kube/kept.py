@@ -1,8 +1,9 @@
 """An object as a mirror keeps it: sharing what it has in common with thousands of others, and remembering.
 
 Ten thousand pods of a few workloads differ in some names and addresses; every other text stands in memory
-once. And since a kept object never changes (a change is a new object), what was read from it may be
-remembered with it: a pass looks at every pod every 15 s, and most pods change once an hour.
+once, the longest too: an annotation of 256 KiB or a script of the template is each replica's. And since a
+kept object never changes (a change is a new object), what was read from it may be remembered with it: a pass
+looks at every pod every 15 s, and most pods change once an hour.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from typing import Any, TypeVar
 from llmmonitor_operator.kube.raw import Raw
 
 T = TypeVar("T")
-_SHARED_LENGTH = 512
-"""Longer texts are hardly ever alike."""
 _READINGS_LIMIT = 16
 
 
@@ -38,7 +37,7 @@ def shared(value: Any) -> Any:
     """The same JSON, its texts shared with all others that are alike."""
     kind = type(value)
     if kind is str:
-        return sys.intern(value) if len(value) <= _SHARED_LENGTH else value
+        return sys.intern(value)
     if kind is dict:
         return {sys.intern(key): shared(one) for key, one in value.items()}
     if kind is list:
