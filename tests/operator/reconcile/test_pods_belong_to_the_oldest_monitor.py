@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -51,6 +52,18 @@ def test_of_two_made_in_the_same_second_the_name_decides() -> None:
     both = monitors(raw("b", NOW, CHAT), raw("a", NOW, CHAT))
 
     assert [known.raw["metadata"]["name"] for known in both.of("prod")] == ["a", "b"]
+
+
+def test_a_thousand_monitors_of_the_same_pods_keep_nobody_elses_pass_waiting() -> None:
+    many = monitors(*(raw(f"chat-{n:03}", NOW, CHAT) for n in range(1000)))
+    pods = [running_pod(f"chat-{n}") for n in range(500)]
+    known = many.of("prod")
+    began = time.process_time()
+
+    found = owned(known[-1], known, pods)
+
+    assert time.process_time() - began < 1.0  # it took four, on the loop that renews the lease
+    assert found.conflict == "LLMMonitor chat-000 is older and has chat-0, chat-1, chat-2 and 497 more"
 
 
 def test_pods_that_both_do_not_want_are_no_conflict() -> None:

@@ -21,6 +21,16 @@ def owner_among(monitors: Iterable[LLMMonitor], pod: Raw) -> LLMMonitor | None:
     return min(selecting, key=_age_order, default=None)
 
 
+def by_age(monitors: Iterable[LLMMonitor]) -> list[LLMMonitor]:
+    """In the order in which they have pods; `first_of` tells of many pods whose each is."""
+    return sorted(monitors, key=_age_order)
+
+
+def first_of(monitors: Iterable[LLMMonitor], pod: Raw) -> LLMMonitor | None:
+    """The same as `owner_among`, of monitors `by_age`: who comes after the owner is not looked at."""
+    return next((monitor for monitor in monitors if selects(monitor.spec.selector, pod)), None)
+
+
 def selects(selector: LabelSelector, pod: Raw) -> bool:
     """Whether all of its requirements hold for the pod's labels."""
     labels = pod["metadata"].get("labels") or {}

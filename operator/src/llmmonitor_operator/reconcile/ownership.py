@@ -13,7 +13,7 @@ from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.kube.raw import mapping
 from llmmonitor_operator.monitors import Known
 from llmmonitor_operator.pods.pod import is_mine_to_watch
-from llmmonitor_operator.pods.selectors import owner_among, selects
+from llmmonitor_operator.pods.selectors import by_age, first_of, selects
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ def owned(known: Known, rivals: Iterable[Known], pods: Iterable[dict[str, Any]])
     monitor = known.monitor
     if monitor is None:
         return Owned(())
-    monitors = [rival.monitor for rival in rivals if rival.monitor is not None]
+    monitors = by_age(rival.monitor for rival in rivals if rival.monitor is not None)
     mine: list[dict[str, Any]] = []
     leaving: list[dict[str, Any]] = []
     others: dict[str, list[str]] = {}
     for pod in pods:
-        owner = owner_among(monitors, pod) if selects(monitor.spec.selector, pod) else None
+        owner = first_of(monitors, pod) if selects(monitor.spec.selector, pod) else None
         if owner is monitor:
             (mine if is_mine_to_watch(pod) else leaving).append(pod)
         elif owner is not None and is_mine_to_watch(pod):
