@@ -125,7 +125,7 @@ def test_the_idle_are_reset_and_come_back_read_and_those_in_flight_stay(pod: Pod
             sidecar.wait_until_reading()
             _drains(sidecar, at_rest=True)
 
-            wait_until(lambda: sidecar.page[Slot.DRAINED_TOTAL] == 2, seconds=25)  # looked at every 10 s
+            wait_until(lambda: sidecar.page[Slot.DRAINED_TOTAL] == 2, seconds=60)  # looked at every 10 s
 
             assert (_is_open(idle), _is_open(idle6)) == (False, False)
             assert exchange(neighbour, b"still") == b"still"
