@@ -57,6 +57,13 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (pattern("(?<!a)b"), "is no regular expression of RE2's syntax"),
     (probe(matches="a**"), "is no regular expression of RE2's syntax"),
     (probe(maxLatency="31m"), f"is outside 1ms to 30m{RANGE}"),
+    ({"interactions": {"window": "4m"}}, f"is outside 5m to 7d{RANGE}"),
+    ({"interactions": {"clearAfter": "59s"}}, f"is outside 1m to 30d{RANGE}"),
+    ({"quality": {"schedule": "31d", **probe(contains="2")["quality"]}}, f"is outside 1m to 30d{RANGE}"),
+    (
+        {"privacy": {"content": "Redacted", "review": {"maxAge": "59m"}}},
+        f"is outside 1h to 30d{RANGE}",
+    ),
     (proxy("10.0.0.256"), "is no IP address or network"),
     (proxy("10.0.0.0/33"), "is no IP address or network"),
     (proxy("fd00::1::2"), "is no IP address or network"),
