@@ -14,7 +14,7 @@ from typing import Any
 
 from e2e import chat
 from e2e.kubectl import Kubectl
-from e2e.model_pods import PORT, PYTHON
+from e2e.model_pods import PORT, PYTHON, reads
 from e2e.waiting import condition, until
 
 CONTAINER = "model"
@@ -191,6 +191,13 @@ def monitored(namespace: Kubectl, name: str, container: Mapping[str, Any], **fie
     """The monitor, then the Deployment; both called `name`."""
     namespace.apply(monitor(name))
     namespace.apply(deployment(name, container, **fields))  # by now the webhook has seen the monitor
+
+
+def read(namespace: Kubectl, name: str, seconds: float = 60.0) -> None:
+    """Wait until each pod's sidecar reads: one that has just begun may step aside, and count nothing."""
+    for pod in chat.pods(namespace, name):
+        of = pod["metadata"]["name"]
+        until(lambda of=of: reads(namespace, of), f"the sidecar of {of} to read", seconds)  # type: ignore[misc]  # bound now
 
 
 @contextmanager

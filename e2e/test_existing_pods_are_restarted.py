@@ -132,7 +132,7 @@ def test_both_pods_of_a_deployment_are_replaced_in_turn_and_no_request_fails(
     place.apply(deployment(TOGETHER, sidecar_image), budget(TOGETHER, 2), service(TOGETHER))
     before = up(place, TOGETHER)
     address = place.get(f"service/{TOGETHER}")["spec"]["clusterIP"]
-    place.apply(small_models.client("asking", sidecar_image, address, seconds=160, pause=0.1))
+    place.apply(small_models.client("asking", sidecar_image, address, seconds=240, pause=0.1))
 
     with watching(place, TOGETHER) as watch:
         place.apply(small_models.monitor(TOGETHER, existingPods="Restart"))

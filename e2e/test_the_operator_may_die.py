@@ -26,6 +26,7 @@ def model(proved: Kubectl, sidecar_image: str) -> Iterator[Kubectl]:
     small_models.monitored(proved, NAME, small_models.server(sidecar_image), replicas=2)
     proved("rollout", "status", f"deployment/{NAME}", "--timeout=180s")
     condition(proved, NAME, 3 * MINUTES, Ready="True", Injected="True", Reporting="True")
+    small_models.read(proved, NAME)
     yield proved
     small_models.remove(proved, NAME)
 

@@ -90,6 +90,7 @@ def watched(namespace: Kubectl, name: str, image: str, *, replicas: int = 2) -> 
         small_models.monitored(namespace, name, server, replicas=replicas, topologySpreadConstraints=[spread])
         namespace("rollout", "status", f"deployment/{name}", "--timeout=180s")
         one.becomes(Ready="True", Injected="True", Reporting="True")
+        small_models.read(namespace, name)
         yield one
     finally:
         small_models.remove(namespace, name)
