@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -72,3 +73,28 @@ def test_a_checkpoint_goes_a_week_after_its_monitor(product: Installed) -> None:
         "the checkpoint of a monitor that is gone to go",
         2 * MINUTES,
     )
+
+
+def test_a_checkpoint_is_written_again_by_each_operator_that_ends(
+    product: Installed, proved: Kubectl, sidecar_image: str
+) -> None:
+    [pod] = chat.pods(proved, "first")
+    uid = proved.get("llmmonitor/first")["metadata"]["uid"]
+    written = [""]
+
+    def newer() -> str | None:
+        checkpoint = f"configmap/llm-monitor-checkpoint-{uid}"
+        version = "--output=jsonpath={.metadata.resourceVersion}"
+        found = product.kubectl("get", checkpoint, "--ignore-not-found", version)
+        return None if found == written[-1] else found
+
+    for number in range(2):
+        asking = f"asked-before-end-{number}"
+        proved.apply(small_models.client(asking, sidecar_image, pod["status"]["podIP"], seconds=5))
+        small_models.seen(proved, asking)
+        time.sleep(12)  # two reports: what was asked is with the operator
+
+        product.kubectl("rollout", "restart", "deployment/llm-monitor-operator")
+        product.kubectl("rollout", "status", "deployment/llm-monitor-operator", "--timeout=180s")
+
+        written.append(until(newer, "the checkpoint to be written", MINUTES))
