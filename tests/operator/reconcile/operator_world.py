@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.operator.kube_server import KubeServer
 from tests.operator.model_pods import created_pod
+from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.sidecar_double import SidecarDouble
 
 from llmmonitor_api.report.report import BYTES_LIMIT
@@ -68,6 +69,16 @@ class World:
         await self.one_pass(KEY)
         status = self.server.at(f"{MONITORS}/chat").get("status", {})
         return {one["type"]: one for one in status.get("conditions", [])}
+
+    @asynccontextmanager
+    async def attached(self) -> AsyncIterator[SidecarDouble]:
+        """A first pass attaches to the pod, and the container runs: its sidecar, which nobody asked yet."""
+        await self.passed()
+        uid = self.server.at(f"{PODS}/chat-a")["metadata"]["uid"]
+        async with sidecar_double.running(uid, SIGNING.public_key()) as double:
+            self.kubelet_runs(double)
+            await self.settled()
+            yield double
 
     def kubelet_runs(self, double: SidecarDouble) -> None:
         """The attached container runs, and answers at the double's port."""

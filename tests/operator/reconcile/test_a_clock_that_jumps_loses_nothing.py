@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from tests.operator.reconcile import sidecar_double
-from tests.operator.reconcile.operator_world import KEY, PODS, SIGNING, World
+from tests.operator.reconcile.operator_world import KEY, World
 
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 
@@ -28,11 +27,7 @@ class Clock:
 async def test_requests_are_counted_once_whatever_the_clock_does(world: World, jump: float) -> None:
     clock = Clock()
     world.one_pass = MonitorPass(world.parts, clock)
-    await world.passed()
-    pod = world.server.at(f"{PODS}/chat-a")
-    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached() as double:
         found = []
         for number, ahead in enumerate((0.0, 0.0, jump, jump, 0.0, 0.0), start=1):
             clock.ahead = ahead
@@ -41,7 +36,7 @@ async def test_requests_are_counted_once_whatever_the_clock_does(world: World, j
             found.append({kind: conditions[kind]["status"] for kind in ("Injected", "Reporting")})
 
     state = world.one_pass._memories[KEY].state
-    [source] = state.pods[pod["metadata"]["uid"]].boots
+    [source] = state.pods[double.pod_uid].boots
     assert source.figures.begun == 60
     assert state.window(24 * HOUR).begun == 60
     assert found[-1] == {"Injected": "True", "Reporting": "True"}

@@ -36,11 +36,7 @@ async def test_a_running_model_is_attached_to_and_its_report_is_judged(world: Wo
 
 
 async def test_a_sidecar_is_heard_while_a_mistaken_target_finds_no_model_server(world: World) -> None:
-    await world.passed()
-    pod = world.server.at(f"{PODS}/chat-a")
-    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached() as double:
         await world.passed()
         chat = world.server.at(f"{MONITORS}/chat")
         spec = {**chat["spec"], "target": {"container": "vlm"}}
@@ -57,11 +53,7 @@ async def test_a_sidecar_is_heard_while_a_mistaken_target_finds_no_model_server(
 
 
 async def test_one_pass_more_changes_nothing(world: World) -> None:
-    await world.passed()
-    pod = world.server.at(f"{PODS}/chat-a")
-    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached():
         await world.passed()
         written = [line for line in world.server.writes() if "dryRun" not in line]
 
@@ -162,11 +154,7 @@ async def test_a_spec_that_was_never_valid_is_not_said_to_match_no_pod(world: Wo
 async def test_a_takeover_takes_the_conditions_from_the_object_and_announces_nothing_twice(
     world: World,
 ) -> None:
-    await world.passed()
-    pod = world.server.at(f"{PODS}/chat-a")
-    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached():
         before = await world.passed()
         world.events.clear()
 
@@ -188,11 +176,7 @@ async def test_a_mistake_in_a_spec_stops_nothing_after_a_takeover_either(
     selector: dict[str, Any],
     stops: bool,  # noqa: FBT001 - the table's column
 ) -> None:
-    await world.passed()
-    pod = world.server.at(f"{PODS}/chat-a")
-    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached() as double:
         await world.passed()
         mistaken = world.server.at(f"{MONITORS}/chat")
         mistaken["spec"] = {"selector": selector, "holdFor": "for ever"}
@@ -207,11 +191,7 @@ async def test_a_mistake_in_a_spec_stops_nothing_after_a_takeover_either(
 
 
 async def test_a_pod_that_no_monitor_selects_any_more_is_told_to_stop(world: World) -> None:
-    await world.passed()
-    pod = world.server.at(f"{PODS}/chat-a")
-    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached() as double:
         await world.passed()
 
         world.parts.monitors.drop(KEY, world.server.at(f"{MONITORS}/chat")["metadata"]["uid"])

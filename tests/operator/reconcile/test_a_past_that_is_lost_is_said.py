@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.operator.kube_server import KubeServer
-from tests.operator.reconcile import sidecar_double
-from tests.operator.reconcile.operator_world import MONITORS, PODS, SIGNING, World
+from tests.operator.reconcile.operator_world import MONITORS, World
 
 from llmmonitor_api.conditions.event_reasons import CHECKPOINT_UNREADABLE
 from llmmonitor_operator.kube import paths
@@ -35,11 +34,7 @@ async def test_an_event_names_where_it_is_kept_and_what_begins_anew(world_that_l
 
 async def test_the_status_says_so_beside_the_windows(world_that_lost_it: World) -> None:
     world = world_that_lost_it
-    await world.passed()
-    uid = world.server.at(f"{PODS}/chat-a")["metadata"]["uid"]
-    async with sidecar_double.running(uid, SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached():
         await world.passed()
 
     window = world.server.at(f"{MONITORS}/chat")["status"]["window"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.operator.reconcile import sidecar_double
-from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, SIGNING, World
+from tests.operator.reconcile.operator_world import KEY, MONITORS, World
 
 OLDER = ("prod", "older")
 A_YEAR_BEFORE = "2025-01-05T12:00:00Z"
@@ -28,11 +27,7 @@ def _pushes(world: World) -> float:
 
 
 async def test_its_sidecar_takes_the_settings_of_the_older_one_once_each(world: World) -> None:
-    await world.passed()
-    pod = world.server.at(f"{PODS}/chat-a")
-    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached() as double:
         await world.passed()
 
         _older(world, sampling={"resourceInterval": "7s"})
@@ -49,11 +44,7 @@ async def test_its_sidecar_takes_the_settings_of_the_older_one_once_each(world: 
 
 
 async def test_its_sidecar_takes_the_settings_of_one_made_in_the_same_second(world: World) -> None:
-    await world.passed()
-    pod = world.server.at(f"{PODS}/chat-a")
-    async with sidecar_double.running(pod["metadata"]["uid"], SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached() as double:
         await world.passed()
         chat = world.server.at(f"{MONITORS}/chat")["metadata"]
 

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 from tests.operator.kube_server import KubeServer, Refusal, refused
-from tests.operator.reconcile import sidecar_double
-from tests.operator.reconcile.operator_world import PODS, SIGNING, World, until
+from tests.operator.reconcile.operator_world import World, until
 from tests.operator.reconcile.sidecar_double import SidecarDouble
 
 from llmmonitor_operator.kube.api import Kube
@@ -31,11 +30,7 @@ IN_TROUBLE = [
 async def sidecar(world: World) -> AsyncIterator[SidecarDouble]:
     """One that reads, in a pod of the release whose Deployment is there."""
     world.server.put(DEPLOYMENTS, {"metadata": {"name": "llm-monitor-operator"}})
-    await world.passed()
-    uid = world.server.at(f"{PODS}/chat-a")["metadata"]["uid"]
-    async with sidecar_double.running(uid, SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached() as double:
         await world.passed()
         yield double
 

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.operator.kube_server import KubeServer
-from tests.operator.reconcile import sidecar_double
-from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, SIGNING, World
+from tests.operator.reconcile.operator_world import KEY, MONITORS, World
 
 from llmmonitor_operator.checkpoint import decode, encode
 from llmmonitor_operator.kube import paths
@@ -69,11 +68,7 @@ async def mistaken(world: World) -> World:
 
 async def test_the_next_leader_judges_by_it_and_configures_as_before(world: World) -> None:
     changed(world, VALID)
-    await world.passed()
-    uid = world.server.at(f"{PODS}/chat-a")["metadata"]["uid"]
-    async with sidecar_double.running(uid, SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached() as double:
         await world.passed()
         changed(world, MISTAKEN)
         before = await world.passed()
@@ -147,11 +142,7 @@ async def test_a_corrected_spec_takes_its_place(mistaken: World) -> None:
 
 async def test_until_it_was_looked_for_nobodys_sidecar_is_stopped(world: World) -> None:
     changed(world, VALID)
-    await world.passed()
-    uid = world.server.at(f"{PODS}/chat-a")["metadata"]["uid"]
-    async with sidecar_double.running(uid, SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached() as double:
         changed(world, MISTAKEN)
         raw = world.server.at(f"{MONITORS}/chat")
         world.parts.monitors.drop(KEY, raw["metadata"]["uid"])

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 from tests.operator.kube_server import KubeServer, Refusal, refused
-from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, SIGNING, World, until
 from tests.operator.reconcile.sidecar_double import SidecarDouble
 
@@ -67,11 +66,7 @@ def keys(world: World) -> Keys:
 @asynccontextmanager
 async def attached(world: World) -> AsyncIterator[SidecarDouble]:
     """The pod has a sidecar that believes the key of before, and has reported."""
-    await world.passed()
-    uid = world.server.at(f"{PODS}/chat-a")["metadata"]["uid"]
-    async with sidecar_double.running(uid, SIGNING.public_key()) as double:
-        world.kubelet_runs(double)
-        await world.settled()
+    async with world.attached() as double:
         await world.passed()
         yield double
 
