@@ -17,8 +17,7 @@ _BEGINNING_OF_TIME = datetime.min.replace(tzinfo=UTC)
 
 def owner_among(monitors: Iterable[LLMMonitor], pod: Raw) -> LLMMonitor | None:
     """The oldest of the monitors that select the pod, by name among those of one age."""
-    selecting = [monitor for monitor in monitors if selects(monitor.spec.selector, pod)]
-    return min(selecting, key=_age_order, default=None)
+    return first_of(by_age(monitors), pod)
 
 
 def by_age(monitors: Iterable[LLMMonitor]) -> list[LLMMonitor]:
@@ -27,7 +26,7 @@ def by_age(monitors: Iterable[LLMMonitor]) -> list[LLMMonitor]:
 
 
 def first_of(monitors: Iterable[LLMMonitor], pod: Raw) -> LLMMonitor | None:
-    """The same as `owner_among`, of monitors `by_age`: who comes after the owner is not looked at."""
+    """The owner, of monitors `by_age`: who comes after it is not looked at."""
     return next((monitor for monitor in monitors if selects(monitor.spec.selector, pod)), None)
 
 
