@@ -32,17 +32,10 @@ class Known:
     """The newest valid reading; None if none was ever valid."""
     invalid: str = ""
     """What is wrong with the newest one, in words; empty when it is valid."""
-    older_spec: dict[str, Any] | None = None
-    """What `monitor` was read from, when that is not the newest."""
+    valid_spec: str = ""
+    """What `monitor` was read from, as JSON, as the API server gave it; empty without one."""
     recalled: bool = False
     """Whether it was looked for the last valid spec where that is kept; until then any pod may be its."""
-
-    @property
-    def spec(self) -> dict[str, Any] | None:
-        """The one in force, as the API server gave it; None without one."""
-        if self.monitor is None:
-            return None
-        return self.raw.get("spec") if self.older_spec is None else self.older_spec
 
     @property
     def uid(self) -> str:
@@ -87,13 +80,15 @@ class Monitors:
             before = None
         try:
             known = (
-                Known(raw, None, _stays_out(key)) if key[0] in self._closed else Known(raw, load_monitor(raw))
+                Known(raw, None, _stays_out(key))
+                if key[0] in self._closed
+                else Known(raw, load_monitor(raw), valid_spec=_as_json(raw["spec"]))
             )
         except InvalidMonitor as error:
             known = Known(raw, None, "; ".join(error.errors))
             if before is not None and before.monitor is not None:
                 last_valid = _at_generation(before.monitor, raw)
-                known = replace(known, monitor=last_valid, older_spec=before.spec)
+                known = replace(known, monitor=last_valid, valid_spec=before.valid_spec)
         self._keep(key, known)
         self._changed(key)
 
@@ -126,7 +121,7 @@ class Monitors:
         if spec and key[0] not in self._closed:
             try:
                 older = msgspec.json.decode(spec, type=dict[str, Any])
-                now = replace(now, monitor=load_monitor({**now.raw, "spec": older}), older_spec=older)
+                now = replace(now, monitor=load_monitor({**now.raw, "spec": older}), valid_spec=spec)
             except (InvalidMonitor, msgspec.MsgspecError) as error:
                 words = f"its last valid spec was kept, and this version cannot read it either: {error}"
                 now = replace(now, invalid="; ".join([now.invalid, *words.splitlines()]))
@@ -172,6 +167,10 @@ def _stays_out(key: Key) -> str:
         f"namespace {key[0]} is the cluster's or LLM Monitor's own, and nothing in it is monitored: create "
         f"LLMMonitor {key[1]} in the namespace of the model's pods"
     )
+
+
+def _as_json(spec: dict[str, Any]) -> str:
+    return msgspec.json.encode(spec, order="deterministic").decode()
 
 
 def _at_generation(monitor: LLMMonitor, raw: dict[str, Any]) -> LLMMonitor:

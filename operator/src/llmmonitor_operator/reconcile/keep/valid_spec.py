@@ -17,10 +17,9 @@ _log = logging.getLogger(__name__)
 
 def with_valid_spec(state: State, known: Known) -> State:
     """`state` with the spec in force; without one it keeps what it has, which a later version may read."""
-    if known.spec is None:
+    if known.valid_spec in {"", state.valid_spec}:
         return state
-    spec = msgspec.json.encode(known.spec, order="deterministic").decode()
-    return state if spec == state.valid_spec else msgspec.structs.replace(state, valid_spec=spec)
+    return msgspec.structs.replace(state, valid_spec=known.valid_spec)
 
 
 def recalled(monitors: Monitors, known: Known, state: State) -> Known:
