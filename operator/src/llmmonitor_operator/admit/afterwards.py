@@ -10,7 +10,7 @@ from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.attach.headroom import too_little
 from llmmonitor_operator.inject.plan import Mode
-from llmmonitor_operator.inject.ports import HIGHEST_PORT, own_ports
+from llmmonitor_operator.inject.ports import no_port_is_left
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import is_static
 from llmmonitor_operator.pods.serving import NotServing, find_serving
@@ -63,8 +63,7 @@ def never_attached(pod: Raw, monitor: LLMMonitor) -> str:
         return "nor is it attached before its model server is found"
     if is_static(pod):
         return "nor can anything be attached to a static pod"
-    wanted = monitor.spec.interception
-    if max(own_ports(pod, serving, wanted.relay_port, wanted.api_port)) > HIGHEST_PORT:
+    if no_port_is_left(pod, serving, monitor.spec.interception):
         return "nor is it attached, for want of a port"
     return ""
 

@@ -21,7 +21,7 @@ from llmmonitor_operator.inject.hand_over import PortNotNamed
 from llmmonitor_operator.inject.native import native
 from llmmonitor_operator.inject.patch import patch
 from llmmonitor_operator.inject.plan import Plan, plan_for
-from llmmonitor_operator.inject.ports import HIGHEST_PORT
+from llmmonitor_operator.inject.ports import no_port_is_left
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import opted_out, our_native, vain_opt_out
 from llmmonitor_operator.pods.selectors import owner_among
@@ -128,6 +128,8 @@ def _injected(
     )
     if choice.mode is None:
         return "not-admitted", f"{choice.reason}: {choice.message}"
+    if no_port_is_left(pod, serving, monitor.spec.interception):
+        return "no-port", "its containers declare every port that the sidecar could have"
     plan = plan_for(
         pod,
         monitor,
@@ -141,8 +143,6 @@ def _injected(
 
 
 def _within_limits(pod: Raw, plan: Plan, around: Surroundings) -> Admission | Why:
-    if max(plan.relay_port, plan.api_port) > HIGHEST_PORT:
-        return "no-port", "its containers declare every port that the sidecar could have"
     words = objection(pod, native(pod, plan), around.quotas, around.limit_ranges)
     if words:
         return "over-limit", words

@@ -19,7 +19,7 @@ from llmmonitor_api.spec.target import ExistingPods
 from llmmonitor_operator.attach.headroom import too_little
 from llmmonitor_operator.attach.lives import Life, attached_lives, crash_wait_seconds, life_of, may_follow_at
 from llmmonitor_operator.evaluate import wording
-from llmmonitor_operator.inject.ports import HIGHEST_PORT, own_ports
+from llmmonitor_operator.inject.ports import no_port_is_left
 from llmmonitor_operator.kube.kept import remembered
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw, mapping
@@ -106,8 +106,7 @@ def may_attach(  # noqa: PLR0913 - what the decision rests on, each found by ano
     )
     if choice.mode is None:
         return NotNow(choice.reason, choice.message, LATER_SECONDS)
-    wanted = monitor.spec.interception
-    if max(own_ports(pod, serving, wanted.relay_port, wanted.api_port)) > HIGHEST_PORT:
+    if no_port_is_left(pod, serving, monitor.spec.interception):
         words = "no port is left for the sidecar; set spec.interception.relayPort and apiPort lower"
         return NotNow(reasons.NOT_INJECTED.name, words, None)
     words = too_little(pod, common.memory_limit, memory_used_bytes)

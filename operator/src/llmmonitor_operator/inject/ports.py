@@ -8,14 +8,13 @@ and the pass says so (`reconcile/sidecars/pulling.py`).
 
 from __future__ import annotations
 
-from llmmonitor_api.spec.interception import MESH_PORTS
+from llmmonitor_api.spec.interception import MESH_PORTS, Interception
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.commands import HIGHEST_PORT
 from llmmonitor_operator.pods.containers import every_container
 from llmmonitor_operator.pods.pod import our_native
 from llmmonitor_operator.pods.serving import Serving
 
-HIGHEST_PORT = 65_535
-"""Above it the sidecar can have none: whoever makes a plan looks."""
 _HOST_NETWORK_SPREAD = 469
 """14002 and 468 pairs above it end below the mesh ports. Ports of models differ by round numbers (8000 and
 30000, 80 and 8080, 3000 and 5000), and people count on from them: of all spreads near 500 this is among those
@@ -31,6 +30,11 @@ def own_ports(pod: Raw, serving: Serving, relay_port: int, api_port: int) -> tup
         relay_port, api_port = relay_port + apart, api_port + apart
     relay_port = _next_free(relay_port, taken)
     return relay_port, _next_free(api_port, taken | {relay_port})
+
+
+def no_port_is_left(pod: Raw, serving: Serving, wanted: Interception) -> bool:
+    """Whether its containers declare every port that the sidecar could have: whoever makes a plan looks."""
+    return max(own_ports(pod, serving, wanted.relay_port, wanted.api_port)) > HIGHEST_PORT
 
 
 def _declared(pod: Raw) -> set[int]:
