@@ -340,17 +340,13 @@ class VerdictKeeper:
 
     def _fingerprint(self, namespace: str) -> str:
         """Made anew when one of the objects is another: each pass asks for it several times."""
-        objects = [
-            self._view.namespace(namespace) or {},
-            *self._view.resource_quotas(namespace),
-            *self._view.limit_ranges(namespace),
-        ]
+        own = self._view.namespace(namespace) or {}
+        quotas, limit_ranges = self._view.resource_quotas(namespace), self._view.limit_ranges(namespace)
+        objects = [own, *quotas, *limit_ranges]
         before, found = self._fingerprints.get(namespace, ([], ""))
         if len(before) == len(objects) and all(map(operator.is_, before, objects)) and found:
             return found
-        found = fingerprint(
-            objects[0], self._view.resource_quotas(namespace), self._view.limit_ranges(namespace)
-        )
+        found = fingerprint(own, quotas, limit_ranges)
         self._fingerprints[namespace] = objects, found
         return found
 
