@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from e2e.cluster.audit import Request
@@ -15,8 +15,12 @@ STATUS = "llmmonitors/status"
 
 def calls(requests: Iterable[Request], begin: float, end: float) -> Counter[tuple[str, str]]:
     """How often each verb was used on each resource, in (begin, end], Unix seconds."""
+    return Counter((_verb(one), one.resource) for one in _between(requests, begin, end))
+
+
+def _between(requests: Iterable[Request], begin: float, end: float) -> Iterator[Request]:
     since, until = (datetime.fromtimestamp(at, UTC) for at in (begin, end))
-    return Counter((_verb(one), one.resource) for one in requests if since < one.at <= until)
+    return (one for one in requests if since < one.at <= until)
 
 
 def _verb(request: Request) -> str:
@@ -31,10 +35,8 @@ def writes(found: Counter[tuple[str, str]]) -> int:
 
 def most_of_one(requests: Iterable[Request], begin: float, end: float) -> int:
     """Status writes of the one monitor that has most, in (begin, end]: a mean hides one that is busy."""
-    since, until = (datetime.fromtimestamp(at, UTC) for at in (begin, end))
-    written = Counter(
-        (one.namespace, one.name) for one in requests if one.resource == STATUS and since < one.at <= until
-    )
+    within = _between(requests, begin, end)
+    written = Counter((one.namespace, one.name) for one in within if one.resource == STATUS)
     return max(written.values(), default=0)
 
 

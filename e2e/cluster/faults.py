@@ -108,7 +108,11 @@ def _nft_of(layout: Layout, pod: Mapping[str, Any]) -> Iterator[Callable[[str], 
         enter = ["nsenter", f"--net={held}/{net.fileno()}"]
         by_library = [f"--mount={held}/{mounts.fileno()}", "--", PYTHON, "-c", _BY_LIBRARY]
         command = [*enter, *(by_library if ours else ["--", "nft", "--file", "-"])]
-        yield lambda script: _run(command, script)
+
+        def run(script: str) -> None:
+            _output(command, script)
+
+        yield run
 
 
 def _statuses(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -148,10 +152,6 @@ def _wait_gone(pid: int, program: str) -> None:
         if time.monotonic() > deadline:
             raise ClusterFailed(f"{program} (pid {pid}) does not die")
         time.sleep(0.05)
-
-
-def _run(command: Sequence[str], given: str) -> None:
-    _output(command, given)
 
 
 def _output(command: Sequence[str], given: str | None = None) -> str:
