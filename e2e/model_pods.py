@@ -141,6 +141,7 @@ def attach(
         **({"command": list(command)} if command else {}),
     }
     running["spec"].setdefault("ephemeralContainers", []).append(attached)
+    del metadata["resourceVersion"]  # a kubelet that reports meanwhile is no conflict
     path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{name}/ephemeralcontainers"
     namespace("replace", f"--raw={path}", "--filename=-", document=running)
 

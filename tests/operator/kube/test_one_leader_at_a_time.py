@@ -13,7 +13,7 @@ from tests.operator.kube_server import KubeServer, Refusal, connected, refused
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import Unavailable
-from llmmonitor_operator.kube.lease import LostLease, Terms, lead
+from llmmonitor_operator.kube.lease import TERMS, LostLease, Terms, lead
 
 LEASE = paths.lease("llm-monitor", "llm-monitor-operator")
 SHORT = Terms(lease_seconds=4, renew_deadline_seconds=3.0, retry_seconds=1.0)
@@ -93,6 +93,13 @@ async def test_a_standby_waits_while_the_leader_renews(kube: Kube, server: KubeS
         assert server.at(LEASE)["spec"]["holderIdentity"] == "one"
         standby.cancel()
         await asyncio.gather(standby, return_exceptions=True)
+
+
+def test_the_promised_times_of_a_takeover_add_up() -> None:
+    promised, requests_and_start = 15, 2
+
+    assert TERMS.lease_seconds + 2 * TERMS.retry_seconds + requests_and_start <= promised
+    assert TERMS.renew_deadline_seconds + TERMS.retry_seconds < TERMS.lease_seconds
 
 
 async def test_the_lease_of_a_leader_that_died_is_taken_when_it_has_run_out(

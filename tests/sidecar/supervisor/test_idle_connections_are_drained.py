@@ -120,6 +120,7 @@ def test_the_idle_are_reset_and_come_back_read_and_those_in_flight_stay(pod: Pod
             assert exchange(one, b"before") == b"before"
         with pod.within.connect() as neighbour:
             assert exchange(neighbour, b"n") == b"n"
+            time.sleep(0.05)  # in the same tick of the kernel's clock it would look like a quick answer
             asking.sendall(b"POST /echo HTTP/1.1\r\ncontent-length: 4\r\n\r\nha")  # and no answer yet
             sidecar = pod.start_sidecar()
             sidecar.wait_until_reading()

@@ -37,12 +37,12 @@ Owner = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
 class Terms:
     """The times of an election."""
 
-    lease_seconds: int = 11
+    lease_seconds: int = 10
     """A standby takes over so long after it saw the leader's last renewal, which it does after one retry at
-    the latest, plus another one: 15 s in all, as is promised."""
-    renew_deadline_seconds: float = 8.0
+    the latest, plus another one: 13 s in all. The promise is 15: two are left for requests, and to begin."""
+    renew_deadline_seconds: float = 7.5
     """A leader that could not renew for so long stops; less than `lease_seconds`, so that it stops first."""
-    retry_seconds: float = 2.0
+    retry_seconds: float = 1.5
 
 
 TERMS = Terms()
