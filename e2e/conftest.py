@@ -18,13 +18,13 @@ from e2e.cluster import binaries, running
 from e2e.cluster import product as product_images
 from e2e.cluster.errors import ClusterUnavailable
 from e2e.cluster.layout import Layout
+from e2e.definition import definition, establish
 from e2e.helm import Helm
 from e2e.installed import KEEP, RELEASE, Installed, installed
 from e2e.kubectl import Kubectl
 from e2e.waiting import until
 
 ROOT = Path(__file__).parents[1]
-CRD = ROOT / "crds" / "llmmonitors.llmmonitor.io.yaml"
 LONG = {ROOT / "e2e" / "faults", ROOT / "e2e" / "long"}
 """Folders of tests that take minutes each: `make test-long`."""
 _UNAVAILABLE = 3
@@ -92,13 +92,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Kubectl]:
 @pytest.fixture(scope="session")
 def monitors(cluster: Kubectl) -> Kubectl:
     """A cluster that knows LLMMonitors."""
-    # a release of an earlier run may have taken it over
-    cluster("apply", "--server-side", "--force-conflicts", f"--filename={CRD}")
-    # a definition just made has no conditions, at which `kubectl wait --for=condition` gives up
-    for state in ("jsonpath={.status.acceptedNames.kind}=LLMMonitor", "condition=Established"):
-        cluster(
-            "wait", f"--for={state}", "--timeout=30s", "customresourcedefinition/llmmonitors.llmmonitor.io"
-        )
+    establish(cluster, definition())
     return cluster
 
 

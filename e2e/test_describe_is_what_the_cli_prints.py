@@ -1,20 +1,27 @@
-"""`kubectl describe llmmonitor` and `llm-monitor watch` show the same object in the same bytes."""
+"""`kubectl describe llmmonitor` and `llm-monitor watch` show the same object in the same bytes.
+
+The definition is ours under another group: an operator that runs would write statuses and Events of its own
+between what is read here and what is described.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from e2e.definition import definition, establish
 from e2e.kubectl import Kubectl
 from tests.operator.conftest import OBJECTIVES, Watch, monitor_with
 
 from llmmonitor_api.report.report import Engine, Live
 from llmmonitor_cli.describe import Event, describe
 
-pytestmark = pytest.mark.usefixtures("monitors")
+GROUP = "described.llmmonitor.io"
+KIND = f"llmmonitors.{GROUP}"
+pytestmark = pytest.mark.usefixtures("unwatched")
 METADATA = {
     "name": "chat",
     "labels": {"team": "search", "app.kubernetes.io/part-of": "chat"},
@@ -25,6 +32,18 @@ METADATA = {
         "lines": "one\ntwo\n",
     },
 }
+
+
+@pytest.fixture(scope="module")
+def unwatched(cluster: Kubectl) -> Iterator[None]:
+    """A cluster that knows monitors which no operator acts for."""
+    crd = definition()
+    crd["metadata"]["name"] = KIND
+    crd["spec"]["group"] = GROUP
+    crd["spec"]["names"].pop("shortNames")  # they are the real ones'
+    establish(cluster, crd)
+    yield
+    cluster("delete", f"customresourcedefinition/{KIND}", "--wait=false")
 
 
 def evaluated_status() -> dict[str, Any]:
@@ -44,11 +63,11 @@ def kept(namespace: Kubectl, status: Mapping[str, Any]) -> dict[str, Any]:
     """A monitor applied to the cluster, its status patched; as the API server gives it back."""
     spec = {"selector": {"matchLabels": {"app": "chat"}}, "performance": {"objectives": list(OBJECTIVES)}}
     namespace.apply(
-        {"apiVersion": "llmmonitor.io/v1alpha1", "kind": "LLMMonitor", "metadata": METADATA, "spec": spec}
+        {"apiVersion": f"{GROUP}/v1alpha1", "kind": "LLMMonitor", "metadata": METADATA, "spec": spec}
     )
-    patch = ("patch", "llmmonitor/chat", "--subresource=status", "--type=merge")
+    patch = ("patch", f"{KIND}/chat", "--subresource=status", "--type=merge")
     namespace(*patch, f"--patch={json.dumps({'status': status})}")
-    return dict(namespace.get("llmmonitor/chat"))
+    return dict(namespace.get(f"{KIND}/chat"))
 
 
 def event(monitor: Mapping[str, Any], at: datetime) -> tuple[dict[str, Any], Event]:
@@ -80,7 +99,7 @@ def event(monitor: Mapping[str, Any], at: datetime) -> tuple[dict[str, Any], Eve
 def printed(namespace: Kubectl, monitor: Mapping[str, Any], events: list[Event]) -> tuple[str, set[str]]:
     """What kubectl prints, and what the CLI prints at each second at which kubectl may have looked."""
     before = datetime.now(UTC)
-    text = namespace("describe", "llmmonitor", "chat")
+    text = namespace("describe", KIND, "chat")
     seconds = int((datetime.now(UTC) - before).total_seconds()) + 2
     return text.rstrip("\n"), {
         describe(monitor, events, before + timedelta(seconds=n)).rstrip("\n") for n in range(seconds)
