@@ -49,12 +49,12 @@ if seconds:
 server.serve_forever()
 """
 CLIENT = """
-import http.client, json, sys, time
+import http.client, json, os, sys, time
 host, port, seconds, pause = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
 body = json.dumps({"model": "small", "messages": [{"role": "user", "content": "Hi"}]})
 seen = {"answered": 0, "failed": 0}
 until = time.monotonic() + seconds
-while time.monotonic() < until:
+while time.monotonic() < until and not os.path.exists("/tmp/over"):
     connection = http.client.HTTPConnection(host, port, timeout=30)
     try:
         connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
@@ -185,6 +185,11 @@ def seen(namespace: Kubectl, name: str, seconds: float = 180.0) -> dict[str, int
     found: dict[str, int] = json.loads(namespace("logs", name).splitlines()[-1])
     namespace("delete", f"pod/{name}", "--wait=false")
     return found
+
+
+def end(namespace: Kubectl, name: str) -> None:
+    """Tell a client that asks by a new connection each time that this was the last one."""
+    namespace("exec", name, "--", PYTHON, "-c", "open('/tmp/over', 'w')")
 
 
 def monitored(namespace: Kubectl, name: str, container: Mapping[str, Any], **fields: Any) -> None:

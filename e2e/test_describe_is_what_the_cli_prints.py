@@ -1,6 +1,6 @@
 """`kubectl describe llmmonitor` and `llm-monitor watch` show the same object in the same bytes.
 
-The definition is ours under another group: an operator that runs would write statuses and Events of its own
+The definition is ours under another name: an operator that runs would write statuses and Events of its own
 between what is read here and what is described.
 """
 
@@ -19,8 +19,7 @@ from tests.operator.conftest import OBJECTIVES, Watch, monitor_with
 from llmmonitor_api.report.report import Engine, Live
 from llmmonitor_cli.describe import Event, describe
 
-GROUP = "described.llmmonitor.io"
-KIND = f"llmmonitors.{GROUP}"
+KIND, PLURAL, GROUP = "DescribedMonitor", "describedmonitors", "described.llmmonitor.io"
 pytestmark = pytest.mark.usefixtures("unwatched")
 METADATA = {
     "name": "chat",
@@ -38,12 +37,12 @@ METADATA = {
 def unwatched(cluster: Kubectl) -> Iterator[None]:
     """A cluster that knows monitors which no operator acts for."""
     crd = definition()
-    crd["metadata"]["name"] = KIND
+    crd["metadata"]["name"] = f"{PLURAL}.{GROUP}"
     crd["spec"]["group"] = GROUP
-    crd["spec"]["names"].pop("shortNames")  # they are the real ones'
+    crd["spec"]["names"] = {"kind": KIND, "plural": PLURAL, "singular": KIND.lower()}
     establish(cluster, crd)
     yield
-    cluster("delete", f"customresourcedefinition/{KIND}", "--wait=false")
+    cluster("delete", f"customresourcedefinition/{PLURAL}.{GROUP}", "--wait=false")
 
 
 def evaluated_status() -> dict[str, Any]:
@@ -62,12 +61,10 @@ def evaluated_status() -> dict[str, Any]:
 def kept(namespace: Kubectl, status: Mapping[str, Any]) -> dict[str, Any]:
     """A monitor applied to the cluster, its status patched; as the API server gives it back."""
     spec = {"selector": {"matchLabels": {"app": "chat"}}, "performance": {"objectives": list(OBJECTIVES)}}
-    namespace.apply(
-        {"apiVersion": f"{GROUP}/v1alpha1", "kind": "LLMMonitor", "metadata": METADATA, "spec": spec}
-    )
-    patch = ("patch", f"{KIND}/chat", "--subresource=status", "--type=merge")
+    namespace.apply({"apiVersion": f"{GROUP}/v1alpha1", "kind": KIND, "metadata": METADATA, "spec": spec})
+    patch = ("patch", f"{PLURAL}/chat", "--subresource=status", "--type=merge")
     namespace(*patch, f"--patch={json.dumps({'status': status})}")
-    return dict(namespace.get(f"{KIND}/chat"))
+    return dict(namespace.get(f"{PLURAL}/chat"))
 
 
 def event(monitor: Mapping[str, Any], at: datetime) -> tuple[dict[str, Any], Event]:
@@ -99,7 +96,7 @@ def event(monitor: Mapping[str, Any], at: datetime) -> tuple[dict[str, Any], Eve
 def printed(namespace: Kubectl, monitor: Mapping[str, Any], events: list[Event]) -> tuple[str, set[str]]:
     """What kubectl prints, and what the CLI prints at each second at which kubectl may have looked."""
     before = datetime.now(UTC)
-    text = namespace("describe", KIND, "chat")
+    text = namespace("describe", PLURAL, "chat")
     seconds = int((datetime.now(UTC) - before).total_seconds()) + 2
     return text.rstrip("\n"), {
         describe(monitor, events, before + timedelta(seconds=n)).rstrip("\n") for n in range(seconds)

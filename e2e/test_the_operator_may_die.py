@@ -38,13 +38,13 @@ def test_a_standby_takes_over_and_nothing_flaps_or_is_lost(
     clients = [f"asking-{number}" for number in range(len(hosts))]
     model.apply(
         *(
-            small_models.client(client, sidecar_image, host, seconds=75)
+            small_models.client(client, sidecar_image, host, seconds=5 * MINUTES)
             for client, host in zip(clients, hosts, strict=True)
         )
     )
     condition(model, NAME, 2 * MINUTES, **dict.fromkeys(STEADY, "True"))
     until(lambda: _requests(model) > 0, "the first requests to be counted", 1 * MINUTES)
-    before, said_before = _steady(model), _said_of_steady(model)
+    before, said_before, counted_before = _steady(model), _said_of_steady(model), _requests(model)
 
     leader = product.kubectl.get(LEASE)["spec"]["holderIdentity"]
     pod = product.kubectl.get(f"pod/{leader}")
@@ -55,6 +55,9 @@ def test_a_standby_takes_over_and_nothing_flaps_or_is_lost(
 
     takeover = taken - killed_at
     figure(f"a standby led {takeover:.1f} s after the leader was killed")
+    until(lambda: _requests(model) > counted_before, "the new leader to count on", 1 * MINUTES)
+    for client in clients:
+        small_models.end(model, client)
     seen = [small_models.seen(model, client) for client in clients]
     answered = sum(one["answered"] for one in seen)
     counted = until(
