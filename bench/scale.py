@@ -31,6 +31,7 @@ from bench.fleet.sidecars import Fleet
 from bench.fleet.world import BIG, World
 from bench.measure import machine
 from e2e.cluster import binaries
+from e2e.cluster.errors import ClusterUnavailable
 from e2e.helm import Helm
 
 from llmmonitor_api.signing import generate_private_key
@@ -135,7 +136,7 @@ async def run(plane: ControlPlane, extent: Extent) -> tuple[list[Measured], resu
             try:
                 measured[PROMETHEUS] = prometheus.scraping(world, plane.layout.root / "prometheus")
                 running.append(measured[PROMETHEUS])
-            except prometheus.Unavailable as error:
+            except ClusterUnavailable as error:
                 unavailable[PROMETHEUS] = str(error)
             bench = Bench(world, plane, kube, session, sidecars, measured)
             await measure(bench, extent, seen, begun_at)

@@ -22,6 +22,7 @@ from e2e.definition import definition, establish
 from e2e.helm import Helm
 from e2e.installed import KEEP, RELEASE, Installed, installed
 from e2e.kubectl import Kubectl
+from e2e.prometheus import Prometheus, scraping
 from e2e.waiting import until
 
 ROOT = Path(__file__).parents[1]
@@ -164,6 +165,20 @@ def proved(product: Installed, sidecar_image: str) -> Iterator[Kubectl]:
     yield kubectl
     if not os.environ.get(KEEP):
         kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    product: Installed,  # noqa: ARG001 - it must be there
+    helm: Helm,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes the release, and alerts, as the chart's objects say."""
+    with _skipping("with Prometheus"):
+        if not helm.before:
+            raise ClusterUnavailable("the pods of this cluster can't be reached from here")
+        with scraping(helm, tmp_path_factory.mktemp("prometheus")) as running:
+            yield running
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from e2e.chat import Users
 from e2e.installed import Installed
 from e2e.kubectl import Kubectl
 from e2e.model_pods import health
+from e2e.prometheus import Prometheus
+from e2e.small_models import injected as injected_by_webhook
 from e2e.waiting import condition, until
 
 MINUTES = 60.0
@@ -110,11 +112,13 @@ def test_a_new_replica_comes_with_the_sidecar(prod: Kubectl, product: Installed)
     assert (counted["attached"], counted["injected"], counted["summary"]) == (1, 1, "2/2")
 
 
-def test_overload_is_said_with_numbers_and_passes(prod: Kubectl, model_image: str) -> None:
+def test_overload_is_said_with_numbers_and_passes(
+    prod: Kubectl, model_image: str, prometheus: Prometheus
+) -> None:
     objective = {"name": "quick", "signal": "TimeToFirstToken", "threshold": "700ms", "target": "90%"}
     settings: dict[str, Any] = {
         "performance": {"objectives": [{**objective, "window": "1h"}]},
-        "clearAfter": "5s",
+        "clearAfter": "80s",  # longer than a condition must be False to be an alert
         **PATIENT,
     }
     prod.apply(chat.monitor(**settings))
@@ -123,7 +127,10 @@ def test_overload_is_said_with_numbers_and_passes(prod: Kubectl, model_image: st
 
     Users(prod, model_image, "--seconds=45", "--users=24", "--tokens=24", "--stream=1")
     found = condition(prod, "chat", 3 * MINUTES, PerformanceHealthy="False", Healthy="False")
+    of_it = {"alertname": "LLMPerformanceUnhealthy", "namespace": str(prod.namespace), "monitor": "chat"}
+    until(lambda: prometheus.firing(**of_it), "the alert to fire", 2 * MINUTES)
     condition(prod, "chat", 5 * MINUTES, PerformanceHealthy="True")
+    until(lambda: not prometheus.firing(**of_it), "the alert to end", 1 * MINUTES)
 
     message = found["PerformanceHealthy"]["message"]
     assert found["PerformanceHealthy"]["reason"] == "BurnRateHigh"
@@ -133,6 +140,20 @@ def test_overload_is_said_with_numbers_and_passes(prod: Kubectl, model_image: st
     assert "PerformanceHealthy True → False" in events
     assert "PerformanceHealthy False → True" in events
     prod("delete", f"pod/{quiet.name}", "--wait=false")
+
+
+def test_prometheus_has_the_figures_of_operator_and_sidecars(prod: Kubectl, prometheus: Prometheus) -> None:
+    total, of_it = "llm_monitor_requests_total", f'namespace="{prod.namespace}"'
+    [injected] = [pod for pod in chat.pods(prod) if injected_by_webhook(pod)]
+
+    [merged] = prometheus.ask(f'sum({total}{{job="llm-monitor-operator", {of_it}}})')
+    sidecars = prometheus.ask(f'sum by (pod) ({total}{{job!="llm-monitor-operator", {of_it}}})')
+    recorded = prometheus.ask(f'llm_monitor:time_to_first_token_seconds:p95_5m{{{of_it}, monitor="chat"}}')
+
+    assert [one["metric"]["pod"] for one in sidecars] == [injected["metadata"]["name"]]
+    assert 0 < float(sidecars[0]["value"][1]) <= float(merged["value"][1])
+    assert len(recorded) == 1
+    assert float(recorded[0]["value"][1]) > 0
 
 
 def test_nothing_of_kopf_is_on_the_monitor(prod: Kubectl) -> None:

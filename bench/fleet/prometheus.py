@@ -1,57 +1,28 @@
 """The peer: Debian's Prometheus, scraping the `/metrics` of the same sidecars.
 
-Its package is unpacked and not installed: no service is started, no user is made, and no root is needed. The
-configuration is Prometheus' own default but for the interval, which is the operator's.
+Its configuration is Prometheus' own default but for the interval, which is the operator's.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
 from bench.fleet.programs import Running, started
 from bench.fleet.world import World
+from e2e.prometheus import program
 
-ROOT = Path(__file__).resolve().parents[2]
-UNPACKED = ROOT / ".cache" / "bench" / "prometheus"
 ADDRESS = "127.0.0.1:9090"
 INTERVAL_SECONDS = 15
-_TIMEOUT_SECONDS = 300
-_PACKAGE = "prometheus"
-
-
-class Unavailable(Exception):
-    """It can't be had; the message says why."""
-
-
-def program() -> Path:
-    """The program; fetched on first use.
-
-    Raises:
-        Unavailable: this is no Debian, or its archive does not answer.
-    """
-    found = UNPACKED / "usr" / "bin" / "prometheus"
-    if found.exists():
-        return found
-    UNPACKED.mkdir(parents=True, exist_ok=True)
-    try:
-        _run(["apt-get", "download", "-q", _PACKAGE])
-        [package] = UNPACKED.glob(f"{_PACKAGE}_*.deb")
-        _run(["dpkg-deb", "--extract", str(package), str(UNPACKED)])
-        package.unlink()
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise Unavailable(f"Debian's package {_PACKAGE} was not to be had: {error}") from error
-    return found
 
 
 def scraping(world: World, folder: Path) -> Running:
     """Start it.
 
     Raises:
-        Unavailable: it can't be had.
+        e2e.cluster.errors.ClusterUnavailable: it can't be had.
     """
     command = [str(program())]
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +48,3 @@ def _targets(world: World) -> Iterable[object]:
     for (namespace, monitor), own in groupby(world.every_pod, lambda pod: (pod.namespace, pod.monitor)):
         labels = {"namespace": namespace, "monitor": monitor}
         yield {"targets": [f"{pod.address}:{pod.port}" for pod in own], "labels": labels}
-
-
-def _run(command: list[str]) -> None:
-    subprocess.run(command, cwd=UNPACKED, check=True, capture_output=True, timeout=_TIMEOUT_SECONDS)

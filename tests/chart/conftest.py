@@ -14,6 +14,7 @@ if _ROOT not in sys.path:
 
 from e2e.cluster.layout import Layout  # noqa: E402 - e2e is found by the line above
 from e2e.helm import Helm, Objects, Values  # noqa: E402
+from tests.chart.prometheus_rules import KNOWN, MONITORING, PrometheusRules  # noqa: E402
 
 
 def _helms() -> dict[str, Helm]:
@@ -50,6 +51,14 @@ def render() -> Callable[..., Objects]:
         return known[key]
 
     return rendered
+
+
+@pytest.fixture
+def prometheus_rules(render: Callable[..., Objects], promtool: str, tmp_path: Path) -> PrometheusRules:
+    """The chart's, as Prometheus evaluates them."""
+    objects = render({"monitoring": MONITORING}, *KNOWN)
+    spec = objects["PrometheusRule", "llm-monitor", "llm-monitor"]["spec"]
+    return PrometheusRules(promtool, spec, tmp_path)
 
 
 def _helm(name: str) -> Helm:

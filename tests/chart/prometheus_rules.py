@@ -1,0 +1,69 @@
+"""The chart's PrometheusRule as Prometheus itself evaluates it (`promtool test rules`), minute by minute.
+
+promtool prints what there is only beside an expectation that it differs from: each question asks for the
+impossible, and the answer is what it got instead.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+KINDS = ("ServiceMonitor", "PrometheusRule")
+KNOWN = [f"--api-versions=monitoring.coreos.com/v1/{kind}" for kind in KINDS]
+MONITORING = {kind[0].lower() + kind[1:]: {"enabled": True} for kind in KINDS}
+Series = Mapping[str, str]
+"""By the series' name with its labels: its values from minute 0, as promtool writes them (`1x40`)."""
+
+
+@dataclass(frozen=True)
+class PrometheusRules:
+    """Asks about a PrometheusRule's `spec`; `folder` is for promtool's files."""
+
+    promtool: str
+    spec: Mapping[str, Any]
+    folder: Path
+
+    @cached_property
+    def rules(self) -> tuple[Mapping[str, Any], ...]:
+        """All rules of all groups."""
+        return tuple(rule for group in self.spec["groups"] for rule in group["rules"])
+
+    def fired(self, series: Series, minute: int) -> str:
+        """The alerts that fire then, with their labels and texts, given these series."""
+        nobody = [{"exp_labels": {"of": "nobody"}}]
+        names = [rule["alert"] for rule in self.rules if "alert" in rule]
+        asked = [{"eval_time": f"{minute}m", "alertname": name, "exp_alerts": nobody} for name in names]
+        found = re.findall(r"got:\[(.*?)\]", self._test(series, alert_rule_test=asked), re.DOTALL)
+        assert len(found) == len(asked)
+        return "".join(found)
+
+    def firing(self, series: Series, minute: int) -> set[str]:
+        """Their names."""
+        return set(re.findall(r'alertname="(\w+)"', self.fired(series, minute)))
+
+    def recorded(self, series: Series, minute: int) -> dict[str, float]:
+        """What the recording rules have made by then, by series as Prometheus writes it."""
+        asked = {"expr": '{__name__=~"llm_monitor:.+"}', "eval_time": f"{minute}m"}
+        text = self._test(
+            series, promql_expr_test=[{**asked, "exp_samples": [{"labels": "none", "value": 1}]}]
+        )
+        found = re.findall(r'\{__name__="([\w:]+)", ([^}]*)\} ([^\s,]+)', text.partition("got:")[2])
+        return {f"{name}{{{labels}}}": float(value) for name, labels, value in found}
+
+    def _test(self, series: Series, **asked: Any) -> str:
+        (self.folder / "rules.yaml").write_text(json.dumps(self.spec))
+        given = [{"series": name, "values": values} for name, values in series.items()]
+        tests = [{"interval": "1m", "input_series": given, **asked}]
+        test = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests}
+        (self.folder / "test.yaml").write_text(json.dumps(test))
+        command = [self.promtool, "test", "rules", str(self.folder / "test.yaml")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert "got:" in done.stdout + done.stderr, done.stderr
+        return done.stdout + done.stderr
