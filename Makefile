@@ -25,7 +25,7 @@ test-fast: $(READY) lint ## Lint, types, contracts and the tests without a clust
 TWICE := --reruns 1 --reruns-delay 5 --only-rerun WaitedInVain --only-rerun TimeoutExpired
 
 test-e2e: $(READY) ## Tests on a real cluster: E2E_KUBECONFIG's, the one that is up, or one made for them
-	$(BIN)/python -m pytest e2e -m "not long" -p no:xdist --durations=15 $(TWICE) $(ARGS)
+	$(BIN)/python -m e2e -m "not long" --durations=15 $(TWICE) $(ARGS)
 
 test-long: test-long-fast test-faults ## Tests that take minutes each: long soaks, 1 GB bodies, faults of a real cluster
 

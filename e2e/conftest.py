@@ -22,6 +22,7 @@ from e2e.definition import definition, establish
 from e2e.helm import Helm
 from e2e.installed import KEEP, RELEASE, Installed, installed
 from e2e.kubectl import Kubectl
+from e2e.lanes import Lane, keep
 from e2e.prometheus import Prometheus, scraping
 from e2e.waiting import until
 
@@ -34,7 +35,12 @@ _TEST_SECONDS = 600
 """Generous: two cores may run the tests, the cluster, the model and its clients."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--lane", choices=[*Lane], help="run only these tests: see e2e/__main__.py")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.hook.pytest_deselected(items=keep(config.getoption("--lane"), items))
     for item in items:  # the first test's set-up may build Kubernetes: only the test itself is timed
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(_TEST_SECONDS, func_only=True))

@@ -9,12 +9,14 @@ an archive (`kind load image-archive`); then they are known by their tag, which 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from e2e.cluster import containerd, images
 from e2e.cluster.errors import ClusterFailed, ClusterUnavailable
@@ -60,21 +62,29 @@ def load_elsewhere(environment: Mapping[str, str] = os.environ) -> References:
 
 
 def _given_to_nodes(give: Callable[[Built, tools.Tool], str]) -> References:
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        subprocess.run([str(ROOT / "images" / "install-builder")], check=True, timeout=_TIMEOUT_SECONDS)
-        tool = tools.find(cache_folder())
-        if tool is None:
-            raise ClusterUnavailable("neither docker (with its daemon) nor buildah is here to build images")
-        references: References = {}
-        for image in (*PRODUCT, MODEL):
-            began = time.monotonic()
-            [built] = build([image], tool, cache_folder())
-            there = time.monotonic()
-            references[image.name] = give(built, tool)
-            times = f"built in {there - began:.0f} s, on the nodes after {time.monotonic() - there:.0f} s"
-            print(f"image {image.name}: {built.size}, {times}", flush=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run beside one another all want them first
+            return _built_and_given(give, folder)
     except subprocess.SubprocessError as error:
         raise ClusterFailed(f"images: {error}; what the tool said stands above") from error
+
+
+def _built_and_given(give: Callable[[Built, tools.Tool], str], folder: Path) -> References:
+    subprocess.run([str(ROOT / "images" / "install-builder")], check=True, timeout=_TIMEOUT_SECONDS)
+    tool = tools.find(folder)
+    if tool is None:
+        raise ClusterUnavailable("neither docker (with its daemon) nor buildah is here to build images")
+    references: References = {}
+    for image in (*PRODUCT, MODEL):
+        began = time.monotonic()
+        [built] = build([image], tool, folder)
+        there = time.monotonic()
+        references[image.name] = give(built, tool)
+        times = f"built in {there - began:.0f} s, on the nodes after {time.monotonic() - there:.0f} s"
+        print(f"image {image.name}: {built.size}, {times}", flush=True)
     return references
 
 
