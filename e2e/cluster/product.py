@@ -65,8 +65,8 @@ def _given_to_nodes(give: Callable[[Built, tools.Tool], str]) -> References:
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run beside one another all want them first
+        with (folder / "giving.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run beside one another; not `build`'s own
             return _built_and_given(give, folder)
     except subprocess.SubprocessError as error:
         raise ClusterFailed(f"images: {error}; what the tool said stands above") from error
