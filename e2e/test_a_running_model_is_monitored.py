@@ -107,9 +107,14 @@ def test_a_new_replica_comes_with_the_sidecar(prod: Kubectl, product: Installed)
     _, new = chat.pods(prod)
     assert new["spec"]["initContainers"][0]["name"] == "llm-monitor-sidecar"
     assert new["spec"]["initContainers"][0]["restartPolicy"] == "Always"
-    condition(prod, "chat", 2 * MINUTES, Ready="True", Injected="True", Reporting="True")
-    counted = prod.get("llmmonitor/chat")["status"]["pods"]
-    assert (counted["attached"], counted["injected"], counted["summary"]) == (1, 1, "2/2")
+    until(lambda: _pods(prod)["summary"] == "2/2", "both pods to report", 2 * MINUTES)
+    condition(prod, "chat", 10.0, Ready="True", Injected="True", Reporting="True")
+    counted = _pods(prod)
+    assert (counted["attached"], counted["injected"]) == (1, 1)
+
+
+def _pods(prod: Kubectl) -> dict[str, Any]:
+    return dict(prod.get("llmmonitor/chat")["status"]["pods"])
 
 
 def test_overload_is_said_with_numbers_and_passes(
