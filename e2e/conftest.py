@@ -177,13 +177,14 @@ def proved(product: Installed, sidecar_image: str) -> Iterator[Kubectl]:
 def prometheus(
     product: Installed,  # noqa: ARG001 - it must be there
     helm: Helm,
+    cluster: Kubectl,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Prometheus]:
     """A Prometheus that scrapes the release, and alerts, as the chart's objects say."""
     with _skipping("with Prometheus"):
         if not helm.before:
             raise ClusterUnavailable("the pods of this cluster can't be reached from here")
-        with scraping(helm, tmp_path_factory.mktemp("prometheus")) as running:
+        with scraping(helm, cluster, tmp_path_factory.mktemp("prometheus")) as running:
             yield running
 
 

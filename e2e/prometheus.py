@@ -1,17 +1,18 @@
 """A real Prometheus beside the cluster, told what to scrape and when to alert by the chart's own objects.
 
-The Prometheus Operator is not installed: what it makes of a ServiceMonitor, a PodMonitor and a PrometheusRule
-(its `prometheus/promcfg.go`: discovery by role, labels of the target) is made of them here, for the few
-fields that the chart uses. The program comes from Debian's package, unpacked and not installed: no service is
-started, no user is made, no root is needed.
+The Prometheus Operator is not installed, and Debian's Prometheus can't discover pods: what the two would make
+of the chart's ServiceMonitor, PodMonitor and PrometheusRule (which endpoints, with which labels) is looked up
+here, for the few fields that the chart uses. The program comes from Debian's package, unpacked and not
+installed: no service is started, no user is made, no root is needed.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from e2e.cluster.errors import ClusterUnavailable
 from e2e.helm import Helm, Objects
 from e2e.installed import RELEASE
+from e2e.kubectl import Kubectl, Refused
 from e2e.waiting import until
 
 ROOT = Path(__file__).parents[1]
@@ -26,9 +28,11 @@ UNPACKED = ROOT / ".cache" / "prometheus"
 _PACKAGE = "prometheus"
 _FETCH_SECONDS = 300
 _ASK_SECONDS = 30
+_LOOK_SECONDS = 3.0
 _ADDRESS = "127.0.0.1:9097"
 """In the node's network namespace; not Prometheus' own port, which somebody may use."""
 _KINDS = ("ServiceMonitor", "PodMonitor", "PrometheusRule")
+_SIDECARS = f"{RELEASE}-sidecars"
 _OFTEN = "5s"
 
 
@@ -80,99 +84,142 @@ class Prometheus:
 
 
 @contextmanager
-def scraping(helm: Helm, folder: Path, **values: Any) -> Iterator[Prometheus]:
+def scraping(helm: Helm, cluster: Kubectl, folder: Path) -> Iterator[Prometheus]:
     """One that scrapes the release by the chart's objects.
 
     Args:
-        helm: on the cluster whose pods are to be scraped, and from where they can be reached.
+        helm: renders the chart; it stands where pods can be reached.
+        cluster: whose services and pods are to be scraped.
         folder: for its data.
-        values: of the chart, over those that the objects need.
     """
-    kubeconfig = next(one for one in helm.options if one.startswith("--kubeconfig=")).partition("=")[2]
+    objects = _objects(helm)
     configuration, rules = folder / "prometheus.json", folder / "rules.json"
-    objects = _objects(helm, values)
     rules.write_text(json.dumps(objects["PrometheusRule", RELEASE, RELEASE]["spec"]))
-    configuration.write_text(json.dumps(_configuration(objects, kubeconfig, rules)))
+    jobs = [_services(objects, folder), _pods(objects, folder)]
+    configuration.write_text(json.dumps(_configuration(jobs, rules)))
     command = [
         str(program()),
         f"--config.file={configuration}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={_ADDRESS}",
     ]
-    with (folder / "log").open("w") as log, subprocess.Popen([*helm.before, *command], stderr=log) as running:
+    with (
+        _discovering(jobs, cluster),
+        (folder / "log").open("w") as log,
+        subprocess.Popen([*helm.before, *command], stderr=log) as running,
+    ):
         found = Prometheus(helm.before)
         try:
-            until(lambda: running.poll() is None and found.ask("vector(1)"), "Prometheus to answer", 60)
+            until(lambda: running.poll() is not None or found.ask("vector(1)"), "Prometheus to answer", 60)
+            assert running.poll() is None, (folder / "log").read_text()
             yield found
         finally:
             running.terminate()
 
 
-def _objects(helm: Helm, values: Mapping[str, Any]) -> Objects:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is scraped in one way."""
+
+    name: str
+    endpoint: Mapping[str, Any]
+    selector: str
+    """As kubectl takes it."""
+    targets: Path
+    find: Callable[[_Job, Kubectl], list[dict[str, Any]]]
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        return {
+            "job_name": self.name,
+            "honor_labels": self.endpoint.get("honorLabels", False),
+            "metrics_path": self.endpoint["path"],
+            "file_sd_configs": [{"files": [str(self.targets)]}],
+        }
+
+
+def _objects(helm: Helm) -> Objects:
     enabled = {kind[0].lower() + kind[1:]: {"enabled": True} for kind in _KINDS}
     known = [f"--api-versions=monitoring.coreos.com/v1/{kind}" for kind in _KINDS]
-    return helm.render({"monitoring": {"interval": _OFTEN, **enabled}, **values}, *known, namespace=RELEASE)
+    return helm.render({"monitoring": enabled}, *known, namespace=RELEASE)
 
 
-def _configuration(objects: Objects, kubeconfig: str, rules: Path) -> dict[str, Any]:
-    services, pods = (
-        objects["ServiceMonitor", RELEASE, RELEASE],
-        objects["PodMonitor", RELEASE, f"{RELEASE}-sidecars"],
-    )
-    [endpoint], [pod] = services["spec"]["endpoints"], pods["spec"]["podMetricsEndpoints"]
-    of_services = _job("endpoints", endpoint, kubeconfig, namespaces=[RELEASE]) | {
-        "relabel_configs": [
-            *_selected("service", services["spec"]["selector"]),
-            _keep("__meta_kubernetes_endpoint_port_name", endpoint["port"]),
-            *_named("service", "pod", "namespace"),
-            {"source_labels": ["__meta_kubernetes_service_name"], "target_label": "job"},
-        ]
-    }
-    of_pods = _job("pod", pod, kubeconfig) | {
-        "relabel_configs": [
-            *_selected("pod", pods["spec"]["selector"]),
-            _keep("__meta_kubernetes_pod_container_port_name", pod["port"]),
-            *_named("pod", "namespace"),
-            {"target_label": "job", "replacement": f"{RELEASE}/{pods['metadata']['name']}"},
-        ]
-    }
+def _configuration(jobs: Sequence[_Job], rules: Path) -> dict[str, Any]:
     return {
         "global": {"scrape_interval": _OFTEN, "scrape_timeout": _OFTEN, "evaluation_interval": _OFTEN},
         "rule_files": [str(rules)],
-        "scrape_configs": [of_services, of_pods],
+        "scrape_configs": [job.configuration for job in jobs],
     }
 
 
-def _job(role: str, endpoint: Mapping[str, Any], kubeconfig: str, **discovery: Any) -> dict[str, Any]:
-    namespaces = {"namespaces": {"names": discovery["namespaces"]}} if discovery else {}
-    return {
-        "job_name": role,
-        "honor_labels": endpoint.get("honorLabels", False),
-        "metrics_path": endpoint["path"],
-        "kubernetes_sd_configs": [{"role": role, "kubeconfig_file": kubeconfig, **namespaces}],
-    }
+def _services(objects: Objects, folder: Path) -> _Job:
+    spec = objects["ServiceMonitor", RELEASE, RELEASE]["spec"]
+    [endpoint] = spec["endpoints"]
+    return _Job("services", endpoint, _selector(spec), folder / "services.json", _behind_services)
 
 
-def _selected(kind: str, selector: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for label, value in selector.get("matchLabels", {}).items():
-        yield _keep(_label(kind, label), value)
-    for one in selector.get("matchExpressions", ()):
-        assert one["operator"] == "In"
-        yield _keep(_label(kind, one["key"]), "|".join(one["values"]))
+def _pods(objects: Objects, folder: Path) -> _Job:
+    spec = objects["PodMonitor", RELEASE, _SIDECARS]["spec"]
+    [endpoint] = spec["podMetricsEndpoints"]
+    return _Job("pods", endpoint, _selector(spec), folder / "pods.json", _in_pods)
 
 
-def _label(kind: str, label: str) -> str:
-    return f"__meta_kubernetes_{kind}_label_" + "".join(c if c.isalnum() else "_" for c in label)
+def _selector(spec: Mapping[str, Any]) -> str:
+    one_of = [
+        f"{one['key']} in ({','.join(one['values'])})" for one in spec["selector"].get("matchExpressions", ())
+    ]
+    return ",".join([*(f"{key}={value}" for key, value in spec["selector"]["matchLabels"].items()), *one_of])
 
 
-def _keep(source: str, regex: str) -> dict[str, Any]:
-    return {"source_labels": [source], "regex": regex, "action": "keep"}
+def _behind_services(job: _Job, cluster: Kubectl) -> list[dict[str, Any]]:
+    """The pods behind the release's services that have the port, under the service's name as their job."""
+    place, found = cluster.within(RELEASE), []
+    for service in place.get("services", f"--selector={job.selector}")["items"]:
+        name = service["metadata"]["name"]
+        for piece in place.get("endpointslices", f"--selector=kubernetes.io/service-name={name}")["items"]:
+            [port] = [one["port"] for one in piece["ports"] if one["name"] == job.endpoint["port"]]
+            for one in piece["endpoints"] or ():
+                labels = {"job": name, "namespace": RELEASE, "pod": one["targetRef"]["name"]}
+                found.append({"targets": [f"{one['addresses'][0]}:{port}"], "labels": labels})
+    return found
 
 
-def _named(*labels: str) -> Iterator[dict[str, Any]]:
-    for label in labels:
-        source = f"__meta_kubernetes_{label}" if label == "namespace" else f"__meta_kubernetes_{label}_name"
-        yield {"source_labels": [source], "target_label": label}
+def _in_pods(job: _Job, cluster: Kubectl) -> list[dict[str, Any]]:
+    """Every pod that has the labels and the port, be it an init container's."""
+    found = []
+    for pod in cluster.get("pods", "--all-namespaces", f"--selector={job.selector}")["items"]:
+        spec, address = pod["spec"], pod["status"].get("podIP")
+        for container in (*spec["containers"], *spec.get("initContainers", ())):
+            for port in container.get("ports", ()):
+                if address and port.get("name") == job.endpoint["port"]:
+                    metadata = pod["metadata"]
+                    labels = {"namespace": metadata["namespace"], "pod": metadata["name"]}
+                    where = f"{address}:{port['containerPort']}"
+                    found.append({"targets": [where], "labels": {"job": f"{RELEASE}/{_SIDECARS}", **labels}})
+    return found
+
+
+@contextmanager
+def _discovering(jobs: Sequence[_Job], cluster: Kubectl) -> Iterator[None]:
+    """Keep the targets current; Prometheus reads the files again when they change."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            for job in jobs:
+                with suppress(Refused):  # the cluster is busy: what was found last stays
+                    fresh = job.targets.with_suffix(".new")
+                    fresh.write_text(json.dumps(job.find(job, cluster)))
+                    fresh.replace(job.targets)
+            over.wait(_LOOK_SECONDS)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _run(command: list[str]) -> None:
