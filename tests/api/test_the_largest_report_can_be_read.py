@@ -3,6 +3,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from llmmonitor_api.report.gpus import (
+    GPU,
+    GPUS_LIMIT,
+    MIG_LIMIT,
+    SLOWDOWNS_LIMIT,
+    XID,
+    XIDS_LIMIT,
+    GPUs,
+    MIGInstance,
+)
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.report import (
     BYTES_LIMIT,
@@ -46,9 +56,29 @@ def series(number: int) -> TrafficSeries:
     )
 
 
+def gpu(index: int) -> GPU:
+    count = 2**60
+    return GPU(
+        uuid="G" * 96,
+        index=index,
+        name="N" * 96,
+        problem="p" * 1_000,
+        utilisation=0.123456789,
+        memory_used_bytes=count,
+        memory_total_bytes=count,
+        model_memory_bytes=count,
+        energy_joules=1e17 / 3,
+        slowdowns={f"{'w' * 40}{number}": 1 / 3 for number in range(SLOWDOWNS_LIMIT)},
+        xids=tuple(XID(count + number, "application", count, 1 / 3) for number in range(XIDS_LIMIT)),
+        instances=(MIGInstance("M" * 96, memory_used_bytes=count, memory_total_bytes=count),) * MIG_LIMIT,
+    )
+
+
 def report(totals: Totals) -> Report:
     identity = Identity("u" * 36, "p" * 253, "b" * 32, 1.0, 1, "0.1.0", 1)
-    return Report(identity, 2.0, 1.0, totals, Live(), InterceptionState("transparent", reading=True))
+    gpus = GPUs(visible=True, devices=tuple(map(gpu, range(GPUS_LIMIT))))
+    path = InterceptionState("transparent", reading=True)
+    return Report(identity, 2.0, 1.0, totals, Live(), path, gpus=gpus)
 
 
 def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.operator.conftest import OBJECTIVES
 
 from llmmonitor_api.report.frequency import FrequencyTable
+from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.report import (
     Engine,
@@ -32,6 +33,7 @@ from llmmonitor_operator.gather.absorb import absorb
 from llmmonitor_operator.state import State
 
 NOW = 1_800_000_000.0
+Key = str | int
 MONITOR = load_monitor(
     {
         "apiVersion": "llmmonitor.io/v1alpha1",
@@ -88,14 +90,32 @@ def _report() -> Report:
             memory_limit_bytes=10,
         ),
         engine=Engine("vllm", "1", "m", running=1, waiting=2, kv_cache_use=0.5),
+        gpus=GPUs(
+            visible=True,
+            silent_seconds=1.0,
+            told_by="number",
+            devices=(
+                GPU(
+                    "GPU-1",
+                    ours=True,
+                    problem="x",
+                    utilisation=0.5,
+                    memory_total_bytes=2,
+                    energy_joules=1.0,
+                    slowdowns={"power cap": 0.5},
+                    xids=(XID(79, "hardware", 1, 1.0),),
+                    instances=(MIGInstance("MIG-1", memory_total_bytes=1),),
+                ),
+            ),
+        ),
     )
 
 
-def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    if isinstance(value, dict):
-        for key, one in value.items():
-            yield from _leaves(one, (*path, key))
-    else:
+def _leaves(value: Any, path: tuple[Key, ...] = ()) -> Iterator[tuple[Key, ...]]:
+    places = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in places:
+        yield from _leaves(one, (*path, key))
+    if not isinstance(value, dict):
         yield path
 
 
@@ -103,7 +123,7 @@ DOCUMENT = encode(_report())
 PATHS = list(_leaves(json.loads(DOCUMENT)))
 
 
-def _with(path: tuple[str, ...], value: Any) -> bytes:
+def _with(path: tuple[Key, ...], value: Any) -> bytes:
     document = place = json.loads(DOCUMENT)
     for key in path[:-1]:
         place = place[key]
@@ -124,7 +144,7 @@ def _judge(report: Report) -> None:
 @example(("live", "in_flight"), -1)
 @example(("engine", "model"), "/models/" * 100)
 @example(("identity", "started_at"), -1e11)
-def test_whatever_can_be_read_can_be_judged(path: tuple[str, ...], value: Any) -> None:
+def test_whatever_can_be_read_can_be_judged(path: tuple[Key, ...], value: Any) -> None:
     try:
         report = decode(_with(path, value))
     except UnreadableReport:
@@ -145,13 +165,16 @@ def test_whatever_can_be_read_can_be_judged(path: tuple[str, ...], value: Any) -
         (("resources", "cpu_throttled_share"), -0.5),
         (("resources", "memory_used_bytes"), -1),
         (("engine", "waiting"), 2**63),
+        (("gpus", "devices", 0, "utilisation"), 1.5),
+        (("gpus", "devices", 0, "energy_joules"), -1.0),
+        (("gpus", "devices"), [{"uuid": "GPU"}] * 17),
         (("totals", "traffic", "k", "outcomes"), {"ok": -1}),
         (("totals", "traffic", "k", "duration", "buckets"), {"900000": 1}),
         (("totals", "traffic", "k", "duration", "buckets"), {"5": -1}),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_place(path: tuple[str, ...], value: Any) -> None:
-    with pytest.raises(UnreadableReport, match=path[-1]):
+def test_what_cannot_be_is_refused_with_the_place(path: tuple[Key, ...], value: Any) -> None:
+    with pytest.raises(UnreadableReport, match=str(path[-1])):
         decode(_with(path, value))
 
 
@@ -174,6 +197,10 @@ def _counted(names: list[str]) -> dict[str, int]:
         (("resources", "reason"), LONG),
         (("engine", "version"), LONG),
         (("engine", "missing"), MANY),
+        (("gpus", "reason"), LONG),
+        (("gpus", "devices"), [{"uuid": name} for name in MANY]),
+        (("gpus", "devices", 0, "problem"), LONG),
+        (("gpus", "devices", 0, "slowdowns"), dict.fromkeys(MANY, 0.5)),
         (("engine", "finished_requests"), _counted(MANY)),
         (("totals", "traffic", "k", "outcomes"), _counted(MANY)),
         (("totals", "traffic", "k", "token_sources"), _counted(MANY)),
@@ -184,7 +211,7 @@ def _counted(names: list[str]) -> dict[str, int]:
         (("totals", "objectives"), {name: {"name": "", "signal": "", "threshold": ""} for name in MANY}),
     ],
 )
-def test_little_is_kept_of_a_report_that_is_mostly_names(path: tuple[str, ...], value: Any) -> None:
+def test_little_is_kept_of_a_report_that_is_mostly_names(path: tuple[Key, ...], value: Any) -> None:
     document = _with(path, value)
     assert len(document) > 500_000
 

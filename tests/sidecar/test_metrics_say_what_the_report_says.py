@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from llmmonitor_api.report.buckets import DURATION_SECONDS, TOKENS
 from llmmonitor_api.report.frequency import FrequencyTable
+from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.histogram import RELATIVE_ERROR, Histogram
 from llmmonitor_api.report.report import (
     Engine,
@@ -92,6 +93,7 @@ def report(*traffic: TrafficSeries) -> Report:
                 opaque_connections={"tls": 1},
                 malformed=FrequencyTable(counts={"bad_chunk": 2}, other=3),
             ),
+            gpu_energy_millijoules=9_500,
         ),
         live=Live(in_flight=2, oldest_in_flight_seconds=1.5, seconds_without_progress=0.25),
         interception=InterceptionState(
@@ -103,7 +105,21 @@ def report(*traffic: TrafficSeries) -> Report:
         ),
         resources=Resources(processes_visible=True, processes=2, cpu_seconds=12.5, rss_bytes=1 << 30),
         engine=Engine("vllm", running=3, kv_cache_use=0.5, finished_requests={"stop": 8}, missing=("x",)),
+        gpus=GPUs(visible=True, devices=(GPU_ONE, GPU_TWO)),
     )
+
+
+GPU_ONE = GPU(
+    "GPU-1",
+    name="H100",
+    ours=True,
+    utilisation=0.5,
+    energy_joules=12.5,
+    slowdowns={"power cap": 0.25},
+    ecc_corrected=3,
+    xids=(XID(31, "application", 2, 1.0),),
+)
+GPU_TWO = GPU("GPU-2", index=1, lost=True, instances=(MIGInstance("MIG-1", ours=True, memory_used_bytes=7),))
 
 
 REFUSALS = {("config", "forged"): 2}
@@ -151,6 +167,16 @@ def test_every_part_of_a_report_is_there_in_both_formats(accept: str) -> None:
     assert value(got, "llm_monitor_model_cpu_seconds_total") == 12.5
     assert value(got, "llm_monitor_engine_kv_cache_used_ratio") == 0.5
     assert value(got, "llm_monitor_engine_metric_missing", metric="x") == 1
+    assert value(got, "llm_monitor_gpus_energy_joules_total") == 9.5
+    assert value(got, "llm_monitor_gpu_info", gpu="GPU-1", product="H100", ours="true") == 1
+    assert value(got, "llm_monitor_gpu_utilisation_ratio", gpu="GPU-1") == 0.5
+    assert value(got, "llm_monitor_gpu_energy_joules_total", gpu="GPU-1") == 12.5
+    assert value(got, "llm_monitor_gpu_slowdown_ratio", gpu="GPU-1", why="power cap") == 0.25
+    assert value(got, "llm_monitor_gpu_ecc_errors", gpu="GPU-1", corrected="true") == 3
+    assert value(got, "llm_monitor_gpu_xids_total", gpu="GPU-1", xid="31", kind="application") == 2
+    assert value(got, "llm_monitor_gpu_lost", gpu="GPU-2") == 1
+    part = {"gpu": "GPU-2", "instance": "MIG-1", "ours": "true"}
+    assert value(got, "llm_monitor_gpu_instance_memory_used_bytes", **part) == 7
     assert value(got, "llm_monitor_refused_total", endpoint="config", reason="forged") == 2
     assert value(got, "llm_monitor_configuration_generation") == 4
 
@@ -207,6 +233,16 @@ def test_a_sample_that_got_old_says_how_old() -> None:
 
     ages = {value for (name, _), value in found.items() if name == "llm_monitor_model_sample_age_seconds"}
     assert ages == {42.0}
+
+
+def test_figures_of_gpus_whose_driver_is_silent_are_absent() -> None:
+    silent = GPUs(visible=False, silent_seconds=30.0, devices=(GPU_ONE,))
+
+    found = samples(msgspec.structs.replace(report(), gpus=silent))
+
+    assert value(found, "llm_monitor_gpus_driver_silent_seconds") == 30
+    assert value(found, "llm_monitor_gpus_visible") == 0
+    assert not any(name.startswith("llm_monitor_gpu_") for name, _ in found)
 
 
 anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=300)

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Metric
 
 from llmmonitor_api.generated import keep_current
 from llmmonitor_api.report.frequency import FrequencyTable
+from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.report import Engine, Identity, InterceptionState, Live, Report, Resources
 from llmmonitor_api.report.totals import InterceptionCounts, ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_operator.reconcile.metrics import monitor_families
@@ -174,6 +175,29 @@ REPORT: Final = Report(
         prompt_tokens=1,
         generation_tokens=1,
         finished_requests={"stop": 1},
+    ),
+    gpus=GPUs(
+        visible=True,
+        silent_seconds=0.0,
+        devices=(
+            GPU(
+                uuid="GPU-1",
+                utilisation=0.0,
+                memory_used_bytes=1,
+                memory_total_bytes=1,
+                model_memory_bytes=1,
+                power_watts=1.0,
+                energy_joules=1.0,
+                temperature_celsius=1.0,
+                slowdowns={"power cap": 1.0},
+                ecc_corrected=0,
+                ecc_uncorrected=0,
+                repair_pending=False,
+                repair_failed=False,
+                xids=(XID(79, "hardware", 1, 0.0),),
+                instances=(MIGInstance("MIG-1", memory_used_bytes=1, memory_total_bytes=1),),
+            ),
+        ),
     ),
 )
 """One with a sample of every family."""

@@ -73,7 +73,7 @@ def test_an_attached_one_is_told_the_same_in_words(plan_of: PlanOf) -> None:
 def test_every_variable_is_one_that_the_sidecar_reads(plan_of: PlanOf) -> None:
     """But the monitor's name, which is for people and for the operator."""
     known = {name.upper() for name in settings.Settings.__dataclass_fields__}
-    called_otherwise = {"STOP_GRACE", "MEMORY_LIMIT_BYTES", "CPU_LIMIT_CORES", "PUBLIC_KEY"}
+    called_otherwise = {"STOP_GRACE", "MEMORY_LIMIT_BYTES", "CPU_LIMIT_CORES", "PUBLIC_KEY", "GPUS"}
 
     for mode in Mode:
         names = {
@@ -115,3 +115,14 @@ def test_it_learns_its_own_cap_and_the_models_limits(plan_of: PlanOf) -> None:
     assert (in_whole.model_memory_limit_bytes, in_whole.model_cpu_limit_cores) == (10**9, 4.0)
     assert (free.model_memory_limit_bytes, free.model_cpu_limit_cores) == (None, None)
     assert free.memory_cap_bytes == 256 * 2**20
+
+
+def test_it_learns_how_many_gpus_the_pod_requests(plan_of: PlanOf) -> None:
+    pod = copy.deepcopy(RUNNING)
+    pod["spec"]["containers"][0]["resources"] = {"limits": {"nvidia.com/gpu": "2"}}
+
+    with_gpus, without = (
+        settings.from_environment(as_the_kubelet_does(native(one, plan_of(one)))) for one in (pod, RUNNING)
+    )
+
+    assert (with_gpus.gpus_requested, without.gpus_requested) == (2, None)

@@ -156,6 +156,8 @@ def test_limits_of_the_model_are_plain_numbers() -> None:
         ("CPU_LIMIT_CORES", "500m"),
         ("CPU_LIMIT_CORES", "inf"),
         ("MEMORY_CAP_BYTES", "1024"),
+        ("GPUS", "0"),
+        ("GPUS", "one"),
     ],
 )
 def test_a_limit_that_is_none_is_said(name: str, value: str) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from llmmonitor_api.configuration import PUBLIC_KEYS_LIMIT
 from llmmonitor_api.report import histogram
+from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.report.values import Count, Moment, Name, Seconds, Share, Text
 
@@ -145,6 +146,8 @@ class Report(msgspec.Struct, frozen=True):
     interception: InterceptionState
     resources: Resources | None = None
     engine: Engine | None = None
+    gpus: GPUs | None = None
+    """None: not asked yet, or the sidecar is of a version that does not sample them."""
     version: int = VERSION
     histogram_layout: int = histogram.LAYOUT
 

@@ -112,6 +112,8 @@ class Totals(msgspec.Struct, omit_defaults=True):
     objectives: Annotated[dict[Key, ObjectiveCounts], msgspec.Meta(max_length=OBJECTIVES_LIMIT)] = {}
     """By `objective_key`."""
     interception: InterceptionCounts = msgspec.field(default_factory=InterceptionCounts)
+    gpu_energy_millijoules: Count = 0
+    """Of the pod's GPUs, as far as they could be told from others; not of partitioned ones."""
 
 
 def series_key(

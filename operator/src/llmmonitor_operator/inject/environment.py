@@ -14,6 +14,7 @@ from llmmonitor_api.quantities import parse_quantity
 from llmmonitor_operator.inject.plan import Mode, Plan
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.containers import long_running
+from llmmonitor_operator.pods.pod import gpus_requested
 from llmmonitor_operator.pods.quality_of_service import limits_of, pod_level
 
 PREFIX: Final = "LLM_MONITOR_"
@@ -65,7 +66,10 @@ def settings(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
 
 
 def _limits_of_the_model(pod: Raw, plan: Plan) -> dict[str, str]:
-    """The serving container's, or the whole pod's: its cgroup cannot be seen from another container."""
+    """The serving container's, or the whole pod's: its cgroup cannot be seen from another container.
+
+    And how many GPUs the pod has, since a sidecar may see more of them.
+    """
     container = next((one for one in long_running(pod) if one.get("name") == plan.serving.container), {})
     limits = limits_of(pod_level(pod) or {}) | limits_of(container.get("resources") or {})
     found = {}
@@ -73,6 +77,8 @@ def _limits_of_the_model(pod: Raw, plan: Plan) -> dict[str, str]:
         found["MEMORY_LIMIT_BYTES"] = str(int(limits["memory"]))
     if "cpu" in limits:
         found["CPU_LIMIT_CORES"] = f"{limits['cpu']:f}"
+    if gpus := gpus_requested(pod):
+        found["GPUS"] = str(gpus)
     return found
 
 

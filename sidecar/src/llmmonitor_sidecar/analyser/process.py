@@ -169,12 +169,14 @@ class _Process:
         while True:
             began = time.monotonic()
             if self._reports.stopped_because:
-                self._reports.resources = self._reports.engine = None
+                self._reports.resources = self._reports.engine = self._reports.gpus = None
                 await asyncio.sleep(IDLE_SECONDS)
                 continue
             await self._sampling.take()
             resources, engine = self._sampling.resources, self._sampling.engine
             self._reports.resources, self._reports.engine = resources, engine
+            self._reports.gpus = self._sampling.gpus
+            self._reports.gpu_energy_millijoules = self._sampling.gpu_energy_millijoules
             self._reader.models.serves(self._sampling.served_models)
             watermark_ns = self._intake.watermark_ns
             sample = Sample(

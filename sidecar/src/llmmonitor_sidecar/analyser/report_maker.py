@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import Engine, Identity, InterceptionState, Report, Resources
 from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.settings import Mode, Settings
@@ -61,6 +62,8 @@ class ReportMaker:
         self._began = {name: page[slot] for name, slot in _REPORTED.items()}
         self.resources: Resources | None = None
         self.engine: Engine | None = None
+        self.gpus: GPUs | None = None
+        self.gpu_energy_millijoules = 0
         self.generation = 0
         self.trusted_keys: tuple[str, ...] = ()
         self.stopped_because = ""
@@ -89,12 +92,15 @@ class ReportMaker:
             at=now,
             uptime_seconds=(now_ns - self._boot.started_ns) * 1e-9,
             totals=msgspec.structs.replace(
-                self._reader.totals, interception=msgspec.structs.replace(counts, **path)
+                self._reader.totals,
+                interception=msgspec.structs.replace(counts, **path),
+                gpu_energy_millijoules=self.gpu_energy_millijoules,
             ),
             live=self._reader.live(watermark_ns),
             interception=self._interception(now_ns),
             resources=self.resources,
             engine=self.engine,
+            gpus=self.gpus,
         )
 
     def _path_since_boot(self) -> dict[str, int]:

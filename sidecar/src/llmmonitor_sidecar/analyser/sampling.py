@@ -1,8 +1,9 @@
-"""Takes the samples of one resource interval: the model's processes and the engine's own figures.
+"""Takes the samples of one resource interval: the model's processes, the engine's own figures, the GPUs.
 
 procfs may block (a process in uninterruptible sleep), so the process sampler has one thread of its own; while
 it hangs, no second sample is begun and the last one ages. A defect of it costs the sample and never the
-analyser. The engine is asked directly, never through the relay, and bounds its own time.
+analyser. The engine is asked directly, never through the relay, and bounds its own time. The GPUs have a
+thread that is never waited for (`samplers/gpu/thread.py`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import Engine, Resources
 from llmmonitor_sidecar.engines.http import model_session
 from llmmonitor_sidecar.engines.scrape import EngineScraper
+from llmmonitor_sidecar.samplers.gpu.sampler import GPUSampler
+from llmmonitor_sidecar.samplers.gpu.thread import GPUThread
 from llmmonitor_sidecar.samplers.model_process import ModelHint
 from llmmonitor_sidecar.samplers.process_sampler import Limits, ProcessSampler
 from llmmonitor_sidecar.settings import Settings
@@ -51,6 +55,8 @@ class Sampling:
         self._process_sample_seconds = process_sample_seconds
         self.resources: Resources | None = None
         self.engine: Engine | None = None
+        self.gpus: GPUs | None = None
+        self.gpu_energy_millijoules = 0
         self._page = page
         hint = ModelHint(
             pid=settings.model_pid,
@@ -62,6 +68,7 @@ class Sampling:
         limits = Limits(settings.model_memory_limit_bytes, settings.model_cpu_limit_cores)
         sampler = ProcessSampler(hint, self._sidecar_pids, limits=limits)
         self._sample_processes = sample_processes or sampler.sample
+        self._gpus = GPUThread(GPUSampler(sampler.model_pids, settings.gpus_requested).sample)
         self._sampler_failed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="processes")
         self._running: asyncio.Future[Resources] | None = None
@@ -77,7 +84,8 @@ class Sampling:
         return self._scraper.served_models
 
     async def take(self) -> None:
-        """Take both samples; what is not ready in time is left for the next call."""
+        """Take all samples; what is not ready in time is left for the next call."""
+        self._look_at_gpus()
         if self._running is None:
             loop = asyncio.get_running_loop()
             self._began_ns = time.monotonic_ns()
@@ -91,6 +99,11 @@ class Sampling:
         if self.resources is not None:
             age_seconds = (time.monotonic_ns() - self._sampled_ns) * 1e-9
             self.resources = msgspec.structs.replace(self.resources, sampled_age_seconds=age_seconds)
+
+    def _look_at_gpus(self) -> None:
+        sampled = self._gpus.look(time.monotonic_ns())
+        if sampled is not None:
+            self.gpus, self.gpu_energy_millijoules = sampled.gpus, sampled.energy_millijoules
 
     def _follow_model(self) -> None:
         """Some models in pods listen on the pod's address alone; who moves is asked anew who it is."""
@@ -106,7 +119,8 @@ class Sampling:
         return EngineScraper(self._session, base_url, metrics_url=self._settings.metrics_url)
 
     async def close(self) -> None:
-        """Let go of connections and of the thread, without waiting for it."""
+        """Let go of connections and of the threads, without waiting for them."""
+        self._gpus.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
         await self._session.close()
 

@@ -1,4 +1,4 @@
-"""What the model takes of its machine: processes and cgroup now, GPUs later.
+"""What the model takes of its machine: processes, cgroup, and in `gpu/` the GPUs.
 
 `process_sampler` makes a `report.Resources` of it; `model_process` finds the model, `process_tree` reads its
 tree, `cpu_account` adds CPU time up so that exits lose nothing, `cgroups` knows the files of both versions.

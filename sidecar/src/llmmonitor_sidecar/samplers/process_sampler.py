@@ -79,6 +79,10 @@ class ProcessSampler:
         resources = self._of_model(tree, now_ns) if tree.alive else self._without_model()
         return self._with_sidecar(resources, own_pids)
 
+    def model_pids(self) -> frozenset[int]:
+        """The model's process tree as it was walked last; may be called from another thread."""
+        return frozenset(process.pid for process in self._tree)
+
     def _walk(self, own_pids: frozenset[int]) -> None:
         tree = process_tree.walk(self._model, own_pids) if self._model else []
         if not tree:

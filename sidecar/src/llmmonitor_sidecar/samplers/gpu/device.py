@@ -1,0 +1,148 @@
+"""Reads one GPU, and remembers of it what a single look does not show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import msgspec
+
+from llmmonitor_api.report.gpus import GPU
+from llmmonitor_sidecar.samplers.gpu import instances
+from llmmonitor_sidecar.samplers.gpu.answers import Answers, Handle, Lost
+from llmmonitor_sidecar.samplers.gpu.energy import Energy
+from llmmonitor_sidecar.samplers.gpu.ours import Processes
+from llmmonitor_sidecar.samplers.gpu.slowdowns import Slowdowns
+from llmmonitor_sidecar.samplers.gpu.xids import XIDCounts
+
+_MILLI = 1e-3
+_PERCENT = 0.01
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is remembered of a GPU by its uuid, from one session of NVML to the next."""
+
+    energy: Energy = field(default_factory=Energy)
+    slowdowns: Slowdowns = field(default_factory=Slowdowns)
+    xids: XIDCounts = field(default_factory=XIDCounts)
+    uncorrected: int | None = None
+    uncorrected_grew_ns: int | None = None
+
+
+class Device:
+    """One GPU in one session of NVML."""
+
+    def __init__(self, nvml: ModuleType, handle: Handle, index: int, memory: dict[str, Memory]) -> None:
+        self._nvml = nvml
+        self._answers = Answers(nvml, handle)
+        self.handle = handle
+        self.index = index
+        try:
+            self.uuid = str(self._answers.ask("uuid", "nvmlDeviceGetUUID") or f"index {index}")
+            self._name = str(self._answers.ask("name", "nvmlDeviceGetName") or "")
+        except Lost:
+            self.uuid, self._name = f"index {index}", ""
+        self.memory = memory.setdefault(self.uuid, Memory())
+        self.instances: tuple[instances.Instance, ...] = ()
+        self.processes: dict[str, Processes] = {}
+        """By what can be requested: itself, or its instances."""
+        self._partitioned: bool | None = None
+
+    def walk(self) -> None:
+        """Look at what seldom changes and is dear to ask: the partition, and who uses it."""
+        try:
+            mode = self._answers.ask("MIG", "nvmlDeviceGetMigMode")
+            self._partitioned = None if mode is None else mode[0] == self._nvml.NVML_DEVICE_MIG_ENABLE
+            self.instances = tuple(instances.of(self._nvml, self._answers)) if self._partitioned else ()
+            self.processes = {one.uuid: instances.processes(one.answers) for one in self.instances}
+            if not self._partitioned:
+                self.processes = {self.uuid: instances.processes(self._answers)}
+        except Lost:  # said by `read`
+            self.processes.setdefault(self.uuid, {})
+
+    def read(self, now_ns: int, *, tells_xids: bool) -> GPU:
+        """Its figures at CLOCK_MONOTONIC `now_ns`, without whose it is.
+
+        Raises:
+            DriverGone: nothing answers any more.
+        """
+        try:
+            gpu = self._figures(now_ns)
+        except Lost as error:
+            taken = self.memory.energy.joules
+            gpu = GPU(uuid=self.uuid, lost=True, problem=f"lost: {error}", energy_joules=taken)
+        return msgspec.structs.replace(
+            gpu,
+            index=self.index,
+            name=self._name,
+            xids=self.memory.xids.report(now_ns),
+            xids_seen=tells_xids,
+        )
+
+    def _figures(self, now_ns: int) -> GPU:
+        ask = self._answers.ask
+        memory = ask("memory", "nvmlDeviceGetMemoryInfo")
+        used = None if self._partitioned else ask("utilisation", "nvmlDeviceGetUtilizationRates")
+        power = ask("power", "nvmlDeviceGetPowerUsage")
+        watts = None if power is None else power * _MILLI
+        self._add_energy(watts, now_ns)
+        reasons = self._answers.first(
+            "slowdowns",
+            "nvmlDeviceGetCurrentClocksEventReasons",
+            "nvmlDeviceGetCurrentClocksThrottleReasons",
+        )
+        if reasons is not None:
+            self.memory.slowdowns.add(int(reasons), now_ns)
+        corrected, uncorrected = self._ecc("CORRECTED"), self._ecc("UNCORRECTED")
+        pending, failed = self._repairs()
+        grew_ns = self._uncorrected_grew_ns(uncorrected, now_ns)
+        temperature = ask("temperature", "nvmlDeviceGetTemperature", self._nvml.NVML_TEMPERATURE_GPU)
+        return GPU(
+            uuid=self.uuid,
+            problem=self._answers.problem,
+            utilisation=None if used is None else min(1.0, used.gpu * _PERCENT),
+            memory_used_bytes=None if memory is None else int(memory.used),
+            memory_total_bytes=None if memory is None else int(memory.total),
+            power_watts=watts,
+            energy_joules=self.memory.energy.joules,
+            energy_integrated=self.memory.energy.integrated,
+            temperature_celsius=None if temperature is None else float(temperature),
+            slowdowns=None if reasons is None else self.memory.slowdowns.shares(),
+            slowdown_samples=self.memory.slowdowns.count,
+            ecc_corrected=corrected,
+            ecc_uncorrected=uncorrected,
+            ecc_uncorrected_age_seconds=None if grew_ns is None else (now_ns - grew_ns) * 1e-9,
+            repair_pending=pending,
+            repair_failed=failed,
+            partitioned=self._partitioned,
+            instances=tuple(map(instances.read, self.instances)),
+        )
+
+    def _add_energy(self, watts: float | None, now_ns: int) -> None:
+        counted = self._answers.ask("energy counter", "nvmlDeviceGetTotalEnergyConsumption")
+        if counted is not None:
+            self.memory.energy.counter(int(counted))
+        elif watts is not None:
+            self.memory.energy.power(watts, now_ns)
+
+    def _ecc(self, which: str) -> int | None:
+        error = getattr(self._nvml, f"NVML_MEMORY_ERROR_TYPE_{which}")
+        count = self._answers.ask("ECC", "nvmlDeviceGetTotalEccErrors", error, self._nvml.NVML_VOLATILE_ECC)
+        return None if count is None else int(count)
+
+    def _repairs(self) -> tuple[bool | None, bool | None]:
+        """Pending and failed: rows that are remapped since Ampere, pages that are retired before."""
+        rows = self._answers.ask("repairs", "nvmlDeviceGetRemappedRows")
+        if rows is not None:
+            return bool(rows[2]), bool(rows[3])
+        pages = self._answers.ask("repairs", "nvmlDeviceGetRetiredPagesPendingStatus")
+        return (None if pages is None else bool(pages)), None
+
+    def _uncorrected_grew_ns(self, count: int | None, now_ns: int) -> int | None:
+        before = self.memory.uncorrected
+        if count is not None:
+            if before is not None and count > before:
+                self.memory.uncorrected_grew_ns = now_ns
+            self.memory.uncorrected = count
+        return self.memory.uncorrected_grew_ns

@@ -1,0 +1,82 @@
+"""What tests of the GPU sampler use: a driver that answers as they say, and a process that asks it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from llmmonitor_api.report.gpus import GPU, GPUs
+
+NOT_SUPPORTED, NO_PERMISSION, DRIVER_NOT_LOADED = 3, 4, 9
+LOST, RESET_REQUIRED, VERSION_MISMATCH, UNKNOWN = 15, 16, 18, 999
+GIB = 1 << 30
+
+
+class Driver:
+    """A folder with the fake library, and its script."""
+
+    def __init__(self, library: Path, script: Path) -> None:
+        self.library = library
+        self.script = script
+        self.says("count 1")
+
+    def says(self, *statements: str) -> None:
+        """From now on, and nothing that was said before."""
+        new = self.script.with_suffix(".new")
+        new.write_text("".join(f"{one}\n" for one in statements))
+        new.rename(self.script)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"LD_LIBRARY_PATH": str(self.library.parent), "FAKE_NVML": str(self.script)}
+
+
+class Asked:
+    """A process that samples; time is what the test says it is."""
+
+    def __init__(self, environment: dict[str, str], requested: int | None = None) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.sidecar.gpu.asked_process", json.dumps(requested)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment, "PYTHONPATH": str(Path(__file__).parents[3])},
+        )
+        self.last: dict[str, Any] = {}
+
+    def sample(self, at: float, pids: Iterable[int] = ()) -> GPUs:
+        """In the asking thread itself."""
+        found = self._ask(op="sample", at=at, pids=list(pids))
+        assert found is not None
+        return found
+
+    def look(self, at: float) -> GPUs | None:
+        """As the analyser looks, through the sampler's own thread."""
+        return self._ask(op="look", at=at)
+
+    def device(self, at: float, pids: Iterable[int] = ()) -> GPU:
+        """The only one."""
+        [device] = self.sample(at, pids).devices
+        return device
+
+    def end(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        code = self._process.wait(20)
+        self._process.stdout.close()
+        assert code == 0
+
+    def _ask(self, **question: object) -> GPUs | None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(question), file=self._process.stdin, flush=True)
+        self.last = json.loads(self._process.stdout.readline())
+        return None if self.last["gpus"] is None else msgspec.convert(self.last["gpus"], GPUs)
