@@ -8,6 +8,8 @@ from itertools import pairwise
 import pytest
 from e2e.helm import CHART, Objects
 
+from llmmonitor_operator.inject import environment
+
 Render = Callable[..., Objects]
 Right = tuple[str, str, str, str]
 """Kind of role, namespace, resource, verb."""
@@ -171,6 +173,26 @@ def test_the_policy_knows_the_very_image_that_the_operator_is_told(render: Rende
 
     expressions = [one["expression"] for one in rules]
     assert f"variables.added.all(c, c.image == 'r.example.com/x@{digest}')" in expressions
+
+
+@pytest.mark.parametrize("devices", ["None", "All"])
+def test_the_policy_lets_the_sidecar_ask_for_gpus_only_where_the_operator_does(
+    render: Render, devices: str
+) -> None:
+    objects = render({"sidecar": {"nvidiaDevices": devices}})
+
+    rules = objects["ValidatingAdmissionPolicy", "", "llm-monitor-attach"]["spec"]["validations"]
+    [container] = objects["Deployment", "llm-monitor", "llm-monitor-operator"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+
+    [expression] = [one["expression"] for one in rules if "c.?env." in one["expression"]]
+    told = {one["name"]: one.get("value") for one in container["env"]}
+    assert told["LLM_MONITOR_OPERATOR_SIDECAR_NVIDIA_DEVICES"] == devices
+    for name, value in environment.NVIDIA.items():
+        allowed = f"(e.name == '{name}' && e.?value.orValue('') == '{value}')"
+        assert (allowed in expression) is (devices == environment.ALL_DEVICES)
+    assert expression.count("(") == expression.count(")")
 
 
 @pytest.mark.parametrize("values", [None, NAMESPACED, {"webhook": {"enabled": False}}])

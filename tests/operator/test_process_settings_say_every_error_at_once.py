@@ -98,6 +98,7 @@ def test_everything_about_the_sidecar_can_be_said_to_the_operator() -> None:
         SIDECAR_MEMORY_REQUEST="200Mi",
         SIDECAR_MEMORY_LIMIT="1Gi",
         SIDECAR_GUARANTEED_CPU="1",
+        SIDECAR_NVIDIA_DEVICES="All",
         CERTIFICATES="CertManager",
     )
 
@@ -109,6 +110,7 @@ def test_everything_about_the_sidecar_can_be_said_to_the_operator() -> None:
         memory_request="200Mi",
         memory_limit="1Gi",
         guaranteed_cpu="1",
+        nvidia_devices="All",
     )
 
 

@@ -69,6 +69,13 @@ class PullPolicy(enum.StrEnum):
     NEVER = "Never"
 
 
+class NvidiaDevices(enum.StrEnum):
+    """Which GPUs of the node a sidecar in a pod with GPUs asks NVIDIA's runtime for."""
+
+    NONE = "None"
+    ALL = "All"
+
+
 class Certificates(enum.StrEnum):
     """Who makes the webhook's certificates."""
 
@@ -127,6 +134,7 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
             memory_request=read.quantity("SIDECAR_MEMORY_REQUEST", default.sidecar.memory_request),
             memory_limit=read.quantity("SIDECAR_MEMORY_LIMIT", default.sidecar.memory_limit),
             guaranteed_cpu=read.quantity("SIDECAR_GUARANTEED_CPU", default.sidecar.guaranteed_cpu),
+            nvidia_devices=read.choice("SIDECAR_NVIDIA_DEVICES", NvidiaDevices.NONE),
         ),
         watch_namespaces=read.labels("WATCH_NAMESPACES"),
         shard=read.shard("SHARD", default.shard),

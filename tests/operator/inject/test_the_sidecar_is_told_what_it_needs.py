@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -126,3 +127,22 @@ def test_it_learns_how_many_gpus_the_pod_requests(plan_of: PlanOf) -> None:
     )
 
     assert (with_gpus.gpus_requested, without.gpus_requested) == (2, None)
+
+
+ASKED = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "utility"}
+
+
+@pytest.mark.parametrize(
+    ("devices", "gpus", "told"), [("All", "1", ASKED), ("All", "0", {}), ("None", "1", {})]
+)
+def test_only_where_it_is_allowed_and_gpus_are_requested_it_asks_for_the_driver(
+    plan_of: PlanOf, devices: str, gpus: str, told: dict[str, str]
+) -> None:
+    pod = copy.deepcopy(RUNNING)
+    pod["spec"]["containers"][0]["resources"] = {"limits": {"nvidia.com/gpu": gpus}}
+    plan = plan_of(pod)
+    plan = dataclasses.replace(plan, sidecar=dataclasses.replace(plan.sidecar, nvidia_devices=devices))
+
+    for container in (native(pod, plan), ephemeral(pod, plan, 1)):
+        of_nvidia = [one for one in container["env"] if one["name"].startswith("NVIDIA")]
+        assert {one["name"]: one["value"] for one in of_nvidia} == told

@@ -22,6 +22,8 @@ DEFAULT_GRACE_SECONDS: Final = 30
 """Of a pod that does not say (terminationGracePeriodSeconds)."""
 LAST_REPORT_SECONDS: Final = 5
 """Kept of the pod's grace so that the last report can still be fetched."""
+ALL_DEVICES: Final = "All"
+NVIDIA: Final = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "utility"}
 
 _FIELDS: Final = {
     "POD_NAME": "metadata.name",
@@ -62,7 +64,18 @@ def settings(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
         values["RELAY_PORT"] = str(plan.relay_port)
     if plan.mode is Mode.LISTEN:
         values |= {"LISTEN_PORT": str(plan.relay_port), "TARGET_HOST": "localhost"}
-    return [variable(name, value) for name, value in values.items()]
+    return [*(variable(name, value) for name, value in values.items()), *_for_nvidia(pod, plan)]
+
+
+def _for_nvidia(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
+    """What makes NVIDIA's container runtime put the driver's library and the GPUs into a container.
+
+    No CUDA: `utility` is NVML and nvidia-smi. Which GPUs the pod has is known only once it runs, so it is all
+    of the node's: the cluster's administrator decides (container-toolkit, "Environment variables").
+    """
+    if plan.sidecar.nvidia_devices != ALL_DEVICES or not gpus_requested(pod):
+        return []
+    return [{"name": name, "value": value} for name, value in NVIDIA.items()]
 
 
 def _limits_of_the_model(pod: Raw, plan: Plan) -> dict[str, str]:

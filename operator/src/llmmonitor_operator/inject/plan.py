@@ -36,6 +36,8 @@ class SidecarImage:
     memory_limit: str = "256Mi"
     guaranteed_cpu: str = "500m"
     """Request and limit in a pod of class Guaranteed: 50m there means throttling (p90 90 ms, tried)."""
+    nvidia_devices: str = "None"
+    """`All`: in pods that request GPUs the sidecar asks NVIDIA's runtime for the driver and the devices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

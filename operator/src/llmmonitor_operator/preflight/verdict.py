@@ -37,6 +37,7 @@ class Common(msgspec.Struct, frozen=True, omit_defaults=True):
     memory_request: str = "128Mi"
     memory_limit: str = "256Mi"
     guaranteed_cpu: str = "500m"
+    nvidia_devices: str = "None"
     public_keys: tuple[str, ...] = ()
     """Ed25519, base64, as the sidecar's environment takes them."""
     server_version: str = ""
@@ -52,6 +53,7 @@ class Common(msgspec.Struct, frozen=True, omit_defaults=True):
             memory_request=self.memory_request,
             memory_limit=self.memory_limit,
             guaranteed_cpu=self.guaranteed_cpu,
+            nvidia_devices=self.nvidia_devices,
         )
 
     @property

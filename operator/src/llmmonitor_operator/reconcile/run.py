@@ -251,6 +251,7 @@ class Leader:
             memory_request=sidecar.memory_request,
             memory_limit=sidecar.memory_limit,
             guaranteed_cpu=sidecar.guaranteed_cpu,
+            nvidia_devices=sidecar.nvidia_devices,
             public_keys=tuple(base64.b64encode(key).decode() for key in public_keys),
             server_version=f"{version.get('major', '')}.{version.get('minor', '')}".rstrip("+"),
         )
