@@ -11,6 +11,7 @@ import pytest
 from tests.operator import kube_server
 
 from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import (
     Engine,
     Identity,
@@ -62,6 +63,7 @@ class Replica:
     interception: InterceptionState = LISTENING
     resources: Resources | None = ROOMY
     engine: Engine | None = None
+    gpus: GPUs | None = None
 
     def __post_init__(self) -> None:
         for objective in self.configuration.objectives:
@@ -121,6 +123,7 @@ class Replica:
                     interception=self.interception,
                     resources=self.resources,
                     engine=self.engine,
+                    gpus=self.gpus,
                 )
             )
         )

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from llmmonitor_api.report.report import Engine, InterceptionState, Resources
-from llmmonitor_operator.evaluate import Environment, ExpectedPod
 
 Make = Callable[..., Any]
 Said = Callable[[Any, str], tuple[str, str, str]]
@@ -233,12 +232,3 @@ def test_a_kill_for_memory_is_the_worst_and_is_over_after_an_hour(watch: Make, s
     assert killed[:2] == ("False", "OOMKilled")
     assert said(one.judge(), "ResourcesHealthy")[:2] == ("False", "OOMKilled")
     assert said(one.gather([replica], 120), "ResourcesHealthy")[:2] == ("True", "WithinLimits")
-
-
-@pytest.mark.parametrize(("gpus", "reason"), [(0, "NoGPURequested"), (2, "NotVisible")])
-def test_gpus_that_nobody_measures_are_said(watch: Make, said: Said, gpus: int, reason: str) -> None:
-    pods = (ExpectedPod("uid-0", "chat-0", 0.0, gpus_requested=gpus),)
-
-    result = watch(Environment(cluster=True, pods=pods)).judge()
-
-    assert said(result, "GPUVisible")[:2] == ("Unknown", reason)

@@ -10,11 +10,12 @@ from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.spec import load_monitor
 from llmmonitor_operator import figures
 from llmmonitor_operator.configure import configuration_for, settings_for
-from llmmonitor_operator.evaluate import intercepting
+from llmmonitor_operator.evaluate import gpus, intercepting
 from llmmonitor_operator.evaluate.status import EXACT_SOURCES, NO_TOKENS
 from llmmonitor_operator.settings import Settings as Judging
 from llmmonitor_sidecar.analyser.exchange import Outcome, TokenSource
 from llmmonitor_sidecar.analyser.reader import TrafficReader
+from llmmonitor_sidecar.samplers.gpu import slowdowns
 from llmmonitor_sidecar.settings import Mode
 from llmmonitor_sidecar.settings import Settings as Starting
 from llmmonitor_sidecar.signals.objectives import FAILED
@@ -45,6 +46,10 @@ def test_only_tls_is_recognised_by_what_the_reader_counts_it_as() -> None:
 def test_token_counts_are_exact_by_the_same_sources() -> None:
     assert {source.value for source in TokenSource if source.exact} == EXACT_SOURCES
     assert TokenSource.NONE.value == NO_TOKENS
+
+
+def test_slowdowns_of_gpus_that_are_ordinary_are_ones_that_the_sidecar_names() -> None:
+    assert set(slowdowns.NAMES.values()) > gpus._MILD
 
 
 def test_what_nobody_set_is_the_specs_default_everywhere() -> None:

@@ -58,6 +58,7 @@ def encode(state: State, limit: int = BYTES_LIMIT) -> Encoded:
         ValueError: if not even a state without windows and sources fits.
     """
     left_out: list[str] = []
+    state = _without_gpus(state)
     data = _compressed(state)
     for name, reduce_state in _REDUCTIONS:
         if len(data) <= limit:
@@ -146,6 +147,17 @@ def _without_counts(place: int) -> Callable[[State], State]:
         return msgspec.structs.replace(state, counts=tiers)
 
     return reduce_state
+
+
+def _without_gpus(state: State) -> State:
+    """The next report has them again, and those of a hundred pods would take the room of what is counted."""
+    pods = {
+        uid: msgspec.structs.replace(
+            pod, boots=tuple(msgspec.structs.replace(one, gpus=None) for one in pod.boots)
+        )
+        for uid, pod in state.pods.items()
+    }
+    return msgspec.structs.replace(state, pods=pods)
 
 
 def _without_sources(state: State) -> State:

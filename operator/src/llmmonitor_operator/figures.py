@@ -45,6 +45,9 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
     time_per_output_token: Histogram = msgspec.field(default_factory=Histogram)
     duration: Histogram = msgspec.field(default_factory=Histogram)
     interception: InterceptionCounts = msgspec.field(default_factory=InterceptionCounts)
+    gpu_energy_millijoules: int = 0
+    gpu_energy_tokens: int = 0
+    """Completion tokens, exact ones, of the time and the pods that `gpu_energy_millijoules` is of."""
 
     @property
     def ended(self) -> int:
@@ -87,6 +90,8 @@ def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
         completion_tokens_counted=sum([one.completion_tokens_counted for one in every]),
         token_sources=_total_counts([one.token_sources for one in every]),
         interception=_total_path([one.interception for one in every]),
+        gpu_energy_millijoules=sum([one.gpu_energy_millijoules for one in every]),
+        gpu_energy_tokens=sum([one.gpu_energy_tokens for one in every]),
     )
     if not histograms:
         return bare
@@ -106,11 +111,13 @@ def since(newer: Figures, older: Figures) -> Figures:
     """
     if newer == older:
         return NOTHING
+    energy = _grown(newer, older, "gpu_energy_millijoules")
+    tokens = _grown(newer, older, "completion_tokens_exact")
     return Figures(
         begun=_grown(newer, older, "begun"),
         outcomes=merge.counts_since(newer.outcomes, older.outcomes, "outcomes"),
         finish_reasons=_table_since(newer.finish_reasons, older.finish_reasons, "finish_reasons"),
-        completion_tokens_exact=_grown(newer, older, "completion_tokens_exact"),
+        completion_tokens_exact=tokens,
         completion_tokens_counted=_grown(newer, older, "completion_tokens_counted"),
         token_sources=merge.counts_since(newer.token_sources, older.token_sources, "token_sources"),
         time_to_first_token=_histogram_since(
@@ -121,6 +128,8 @@ def since(newer: Figures, older: Figures) -> Figures:
         ),
         duration=_histogram_since(newer.duration, older.duration, "duration"),
         interception=_path_since(newer.interception, older.interception),
+        gpu_energy_millijoules=energy,
+        gpu_energy_tokens=tokens if energy else 0,
     )
 
 
@@ -209,6 +218,7 @@ def figures_of(totals: Totals) -> Figures:
         found,
         begun=totals.begun,
         finish_reasons=_short(found.finish_reasons),
+        gpu_energy_millijoules=totals.gpu_energy_millijoules,
         interception=msgspec.structs.replace(path, malformed=_short(path.malformed)),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from llmmonitor_api.conditions import Condition
+from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
 from llmmonitor_operator.figures import Figures, total
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
@@ -30,6 +31,8 @@ class Source(msgspec.Struct, frozen=True):
     interception: InterceptionState
     resources: Resources | None = None
     engine: Engine | None = None
+    gpus: GPUs | None = None
+    """Devices of the pod's own alone; others that its sidecar sees are counted in `beyond`."""
 
 
 class Pod(msgspec.Struct, frozen=True):

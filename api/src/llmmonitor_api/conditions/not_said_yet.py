@@ -13,10 +13,7 @@ from llmmonitor_api.conditions import reasons_shared as shared
 
 NOT_SAID_YET: Final = frozenset(
     {
-        monitoring.ALL_GPUS_MEASURED,
-        monitoring.DRIVER_NOT_VISIBLE,
         monitoring.NO_EXPORTER,
-        performance.GPU_ERRORS,
         performance.ANOMALY,
         shared.BASELINE_INCOMPLETE,
         # drift, data validation

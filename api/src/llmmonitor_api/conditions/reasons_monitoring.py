@@ -220,8 +220,14 @@ ALL_GPUS_MEASURED = holds(
 NO_GPU_REQUESTED = not_judged("NoGPURequested", "No matching pod requests a GPU, and none was found.")
 DRIVER_NOT_VISIBLE = fails(
     "DriverNotVisible",
-    "A GPU is requested, but the sidecar cannot see the driver's library, and nothing else measures it.",
-    "Run the NVIDIA device plugin with its runtime class, or a DCGM exporter on the node.",
+    "GPUs are requested, but no sidecar can see the driver, and nothing else measures them.",
+    "Let sidecars see the driver: the chart's sidecar.nvidiaDevices=All, on nodes with NVIDIA's runtime.",
+)
+NOT_ALL_GPUS_MEASURED = fails(
+    "NotAllGPUsMeasured",
+    "Some of the requested GPUs are not measured: lost, hidden, behind a silent driver, or not to be told"
+    " from others.",
+    "See the message for pod and cause; to tell GPUs apart, set spec.resources.processes to Shared.",
 )
 NO_EXPORTER = fails(
     "NoExporter",

@@ -23,8 +23,9 @@ CPU_THROTTLED = fails(
 )
 GPU_ERRORS = fails(
     "GPUErrors",
-    "A GPU reported errors (XID, uncorrectable ECC) within the window.",
-    "Look up the XID of the message; drain the node if it recurs.",
+    "A GPU was lost, reported errors of its own (XID, uncorrectable ECC) within the window, could not repair"
+    " its memory, or was held down by heat or a failing power supply; or its driver does not answer.",
+    "Look up the XID of the message; drain the node and reset the GPU if it recurs; check cooling and power.",
 )
 KV_CACHE_SATURATED = fails(
     "KVCacheSaturated",

@@ -99,6 +99,7 @@ GPU_VISIBLE: Final = ConditionType(
     (
         monitoring.ALL_GPUS_MEASURED,
         monitoring.DRIVER_NOT_VISIBLE,
+        monitoring.NOT_ALL_GPUS_MEASURED,
         monitoring.NO_EXPORTER,
         monitoring.NO_GPU_REQUESTED,
         *_FROM_REPORTS,

@@ -29,6 +29,19 @@ BY_SIGHT = "sight"
 NOT_TOLD = ""
 """More are visible than the pod requests, and the model's processes are not seen on any."""
 
+APPLICATION = "application"
+"""XIDs of what ran on the GPU, which itself is well."""
+HARDWARE = "hardware"
+"""All others."""
+
+POWER_CAP = "power cap"
+"""Clocks held down to keep to the power limit: ordinary under load. The others below are not."""
+HARDWARE_SLOWDOWN = "hardware slowdown"
+SOFTWARE_THERMAL = "software thermal slowdown"
+HARDWARE_THERMAL = "hardware thermal slowdown"
+POWER_BRAKE = "power brake"
+RELIABILITY_VOLTAGE = "reliability voltage"
+
 Watts = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 Celsius = Annotated[float, msgspec.Meta(ge=-300, le=1e4)]
 Joules = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
@@ -39,7 +52,7 @@ class XID(msgspec.Struct, frozen=True, omit_defaults=True):
 
     number: Count
     kind: Name
-    """`application`: of what ran on the GPU, which itself is well; else `hardware`."""
+    """`APPLICATION` or `HARDWARE`."""
     count: Count
     age_seconds: Seconds
     """Of the newest."""

@@ -35,6 +35,10 @@ class PerformanceStatus(StatusModel):
     """Requests that their client gave up."""
     truncations: Count | None = None
     """Answers cut at a length limit."""
+    energy_per_token_joules: Number | None = None
+    """Energy of the pods' GPUs per completion token, idle time included; absent without exact counts."""
+    energy_tokens: Count | None = None
+    """Over how many tokens: those of pods whose GPUs' energy is known."""
 
 
 class ObjectiveStatus(StatusModel):
@@ -75,14 +79,18 @@ class GPUStatus(StatusModel):
     """GPUs that are measured."""
     source: Label = ""
     """NVML, DCGM, the engine, or empty."""
+    lost: Count = 0
+    """GPUs that no longer answer."""
     utilisation: Ratio | None = None
-    """The share of time with a kernel running; not how busy the GPU is."""
+    """The share of time with a kernel running, mean of all; not how busy a GPU is. Absent with MIG."""
     memory_used_bytes: Count | None = None
     """Memory in use, of all GPUs."""
     memory_total_bytes: Count | None = None
     """Memory there is."""
+    power_watts: Number | None = None
+    """Power drawn, of all GPUs that are not partitioned."""
     errors: Count | None = None
-    """XID events within the window."""
+    """XIDs that speak of the hardware, as far back as sidecars have looked."""
 
 
 class ResourcesStatus(StatusModel):

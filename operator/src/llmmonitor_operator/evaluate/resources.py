@@ -1,4 +1,7 @@
-"""ResourcesHealthy: memory, CPU throttling and the KV cache against the owner's limits, per replica."""
+"""ResourcesHealthy: memory, CPU throttling and the KV cache against the owner's limits, per replica.
+
+What is wrong with GPUs is found in `gpus.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterator
 from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
-from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate import gpus, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Source
@@ -20,7 +23,7 @@ def judge(inputs: Inputs) -> Verdict:
     nothing = nothing_to_judge_by(inputs)
     if nothing:
         return nothing
-    exceeded = [*_oom_killed(inputs)]
+    exceeded = [*_oom_killed(inputs), *gpus.errors(inputs)]
     within: list[str] = []
     hidden: list[str] = []
     for name, source in inputs.fresh:
@@ -44,6 +47,7 @@ def judge(inputs: Inputs) -> Verdict:
 _ORDER = (
     reasons.OOM_KILLED.name,
     reasons.MEMORY_NEAR_LIMIT.name,
+    reasons.GPU_ERRORS.name,
     reasons.KV_CACHE_SATURATED.name,
     reasons.CPU_THROTTLED.name,
 )

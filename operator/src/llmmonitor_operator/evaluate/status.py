@@ -28,7 +28,7 @@ from llmmonitor_api.status import (
     UnmonitoredPod,
     WindowStatus,
 )
-from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate import gpus, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
@@ -192,6 +192,8 @@ def _performance(inputs: Inputs, figures: Figures) -> PerformanceStatus | None:
         errors=sum(figures.outcomes.get(outcome, 0) for outcome in FAILED),
         aborts=figures.outcomes.get(ABORTED, 0),
         truncations=figures.finish_reasons.counts.get(TRUNCATED, 0),
+        energy_per_token_joules=gpus.joules_per_token(figures),
+        energy_tokens=figures.gpu_energy_tokens or None,
     )
 
 
@@ -234,7 +236,8 @@ def _holds(standing: ObjectiveStanding, inputs: Inputs) -> bool | None:
 def _resources(inputs: Inputs) -> ResourcesStatus | None:
     samples = [source.resources for _, source in inputs.fresh if source.resources]
     engines = [source.engine for _, source in inputs.fresh if source.engine]
-    if not samples and not engines:
+    gpu = gpus.status(inputs)
+    if not samples and not engines and gpu is None:
         return None
     limited = [
         (one.memory_used_bytes / one.memory_limit_bytes, one.memory_used_bytes, one.memory_limit_bytes)
@@ -257,6 +260,7 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
             (min(1.0, one.kv_cache_use) for one in engines if one.kv_cache_use is not None), default=None
         ),
         requests_waiting=sum(waiting) if waiting else None,
+        gpu=gpu,
     )
 
 

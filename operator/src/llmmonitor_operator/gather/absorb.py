@@ -14,6 +14,7 @@ from itertools import pairwise
 import msgspec
 
 from llmmonitor_api.report import merge
+from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import InterceptionState, Live, Report
 from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
 from llmmonitor_operator.gather.accumulate import Happened, accumulate
@@ -114,7 +115,17 @@ def _source(report: Report, at: float) -> Source:
         interception=report.interception,
         resources=report.resources,
         engine=report.engine,
+        gpus=_of_the_pod(report.gpus),
     )
+
+
+def _of_the_pod(gpus: GPUs | None) -> GPUs | None:
+    """A sidecar may see all GPUs of its node: what is kept of ten thousand pods has no room for others'."""
+    if gpus is None or all(one.ours for one in gpus.devices):
+        return gpus
+    own = tuple(one for one in gpus.devices if one.ours)
+    beyond = gpus.beyond + len(gpus.devices) - len(own)
+    return msgspec.structs.replace(gpus, devices=own, beyond=beyond)
 
 
 def _baseline(state: State, source: Source) -> Source:

@@ -28,7 +28,7 @@ class Difference(IntEnum):
 
 _DRIFT_SHARE = 0.05
 """Figures of idle pods that differ by less are the same."""
-_DRIFTS = {"Bytes": float(1 << 20), "Share": 0.02, "Cores": 0.1}
+_DRIFTS = {"Bytes": float(1 << 20), "Share": 0.02, "Cores": 0.1, "utilisation": 0.02, "Watts": 10.0}
 """And so are those that differ by less than this; by how the field's name ends. An idle process uses 0.001 or
 0.002 cores, which is twice as much and says nothing."""
 _JUDGED_CONDITION = ("type", "status", "reason", "observedGeneration", "lastTransitionTime")

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
+from llmmonitor_api.report import gpus
+
 WINDOW_NS = 60_000_000_000
 _SAMPLES_LIMIT = 128
 NAMES: Mapping[int, str] = {
-    0x04: "power cap",
-    0x08: "hardware slowdown",
-    0x20: "software thermal slowdown",
-    0x40: "hardware thermal slowdown",
-    0x80: "power brake",
-    0x400: "reliability voltage",
+    0x04: gpus.POWER_CAP,
+    0x08: gpus.HARDWARE_SLOWDOWN,
+    0x20: gpus.SOFTWARE_THERMAL,
+    0x40: gpus.HARDWARE_THERMAL,
+    0x80: gpus.POWER_BRAKE,
+    0x400: gpus.RELIABILITY_VOLTAGE,
 }
 """By bit."""
 

@@ -14,11 +14,9 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-from llmmonitor_api.report.gpus import XID, XIDS_LIMIT
+from llmmonitor_api.report.gpus import APPLICATION, HARDWARE, XID, XIDS_LIMIT
 from llmmonitor_sidecar.samplers.gpu.answers import Handle
 
-APPLICATION = "application"
-HARDWARE = "hardware"
 OF_THE_APPLICATION = frozenset({13, 31, 43, 45, 68, 109})
 """Exception, page fault, stopped, clean-up after another, video, time-out of a switch of contexts."""
 WHOLE_GPU = 0xFFFFFFFF
