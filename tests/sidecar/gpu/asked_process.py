@@ -6,12 +6,13 @@ Its own, because a library once loaded stays: no other test shall find a driver.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import threading
+import time
 from typing import Any
 
 import msgspec
+import psutil
 
 from llmmonitor_sidecar.samplers.gpu.sampler import GPUSampler, Sampled
 from llmmonitor_sidecar.samplers.gpu.thread import GPUThread
@@ -28,11 +29,14 @@ def main() -> None:
         pids[:] = question.get("pids", pids)
         now_ns = round(question["at"] * 1e9)
         ask = sampler.sample if question["op"] == "sample" else thread.look
-        answer = _plain(ask(now_ns))
+        began = time.thread_time()
+        sampled = ask(now_ns)
+        took = time.thread_time() - began
+        answer = _plain(sampled)
         answer["threads"] = threading.active_count()
         answer["pynvml"] = "pynvml" in sys.modules
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        answer["cpu_seconds"] = used.ru_utime + used.ru_stime
+        answer["cpu_seconds"] = took
+        answer["resident_bytes"] = psutil.Process().memory_info().rss
         print(json.dumps(answer), flush=True)  # noqa: T201 - to the test
 
 
