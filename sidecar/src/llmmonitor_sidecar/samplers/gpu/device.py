@@ -41,9 +41,10 @@ class Device:
         try:
             self.uuid = str(self._answers.ask("uuid", "nvmlDeviceGetUUID") or f"index {index}")
             self._name = str(self._answers.ask("name", "nvmlDeviceGetName") or "")
-        except Lost:
-            self.uuid, self._name = f"index {index}", ""
-        self.memory = memory.setdefault(self.uuid, Memory())
+        except Lost:  # nobody knows which one it is: what is remembered is not for it
+            self.uuid, self._name, self.memory = f"index {index}", "", Memory()
+        else:
+            self.memory = memory.setdefault(self.uuid, Memory())
         self.instances: tuple[instances.Instance, ...] = ()
         self.processes: dict[str, Processes] = {}
         """By what can be requested: itself, or its instances."""

@@ -20,6 +20,7 @@ from llmmonitor_sidecar.samplers.gpu.answers import DriverGone
 from llmmonitor_sidecar.samplers.gpu.device import Memory
 from llmmonitor_sidecar.samplers.gpu.energy import PodsEnergy
 from llmmonitor_sidecar.samplers.gpu.library import Unavailable, open_nvml
+from llmmonitor_sidecar.samplers.gpu.lost import LostGPUs
 from llmmonitor_sidecar.samplers.gpu.session import Session
 
 SOURCE = "NVML"
@@ -56,6 +57,7 @@ class GPUSampler:
         """When NVML is opened, or opened anew, next; None while all is well."""
         self._why_not = ""
         self._memory: dict[str, Memory] = {}
+        self._lost = LostGPUs()
         self._energy = PodsEnergy()
 
     def sample(self, now_ns: int) -> Sampled:
@@ -77,12 +79,12 @@ class GPUSampler:
             self._open_at_ns = self._open_at_ns or now_ns + OPEN_AGAIN_NS
         else:
             self._open_at_ns = None
-        return self._with(self._session, devices)
+        return self._with(self._session, devices, now_ns)
 
-    def _with(self, session: Session, devices: tuple[GPU, ...]) -> Sampled:
+    def _with(self, session: Session, devices: tuple[GPU, ...], now_ns: int) -> Sampled:
         units = {uuid: processes for one in session.devices for uuid, processes in one.processes.items()}
         told_by, uuids = ours.ours(units, self._model_pids(), self._requested)
-        whose = tuple(_whose(one, uuids) for one in devices)
+        whose = self._lost.carry([_whose(one, uuids) for one in devices], self._memory, now_ns)
         self._energy.add({one.uuid: one.energy_joules for one in whose if one.ours and not one.partitioned})
         found = GPUs(
             visible=True,
