@@ -15,6 +15,7 @@ import msgspec
 from llmmonitor_api.report.gpus import GPU, GPUs
 
 NOT_SUPPORTED, NO_PERMISSION, DRIVER_NOT_LOADED = 3, 4, 9
+FUNCTION_NOT_FOUND = 13
 LOST, RESET_REQUIRED, VERSION_MISMATCH, UNKNOWN = 15, 16, 18, 999
 GIB = 1 << 30
 

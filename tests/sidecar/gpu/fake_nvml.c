@@ -170,8 +170,7 @@ int nvmlDeviceGetMigDeviceHandleByIndex(gpu *g, unsigned place, instance **out) 
 }
 int nvmlDeviceGetGpuInstanceId(instance *m, unsigned *gi) { ENTER(m); if (!m->is_mig) return INVALID; *gi = m->gi; return OK; }
 
-int nvmlDeviceGetComputeRunningProcesses_v3(void *d, unsigned *n, process *out) {
-    ENTER(d);
+static int running(void *d, unsigned *n, process *out) {
     processes *p = *(int *)d ? &((instance *)d)->procs : &((gpu *)d)->procs;
     unsigned room = out ? *n : 0;
     *n = p->count;
@@ -180,6 +179,9 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *d, unsigned *n, process *out) 
     memcpy(out, p->all, p->count * sizeof(process));
     return OK;
 }
+
+int nvmlDeviceGetComputeRunningProcesses_v2(void *d, unsigned *n, process *out) { ENTER(d); return running(d, n, out); }
+int nvmlDeviceGetComputeRunningProcesses_v3(void *d, unsigned *n, process *out) { ENTER(d); return running(d, n, out); }
 
 int nvmlDeviceGetMemoryInfo(void *d, memory *out) {
     ENTER(d);

@@ -183,3 +183,6 @@ def test_a_whole_sidecar_reports_its_gpus_and_lives_on_while_their_driver_hangs(
 
     driver.says("count 2")
     until(lambda: report() and gpus["visible"])
+
+    driver.says("count 2", f"hang {HUNG}")  # and it ends in time all the same: `start` sees to that
+    until(lambda: report() and not gpus["visible"])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from tests.sidecar.gpu.asked import (
     DRIVER_NOT_LOADED,
+    FUNCTION_NOT_FOUND,
     GIB,
     LOST,
     NO_PERMISSION,
@@ -27,7 +28,7 @@ FIGURES = {
     "nvmlDeviceGetTemperature": ("temperature", ("temperature_celsius",)),
     "nvmlDeviceGetTotalEccErrors": ("ECC", ("ecc_corrected", "ecc_uncorrected")),
     "nvmlDeviceGetMigMode": ("MIG", ("partitioned",)),
-    "nvmlDeviceGetComputeRunningProcesses_v3": ("processes", ("model_memory_bytes",)),
+    "nvmlDeviceGetComputeRunningProcesses": ("processes", ("model_memory_bytes",)),
 }
 """By function of NVML: how its figure is called in a problem, and the fields that need it."""
 
@@ -74,13 +75,13 @@ def test_a_figure_that_is_refused_is_absent_and_said(
     driver: Driver, ask: Ask, function: str, code: int
 ) -> None:
     figure, fields = FIGURES[function]
-    driver.says("count 1", "proc 0 7 1000", f"fail {function} * {code}")
+    names = (function, f"{function}_v2", f"{function}_v3")
+    driver.says("count 1", "proc 0 7 1000", *(f"fail {name} * {code}" for name in names))
 
     one = ask().device(0, pids=[7])
 
     words = {NOT_SUPPORTED: "Not Supported", NO_PERMISSION: "Insufficient Permissions", UNKNOWN: "Unknown"}
-    if function != "nvmlDeviceGetComputeRunningProcesses_v3" or code != NOT_SUPPORTED:
-        assert figure in one.problem
+    assert figure in one.problem
     assert words[code] in one.problem
     for field in (field for _, fields_of_one in FIGURES.values() for field in fields_of_one):
         assert (getattr(one, field) is None) is (field in fields), field
@@ -106,12 +107,15 @@ def test_an_older_driver_is_asked_by_older_names(driver: Driver, ask: Ask) -> No
         "count 1",
         "gpu 0 reasons 32",
         "gpu 0 pages 1",
-        f"fail nvmlDeviceGetCurrentClocksEventReasons * {NOT_SUPPORTED}",
+        "proc 0 42 1000",
+        f"fail nvmlDeviceGetComputeRunningProcesses_v3 * {FUNCTION_NOT_FOUND}",
+        f"fail nvmlDeviceGetCurrentClocksEventReasons * {FUNCTION_NOT_FOUND}",
         f"fail nvmlDeviceGetRemappedRows * {NOT_SUPPORTED}",
     )
 
-    one = ask().device(0)
+    one = ask().device(0, pids=[42])
 
+    assert one.model_memory_bytes == 1000
     assert one.slowdowns == {"software thermal slowdown": 1.0}
     assert (one.repair_pending, one.repair_failed) == (True, None)
 
@@ -144,6 +148,44 @@ def test_a_lost_gpu_that_comes_back_is_found_within_a_minute(driver: Driver, ask
     driver.says("count 1")
 
     assert asked.device(62) == GPU_AS_IT_IS
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        ("count 3", f"fail * 1 {LOST}"),  # no name any more
+        ("count 3", f"fail nvmlDeviceGetHandleByIndex_v2 1 {LOST}"),  # not even a handle
+        ("count 2", "gpu 1 uuid GPU-0002"),  # not listed at all
+    ],
+)
+def test_a_lost_gpu_that_stays_lost_is_remembered_when_nvml_is_opened_anew(
+    driver: Driver, ask: Ask, then: tuple[str, ...]
+) -> None:
+    asked = ask(requested=1)
+    driver.says("count 3", "proc 1 42 1000")
+    asked.sample(0, pids=[42])
+    driver.says("count 3", "proc 1 42 1000", f"fail * 1 {LOST}", "xid 1 79 4294967295")
+    asked.sample(1, pids=[42])
+    driver.says(*then)
+
+    found = asked.sample(70, pids=[43])
+
+    assert [one.uuid for one in found.devices if not one.lost] == ["GPU-0000", "GPU-0002"]
+    [lost] = [one for one in found.devices if one.lost]
+    assert (lost.uuid, lost.index, lost.name, lost.ours) == ("GPU-0001", 1, "Fake H100", True)
+    [xid] = lost.xids
+    assert (xid.number, xid.age_seconds) == (79, 69.0)
+
+
+def test_a_lost_gpu_is_still_the_pods_when_the_model_was_started_anew(driver: Driver, ask: Ask) -> None:
+    asked = ask(requested=1)
+    driver.says("count 2", "proc 1 42 1000")
+    asked.sample(0, pids=[42])
+    driver.says("count 2", "proc 1 42 1000", f"fail * 1 {LOST}")
+
+    _, lost = asked.sample(11, pids=[43]).devices
+
+    assert (lost.lost, lost.ours) == (True, True)
 
 
 GPU_AS_IT_IS = GPU(

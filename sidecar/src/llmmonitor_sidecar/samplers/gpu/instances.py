@@ -16,6 +16,9 @@ from llmmonitor_sidecar.samplers.gpu.ours import Processes
 PLACES_LIMIT = 16
 """Indices that are looked at: nvmlDeviceGetMaxMigDeviceCount says 7."""
 
+_PROCESSES = ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2")
+"""Drivers from 510 and from 450 on. pynvml's unversioned name answers older ones with another exception."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -56,5 +59,5 @@ def read(instance: Instance) -> MIGInstance:
 
 def processes(answers: Answers) -> Processes:
     """Who uses a GPU or an instance; empty where that is not told."""
-    listed = answers.ask("processes", "nvmlDeviceGetComputeRunningProcesses") or ()
+    listed = answers.first("processes", *_PROCESSES) or ()
     return {int(one.pid): None if one.usedGpuMemory is None else int(one.usedGpuMemory) for one in listed}
