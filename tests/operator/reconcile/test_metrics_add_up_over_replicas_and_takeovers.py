@@ -61,6 +61,7 @@ def test_figures_of_all_replicas_add_up(metrics: OperatorMetrics, watch: Callabl
     first.serve(3, ttft=0.03)
     second.serve(4, ttft=3.0)
     second.serve(2, outcome="server_error", ttft=float("inf"))
+    second.totals.gpu_energy_millijoules = 1_500
 
     got = follow(metrics, one, [first, second])
 
@@ -70,6 +71,8 @@ def test_figures_of_all_replicas_add_up(metrics: OperatorMetrics, watch: Callabl
     assert got.value("llm_monitor_tokens_total", **OUTPUT, exact="true") == 700
     assert got.value("llm_monitor_token_sources_total", source="usage") == 7
     assert got.value("llm_monitor_relay_connections_total") == 9
+    assert got.value("llm_monitor_gpus_energy_joules_total") == 1.5
+    assert got.value("llm_monitor_gpus_energy_tokens_total") == 400
     name = "gen_ai_server_time_to_first_token_seconds"
     buckets = {le: got.value(f"{name}_bucket", le=le) for le in ("0.02", "0.04", "2.5", "5.0", "+Inf")}
     assert buckets == {"0.02": 0, "0.04": 3, "2.5": 3, "5.0": 7, "+Inf": 7}

@@ -19,6 +19,7 @@ from llmmonitor_api.conditions import Condition, Status
 from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_operator.evaluate.status import Judged
+from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 
 MONITOR = ("namespace", "monitor")
@@ -140,7 +141,23 @@ def _counters(monitors: Monitors) -> Iterator[Metric]:
             for result, events in (("good", count.good), ("bad", count.bad))
         ),
     )
+    yield from _energy(figures)
     yield from _request_path(monitors)
+
+
+def _energy(figures: Mapping[tuple[str, str], Figures]) -> Iterator[Metric]:
+    yield _counter(
+        "gpus_energy_joules",
+        "Energy that the pods' GPUs took, as far as it is measured.",
+        (),
+        ((key, one.gpu_energy_millijoules * 1e-3) for key, one in figures.items()),
+    )
+    yield _counter(
+        "gpus_energy_tokens",
+        "Completion tokens, exact ones, of the pods and the time that this energy is of.",
+        (),
+        ((key, one.gpu_energy_tokens) for key, one in figures.items()),
+    )
 
 
 def _request_path(monitors: Monitors) -> Iterator[Metric]:
