@@ -58,8 +58,9 @@ def test_while_a_call_hangs_its_age_is_said_and_no_other_is_made(driver: Driver,
     assert asked.last["threads"] == threads
 
 
-def test_a_driver_that_hangs_from_the_start_is_said(driver: Driver, ask: Ask) -> None:
-    driver.says("count 1", "hang nvmlInitWithFlags")
+@pytest.mark.parametrize("function", ["dlopen", "nvmlInitWithFlags", "nvmlDeviceGetHandleByIndex_v2"])
+def test_a_driver_that_hangs_from_the_start_is_said(driver: Driver, ask: Ask, function: str) -> None:
+    driver.says("count 1", f"hang {function}")
     asked = ask()
 
     assert asked.look(0) is None

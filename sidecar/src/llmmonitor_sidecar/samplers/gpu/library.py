@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import os
 from types import ModuleType
 
 SONAME = "libnvidia-ml.so.1"
@@ -38,14 +39,17 @@ def open_nvml() -> ModuleType:
 def _load() -> None:
     """Into this process: pynvml, which knows the name only, then gets what is loaded under that name.
 
-    Its own message does not say why a library cannot be loaded; the dynamic linker's does.
+    Its own message does not say why a library cannot be loaded; the dynamic linker's does. And Python holds
+    its lock while it loads one, so that a library that hangs then would hold up every thread: a call of
+    dlopen(3) as of any other function lets it go.
     """
+    process = ctypes.CDLL(None)
+    dlopen, dlerror = process.dlopen, process.dlerror  # both before the first call: looking up resets dlerror
+    dlopen.argtypes, dlopen.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+    dlerror.argtypes, dlerror.restype = (), ctypes.c_char_p
     said = ""
     for place in PLACES:
-        try:
-            ctypes.CDLL(place)
-        except OSError as error:
-            said = said or str(error)
-        else:
+        if dlopen(place.encode(), os.RTLD_NOW):
             return
+        said = said or (dlerror() or b"").decode(errors="replace")
     raise Unavailable(f"{SONAME} not found: {said.removeprefix(f'{SONAME}: ')}")
