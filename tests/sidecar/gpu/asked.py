@@ -71,8 +71,13 @@ class Asked:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        code = self._process.wait(20)
-        self._process.stdout.close()
+        try:
+            code = self._process.wait(20)
+        except subprocess.TimeoutExpired:  # it hangs with its driver: a failed test leaves nobody behind
+            self._process.kill()
+            raise
+        finally:
+            self._process.stdout.close()
         assert code == 0
 
     def _ask(self, **question: object) -> GPUs | None:
