@@ -329,6 +329,23 @@ def test_energy_per_token_is_of_pods_that_measure_it(watch: Make) -> None:
     assert (performance["energyPerTokenJoules"], performance["energyTokens"]) == (0.4, 2000)
 
 
+def test_energy_that_an_older_operator_did_not_count_is_not_charged_to_the_next_tokens(watch: Make) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.serve(10)
+    one.gather([replica], 15)
+    replica.serve(10)
+    replica.totals.gpu_energy_millijoules = 10**9  # of days, as the first operator sees it that counts energy
+    first = one.gather([replica], 15).status["performance"]
+    replica.serve(10)
+    replica.totals.gpu_energy_millijoules += 250_000
+
+    second = one.gather([replica], 15).status["performance"]
+
+    assert "energyPerTokenJoules" not in first
+    assert (second["energyPerTokenJoules"], second["energyTokens"]) == (0.25, 1000)
+
+
 def test_energy_per_token_is_not_told_where_tokens_are_lower_bounds(watch: Make) -> None:
     one = watch()
     replica = one.replica()

@@ -47,7 +47,8 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
     interception: InterceptionCounts = msgspec.field(default_factory=InterceptionCounts)
     gpu_energy_millijoules: int = 0
     gpu_energy_tokens: int = 0
-    """Completion tokens, exact ones, of the time and the pods that `gpu_energy_millijoules` is of."""
+    """Completion tokens, exact ones, of the time and the pods that `gpu_energy_millijoules` is of; `absorb`
+    sets it."""
 
     @property
     def ended(self) -> int:
@@ -111,13 +112,11 @@ def since(newer: Figures, older: Figures) -> Figures:
     """
     if newer == older:
         return NOTHING
-    energy = _grown(newer, older, "gpu_energy_millijoules")
-    tokens = _grown(newer, older, "completion_tokens_exact")
     return Figures(
         begun=_grown(newer, older, "begun"),
         outcomes=merge.counts_since(newer.outcomes, older.outcomes, "outcomes"),
         finish_reasons=_table_since(newer.finish_reasons, older.finish_reasons, "finish_reasons"),
-        completion_tokens_exact=tokens,
+        completion_tokens_exact=_grown(newer, older, "completion_tokens_exact"),
         completion_tokens_counted=_grown(newer, older, "completion_tokens_counted"),
         token_sources=merge.counts_since(newer.token_sources, older.token_sources, "token_sources"),
         time_to_first_token=_histogram_since(
@@ -128,8 +127,8 @@ def since(newer: Figures, older: Figures) -> Figures:
         ),
         duration=_histogram_since(newer.duration, older.duration, "duration"),
         interception=_path_since(newer.interception, older.interception),
-        gpu_energy_millijoules=energy,
-        gpu_energy_tokens=tokens if energy else 0,
+        gpu_energy_millijoules=_grown(newer, older, "gpu_energy_millijoules"),
+        gpu_energy_tokens=_grown(newer, older, "gpu_energy_tokens"),
     )
 
 

@@ -140,12 +140,23 @@ def _baseline(state: State, source: Source) -> Source:
 
 def _figures_since(source: Source, before: Source) -> Figures:
     try:
-        return since(source.figures, before.figures)
+        return _with_energy(since(source.figures, before.figures), source, before)
     except merge.CountersWentBack as error:
         raise _Refused(
             f"report {source.sequence} of boot {source.boot_id} has smaller counters than report"
             f" {before.sequence} of it ({error}): two sidecars answer for one pod, or its memory is damaged"
         ) from error
+
+
+def _with_energy(figures: Figures, source: Source, before: Source) -> Figures:
+    """Energy beside the tokens that it was spent on."""
+    if not figures.gpu_energy_millijoules:
+        return figures
+    if not before.figures.gpu_energy_millijoules and before.at > source.started_at:
+        # the first of a sidecar that has run for a while: the operator before this one may not have counted
+        # it, and then it is of more time than the tokens are
+        return msgspec.structs.replace(figures, gpu_energy_millijoules=0)
+    return msgspec.structs.replace(figures, gpu_energy_tokens=figures.completion_tokens_exact)
 
 
 def _counts_since(source: Source, before: Source) -> dict[str, Count]:
