@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from llmmonitor_api.generated import keep_current
-from llmmonitor_api.report.engine_counts import EngineHistogram
+from llmmonitor_api.report.engine_counts import EDGES, EngineHistogram
+from llmmonitor_operator.evaluate import crosscheck
 from llmmonitor_sidecar.engines.figures import EngineKind, Figures
 from llmmonitor_sidecar.engines.llamacpp import LLAMA_CPP
 from llmmonitor_sidecar.engines.ollama import OLLAMA
@@ -24,6 +25,7 @@ from llmmonitor_sidecar.engines.tgi import TGI
 from llmmonitor_sidecar.engines.triton import TRITON
 from llmmonitor_sidecar.engines.trtllm import TENSORRT_LLM
 from llmmonitor_sidecar.engines.vllm import VLLM
+from llmmonitor_sidecar.signals.crosscheck import UNCOUNTED_SHARE
 
 COMMAND: Final = "python -m tests.sidecar.engine_docs"
 FOLDER: Final = Path(__file__).parent / "engines"
@@ -78,6 +80,22 @@ Each column is one answer of that engine: recorded from a real server where it s
 engine's source or documentation (names, types and labels are theirs, the values invented: the point is which
 of them is found where). `–` is what this engine does not say.
 """  # noqa: RUF001
+CHECKED: Final = f"""\
+## Two counts of the same
+
+Sidecar and engine are looked at in the same moment, and what both counted between two such moments is held
+against each other: `status.engineCounts.crossChecks`, and `llm_monitor_compared_*` in `/metrics`. A stretch
+begins and ends where nothing is in flight; on a server that never rests, where what is in flight at its ends
+is at most {EDGES:.0%} of its requests. One in which the engine began anew is left out. Each verdict is of the
+last hour, needs {crosscheck.REQUESTS_NEEDED} requests, and is `CannotCompare`, with why, where the engine
+does not count something or counts something else.
+
+Requests of clients for several choices count as that many where the engine counts so. Tokens are compared
+only over stretches in which all but {UNCOUNTED_SHARE:.0%} of the answers came with an exact count; means of
+the time to first token only if both are of the same requests up to {crosscheck.SAME_REQUESTS:.0%}, since
+engines time unstreamed answers too. What an engine counted before the sidecar came is not counted; over its
+restarts nothing is lost and nothing is negative.
+"""
 Row = tuple[str, Callable[[Figures], str]]
 
 
@@ -117,7 +135,8 @@ def normalised() -> list[list[str]]:
 
 def render() -> str:
     """The page, as Markdown."""
-    return "\n".join([INTRODUCTION, *_told(), SAME, *_markdown(normalised()), "", *_renamed(), *_remarks()])
+    same = [SAME, *_markdown(normalised()), ""]
+    return "\n".join([INTRODUCTION, *_told(), *same, *_checked(), *_renamed(), *_remarks()])
 
 
 def _told() -> Iterator[str]:
@@ -138,6 +157,38 @@ def _told() -> Iterator[str]:
             ]
         )
     yield from _markdown(rows)
+    yield ""
+
+
+_PAST: Final = "more by the engine: traffic past the relay or not readable, which `Intercepting` says too"
+
+
+def _checked() -> Iterator[str]:
+    least = f"{crosscheck.FIRST_TOKEN_SECONDS * 1000:.0f} ms"
+    yield CHECKED
+    yield from _markdown(
+        [
+            ["check", "may differ by", "because", "a difference means"],
+            [
+                "`requests`",
+                f"{crosscheck.REQUESTS_TOLERANCE:.0%}",
+                "the edges, and retries of proxies",
+                f"{_PAST}; less than was answered: another engine on the port, or one process of several",
+            ],
+            [
+                "`prompt-tokens`, `completion-tokens`",
+                f"{crosscheck.TOKENS_TOLERANCE:.0%}",
+                "what is under way longest has most tokens; answers that were cut off are a lower bound",
+                "as above, or the engine counts other tokens than it tells clients",
+            ],
+            [
+                "`time-to-first-token`",
+                f"{crosscheck.FIRST_TOKEN_TOLERANCE:.0%}, at least {least}",
+                "parsing and tokenisation",
+                "time outside the engine: a queue before it, or the network",
+            ],
+        ]
+    )
     yield ""
 
 

@@ -151,7 +151,8 @@ def test_what_is_no_figure_is_missing(value: str) -> None:
 
 pieces = st.sampled_from(
     [
-        *sorted(VLLM.metrics),
+        *sorted({name for engine in ENGINES for name in engine.metrics}),
+        *('le="', '0.5"', '"+Inf"', "[", "]", '"numActiveRequests":', '"models":'),
         "{",
         "}",
         '"',
@@ -175,11 +176,15 @@ pieces = st.sampled_from(
 @settings(deadline=None)
 @given(st.one_of(st.text(max_size=300), st.lists(pieces, max_size=30).map("".join)))
 def test_no_text_does_more_than_be_refused(text: str) -> None:
+    body = text.encode(errors="replace")
     detect.by_metrics(text)
-    detect.served_models(text.encode(errors="replace"))
-    detect.text_field(text.encode(errors="replace"), "version")
-    try:
-        got = figures(VLLM, text)
-    except samples.UnreadableExposition:
-        return
-    assert got.kv_cache_use is None or 0 <= got.kv_cache_use <= 1
+    detect.served_models(body)
+    detect.text_field(body, "version")
+    for engine in ENGINES:
+        detect.has_figures_of(engine, body)
+        try:
+            got = engine.figures(body)
+        except samples.UnreadableExposition:
+            continue
+        assert got.kv_cache_use is None or 0 <= got.kv_cache_use <= 1
+        assert got.prefix_cache_hit_rate is None or 0 <= got.prefix_cache_hit_rate <= 1

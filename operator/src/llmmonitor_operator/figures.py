@@ -13,9 +13,19 @@ from typing import TypeVar
 import msgspec
 
 from llmmonitor_api.report import merge
+from llmmonitor_api.report.engine_counts import Compared, EngineCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.totals import InterceptionCounts, Totals, TrafficSeries
+from llmmonitor_operator.engine_figures import (
+    NO_ENGINE,
+    NOT_COMPARED,
+    compared_since,
+    engine_since,
+    total_compared,
+    total_engine,
+    without_bounds,
+)
 
 K = TypeVar("K")
 OK = "ok"
@@ -45,6 +55,9 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
     time_per_output_token: Histogram = msgspec.field(default_factory=Histogram)
     duration: Histogram = msgspec.field(default_factory=Histogram)
     interception: InterceptionCounts = msgspec.field(default_factory=InterceptionCounts)
+    engine: EngineCounts = NO_ENGINE
+    """`engine_figures.without_bounds`."""
+    compared: Compared = NOT_COMPARED
 
     @property
     def ended(self) -> int:
@@ -87,6 +100,8 @@ def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
         completion_tokens_counted=sum([one.completion_tokens_counted for one in every]),
         token_sources=_total_counts([one.token_sources for one in every]),
         interception=_total_path([one.interception for one in every]),
+        engine=total_engine([one.engine for one in every]),
+        compared=total_compared([one.compared for one in every]),
     )
     if not histograms:
         return bare
@@ -121,6 +136,8 @@ def since(newer: Figures, older: Figures) -> Figures:
         ),
         duration=_histogram_since(newer.duration, older.duration, "duration"),
         interception=_path_since(newer.interception, older.interception),
+        engine=engine_since(newer.engine, older.engine),
+        compared=compared_since(newer.compared, older.compared),
     )
 
 
@@ -210,6 +227,8 @@ def figures_of(totals: Totals) -> Figures:
         begun=totals.begun,
         finish_reasons=_short(found.finish_reasons),
         interception=msgspec.structs.replace(path, malformed=_short(path.malformed)),
+        engine=without_bounds(totals.engine),
+        compared=totals.compared,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from llmmonitor_api.report.engine_counts import Compared, EngineCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.values import Count, Key, Name
@@ -112,6 +113,8 @@ class Totals(msgspec.Struct, omit_defaults=True):
     objectives: Annotated[dict[Key, ObjectiveCounts], msgspec.Meta(max_length=OBJECTIVES_LIMIT)] = {}
     """By `objective_key`."""
     interception: InterceptionCounts = msgspec.field(default_factory=InterceptionCounts)
+    engine: EngineCounts = EngineCounts()
+    compared: Compared = Compared()
 
 
 def series_key(

@@ -29,6 +29,7 @@ from llmmonitor_api.status import (
     WindowStatus,
 )
 from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate.engine_counts import engine_counts
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
@@ -58,6 +59,7 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         performance=_performance(inputs, figures),
         objectives=tuple(_objective(one, inputs) for one in inputs.objectives),
         resources=_resources(inputs),
+        engine_counts=engine_counts(inputs, figures),
     ).to_api()
 
 

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping
 from prometheus_client import Metric
 
 from llmmonitor_api.report.report import Report
-from llmmonitor_sidecar.endpoints.metrics import engine, interception, objectives, resources, sidecar, traffic
+from llmmonitor_sidecar.endpoints.metrics import (
+    engine,
+    engine_counts,
+    interception,
+    objectives,
+    resources,
+    sidecar,
+    traffic,
+)
 
 
 def families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
@@ -30,3 +38,4 @@ def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Ite
         yield from resources.families(report.resources)
     if report.engine is not None:
         yield from engine.families(report.engine)
+        yield from engine_counts.families(report.totals.engine, report.totals.compared)
