@@ -266,6 +266,29 @@ async def test_an_engine_without_metrics_is_told_by_a_path_of_its_own(
         assert "are the engine's metrics enabled?" in engine.error
 
 
+async def test_a_server_that_has_no_metrics_is_seldom_knocked_at() -> None:
+    async with model({}) as (fake, scraper):
+        fake.answers["/v1/models"] = b'{"data": [{"id": "mine"}]}'
+        for _ in range(280):
+            await scraper.scrape()
+            fake.now += 1
+
+        assert fake.asked["/metrics"] > 5
+        assert (fake.asked["/info"], fake.asked["/v2"], fake.asked["/api/version"]) == (1, 1, 1)
+
+
+async def test_who_was_told_by_knocking_is_not_forgotten_in_between() -> None:
+    async with model({}) as (fake, scraper):
+        fake.answers |= {"/info": b'{"docker_label": null}', "/v1/models": b'{"data": [{"id": "mine"}]}'}
+        for _ in range(5):
+            fake.now += LONGEST_PAUSE_SECONDS
+            assert (await scraper.scrape()).name == "TGI"
+        del fake.answers["/info"]
+        fake.now += 300
+
+        assert (await scraper.scrape()).name == "OpenAICompatible"
+
+
 async def test_a_model_that_does_not_answer_is_not_knocked_at() -> None:
     async with model({}, timeout_seconds=0.05) as (fake, scraper):
         fake.hangs = True

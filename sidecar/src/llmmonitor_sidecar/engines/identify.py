@@ -38,6 +38,11 @@ class Identity:
         """Whether anything is known of it."""
         return self.kind is not UNKNOWN
 
+    @property
+    def is_named(self) -> bool:
+        """Whether it is known which engine it is."""
+        return self.kind in ENGINES
+
 
 class Asker:
     """GET on one model server; `metrics_url` replaces every place of metrics."""
@@ -83,13 +88,16 @@ class Asker:
         return (reply.body if reply.status == _OK else None), True
 
 
-async def identify(asker: Asker, source: str, body: bytes) -> tuple[Identity, bytes | None]:
+async def identify(
+    asker: Asker, source: str, body: bytes, *, knock: bool = True
+) -> tuple[Identity, bytes | None]:
     """Who answers; and, if its figures are elsewhere than at `source`, what is there.
 
     Args:
         asker: asks.
         source: where `body` is from.
         body: what was there; empty if nothing was.
+        knock: whether to ask for paths that one engine alone has, if nothing else tells.
     """
     kind = detect.by_metrics(body.decode(errors="replace")) if body else None
     detected_by = asker.url(source)
@@ -97,7 +105,7 @@ async def identify(asker: Asker, source: str, body: bytes) -> tuple[Identity, by
     models = None if answer is None else detect.served_models(answer)
     if kind is None and models is not None:
         kind, detected_by = detect.by_owner(models.owned_by), "/v1/models"
-    if kind is None and (answered or body):
+    if kind is None and knock and (answered or body):
         kind, detected_by = await _by_knocking(asker)
     if kind is None:
         kind, detected_by = (UNKNOWN, detected_by) if models is None else (OPENAI_COMPATIBLE, "/v1/models")

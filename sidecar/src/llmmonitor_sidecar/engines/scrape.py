@@ -20,7 +20,8 @@ from llmmonitor_sidecar.engines.samples import UnreadableExposition
 
 LONGEST_PAUSE_SECONDS = 60.0
 LOOKED_AT_ANEW_SECONDS = 300.0
-"""How often the served models are asked for: adapters may be loaded at run time."""
+"""How often the served models are asked for: adapters may be loaded at run time. And how often at most paths
+are asked for that most servers do not have."""
 
 
 class EngineScraper:
@@ -44,6 +45,7 @@ class EngineScraper:
         self._monotonic = monotonic
         self._identity = Identity()
         self._look_again_at: float | None = None
+        self._knock_at: float | None = None
         self._figures = Figures()
         self._scraped_at: float | None = None
         self._error = ""
@@ -93,8 +95,12 @@ class EngineScraper:
         except Unanswered as unanswered:
             problem = unanswered
         if self._look_again_at is None or now >= self._look_again_at:
-            found, elsewhere = await identify(self._asker, source, body)
-            if found.is_recognised:  # while it is down, it is still what it was
+            knock = self._knock_at is None or now >= self._knock_at
+            if knock:
+                self._knock_at = now + LOOKED_AT_ANEW_SECONDS
+            found, elsewhere = await identify(self._asker, source, body, knock=knock)
+            # while it is down, it is still what it was; and what was told by knocking is told by nothing else
+            if found.is_named or (found.is_recognised and (knock or not self._identity.is_named)):
                 self._identity = found
                 if elsewhere is not None:
                     body, problem = elsewhere, None
