@@ -274,6 +274,13 @@ def test_what_the_engines_count_is_added_up_and_restarts_lose_nothing(watch: Mak
     }
 
 
+def test_an_engine_that_does_not_answer_is_said_with_why(watch: Make) -> None:
+    error = "GET http://127.0.0.1:8000/metrics: status 404; are the engine's metrics enabled?"
+    evaluation = judged(watch, compared(0), engine=Engine(name="VLLM", error=error))
+
+    assert evaluation.status["engineCounts"] == {"restarts": 0, "notRead": f"chat-0: {error}"}
+
+
 def test_a_report_whose_engine_counts_went_back_is_refused(watch: Make) -> None:
     one = watch()
     replica = one.replica()

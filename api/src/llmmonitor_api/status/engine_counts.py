@@ -54,5 +54,7 @@ class EngineCountsStatus(StatusModel):
     """By the engines' own clocks, which begin when a request reaches them."""
     time_per_output_token_mean_seconds: Number | None = None
     """The mean time between tokens by the engines' own clocks."""
+    not_read: Sentence | None = None
+    """Why the figures of an engine cannot be read now; absent while they can."""
     cross_checks: Annotated[tuple[CrossCheckStatus, ...], Field(max_length=4), by_name("name")] = ()
     """Their counts against those of the wire."""
