@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import SidecarBeside
 
 from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report import merge
 from llmmonitor_api.report.engine_counts import Pair
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.spec import load_monitor
@@ -107,6 +108,31 @@ async def test_tokens_on_the_wire_are_those_that_the_engine_counts(
     judged = checks(report)
     assert judged["completion-tokens"]["verdict"] == "Differs"
     assert "tokens that the engine generated over 1 h" in judged["Intercepting"]["message"]
+
+
+async def test_an_engine_that_is_killed_and_comes_back_loses_no_token_and_counts_none_twice(
+    real_model: ModelServer, beside: SidecarBeside
+) -> None:
+    target = Target("127.0.0.1", real_model.port, real_model.pid)
+    async with beside(target, Configuration()) as sidecar:
+        await reported(sidecar, looked)
+        await ask(f"http://{sidecar.listen}", range(6))
+        before = await reported(sidecar, lambda one: one.totals.compared.token_requests >= 6)
+
+        await real_model.crash()
+        await real_model.start()
+        await reported(sidecar, lambda one: one.totals.engine.restarts == 1)
+        await ask(f"http://{sidecar.listen}", range(6, 10))
+        after = await reported(sidecar, lambda one: one.totals.compared.token_requests >= 10)
+
+    merge.since(after.totals.engine, before.totals.engine)  # nothing went back
+    wire = sum(one.completion_tokens_exact for one in after.totals.traffic.values())
+    assert after.totals.engine.generation_tokens == wire
+    assert after.engine
+    assert after.engine.generation_tokens is not None
+    assert after.engine.generation_tokens < wire, "its own counter began anew"
+    assert after.totals.compared.generation_tokens == Pair(wire, wire)
+    assert after.totals.engine.restarts == 1
 
 
 def _more_by_engine(report: Report) -> bool:
