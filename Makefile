@@ -44,6 +44,7 @@ lint: $(READY) ## Style, types, import contracts, and that generated files are c
 	$(BIN)/python -m llmmonitor_api.crd --check
 	$(BIN)/python -m llmmonitor_api.condition_docs --check
 	$(BIN)/python -m llmmonitor_cli.metric_docs --check
+	$(BIN)/python -m tests.sidecar.engine_docs --check
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
@@ -52,9 +53,10 @@ format: $(READY) ## Format the code
 crds: $(READY) ## Generate crds/ from api/
 	$(BIN)/python -m llmmonitor_api.crd
 
-docs: $(READY) ## Generate the pages of docs/ that derive from code: conditions and metrics
+docs: $(READY) ## Generate the pages of docs/ that derive from code: conditions, metrics and engines
 	$(BIN)/python -m llmmonitor_api.condition_docs
 	$(BIN)/python -m llmmonitor_cli.metric_docs
+	$(BIN)/python -m tests.sidecar.engine_docs
 
 lock: $(READY) ## Lock all dependencies anew, with hashes
 	UV=$(BIN)/uv requirements/lock --upgrade

@@ -1,8 +1,18 @@
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 
+from llmmonitor_api.report.engine_counts import (
+    BOUNDS_LIMIT,
+    REASONS_LIMIT,
+    Compared,
+    EngineCounts,
+    EngineHistogram,
+    Pair,
+)
 from llmmonitor_api.report.gpus import (
     GPU,
     GPUS_LIMIT,
@@ -74,6 +84,18 @@ def gpu(index: int) -> GPU:
     )
 
 
+def engine() -> EngineCounts:
+    """With as many bounds and reasons as there may be."""
+    times = EngineHistogram(10**18, {10**18 + n: 10**15 for n in range(BOUNDS_LIMIT)}, 10**15)
+    reasons = {f"{n:0200}": 10**15 for n in range(REASONS_LIMIT + 1)}
+    return EngineCounts(10**15, 10**15, 10**15, 10**15, reasons, times, times)
+
+
+def compared() -> Compared:
+    pair = Pair(10**18, 10**18)
+    return Compared(pair, 10**18, pair, pair, 10**18, 10**18, pair, pair)
+
+
 def report(totals: Totals) -> Report:
     identity = Identity("u" * 36, "p" * 253, "b" * 32, 1.0, 1, "0.1.0", 1)
     gpus = GPUs(visible=True, devices=tuple(map(gpu, range(GPUS_LIMIT))))
@@ -87,10 +109,39 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
         for one in map(series, range(SERIES_LIMIT))
     }
 
-    encoded = encode(report(Totals(traffic=all_series)))
+    encoded = encode(report(Totals(traffic=all_series, engine=engine(), compared=compared())))
 
     assert len(encoded) <= BYTES_LIMIT
     assert len(decode(encoded).totals.traffic) == SERIES_LIMIT
+    assert decode(encoded).totals.engine == engine()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"prompt_tokens": -1},
+        {"restarts": 2**63},
+        {"finished_requests": {str(n): 1 for n in range(REASONS_LIMIT + 2)}},
+        {"finished_requests": {"stop": -1}},
+        {"finished_requests": {"x" * 300: 1}},
+        {"time_to_first_token": {"sum_nano": -1}},
+        {"time_to_first_token": {"buckets": {"-5": 1}}},
+        {"time_per_output_token": {"buckets": {str(n): 1 for n in range(BOUNDS_LIMIT + 1)}}},
+    ],
+)
+def test_a_damaged_count_of_an_engine_is_refused(damaged: dict[str, object]) -> None:
+    document = json.loads(encode(report(Totals())))
+    document["totals"]["engine"] = damaged
+
+    with pytest.raises(UnreadableReport, match="not a report"):
+        decode(json.dumps(document).encode())
+
+
+def test_a_report_without_what_came_later_is_read() -> None:
+    document = json.loads(encode(report(Totals(engine=engine()))))
+    del document["totals"]["engine"]
+
+    assert decode(json.dumps(document).encode()).totals.engine == EngineCounts()
 
 
 def test_a_report_that_cannot_be_used_is_refused_with_why() -> None:

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.operator.conftest import OBJECTIVES
 
+from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.histogram import Histogram
@@ -79,7 +80,13 @@ def _report() -> Report:
         identity=Identity("uid", "pod", "boot", NOW - 300, 7, "0.1.0", 1),
         at=NOW - 1,
         uptime_seconds=299.0,
-        totals=Totals(begun=42, traffic={"k": series}, objectives={"o": objective}),
+        totals=Totals(
+            begun=42,
+            traffic={"k": series},
+            objectives={"o": objective},
+            engine=EngineCounts(1, 2, 3, 4, {"stop": 5}, EngineHistogram(6, {7: 8}, 9)),
+            compared=Compared(Pair(40, 30), 30, Pair(1, 2), Pair(3, 4), 5, 6, Pair(30, 31), Pair(7, 8)),
+        ),
         live=Live(1, 2.0, 1.0, 3.0),
         interception=InterceptionState("listen", reading=True, read_connections=3, bypassing_connections=1),
         resources=Resources(
@@ -89,7 +96,6 @@ def _report() -> Report:
             memory_used_bytes=5,
             memory_limit_bytes=10,
         ),
-        engine=Engine("vllm", "1", "m", running=1, waiting=2, kv_cache_use=0.5),
         gpus=GPUs(
             visible=True,
             silent_seconds=1.0,
@@ -107,6 +113,9 @@ def _report() -> Report:
                     instances=(MIGInstance("MIG-1", memory_total_bytes=1),),
                 ),
             ),
+        ),
+        engine=Engine(
+            "vllm", "1", "m", scraped_age_seconds=1.0, running=1, waiting=2, kv_cache_use=0.5, missing=("m",)
         ),
     )
 

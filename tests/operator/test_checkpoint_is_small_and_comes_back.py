@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmmonitor_api.report import merge
+from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.report import InterceptionState, Live
 from llmmonitor_api.report.totals import InterceptionCounts, objective_key
@@ -59,7 +60,24 @@ def figures(rng: random.Random, requests: int) -> Figures:
         time_per_output_token=histogram(rng, requests, -3.5, 0.4),
         duration=histogram(rng, requests, 1.5, 0.8),
         interception=InterceptionCounts(accepted=requests, bytes_to_client=rng.randrange(10**12)),
+        engine=EngineCounts(
+            prompt_tokens=rng.randrange(10**9),
+            generation_tokens=rng.randrange(10**9),
+            preemptions=rng.randrange(100),
+            finished_requests={"stop": requests, "length": rng.randrange(100), "abort": 3},
+            time_to_first_token=EngineHistogram(rng.randrange(10**14), {}, requests),
+            time_per_output_token=EngineHistogram(rng.randrange(10**15), {}, 100 * requests),
+        ),
+        compared=Compared(
+            *(pair(rng, requests), requests, pair(rng, 10**9), pair(rng, 10**9)),
+            *(requests, rng.randrange(9), pair(rng, requests), pair(rng, 10**14)),
+        ),
     )
+
+
+def pair(rng: random.Random, most: int) -> Pair:
+    count = rng.randrange(most)
+    return Pair(count, count - rng.randrange(1 + count // 100))
 
 
 def full_state(objectives: int, replicas: int) -> State:

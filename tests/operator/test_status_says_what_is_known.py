@@ -54,6 +54,17 @@ def test_figures_are_of_the_window_with_their_sample_sizes(watch: Make) -> None:
     assert status["resources"]["requestsWaiting"] == 2
 
 
+def test_metrics_that_an_engine_no_longer_gives_are_named(watch: Make) -> None:
+    one = watch()
+    replica, other = one.replica(), one.replica(1)
+    replica.engine = Engine(name="VLLM", missing=("vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"))
+    other.engine = Engine(name="VLLM", missing=("vllm:kv_cache_usage_perc",))
+
+    status = one.gather([replica, other]).status
+
+    assert status["engine"]["missing"] == ["vllm:kv_cache_usage_perc", "vllm:num_requests_waiting"]
+
+
 def test_objectives_say_counts_budget_and_who_set_them(watch: Make) -> None:
     one = watch(performance={})
     replica = one.replica()

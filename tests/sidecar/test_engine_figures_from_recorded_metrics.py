@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmmonitor_api.report.engine_counts import EngineHistogram
 from llmmonitor_sidecar.engines import detect, samples
 from llmmonitor_sidecar.engines.figures import EngineKind, Figures
 from llmmonitor_sidecar.engines.llamacpp import LLAMA_CPP
@@ -20,8 +21,7 @@ def recorded(name: str) -> str:
 
 
 def figures(kind: EngineKind, text: str) -> Figures:
-    assert kind.read
-    return kind.read(samples.read(text, kind.metrics))
+    return kind.figures(text.encode())
 
 
 def test_llama_cpp_says_what_it_recorded() -> None:
@@ -54,6 +54,8 @@ def test_vllms_cores_are_added_and_the_fullest_cache_counts() -> None:
         prompt_tokens=10_000,
         generation_tokens=4_000,
         finished_requests={"stop": 100, "length": 10, "abort": 1},
+        time_to_first_token=EngineHistogram(60_000_000, {40_000_000: 2}),
+        time_per_output_token=EngineHistogram(120_000_000, {25_000_000: 2, 50_000_000: 2}),
     )
 
 
@@ -61,6 +63,8 @@ def test_vllms_older_names_are_understood() -> None:
     got = figures(VLLM, recorded("vllm_0_8_metrics.txt"))
 
     assert (got.kv_cache_use, got.prefix_cache_hit_rate, got.missing) == (0.42, 0.25, ())
+    assert got.time_per_output_token
+    assert got.time_per_output_token.count == 4
 
 
 def test_a_metric_that_vanished_is_said_by_its_newest_name() -> None:
@@ -72,12 +76,21 @@ def test_a_metric_that_vanished_is_said_by_its_newest_name() -> None:
     assert got.missing == ("vllm:kv_cache_usage_perc",)
 
 
+def test_a_histogram_that_vanished_is_said_by_its_own_name() -> None:
+    text = recorded("vllm_metrics.txt").replace("vllm:time_to_first_token_seconds", "vllm:renamed_again")
+
+    assert figures(VLLM, text).missing == ("vllm:time_to_first_token_seconds",)
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
         (recorded("llamacpp_metrics.txt"), "LlamaCpp"),
         (recorded("vllm_metrics.txt"), "VLLM"),
         ("go_goroutines 3\nsglang:num_running_reqs 1\n", "SGLang"),
+        (recorded("tgi_metrics.txt"), "TGI"),
+        (recorded("trtllm_metrics.txt"), "TensorRTLLM"),
+        (recorded("triton_vllm_metrics.txt"), "Triton"),
         ("# nothing\n", None),
         ("vllm_not_really 3\n", None),
     ],
@@ -101,8 +114,9 @@ def test_every_engine_of_the_table_is_told_apart() -> None:
 
     assert len(set(prefixes)) == len(prefixes)
     assert not [(a, b) for a in prefixes for b in prefixes if a != b and a.startswith(b)]
-    for engine in ENGINES:
-        assert all(name.startswith(engine.prefixes) for name in engine.metrics)
+    for place, engine in enumerate(ENGINES):
+        passed_on = tuple(prefix for other in ENGINES[place + 1 :] for prefix in other.prefixes)
+        assert all(name.startswith(engine.prefixes + passed_on) for name in engine.metrics)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +151,8 @@ def test_what_is_no_figure_is_missing(value: str) -> None:
 
 pieces = st.sampled_from(
     [
-        *sorted(VLLM.metrics),
+        *sorted({name for engine in ENGINES for name in engine.metrics}),
+        *('le="', '0.5"', '"+Inf"', "[", "]", '"numActiveRequests":', '"models":'),
         "{",
         "}",
         '"',
@@ -161,11 +176,15 @@ pieces = st.sampled_from(
 @settings(deadline=None)
 @given(st.one_of(st.text(max_size=300), st.lists(pieces, max_size=30).map("".join)))
 def test_no_text_does_more_than_be_refused(text: str) -> None:
+    body = text.encode(errors="replace")
     detect.by_metrics(text)
-    detect.served_models(text.encode(errors="replace"))
-    detect.text_field(text.encode(errors="replace"), "version")
-    try:
-        got = figures(VLLM, text)
-    except samples.UnreadableExposition:
-        return
-    assert got.kv_cache_use is None or 0 <= got.kv_cache_use <= 1
+    detect.served_models(body)
+    detect.text_field(body, "version")
+    for engine in ENGINES:
+        detect.has_figures_of(engine, body)
+        try:
+            got = engine.figures(body)
+        except samples.UnreadableExposition:
+            continue
+        assert got.kv_cache_use is None or 0 <= got.kv_cache_use <= 1
+        assert got.prefix_cache_hit_rate is None or 0 <= got.prefix_cache_hit_rate <= 1

@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from llmmonitor_sidecar.engines import http
+from llmmonitor_sidecar.engines.identify import Asker
 from llmmonitor_sidecar.engines.scrape import LONGEST_PAUSE_SECONDS, EngineScraper
 
 RECORDED = Path(__file__).parent / "engines"
@@ -200,3 +202,110 @@ async def test_metrics_may_be_somewhere_else() -> None:
         engine = await EngineScraper(session, fake.url, metrics_url=fake.url + "other").scrape()
 
         assert (engine.name, engine.running, engine.detected_by) == ("VLLM", 20, fake.url + "other")
+
+
+async def test_an_engine_with_its_metrics_elsewhere_is_read_there() -> None:
+    async with model({"/prometheus/metrics": "trtllm_metrics.txt", "/metrics": "trtllm_iterations.json"}) as (
+        fake,
+        scraper,
+    ):
+        fake.answers["/v1/models"] = b'{"data": [{"id": "tiny", "owned_by": "tensorrt_llm"}]}'
+        fake.answers["/version"] = b'{"version": "1.2.0"}'
+        engine = await scraper.scrape()
+        fake.now += 5
+        await scraper.scrape()
+
+        assert (engine.name, engine.version, engine.generation_tokens) == ("TensorRTLLM", "1.2.0", 2000)
+        assert fake.asked["/metrics"] == 1, "each look takes iterations away from other readers"
+        assert fake.asked["/prometheus/metrics"] == 2
+
+
+async def test_where_it_has_no_other_the_iterations_are_read() -> None:
+    async with model({"/metrics": "trtllm_iterations.json"}) as (fake, scraper):
+        fake.answers["/v1/models"] = b'{"data": [{"id": "tiny", "owned_by": "tensorrt_llm"}]}'
+
+        engine = await scraper.scrape()
+
+        assert (engine.name, engine.running, engine.kv_cache_use, engine.error) == ("TensorRTLLM", 5, 0.6, "")
+
+
+async def test_ollama_is_told_by_its_own_path_and_has_no_metrics_to_miss() -> None:
+    async with model({"/api/ps": "ollama_ps.json"}) as (fake, scraper):
+        fake.answers["/api/version"] = b'{"version": "0.12.3"}'
+
+        engine = await scraper.scrape()
+        fake.now += 5
+        await scraper.scrape()
+
+        assert (engine.name, engine.version, engine.detected_by, engine.error, engine.missing) == (
+            *("Ollama", "0.12.3", "/api/version", ""),
+            (),
+        )
+        assert fake.asked["/metrics"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "name"),
+    [
+        ("/info", b'{"model_id": "m", "docker_label": null, "version": "3.3.4"}', "TGI"),
+        ("/v2", b'{"name": "triton", "version": "2.60.0", "extensions": []}', "Triton"),
+        ("/v2", b'{"name": "another", "version": "2"}', "Unknown"),
+        ("/info", b"[]", "Unknown"),
+        ("/api/version", b'{"version', "Unknown"),
+    ],
+)
+async def test_an_engine_without_metrics_is_told_by_a_path_of_its_own(
+    path: str, answer: bytes, name: str
+) -> None:
+    async with model({}) as (fake, scraper):
+        fake.answers[path] = answer
+
+        engine = await scraper.scrape()
+
+        assert engine.name == name
+        assert "are the engine's metrics enabled?" in engine.error
+
+
+async def test_a_server_that_has_no_metrics_is_seldom_knocked_at() -> None:
+    async with model({}) as (fake, scraper):
+        fake.answers["/v1/models"] = b'{"data": [{"id": "mine"}]}'
+        for _ in range(280):
+            await scraper.scrape()
+            fake.now += 1
+
+        assert fake.asked["/metrics"] > 5
+        assert (fake.asked["/info"], fake.asked["/v2"], fake.asked["/api/version"]) == (1, 1, 1)
+
+
+async def test_who_was_told_by_knocking_is_not_forgotten_in_between() -> None:
+    async with model({}) as (fake, scraper):
+        fake.answers |= {"/info": b'{"docker_label": null}', "/v1/models": b'{"data": [{"id": "mine"}]}'}
+        for _ in range(5):
+            fake.now += LONGEST_PAUSE_SECONDS
+            assert (await scraper.scrape()).name == "TGI"
+        del fake.answers["/info"]
+        fake.now += 300
+
+        assert (await scraper.scrape()).name == "OpenAICompatible"
+
+
+async def test_a_model_that_does_not_answer_is_not_knocked_at() -> None:
+    async with model({}, timeout_seconds=0.05) as (fake, scraper):
+        fake.hangs = True
+
+        await scraper.scrape()
+
+        assert not {"/info", "/v2", "/api/version"} & fake.asked.keys()
+
+
+@pytest.mark.parametrize(
+    ("base", "own", "url"),
+    [
+        ("http://127.0.0.1:8000", "", "http://127.0.0.1:8002/metrics"),
+        ("http://[::1]:8000", "", "http://[::1]:8002/metrics"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:9/m", "http://127.0.0.1:9/m"),
+    ],
+)
+async def test_another_port_is_on_the_same_host(base: str, own: str, url: str) -> None:
+    async with http.model_session() as session:
+        assert Asker(session, base, own).url(":8002/metrics") == url

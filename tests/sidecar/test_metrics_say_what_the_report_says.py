@@ -12,6 +12,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from llmmonitor_api.report.buckets import DURATION_SECONDS, TOKENS
+from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.histogram import RELATIVE_ERROR, Histogram
@@ -94,6 +95,16 @@ def report(*traffic: TrafficSeries) -> Report:
                 malformed=FrequencyTable(counts={"bad_chunk": 2}, other=3),
             ),
             gpu_energy_millijoules=9_500,
+            engine=EngineCounts(
+                restarts=1,
+                time_to_first_token=EngineHistogram(3_000_000_000, {100_000_000: 2, 2_500_000_000: 1}, 1),
+            ),
+            compared=Compared(
+                requests=Pair(engine=20, wire=18),
+                generation_tokens=Pair(engine=200, wire=180),
+                uncounted_requests=3,
+                first_token_nanoseconds=Pair(engine=1_500_000_000, wire=2_000_000_000),
+            ),
         ),
         live=Live(in_flight=2, oldest_in_flight_seconds=1.5, seconds_without_progress=0.25),
         interception=InterceptionState(
@@ -120,6 +131,7 @@ GPU_ONE = GPU(
     xids=(XID(31, "application", 2, 1.0),),
 )
 GPU_TWO = GPU("GPU-2", index=1, lost=True, instances=(MIGInstance("MIG-1", ours=True, memory_used_bytes=7),))
+ENGINE, WIRE = {"counted_by": "engine"}, {"counted_by": "wire"}
 
 
 REFUSALS = {("config", "forged"): 2}
@@ -179,6 +191,24 @@ def test_every_part_of_a_report_is_there_in_both_formats(accept: str) -> None:
     assert value(got, "llm_monitor_gpu_instance_memory_used_bytes", **part) == 7
     assert value(got, "llm_monitor_refused_total", endpoint="config", reason="forged") == 2
     assert value(got, "llm_monitor_configuration_generation") == 4
+
+
+@BOTH
+def test_what_the_engine_counts_stands_beside_the_wire(accept: str) -> None:
+    got = samples(report(), accept)
+    first = "llm_monitor_engine_time_to_first_token_seconds"
+
+    assert value(got, "llm_monitor_engine_restarts_total") == 1
+    assert [value(got, f"{first}_bucket", le=le) for le in ("0.1", "2.5", "+Inf")] == [2, 3, 4]
+    assert (value(got, f"{first}_count"), value(got, f"{first}_sum")) == (4, 3.0)
+    assert value(got, "llm_monitor_compared_requests_total", **ENGINE) == 20
+    assert value(got, "llm_monitor_compared_requests_total", **WIRE) == 18
+    assert value(got, "llm_monitor_compared_tokens_total", **OUTPUT, **WIRE) == 180
+    assert value(got, "llm_monitor_compared_uncounted_requests_total") == 3
+    assert value(got, "llm_monitor_compared_first_token_seconds_total", **WIRE) == 2.0
+    names = {name for name, _ in got}
+    assert "llm_monitor_compared_first_tokens_total" not in names, "nothing was compared by it"
+    assert ("llm_monitor_compared_tokens_total", frozenset({**INPUT, **WIRE}.items())) not in got
 
 
 @BOTH

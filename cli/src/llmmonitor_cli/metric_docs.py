@@ -15,6 +15,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Metric
 
 from llmmonitor_api.generated import keep_current
+from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.report import Engine, Identity, InterceptionState, Live, Report, Resources
@@ -130,6 +131,8 @@ def _of_a_sidecar() -> Iterator[Row]:
 
 
 _ONE: Final = FrequencyTable(counts={"one": 1})
+_PAIR: Final = Pair(1, 1)
+_TIMES: Final = EngineHistogram(overflow=1)
 REPORT: Final = Report(
     identity=Identity("uid", "pod", "boot", 0.0, 1, "version", 1),
     at=0.0,
@@ -150,6 +153,8 @@ REPORT: Final = Report(
         },
         objectives={"one": ObjectiveCounts("fast", "TimeToFirstToken", "1s")},
         interception=InterceptionCounts(opaque_connections={"tls": 1}, malformed=_ONE),
+        engine=EngineCounts(time_to_first_token=_TIMES, time_per_output_token=_TIMES),
+        compared=Compared(_PAIR, 1, _PAIR, _PAIR, 1, 1, _PAIR, _PAIR),
     ),
     live=Live(seconds_without_progress=0.0, last_request_age_seconds=0.0),
     interception=InterceptionState("transparent", reading=True, added_latency_p99_seconds=0.0),

@@ -13,9 +13,19 @@ from typing import TypeVar
 import msgspec
 
 from llmmonitor_api.report import merge
+from llmmonitor_api.report.engine_counts import Compared, EngineCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.totals import InterceptionCounts, Totals, TrafficSeries
+from llmmonitor_operator.engine_figures import (
+    NO_ENGINE,
+    NOT_COMPARED,
+    compared_since,
+    engine_since,
+    total_compared,
+    total_engine,
+    without_bounds,
+)
 
 K = TypeVar("K")
 OK = "ok"
@@ -49,6 +59,9 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
     gpu_energy_tokens: int = 0
     """Completion tokens, exact ones, of the time and the pods that `gpu_energy_millijoules` is of; `absorb`
     sets it."""
+    engine: EngineCounts = NO_ENGINE
+    """`engine_figures.without_bounds`."""
+    compared: Compared = NOT_COMPARED
 
     @property
     def ended(self) -> int:
@@ -93,6 +106,8 @@ def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
         interception=_total_path([one.interception for one in every]),
         gpu_energy_millijoules=sum([one.gpu_energy_millijoules for one in every]),
         gpu_energy_tokens=sum([one.gpu_energy_tokens for one in every]),
+        engine=total_engine([one.engine for one in every]),
+        compared=total_compared([one.compared for one in every]),
     )
     if not histograms:
         return bare
@@ -129,6 +144,8 @@ def since(newer: Figures, older: Figures) -> Figures:
         interception=_path_since(newer.interception, older.interception),
         gpu_energy_millijoules=_grown(newer, older, "gpu_energy_millijoules"),
         gpu_energy_tokens=_grown(newer, older, "gpu_energy_tokens"),
+        engine=engine_since(newer.engine, older.engine),
+        compared=compared_since(newer.compared, older.compared),
     )
 
 
@@ -219,6 +236,8 @@ def figures_of(totals: Totals) -> Figures:
         finish_reasons=_short(found.finish_reasons),
         gpu_energy_millijoules=totals.gpu_energy_millijoules,
         interception=msgspec.structs.replace(path, malformed=_short(path.malformed)),
+        engine=without_bounds(totals.engine),
+        compared=totals.compared,
     )
 
 

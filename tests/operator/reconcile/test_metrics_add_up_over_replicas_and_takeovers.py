@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.operator.conftest import Replica, Watch
 
+from llmmonitor_api.report.engine_counts import Compared, EngineCounts, Pair
 from llmmonitor_api.report.report import Live, Report
 from llmmonitor_operator.evaluate import Environment
 from llmmonitor_operator.evaluate.environment import ExpectedPod
@@ -81,6 +82,34 @@ def test_figures_of_all_replicas_add_up(metrics: OperatorMetrics, watch: Callabl
     objective = {"objective": "first-token", "signal": "TimeToFirstToken", "threshold": "1s"}
     assert got.value("llm_monitor_objective_events_total", **objective, result="good") == 3
     assert got.value("llm_monitor_objective_events_total", **objective, result="bad") == 6
+
+
+def test_what_engines_count_adds_up_and_has_few_reasons(
+    metrics: OperatorMetrics, watch: Callable[..., Watch]
+) -> None:
+    one = watch()
+    first, second = one.replica(0), one.replica(1)
+    for replica, reason in ((first, "stop"), (second, "whatever-a-pod-likes")):
+        replica.totals.engine = EngineCounts(1, 10, 20, 2, {reason: 6})
+        replica.totals.compared = Compared(
+            requests=Pair(6, 5), first_token_nanoseconds=Pair(10**9, 2 * 10**9)
+        )
+
+    got = follow(metrics, one, [first, second])
+
+    for name, figure in (
+        ("restarts", 2),
+        ("prompt_tokens", 20),
+        ("generation_tokens", 40),
+        ("preemptions", 4),
+    ):
+        assert got.value(f"llm_monitor_engine_{name}_total") == figure
+    finished = "llm_monitor_engine_requests_finished_total"
+    assert (got.value(finished, reason="stop"), got.value(finished, reason="other")) == (6, 6)
+    assert got.value("llm_monitor_compared_requests_total", counted_by="engine") == 12
+    assert got.value("llm_monitor_compared_requests_total", counted_by="wire") == 10
+    assert got.value("llm_monitor_compared_first_token_seconds_total", counted_by="wire") == 4
+    assert not any(name == "llm_monitor_compared_tokens_total" for name, _ in got.samples), "none compared"
 
 
 def test_counters_go_on_when_replicas_restart_and_leave(

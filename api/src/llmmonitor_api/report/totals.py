@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from llmmonitor_api.report.engine_counts import Compared, EngineCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.values import Count, Key, Name
@@ -114,6 +115,8 @@ class Totals(msgspec.Struct, omit_defaults=True):
     interception: InterceptionCounts = msgspec.field(default_factory=InterceptionCounts)
     gpu_energy_millijoules: Count = 0
     """Of the pod's GPUs, as far as they could be told from others; not of partitioned ones."""
+    engine: EngineCounts = EngineCounts()
+    compared: Compared = Compared()
 
 
 def series_key(

@@ -11,6 +11,7 @@ from llmmonitor_api.conditions import Condition, Status
 from llmmonitor_api.conditions.condition import MAX_MESSAGE_CHARACTERS
 from llmmonitor_api.spec.listmap import by_name
 from llmmonitor_api.status.economy import CostStatus, VersionStatus
+from llmmonitor_api.status.engine_counts import EngineCountsStatus
 from llmmonitor_api.status.figures import ObjectiveStatus, PerformanceStatus, ResourcesStatus
 from llmmonitor_api.status.findings import DriftStatus, InteractionStatus, QualityStatus, ReviewersStatus
 from llmmonitor_api.status.model import Count, StatusModel
@@ -66,6 +67,8 @@ class MonitorStatus(StatusModel):
     """Each objective and its error budget."""
     resources: ResourcesStatus | None = None
     """What the pods use."""
+    engine_counts: EngineCountsStatus | None = None
+    """What the engines count themselves, and whether the wire says the same."""
     drift: Annotated[tuple[DriftStatus, ...], Field(max_length=11), by_name("feature")] = ()
     """Each feature against its baseline."""
     interactions: Annotated[tuple[InteractionStatus, ...], Field(max_length=32), by_name("kind")] = ()

@@ -21,6 +21,8 @@ class EngineStatus(StatusModel):
     """The model's name as served."""
     detected_by: Sentence = ""
     """What it was recognised by."""
+    missing: Annotated[tuple[Label, ...], Field(max_length=10)] = ()
+    """Metrics that this engine is known to have and does not give: renamed, gone or switched off."""
 
 
 class UnmonitoredPod(StatusModel):

@@ -12,7 +12,7 @@ from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_api.conditions.registry import UnknownReasonError
 from llmmonitor_api.report.totals import InterceptionCounts
-from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate import crosscheck, wording
 from llmmonitor_operator.evaluate.environment import ExpectedPod
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.figures import NOT_JUDGED, Figures
@@ -40,7 +40,12 @@ def judge(inputs: Inputs) -> Verdict:
         worst = next((reason for reason in found if reason.status is Status.FALSE), found[0])
         return Verdict(worst, "; ".join([wording.listed(texts), _coverage(inputs)]))
     if not any(source.figures.interception.accepted for _, source in inputs.fresh):
-        words = ["no connection has come yet", _coverage(inputs), *_not_drained(inputs)]
+        words = [
+            "no connection has come yet",
+            _coverage(inputs),
+            *_not_drained(inputs),
+            *crosscheck.unread(inputs),
+        ]
         return Verdict(reasons.NO_TRAFFIC_YET, "; ".join(words))
     return _of_what_came(inputs)
 
@@ -57,6 +62,7 @@ def _of_what_came(inputs: Inputs) -> Verdict:
         return Verdict(reasons.SHEDDING, f"{_shed(figures)} over {window}; {_coverage(inputs)}")
     missed = _missed(counts)
     remarks = [f"in the last {window} {', '.join(missed)}"] if missed else []
+    remarks += crosscheck.unread(inputs)
     return Verdict(reasons.TRAFFIC_READ, "; ".join([_coverage(inputs), *_not_drained(inputs), *remarks]))
 
 

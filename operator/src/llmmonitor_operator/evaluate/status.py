@@ -29,6 +29,7 @@ from llmmonitor_api.status import (
     WindowStatus,
 )
 from llmmonitor_operator.evaluate import gpus, wording
+from llmmonitor_operator.evaluate.engine_counts import engine_counts
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
@@ -39,6 +40,7 @@ EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
 NO_TOKENS = "none"
 """The source of a request that got no token, such as one refused: there is nothing to count well or badly."""
 _NOT_MONITORED_LIMIT = 10
+_MISSING_LIMIT = 10
 _LABEL_LIMIT, _SENTENCE_LIMIT = 256, 1024
 """Characters of a `Label` and of a `Sentence`; an engine may call its model by a long path."""
 UNRECOGNISED = "Unknown"
@@ -57,6 +59,7 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         performance=_performance(inputs, figures),
         objectives=tuple(_objective(one, inputs) for one in inputs.objectives),
         resources=_resources(inputs),
+        engine_counts=engine_counts(inputs, figures),
     ).to_api()
 
 
@@ -95,8 +98,8 @@ def _engine(inputs: Inputs) -> EngineStatus | None:
     """By what the engine itself says; before it does, by what the pod's spec tells."""
     expected = next((pod.expected for pod in inputs.pods if pod.expected.serves), None)
     serves = expected.serves if expected else ""
-    said = (source.engine for _, source in inputs.fresh if source.engine)
-    engine = next((one for one in said if one.name != UNRECOGNISED), None)
+    engines = [source.engine for _, source in inputs.fresh if source.engine]
+    engine = next((one for one in engines if one.name != UNRECOGNISED), None)
     if engine is None:
         if expected is None:
             return None
@@ -106,6 +109,9 @@ def _engine(inputs: Inputs) -> EngineStatus | None:
         version=(engine.version or "")[:_LABEL_LIMIT],
         model=(engine.model or "")[:_LABEL_LIMIT],
         detected_by="; ".join(filter(None, [serves, engine.detected_by]))[:_LABEL_LIMIT],
+        missing=tuple(sorted({name[:_LABEL_LIMIT] for one in engines for name in one.missing}))[
+            :_MISSING_LIMIT
+        ],
     )
 
 

@@ -20,6 +20,7 @@ from llmmonitor_api.signing import (
     RequestVerifier,
     SignedConfiguration,
 )
+from llmmonitor_sidecar.analyser.engine_watch import EngineWatch
 from llmmonitor_sidecar.analyser.in_force import InForce
 from llmmonitor_sidecar.analyser.intake import Intake
 from llmmonitor_sidecar.analyser.memory import Measure, MemoryWatch
@@ -30,8 +31,9 @@ from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
 from llmmonitor_sidecar.endpoints.server import serving
 from llmmonitor_sidecar.kept_configuration import KeptConfiguration
-from llmmonitor_sidecar.settings import Settings
+from llmmonitor_sidecar.settings import Mode, Settings
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
+from llmmonitor_sidecar.signals.crosscheck import Wire, wire_of
 from llmmonitor_sidecar.signals.objectives import Sample
 from llmmonitor_sidecar.signals.throughput import Throughput
 from llmmonitor_sidecar.supervisor.reasons import Reason
@@ -82,7 +84,9 @@ class _Process:
 
     async def run(self, tee: TeeReceiver) -> None:
         self._intake = Intake(tee, self._reader)
-        self._sampling = Sampling(self._settings, self._page)
+        reads = self._settings.mode is not Mode.OFF
+        self._engine_watch = EngineWatch(self._reader.totals, self._wire, reads=reads)
+        self._sampling = Sampling(self._settings, self._page, engine_watch=self._engine_watch)
         self._put_in_force()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -170,6 +174,7 @@ class _Process:
             began = time.monotonic()
             if self._reports.stopped_because:
                 self._reports.resources = self._reports.engine = self._reports.gpus = None
+                self._engine_watch.pause()
                 await asyncio.sleep(IDLE_SECONDS)
                 continue
             await self._sampling.take()
@@ -203,6 +208,10 @@ class _Process:
         self._intake.drain()
         self._reader.tick(self._intake.watermark_ns)
         return self._reports.make(time.time(), time.monotonic_ns(), self._intake.watermark_ns)
+
+    def _wire(self) -> Wire:
+        self._intake.drain()
+        return wire_of(self._reader.totals, self._reader.live(self._intake.watermark_ns).in_flight)
 
     def _apply(self, signed: SignedConfiguration) -> None:
         self._in_force.take(signed)

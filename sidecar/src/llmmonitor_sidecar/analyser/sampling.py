@@ -21,6 +21,7 @@ import msgspec
 
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import Engine, Resources
+from llmmonitor_sidecar.analyser.engine_watch import EngineWatch
 from llmmonitor_sidecar.engines.http import model_session
 from llmmonitor_sidecar.engines.scrape import EngineScraper
 from llmmonitor_sidecar.samplers.gpu.sampler import GPUSampler
@@ -51,8 +52,10 @@ class Sampling:
         page: SharedPage,
         sample_processes: Callable[[int], Resources] | None = None,
         process_sample_seconds: float = PROCESS_SAMPLE_SECONDS,
+        engine_watch: EngineWatch | None = None,
     ) -> None:
         self._process_sample_seconds = process_sample_seconds
+        self._engine_watch = engine_watch
         self.resources: Resources | None = None
         self.engine: Engine | None = None
         self.gpus: GPUs | None = None
@@ -91,7 +94,7 @@ class Sampling:
             self._began_ns = time.monotonic_ns()
             self._running = loop.run_in_executor(self._thread, self._sample, self._began_ns)
         self._follow_model()
-        self.engine = await self._scraper.scrape()
+        self.engine = await self._ask_engine()
         done, _ = await asyncio.wait([self._running], timeout=self._process_sample_seconds)
         if done:
             self.resources, self._sampled_ns = self._running.result(), self._began_ns
@@ -104,6 +107,15 @@ class Sampling:
         sampled = self._gpus.look(time.monotonic_ns())
         if sampled is not None:
             self.gpus, self.gpu_energy_millijoules = sampled.gpus, sampled.energy_millijoules
+
+    async def _ask_engine(self) -> Engine:
+        if self._engine_watch is None or not self._scraper.is_due:
+            return await self._scraper.scrape()
+        self._engine_watch.begin()
+        engine = await self._scraper.scrape()
+        if self._scraper.figures is not None:
+            self._engine_watch.end(self._scraper.figures)
+        return engine
 
     def _follow_model(self) -> None:
         """Some models in pods listen on the pod's address alone; who moves is asked anew who it is."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from llmmonitor_sidecar.engines.figures import EngineKind
-from llmmonitor_sidecar.engines.samples import names_in
+from llmmonitor_sidecar.engines.figures import EngineKind, Told
 from llmmonitor_sidecar.engines.table import ENGINES
 
 SERVED_LIMIT = 64
@@ -29,12 +28,31 @@ class ServedModels(msgspec.Struct, frozen=True):
 
 
 def by_metrics(exposition: str) -> EngineKind | None:
-    """The engine whose metrics these are."""
-    for name in names_in(exposition):
-        for engine in ENGINES:
-            if name.startswith(engine.prefixes):
-                return engine
-    return None
+    """The engine whose metrics these are; of several the first in the table, which passes on the others'."""
+    return next((engine for engine in ENGINES if _has_lines_of(engine, exposition)), None)
+
+
+def has_figures_of(kind: EngineKind, body: bytes) -> bool:
+    """Whether this is what `kind` answers with its figures."""
+    if kind.read_json is not None and kind.read_json(body) is not None:
+        return True
+    return _has_lines_of(kind, body.decode(errors="replace"))
+
+
+def _has_lines_of(kind: EngineKind, exposition: str) -> bool:
+    """Searched as a whole: of megabytes, a look at each line would hold up whatever else the loop does."""
+    return any(exposition.startswith(prefix) or f"\n{prefix}" in exposition for prefix in kind.prefixes)
+
+
+def tells(body: bytes, told: Told) -> bool:
+    """Whether this JSON tells the engine that `told` speaks of."""
+    try:
+        content = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    if not isinstance(content, dict) or told.field not in content:
+        return False
+    return not told.value or content[told.field] == told.value
 
 
 def by_owner(owned_by: str) -> EngineKind | None:

@@ -1,12 +1,13 @@
 """llama.cpp's server (`llama-server --metrics`; tools/server/README.md).
 
 It counts prompt tokens without those from its cache; here, as everywhere, both are prompt tokens. It says
-nothing of finish reasons and preemptions, and newer builds no longer say how full the KV cache is.
+nothing of requests, their ends and preemptions, and newer builds no longer say how full the KV cache is.
 """
 
 from __future__ import annotations
 
-from llmmonitor_sidecar.engines.figures import EngineKind, Figures, Picker, share
+from llmmonitor_sidecar.engines.figures import EngineKind, Figures, share
+from llmmonitor_sidecar.engines.picker import Picker
 from llmmonitor_sidecar.engines.samples import Samples
 
 _RUNNING = "llamacpp:requests_processing"
@@ -28,6 +29,7 @@ def _read(samples: Samples) -> Figures:
         kv_cache_use=pick.largest_share(_KV_CACHE, optional=True),
         prefix_cache_hit_rate=share(cached, prompt),
         prompt_tokens=prompt,
+        prompt_tokens_whole=cached is not None,
         generation_tokens=pick.total(_GENERATION),
         missing=pick.missing,
     )
@@ -41,4 +43,7 @@ LLAMA_CPP = EngineKind(
     version_field="build_info",
     metrics=frozenset((_RUNNING, _WAITING, _KV_CACHE, _PROMPT, _CACHED, _GENERATION)),
     read=_read,
+    facts="recorded from the build in xllamacpp 2026.10.11549; tools/server/README.md",
+    remarks="Needs `--metrics`. No count of requests. `kv_cache_usage_ratio` is gone since mid-2025;"
+    " `prompt_tokens_cached_total` came in August 2026, before it prompts from the cache are not counted.",
 )

@@ -7,7 +7,7 @@ that nobody reads here, and parsing all of them every second would cost more tha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -47,13 +47,6 @@ class Samples:
             key = labels.get(label, "")
             result[key] = result.get(key, 0.0) + value
         return result
-
-
-def names_in(text: str) -> Iterable[str]:
-    """The metric names of an exposition's sample lines, as they come."""
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            yield _name(line)
 
 
 def read(text: str, wanted: frozenset[str]) -> Samples:

@@ -1,9 +1,14 @@
-"""The engines: those whose figures are read, and those that are only recognised so far."""
+"""The engines, in the order in which their metrics are looked for: Triton passes on those of its backends."""
 
 from __future__ import annotations
 
 from llmmonitor_sidecar.engines.figures import EngineKind
 from llmmonitor_sidecar.engines.llamacpp import LLAMA_CPP
+from llmmonitor_sidecar.engines.ollama import OLLAMA
+from llmmonitor_sidecar.engines.sglang import SGLANG
+from llmmonitor_sidecar.engines.tgi import TGI
+from llmmonitor_sidecar.engines.triton import TRITON
+from llmmonitor_sidecar.engines.trtllm import TENSORRT_LLM
 from llmmonitor_sidecar.engines.vllm import VLLM
 
 OPENAI_COMPATIBLE = EngineKind(name="OpenAICompatible")
@@ -11,12 +16,4 @@ OPENAI_COMPATIBLE = EngineKind(name="OpenAICompatible")
 UNKNOWN = EngineKind(name="Unknown")
 """Does not even that, or not yet."""
 
-ENGINES = (
-    VLLM,
-    LLAMA_CPP,
-    EngineKind(name="SGLang", prefixes=("sglang:", "sglang_"), owned_by="sglang"),
-    EngineKind(name="TGI", prefixes=("tgi_",)),
-    EngineKind(name="Triton", prefixes=("nv_inference_",)),
-    EngineKind(name="TensorRTLLM", prefixes=("trtllm_",), owned_by="tensorrt_llm"),
-    EngineKind(name="Ollama", owned_by="library", version_path="/api/version", version_field="version"),
-)
+ENGINES = (TRITON, VLLM, SGLANG, TGI, TENSORRT_LLM, LLAMA_CPP, OLLAMA)

@@ -1,19 +1,21 @@
-"""vLLM: names of its V1 engine, and those they replaced (vllm/v1/metrics/loggers.py, 0.8 to 0.32).
+"""vLLM: names of its V1 engine, and those they replaced.
 
-`gpu_cache_usage_perc` and `gpu_prefix_cache_*` became `kv_cache_usage_perc` and `prefix_cache_*` in 0.9; V0
-gave a rate instead of the two counters. `perc` is a share from 0 to 1 all the same.
+V0 gave a rate instead of the two prefix cache counters. `perc` is a share from 0 to 1 all the same.
 """
 
 from __future__ import annotations
 
-from llmmonitor_sidecar.engines.figures import EngineKind, Figures, Picker, share
+from llmmonitor_sidecar.engines.figures import EngineKind, Figures, Renamed, share
+from llmmonitor_sidecar.engines.picker import Picker, of_histogram, with_older
 from llmmonitor_sidecar.engines.samples import Samples
 
-_KV_CACHE = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
-_QUERIES = ("vllm:prefix_cache_queries_total", "vllm:gpu_prefix_cache_queries_total")
-_HITS = ("vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total")
+_KV_CACHE = "vllm:kv_cache_usage_perc"
+_QUERIES = "vllm:prefix_cache_queries_total"
+_HITS = "vllm:prefix_cache_hits_total"
 _HIT_RATE = "vllm:gpu_prefix_cache_hit_rate"
 _FINISHED = "vllm:request_success_total"
+_TTFT = "vllm:time_to_first_token_seconds"
+_ITL = "vllm:inter_token_latency_seconds"
 _PLAIN = (
     "vllm:num_requests_running",
     "vllm:num_requests_waiting",
@@ -21,23 +23,31 @@ _PLAIN = (
     "vllm:prompt_tokens_total",
     "vllm:generation_tokens_total",
 )
+_RENAMED = (
+    Renamed(_KV_CACHE, "vllm:gpu_cache_usage_perc", "0.9"),
+    Renamed(_QUERIES, "vllm:gpu_prefix_cache_queries_total", "0.9"),
+    Renamed(_HITS, "vllm:gpu_prefix_cache_hits_total", "0.9"),
+    Renamed(_ITL, "vllm:time_per_output_token_seconds", "0.11"),
+)
 
 
 def _read(samples: Samples) -> Figures:
-    pick = Picker(samples)
+    pick = Picker(samples, _RENAMED)
     running, waiting, preemptions, prompt, generation = (pick.total(name) for name in _PLAIN)
     rate = pick.largest_share(_HIT_RATE, optional=True)
     given_as_rate = rate is not None
-    hits, queries = (pick.total(*names, optional=given_as_rate) for names in (_HITS, _QUERIES))
+    hits, queries = (pick.total(name, optional=given_as_rate) for name in (_HITS, _QUERIES))
     return Figures(
         running=running,
         waiting=waiting,
-        kv_cache_use=pick.largest_share(*_KV_CACHE),
+        kv_cache_use=pick.largest_share(_KV_CACHE),
         preemptions=preemptions,
         prefix_cache_hit_rate=rate if given_as_rate else share(hits, queries),
         prompt_tokens=prompt,
         generation_tokens=generation,
         finished_requests=pick.by_label(_FINISHED, "finished_reason"),
+        time_to_first_token=pick.histogram(_TTFT),
+        time_per_output_token=pick.histogram(_ITL),
         missing=pick.missing,
     )
 
@@ -48,6 +58,12 @@ VLLM = EngineKind(
     owned_by="vllm",
     version_path="/version",
     version_field="version",
-    metrics=frozenset((*_PLAIN, *_KV_CACHE, *_QUERIES, *_HITS, _HIT_RATE, _FINISHED)),
+    metrics=with_older(
+        (*_PLAIN, _KV_CACHE, _QUERIES, _HITS, _HIT_RATE, _FINISHED, *of_histogram(_TTFT, _ITL)),
+        _RENAMED,
+    ),
+    renamed=_RENAMED,
     read=_read,
+    facts="vllm/v1/metrics/loggers.py, 0.8 to 0.32",
+    remarks="Tokens are counted with every step, requests as they finish, aborted ones too.",
 )

@@ -17,6 +17,7 @@ from prometheus_client.utils import floatToGoString
 
 from llmmonitor_api.conditions import Condition, Status
 from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS
+from llmmonitor_api.report.engine_counts import Pair
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.figures import Figures
@@ -47,6 +48,8 @@ def families(monitors: Monitors) -> Iterator[Metric]:
     """All of them; those without samples too, so that their names are known."""
     yield from _verdicts(monitors)
     yield from _counters(monitors)
+    yield from _engines(monitors)
+    yield from _compared(monitors)
     yield from _histograms(monitors)
 
 
@@ -183,6 +186,73 @@ def _request_path(monitors: Monitors) -> Iterator[Metric]:
         (),
         ((key, one.blind_nanoseconds * 1e-9) for key, one in counts.items()),
     )
+
+
+def _engines(monitors: Monitors) -> Iterator[Metric]:
+    """What the engines count, over their restarts."""
+    counts = {key: one.totals.figures.engine for key, one in monitors.items()}
+    for name, text, field in (
+        ("engine_restarts", "Engines whose counters began anew.", "restarts"),
+        ("engine_prompt_tokens", "Prompt tokens, as the engines count.", "prompt_tokens"),
+        ("engine_generation_tokens", "Generated tokens, as the engines count.", "generation_tokens"),
+        ("engine_preemptions", "Requests put back for want of cache.", "preemptions"),
+    ):
+        yield _counter(name, text, (), ((key, getattr(one, field)) for key, one in counts.items()))
+    yield _counter(
+        "engine_requests_finished",
+        "Requests by why they ended, as the engines count.",
+        ("reason",),
+        _by(counts, {key: one.finished_requests for key, one in counts.items()}),
+    )
+
+
+def _compared(monitors: Monitors) -> Iterator[Metric]:
+    """The same things by both who count them, over the same time."""
+    counts = {key: one.totals.figures.compared for key, one in monitors.items()}
+    yield _counter(
+        "compared_requests",
+        "Requests that ended while engine and wire could be compared, by who counted them.",
+        ("counted_by",),
+        _sides({key: one.requests for key, one in counts.items()}),
+    )
+    yield _counter(
+        "compared_tokens",
+        "Tokens by who counted them, where both could be compared.",
+        ("gen_ai_token_type", "counted_by"),
+        (
+            *_sides({key: one.prompt_tokens for key, one in counts.items()}, "input"),
+            *_sides({key: one.generation_tokens for key, one in counts.items()}, "output"),
+        ),
+    )
+    yield _counter(
+        "compared_uncounted_requests",
+        "Requests whose tokens were not compared: too many of them came without an exact count.",
+        (),
+        ((key, one.uncounted_requests) for key, one in counts.items()),
+    )
+    yield _counter(
+        "compared_first_tokens",
+        "First tokens by who saw them, where both could be compared.",
+        ("counted_by",),
+        _sides({key: one.first_tokens for key, one in counts.items()}),
+    )
+    yield _counter(
+        "compared_first_token_seconds",
+        "Sum of the times to these first tokens.",
+        ("counted_by",),
+        (
+            (labels, nanoseconds * 1e-9)
+            for labels, nanoseconds in _sides({k: one.first_token_nanoseconds for k, one in counts.items()})
+        ),
+    )
+
+
+def _sides(pairs: Mapping[tuple[str, str], Pair], *labels: str) -> Iterator[tuple[tuple[str, ...], float]]:
+    """A pair of nothing is one that these engines do not count, or that nothing has come for yet."""
+    for key, pair in pairs.items():
+        if pair != Pair():
+            yield (*key, *labels, "engine"), pair.engine
+            yield (*key, *labels, "wire"), pair.wire
 
 
 def _histograms(monitors: Monitors) -> Iterator[Metric]:

@@ -21,6 +21,9 @@ OTHER = "other"
 _OUTCOMES = frozenset({OK, ABORTED, "client_error"}) | FAILED | NOT_JUDGED
 _TOKEN_SOURCES = frozenset({"usage", "token_ids", "logprobs", "counted", "none"})
 _FINISH_REASONS = frozenset({"stop", TRUNCATED, "tool_calls", "content_filter", "error"})
+_ENGINES_REASONS = frozenset(
+    {"stop", TRUNCATED, "abort", "error", "unknown", "repetition", "timeout", "cancelled"}
+)
 """Label values. A report may hold any others: their number must not grow with what a pod likes to send."""
 
 
@@ -61,6 +64,9 @@ def _bounded(figures: Figures) -> Figures:
             _folded({**reasons.counts, OTHER: reasons.counts.get(OTHER, 0) + reasons.other}, _FINISH_REASONS)
         ),
         interception=shown,
+        engine=msgspec.structs.replace(
+            figures.engine, finished_requests=_folded(figures.engine.finished_requests, _ENGINES_REASONS)
+        ),
     )
 
 

@@ -33,7 +33,7 @@ _DRIFTS = {"Bytes": float(1 << 20), "Share": 0.02, "Cores": 0.1, "utilisation": 
 0.002 cores, which is twice as much and says nothing."""
 _JUDGED_CONDITION = ("type", "status", "reason", "observedGeneration", "lastTransitionTime")
 _JUDGED_OBJECTIVE = ("name", "signal", "source", "threshold", "target", "window", "holds")
-_OF_THE_WINDOW = frozenset({"window", "performance", "objectives"})
+_OF_THE_WINDOW = frozenset({"window", "performance", "objectives", "engineCounts"})
 """Without new requests they change only because old ones leave the window."""
 _REQUEST_SIGNALS = frozenset(name for name, facts in SIGNALS.items() if facts.counts is EventKind.REQUEST)
 _QUANTITIES = re.compile(

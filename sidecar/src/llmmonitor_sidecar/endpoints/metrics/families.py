@@ -9,6 +9,7 @@ from prometheus_client import Metric
 from llmmonitor_api.report.report import Report
 from llmmonitor_sidecar.endpoints.metrics import (
     engine,
+    engine_counts,
     gpus,
     interception,
     objectives,
@@ -38,5 +39,6 @@ def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Ite
         yield from resources.families(report.resources)
     if report.engine is not None:
         yield from engine.families(report.engine)
+        yield from engine_counts.families(report.totals.engine, report.totals.compared)
     if report.gpus is not None:
         yield from gpus.families(report.gpus, report.totals.gpu_energy_millijoules)

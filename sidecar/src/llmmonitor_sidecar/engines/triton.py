@@ -1,0 +1,92 @@
+"""Triton Inference Server: its TensorRT-LLM backend's gauges, or what its vLLM backend passes on.
+
+Its own `nv_inference_*` count every model of an ensemble, so that one request is several: requests are taken
+from the backends alone.
+"""
+
+from __future__ import annotations
+
+from llmmonitor_sidecar.engines.figures import UNSAID, EngineKind, Figures, Told
+from llmmonitor_sidecar.engines.picker import Picker, of_histogram
+from llmmonitor_sidecar.engines.samples import Samples
+
+_SUCCESS = "nv_inference_request_success"
+_REQUESTS = "nv_trt_llm_request_metrics"
+_BLOCKS = "nv_trt_llm_kv_cache_block_metrics"
+_OUTPUT, _INPUT = "nv_llm_output_token_len", "nv_llm_input_token_len"
+_VLLM = (
+    *("vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:num_preemptions_total"),
+    *("vllm:prompt_tokens_total", "vllm:generation_tokens_total", "vllm:gpu_cache_usage_perc"),
+    *of_histogram("vllm:time_to_first_token_seconds", "vllm:time_per_output_token_seconds"),
+    "vllm:e2e_request_latency_seconds_count",
+)
+
+
+def _read(samples: Samples) -> Figures:
+    pick = Picker(samples)
+    pick.total(_SUCCESS)
+    if _REQUESTS in samples:
+        return _of_tensorrt_llm(samples, pick)
+    return _of_vllm(pick)
+
+
+def _of_tensorrt_llm(samples: Samples, pick: Picker) -> Figures:
+    requests = pick.by_label(_REQUESTS, "request_type") or {}
+    finished = pick.total(f"{_OUTPUT}_count", optional=True)
+    return Figures(
+        running=requests.get("active"),
+        waiting=requests.get("waiting"),
+        kv_cache_use=_blocks_in_use(samples),
+        prompt_tokens=pick.total(f"{_INPUT}_sum", optional=True),
+        generation_tokens=pick.total(f"{_OUTPUT}_sum", optional=True),
+        finished_requests=None if finished is None else {UNSAID: finished},
+        missing=pick.missing,
+    )
+
+
+def _blocks_in_use(samples: Samples) -> float | None:
+    """Newer backends say the share, older ones the numbers it is of."""
+    blocks = samples.by(_BLOCKS, "kv_cache_block_type") if _BLOCKS in samples else {}
+    if "fraction" in blocks:
+        return min(1.0, blocks["fraction"])
+    if "used" in blocks and blocks.get("max"):
+        return min(1.0, blocks["used"] / blocks["max"])
+    return None
+
+
+def _of_vllm(pick: Picker) -> Figures:
+    running, waiting, preemptions, prompt, generation = (
+        pick.total(name, optional=True) for name in _VLLM[:5]
+    )
+    finished = pick.total(_VLLM[-1], optional=True)
+    return Figures(
+        running=running,
+        waiting=waiting,
+        kv_cache_use=pick.largest_share("vllm:gpu_cache_usage_perc", optional=True),
+        preemptions=preemptions,
+        prompt_tokens=prompt,
+        generation_tokens=generation,
+        finished_requests=None if finished is None else {UNSAID: finished},
+        time_to_first_token=pick.histogram("vllm:time_to_first_token_seconds", optional=True),
+        time_per_output_token=pick.histogram("vllm:time_per_output_token_seconds", optional=True),
+        missing=pick.missing,
+    )
+
+
+TRITON = EngineKind(
+    name="Triton",
+    prefixes=("nv_inference_", "nv_trt_llm_", "nv_llm_"),
+    owned_by="Triton Inference Server",
+    told_by=Told("/v2", "name", "triton"),
+    version_path="/v2",
+    version_field="version",
+    sources=("/metrics", ":8002/metrics"),
+    metrics=frozenset(
+        (_SUCCESS, _REQUESTS, _BLOCKS, f"{_OUTPUT}_count", f"{_OUTPUT}_sum", f"{_INPUT}_sum", *_VLLM)
+    ),
+    read=_read,
+    facts="docs/user_guide/metrics.md; tensorrtllm_backend custom_metrics_reporter.cc; vllm_backend"
+    " src/utils/metrics.py",
+    remarks="Metrics are on port 8002, or on the port of its OpenAI front end; another `--metrics-port` is"
+    " not found. Figures are those of its TensorRT-LLM or vLLM backend; of other backends there are none.",
+)
