@@ -16,7 +16,15 @@ from prometheus_client import CollectorRegistry, Metric
 
 from llmmonitor_api.generated import keep_current
 from llmmonitor_api.report.frequency import FrequencyTable
-from llmmonitor_api.report.report import Engine, Identity, InterceptionState, Live, Report, Resources
+from llmmonitor_api.report.report import (
+    Engine,
+    Identity,
+    InterceptionState,
+    Live,
+    MemoryTrend,
+    Report,
+    Resources,
+)
 from llmmonitor_api.report.totals import InterceptionCounts, ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_operator.reconcile.metrics import monitor_families
 from llmmonitor_operator.reconcile.metrics.operator_metrics import MONITORS_LIMIT, OperatorMetrics
@@ -160,6 +168,8 @@ REPORT: Final = Report(
         cpu_throttled_share=0.0,
         memory_used_bytes=1,
         memory_limit_bytes=1,
+        memory_held_bytes=1,
+        memory_trends=(MemoryTrend(1, 0, 2, samples=8, span_seconds=8.0),),
         oom_kills=0,
     ),
     engine=Engine(

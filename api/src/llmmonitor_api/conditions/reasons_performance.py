@@ -8,7 +8,7 @@ from llmmonitor_api.conditions.registry import fails, holds, not_judged, undecid
 # ResourcesHealthy
 MEMORY_NEAR_LIMIT = fails(
     "MemoryNearLimit",
-    "Memory is above spec.resources.memory of its limit, or GPU memory grows outside the engine's pool.",
+    "Memory is above spec.resources.memory of its limit, or grows so that it will reach the limit soon.",
     "Raise the limit, or lower the engine's batch, context or cache size, before the kernel kills the model.",
 )
 OOM_KILLED = fails(

@@ -13,7 +13,7 @@ import msgspec
 from llmmonitor_api.configuration import PUBLIC_KEYS_LIMIT
 from llmmonitor_api.report import histogram
 from llmmonitor_api.report.totals import Totals
-from llmmonitor_api.report.values import Count, Moment, Name, Seconds, Share, Text
+from llmmonitor_api.report.values import Count, Moment, Name, Rate, Seconds, Share, Text
 
 VERSION = 1
 """Readers understand this one and the one before; a newer one is said, not guessed."""
@@ -81,6 +81,20 @@ class InterceptionState(msgspec.Struct, frozen=True):
     over the last 5 s."""
 
 
+class MemoryTrend(msgspec.Struct, frozen=True):
+    """How `memory_held_bytes` changed over the last samples."""
+
+    bytes_per_second: Rate
+    low: Rate
+    """Ends of the 95 % interval, which allows for autocorrelation."""
+    high: Rate
+    samples: Count
+    """Differences between two samples in a row."""
+    span_seconds: Seconds
+    highest_before_bytes: Count | None = None
+    """The most in the samples before these, as far as remembered; None without any."""
+
+
 class Resources(msgspec.Struct, frozen=True):
     """The model's process tree and its cgroup, as sampled last."""
 
@@ -104,6 +118,10 @@ class Resources(msgspec.Struct, frozen=True):
     """What the limit applies to: the cgroup's working set; where that cannot be read, what the processes have
     for themselves and the most that one of them shares."""
     memory_limit_bytes: Count | None = None
+    memory_held_bytes: Count | None = None
+    """What of it the kernel cannot take back: without the pages of files."""
+    memory_trends: Annotated[tuple[MemoryTrend, ...], msgspec.Meta(max_length=4)] = ()
+    """Over several spans, the shortest first."""
     oom_kills: Count | None = None
     sidecar_rss_bytes: Count = 0
     sidecar_cpu_seconds: Seconds = 0.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
-from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate import memory_forecast, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Source
@@ -24,7 +24,7 @@ def judge(inputs: Inputs) -> Verdict:
     within: list[str] = []
     hidden: list[str] = []
     for name, source in inputs.fresh:
-        figures = list(_figures(source, inputs.settings))
+        figures = list(_figures(source, inputs.settings, inputs.now - source.at))
         exceeded += [(reason, f"{name}: {text}") for reason, text, above in figures if above]
         within += [f"{name}: {text}" for _, text, above in figures if not above]
         if source.resources is None or not source.resources.processes_visible:
@@ -61,14 +61,17 @@ def _oom_killed(inputs: Inputs) -> Iterator[tuple[Reason, str]]:
             yield reasons.OOM_KILLED, text
 
 
-def _figures(source: Source, settings: Settings) -> Iterator[tuple[Reason, str, bool]]:
-    """Each figure that has a limit: its reason, words, and whether it is above."""
+def _figures(source: Source, settings: Settings, age_seconds: float) -> Iterator[tuple[Reason, str, bool]]:
+    """Each figure that has a limit: its reason, words, and whether it is above, or will soon be."""
     resources, engine = source.resources, source.engine
     if resources and resources.memory_used_bytes is not None and resources.memory_limit_bytes:
         ratio = resources.memory_used_bytes / resources.memory_limit_bytes
         used = f"{wording.size(resources.memory_used_bytes)} of {wording.size(resources.memory_limit_bytes)}"
         text = _against(f"memory {wording.share(ratio)} ({used})", ratio, settings.memory_limit)
-        yield reasons.MEMORY_NEAR_LIMIT, text, ratio > settings.memory_limit
+        forecast = memory_forecast.forecast(source)
+        if forecast:
+            text = f"{text}; {forecast.in_words(age_seconds + resources.sampled_age_seconds)}"
+        yield reasons.MEMORY_NEAR_LIMIT, text, forecast is not None or ratio > settings.memory_limit
     elif resources and resources.processes_visible:
         yield reasons.MEMORY_NEAR_LIMIT, f"memory {wording.size(resources.rss_bytes)} (no limit known)", False
     if engine and engine.kv_cache_use is not None and not engine.error:

@@ -24,7 +24,7 @@ from llmmonitor_api.status import RestartStatus
 from llmmonitor_operator.admit.injectable import Asked
 from llmmonitor_operator.attach.proof import provers
 from llmmonitor_operator.configure import configuration_for
-from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
+from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate, memory_forecast
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.evaluate.transitions import WARNING, Transition
 from llmmonitor_operator.gather.absorb import absorb_all
@@ -337,7 +337,9 @@ class MonitorPass:
             if one.address is not None and one.expected.uid not in reports and not one.expected.injection
         ]
         young = [one for one in waiting if self._clock() - one.expected.expected_since < interval]
-        if acted or young:
+        limit = float(monitor.spec.resources.memory)
+        filling = any(memory_forecast.may_fill_within(interval, one, limit) for one in reports.values())
+        if acted or young or filling:
             wishes.append(LOOK_AGAIN_SECONDS)
         return min([interval, *wishes])
 

@@ -39,6 +39,8 @@ class CgroupFigures:
     memory_limit_bytes: int | None = None
     memory_used_bytes: int | None = None
     """Working set as the kubelet computes it: usage without inactive file pages."""
+    memory_held_bytes: int | None = None
+    """What cannot be reclaimed: usage without file pages, active or not (shared memory is none of these)."""
     oom_kills: int | None = None
 
 
@@ -56,12 +58,14 @@ def read(cgroup: Cgroup) -> CgroupFigures:
     quota, quota_at = _tightest(cgroup.cpu, _quota_v2 if cgroup.cpu_version == 2 else _quota_v1)  # noqa: PLR2004 - cgroup v2
     limit, limit_at = _tightest(cgroup.memory, _limit_v2 if cgroup.memory_version == 2 else _limit_v1)  # noqa: PLR2004 - cgroup v2
     cpu_stat = _table(quota_at / "cpu.stat") if quota_at else {}
+    working_set, held = _memory(limit_at, cgroup.memory_version) if limit_at else (None, None)
     return CgroupFigures(
         cpu_limit_cores=quota,
         cpu_periods=cpu_stat.get("nr_periods"),
         cpu_throttled_periods=cpu_stat.get("nr_throttled"),
         memory_limit_bytes=None if limit is None else int(limit),
-        memory_used_bytes=_working_set(limit_at, cgroup.memory_version) if limit_at else None,
+        memory_used_bytes=working_set,
+        memory_held_bytes=held,
         oom_kills=_oom_kills(limit_at, cgroup.memory_version) if limit_at else None,
     )
 
@@ -147,16 +151,15 @@ def _limited(limit: int | None) -> int | None:
     return limit if limit is not None and limit < UNLIMITED_BYTES else None
 
 
-def _working_set(level: Path, version: int) -> int | None:
-    usage_file, inactive = (
-        ("memory.usage_in_bytes", "total_inactive_file")
-        if version == 1
-        else ("memory.current", "inactive_file")
-    )
+def _memory(level: Path, version: int) -> tuple[int | None, int | None]:
+    """The working set, and what of it is held."""
+    usage_file, prefix = ("memory.usage_in_bytes", "total_") if version == 1 else ("memory.current", "")
     usage = _integer(_read(level / usage_file))
     if usage is None:
-        return None
-    return max(0, usage - _table(level / "memory.stat").get(inactive, 0))
+        return None, None
+    stat = _table(level / "memory.stat")
+    working_set = max(0, usage - stat.get(f"{prefix}inactive_file", 0))
+    return working_set, max(0, working_set - stat.get(f"{prefix}active_file", 0))
 
 
 def _oom_kills(level: Path, version: int) -> int | None:

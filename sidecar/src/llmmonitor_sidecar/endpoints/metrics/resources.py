@@ -79,4 +79,19 @@ def _cgroup(resources: Resources) -> Iterator[Metric]:
         one(resources.memory_limit_bytes),
         "bytes",
     )
+    yield gauge(
+        f"{_MODEL}_memory_held_bytes",
+        "What of it the kernel cannot take back: without the pages of files.",
+        one(resources.memory_held_bytes),
+        "bytes",
+    )
+    yield gauge(
+        f"{_MODEL}_memory_growth_bytes_per_second",
+        "How fast that grows: mean and 95 % interval (`bound`) over the last `samples` samples.",
+        (
+            ({"samples": str(trend.samples), "bound": bound}, figure)
+            for trend in resources.memory_trends
+            for bound, figure in (("mean", trend.bytes_per_second), ("low", trend.low), ("high", trend.high))
+        ),
+    )
     yield counter(f"{_MODEL}_oom_kills", "Kills for want of memory.", one(resources.oom_kills))
