@@ -242,3 +242,20 @@ def test_gpus_that_nobody_measures_are_said(watch: Make, said: Said, gpus: int, 
     result = watch(Environment(cluster=True, pods=pods)).judge()
 
     assert said(result, "GPUVisible")[:2] == ("Unknown", reason)
+
+
+def test_a_limit_that_is_seen_from_outside_of_the_cgroup_is_said_with_its_cores(
+    watch: Make, said: Said
+) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.resources = Resources(processes_visible=True, cpu_limit_cores=0.5, cpu_at_limit_share=0.8)
+
+    result = one.gather([replica])
+
+    assert said(result, "ResourcesHealthy")[:2] == ("False", "CPUThrottled")
+    assert (
+        "CPU held back by its limit of 0.5 cores in 80 % of the last minute > 25 %"
+        in said(result, "ResourcesHealthy")[2]
+    )
+    assert result.status["resources"]["cpuThrottledShare"] == 0.8

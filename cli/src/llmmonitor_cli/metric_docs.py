@@ -166,6 +166,7 @@ REPORT: Final = Report(
         cpu_cores_used=1.0,
         cpu_limit_cores=1.0,
         cpu_throttled_share=0.0,
+        cpu_at_limit_share=0.0,
         memory_used_bytes=1,
         memory_limit_bytes=1,
         memory_held_bytes=1,

@@ -18,7 +18,7 @@ OOM_KILLED = fails(
 )
 CPU_THROTTLED = fails(
     "CPUThrottled",
-    "The CPU limit stopped the pod in more periods than spec.resources.cpuThrottled allows.",
+    "The CPU limit held the model back for more of the last minute than spec.resources.cpuThrottled.",
     "Raise or remove the CPU limit.",
 )
 GPU_ERRORS = fails(

@@ -113,6 +113,9 @@ class Resources(msgspec.Struct, frozen=True):
     cpu_limit_cores: float | None = None
     cpu_throttled_share: Share | None = None
     """Share of CFS periods throttled over the last minute."""
+    cpu_at_limit_share: Share | None = None
+    """Where periods cannot be read: share of the last minute, or of what is known of it, in which it used all
+    that its limit gives while its threads waited for a CPU."""
     rss_bytes: Count = 0
     memory_used_bytes: Count | None = None
     """What the limit applies to: the cgroup's working set; where that cannot be read, what the processes have

@@ -97,7 +97,8 @@ class ResourcesStatus(StatusModel):
     cpu_cores: Number | None = None
     """CPU cores in use, of all pods."""
     cpu_throttled_share: Ratio | None = None
-    """Scheduling periods in which the limit stopped the pod, as a share."""
+    """Scheduling periods in which the limit stopped the pod, as a share; in a pod, where these cannot be
+    read, time in which it held the model back."""
     kv_cache_share: Ratio | None = None
     """KV cache in use."""
     requests_waiting: Count | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
+from llmmonitor_api.report.report import Resources
 from llmmonitor_operator.evaluate import memory_forecast, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.settings import Settings
@@ -78,12 +79,23 @@ def _figures(source: Source, settings: Settings, age_seconds: float) -> Iterator
         ratio = engine.kv_cache_use
         text = _against(f"KV cache {wording.share(ratio)}", ratio, settings.kv_cache_limit)
         yield reasons.KV_CACHE_SATURATED, text, ratio > settings.kv_cache_limit
-    if resources and resources.cpu_throttled_share is not None:
-        ratio = resources.cpu_throttled_share
-        text = _against(
-            f"CPU throttled in {wording.share(ratio)} of periods", ratio, settings.cpu_throttled_limit
-        )
+    throttled = _throttled(resources) if resources else None
+    if throttled:
+        ratio, words = throttled
+        text = _against(words, ratio, settings.cpu_throttled_limit)
         yield reasons.CPU_THROTTLED, text, ratio > settings.cpu_throttled_limit
+
+
+def _throttled(resources: Resources) -> tuple[float, str] | None:
+    """By the kernel's count of periods, else by what can be seen from outside of the cgroup."""
+    ratio = resources.cpu_throttled_share
+    if ratio is not None:
+        return ratio, f"CPU throttled in {wording.share(ratio)} of periods"
+    ratio = resources.cpu_at_limit_share
+    if ratio is None:
+        return None
+    cores = wording.number(resources.cpu_limit_cores or 0)
+    return ratio, f"CPU held back by its limit of {cores} cores in {wording.share(ratio)} of the last minute"
 
 
 def _against(text: str, ratio: float, limit: float) -> str:

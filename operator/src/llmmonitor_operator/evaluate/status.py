@@ -14,6 +14,7 @@ from typing import Any
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.report import Resources
 from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
 from llmmonitor_api.status import (
     Distribution,
@@ -251,13 +252,18 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
         memory_share=min(1.0, worst[0]) if worst else None,
         cpu_cores=sum(cores) if cores else None,
         cpu_throttled_share=max(
-            (one.cpu_throttled_share for one in samples if one.cpu_throttled_share is not None), default=None
+            (share for one in samples if (share := _throttled_share(one)) is not None), default=None
         ),
         kv_cache_share=max(
             (min(1.0, one.kv_cache_use) for one in engines if one.kv_cache_use is not None), default=None
         ),
         requests_waiting=sum(waiting) if waiting else None,
     )
+
+
+def _throttled_share(sample: Resources) -> float | None:
+    counted = sample.cpu_throttled_share
+    return sample.cpu_at_limit_share if counted is None else counted
 
 
 def _moment(at: float) -> datetime:

@@ -17,6 +17,7 @@ import psutil
 from llmmonitor_api.report.report import Resources
 from llmmonitor_sidecar.samplers import cgroups, containers, process_tree
 from llmmonitor_sidecar.samplers.cpu_account import CpuAccount
+from llmmonitor_sidecar.samplers.cpu_limit import CpuLimit
 from llmmonitor_sidecar.samplers.memory_trend import MemoryGrowth
 from llmmonitor_sidecar.samplers.model_process import ModelHint, ModelNotVisible, find_model
 from llmmonitor_sidecar.samplers.rates import LastMinute
@@ -68,6 +69,7 @@ class ProcessSampler:
         self._sidecar_cpu = CpuAccount()
         self._last_minute = LastMinute()
         self._memory_growth = MemoryGrowth()
+        self._cpu_limit = CpuLimit()
 
     def sample(self, now_ns: int) -> Resources:
         """The resources at `now_ns` (CLOCK_MONOTONIC)."""
@@ -112,6 +114,7 @@ class ProcessSampler:
             self._model_cpu.restart()
             self._last_minute.clear()
             self._memory_growth.clear()
+            self._cpu_limit.clear()
             self._cgroup = cgroups.locate(model.pid, self._root)
         else:
             self._not_visible = f"process {model.pid} has ended"
@@ -130,7 +133,7 @@ class ProcessSampler:
         cgroup = cgroups.read(self._cgroup)
         self._last_minute.add(now_ns, self._model_cpu.seconds, cgroup)
         limited = cgroup.memory_limit_bytes is not None
-        cpu_limit = cgroup.cpu_limit_cores
+        cpu_limit = self._limits.cpu_cores if cgroup.cpu_limit_cores is None else cgroup.cpu_limit_cores
         held = cgroup.memory_held_bytes if limited else tree.own_bytes
         self._memory_growth.add(now_ns, held)
         return Resources(
@@ -140,8 +143,9 @@ class ProcessSampler:
             open_files=self._open_files,
             cpu_seconds=self._model_cpu.seconds,
             cpu_cores_used=self._last_minute.cores_used(),
-            cpu_limit_cores=self._limits.cpu_cores if cpu_limit is None else cpu_limit,
+            cpu_limit_cores=cpu_limit,
             cpu_throttled_share=self._last_minute.throttled_share(),
+            cpu_at_limit_share=self._at_limit(now_ns, cpu_limit) if cgroup.cpu_periods is None else None,
             rss_bytes=tree.rss_bytes,
             memory_used_bytes=cgroup.memory_used_bytes if limited else tree.charged_bytes,
             memory_limit_bytes=cgroup.memory_limit_bytes if limited else self._limits.memory_bytes,
@@ -149,6 +153,10 @@ class ProcessSampler:
             memory_trends=self._memory_growth.trends(),
             oom_kills=cgroup.oom_kills,
         )
+
+    def _at_limit(self, now_ns: int, limit_cores: float | None) -> float | None:
+        pids = (process.pid for process in self._tree)
+        return self._cpu_limit.look(now_ns, pids, self._model_cpu.seconds, limit_cores)
 
     def _without_model(self) -> Resources:
         return Resources(

@@ -68,6 +68,12 @@ def _cgroup(resources: Resources) -> Iterator[Metric]:
         "ratio",
     )
     yield gauge(
+        f"{_MODEL}_cpu_at_limit_ratio",
+        "Where that cannot be read: share of the last minute at its CPU limit with threads waiting.",
+        one(resources.cpu_at_limit_share),
+        "ratio",
+    )
+    yield gauge(
         f"{_MODEL}_memory_used_bytes",
         "Memory that the limit applies to.",
         one(resources.memory_used_bytes),
