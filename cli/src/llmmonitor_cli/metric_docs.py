@@ -24,6 +24,7 @@ from llmmonitor_api.report.report import (
     MemoryTrend,
     Report,
     Resources,
+    Saturation,
 )
 from llmmonitor_api.report.totals import InterceptionCounts, ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_operator.reconcile.metrics import monitor_families
@@ -158,7 +159,11 @@ REPORT: Final = Report(
         objectives={"one": ObjectiveCounts("fast", "TimeToFirstToken", "1s")},
         interception=InterceptionCounts(opaque_connections={"tls": 1}, malformed=_ONE),
     ),
-    live=Live(seconds_without_progress=0.0, last_request_age_seconds=0.0),
+    live=Live(
+        seconds_without_progress=0.0,
+        last_request_age_seconds=0.0,
+        saturation=Saturation(31, 30.0, 1, 1, 0.0, 0.0, 0.0),
+    ),
     interception=InterceptionState("transparent", reading=True, added_latency_p99_seconds=0.0),
     resources=Resources(
         processes_visible=True,

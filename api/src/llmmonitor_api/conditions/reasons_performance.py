@@ -31,6 +31,11 @@ KV_CACHE_SATURATED = fails(
     "The engine's KV cache is above spec.resources.kvCache: requests queue or are preempted.",
     "Add replicas, shorten the context, or give the engine more GPU memory.",
 )
+SATURATED = fails(
+    "Saturated",
+    "Requests wait in the engine's queue without a break, and ever more of them or more than it works on.",
+    "Add replicas, or let clients send fewer requests at once; latency suffers next.",
+)
 PROCESSES_NOT_VISIBLE = not_judged(
     "ProcessesNotVisible",
     "The model's processes cannot be seen from the sidecar, and no other source gives their figures.",

@@ -13,7 +13,7 @@ import msgspec
 from llmmonitor_api.configuration import PUBLIC_KEYS_LIMIT
 from llmmonitor_api.report import histogram
 from llmmonitor_api.report.totals import Totals
-from llmmonitor_api.report.values import Count, Moment, Name, Rate, Seconds, Share, Text
+from llmmonitor_api.report.values import Count, Figure, Moment, Name, Rate, Seconds, Share, Text
 
 VERSION = 1
 """Readers understand this one and the one before; a newer one is said, not guessed."""
@@ -47,6 +47,25 @@ class Identity(msgspec.Struct, frozen=True):
     """Whether it understands `Configuration.hand_over`."""
 
 
+class Saturation(msgspec.Struct, frozen=True):
+    """The engine's queue and cache over the last samples, one per resource interval."""
+
+    samples: Count
+    span_seconds: Seconds
+    waiting: Count
+    """Requests in the queue at the last of them."""
+    waiting_least: Count
+    """At any of them."""
+    waiting_per_minute: Figure
+    """How fast the queue grows, with the ends of its 95 % interval, which allows for autocorrelation."""
+    waiting_per_minute_low: Figure
+    waiting_per_minute_high: Figure
+    running_most: Count | None = None
+    """Requests worked on at once, at most."""
+    preemptions: Count | None = None
+    """Within the span."""
+
+
 class Live(msgspec.Struct, frozen=True):
     """What is going on at this moment."""
 
@@ -56,6 +75,8 @@ class Live(msgspec.Struct, frozen=True):
     seconds_without_progress: float | None = None
     """With requests in flight: time since the model last gave any sign of work on one. None without."""
     last_request_age_seconds: Seconds | None = None
+    saturation: Saturation | None = None
+    """None where the engine does not say, or not for long enough."""
 
 
 class InterceptionState(msgspec.Struct, frozen=True):

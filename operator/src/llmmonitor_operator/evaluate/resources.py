@@ -8,7 +8,7 @@ from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_api.report.report import Resources
-from llmmonitor_operator.evaluate import memory_forecast, wording
+from llmmonitor_operator.evaluate import memory_forecast, saturation, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Source
@@ -46,6 +46,7 @@ _ORDER = (
     reasons.OOM_KILLED.name,
     reasons.MEMORY_NEAR_LIMIT.name,
     reasons.KV_CACHE_SATURATED.name,
+    reasons.SATURATED.name,
     reasons.CPU_THROTTLED.name,
 )
 """The worst first."""
@@ -79,6 +80,9 @@ def _figures(source: Source, settings: Settings, age_seconds: float) -> Iterator
         ratio = engine.kv_cache_use
         text = _against(f"KV cache {wording.share(ratio)}", ratio, settings.kv_cache_limit)
         yield reasons.KV_CACHE_SATURATED, text, ratio > settings.kv_cache_limit
+    queue = saturation.in_words(source)
+    if queue:
+        yield reasons.SATURATED, queue, saturation.is_saturated(source)
     throttled = _throttled(resources) if resources else None
     if throttled:
         ratio, words = throttled

@@ -30,3 +30,5 @@ def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Ite
         yield from resources.families(report.resources)
     if report.engine is not None:
         yield from engine.families(report.engine)
+    if report.live.saturation is not None:
+        yield from engine.queue(report.live.saturation)
