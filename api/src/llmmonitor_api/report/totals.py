@@ -111,6 +111,10 @@ class Totals(msgspec.Struct, omit_defaults=True):
     """By `series_key`."""
     objectives: Annotated[dict[Key, ObjectiveCounts], msgspec.Meta(max_length=OBJECTIVES_LIMIT)] = {}
     """By `objective_key`."""
+    met_objectives: Count = 0
+    """Requests that met every objective that judged them; the goodput is their share."""
+    missed_objectives: Count = 0
+    """Those that missed one, counted the moment that they did."""
     interception: InterceptionCounts = msgspec.field(default_factory=InterceptionCounts)
 
 

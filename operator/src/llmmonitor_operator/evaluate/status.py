@@ -182,15 +182,26 @@ def _performance(inputs: Inputs, figures: Figures) -> PerformanceStatus | None:
     seconds = inputs.state.newest_at - begin
     live = [source.live for _, source in inputs.fresh]
     tokens = figures.completion_tokens_exact + figures.completion_tokens_counted
+    gpus = sum(pod.expected.gpus_requested for pod in inputs.pods if pod.fresh)
+    judged = figures.met_objectives + figures.missed_objectives
     return PerformanceStatus(
         time_to_first_token_seconds=_distribution(figures.time_to_first_token),
         time_per_output_token_seconds=_distribution(figures.time_per_output_token),
         request_duration_seconds=_distribution(figures.duration),
         requests_per_second=figures.ended / seconds if seconds > 0 else None,
         tokens_per_second=tokens / seconds if seconds > 0 else None,
+        tokens_per_second_per_gpu=tokens / seconds / gpus if seconds > 0 and gpus else None,
+        goodput=figures.met_objectives / judged if judged else None,
+        goodput_requests=judged or None,
         in_flight=sum(one.in_flight for one in live) if live else None,
         oldest_in_flight_seconds=max((one.oldest_in_flight_seconds for one in live), default=None),
         errors=sum(figures.outcomes.get(outcome, 0) for outcome in FAILED),
+        overloaded=figures.outcomes.get("overloaded", 0),
+        timed_out=figures.outcomes.get("timed_out", 0),
+        server_errors=figures.outcomes.get("server_error", 0),
+        cut_off=figures.outcomes.get("cut_off", 0),
+        client_errors=figures.outcomes.get("client_error", 0),
+        empty_answers=figures.empty,
         aborts=figures.outcomes.get(ABORTED, 0),
         truncations=figures.finish_reasons.counts.get(TRUNCATED, 0),
     )

@@ -140,6 +140,22 @@ def _counters(monitors: Monitors) -> Iterator[Metric]:
             for result, events in (("good", count.good), ("bad", count.bad))
         ),
     )
+    yield _counter(
+        "goodput_requests",
+        "Requests that met every objective that judged them, and those that missed one.",
+        ("result",),
+        (
+            ((*key, result), requests)
+            for key, one in figures.items()
+            for result, requests in (("met", one.met_objectives), ("missed", one.missed_objectives))
+        ),
+    )
+    yield _counter(
+        "empty_answers",
+        "Successful answers without any output.",
+        (),
+        ((key, one.empty) for key, one in figures.items()),
+    )
     yield from _request_path(monitors)
 
 

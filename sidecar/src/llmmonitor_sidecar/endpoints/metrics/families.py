@@ -23,7 +23,7 @@ def families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Iterato
 def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
     """Those without samples too."""
     yield from traffic.families(list(report.totals.traffic.values()))
-    yield from objectives.families(report.totals.objectives.values())
+    yield from objectives.families(report.totals)
     yield from interception.families(report.interception, report.totals.interception)
     yield from sidecar.families(report, refusals)
     if report.resources is not None:
