@@ -83,3 +83,16 @@ def test_goodput_and_empty_answers_are_counters(watch: Make) -> None:
     assert values["llm_monitor_goodput_requests_total", "met"] == 7
     assert values["llm_monitor_goodput_requests_total", "missed"] == 3
     assert values["llm_monitor_empty_answers_total", None] == 2
+
+
+def test_malformed_answers_are_said_with_how_many_were_looked_at(watch: Make) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.serve(10)
+    (series,) = replica.totals.traffic.values()
+    series.forms_checked, series.forms_malformed = {"tool_call": 8}, {"tool_call": 3}
+
+    performance = one.gather([replica]).status["performance"]
+
+    assert (performance["malformedToolCalls"], performance["toolCallAnswers"]) == (3, 8)
+    assert "malformedJson" not in performance, "nobody asked for any"

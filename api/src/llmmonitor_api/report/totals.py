@@ -38,6 +38,10 @@ class TrafficSeries(msgspec.Struct, omit_defaults=True):
     finish_reasons: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
     empty: Count = 0
     """Successful answers without any output."""
+    forms_checked: dict[Name, Count] = {}
+    """Answers with output written for a program, by its kind: `tool_call`, or `json` that was asked for."""
+    forms_malformed: dict[Name, Count] = {}
+    """Those of them that no program can read."""
 
     prompt_tokens_exact: Count = 0
     prompt_tokens_counted: Count = 0

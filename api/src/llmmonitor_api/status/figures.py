@@ -47,6 +47,14 @@ class PerformanceStatus(StatusModel):
     """Other 4xx: the request was wrong, not the model; no errors."""
     empty_answers: Count | None = None
     """Successful answers without any output."""
+    tool_call_answers: Count | None = None
+    """Answers with tool calls that were looked at."""
+    malformed_tool_calls: Count | None = None
+    """Those of them with arguments that are no JSON object."""
+    json_answers: Count | None = None
+    """Answers to requests for JSON that were looked at."""
+    malformed_json: Count | None = None
+    """Those of them that are no JSON."""
     aborts: Count | None = None
     """Requests that their client gave up."""
     truncations: Count | None = None

@@ -202,9 +202,17 @@ def _performance(inputs: Inputs, figures: Figures) -> PerformanceStatus | None:
         cut_off=figures.outcomes.get("cut_off", 0),
         client_errors=figures.outcomes.get("client_error", 0),
         empty_answers=figures.empty,
+        tool_call_answers=figures.forms_checked.get("tool_call"),
+        malformed_tool_calls=_malformed(figures, "tool_call"),
+        json_answers=figures.forms_checked.get("json"),
+        malformed_json=_malformed(figures, "json"),
         aborts=figures.outcomes.get(ABORTED, 0),
         truncations=figures.finish_reasons.counts.get(TRUNCATED, 0),
     )
+
+
+def _malformed(figures: Figures, kind: str) -> int | None:
+    return figures.forms_malformed.get(kind, 0) if figures.forms_checked.get(kind) else None
 
 
 def _distribution(histogram: Histogram) -> Distribution | None:

@@ -156,6 +156,18 @@ def _counters(monitors: Monitors) -> Iterator[Metric]:
         (),
         ((key, one.empty) for key, one in figures.items()),
     )
+    yield _counter(
+        "program_answers",
+        "Answers that hold a tool call, or JSON that was asked for, by kind.",
+        ("kind",),
+        _by(figures, {key: one.forms_checked for key, one in figures.items()}),
+    )
+    yield _counter(
+        "malformed_answers",
+        "Those of them whose arguments or JSON cannot be parsed.",
+        ("kind",),
+        _by(figures, {key: one.forms_malformed for key, one in figures.items()}),
+    )
     yield from _request_path(monitors)
 
 

@@ -21,6 +21,7 @@ OTHER = "other"
 _OUTCOMES = frozenset({OK, ABORTED, "client_error"}) | FAILED | NOT_JUDGED
 _TOKEN_SOURCES = frozenset({"usage", "token_ids", "logprobs", "counted", "none"})
 _FINISH_REASONS = frozenset({"stop", TRUNCATED, "tool_calls", "content_filter", "error"})
+FORMS = frozenset({"tool_call", "json"})
 """Label values. A report may hold any others: their number must not grow with what a pod likes to send."""
 
 
@@ -56,6 +57,8 @@ def _bounded(figures: Figures) -> Figures:
     return msgspec.structs.replace(
         figures,
         outcomes=_folded(figures.outcomes, _OUTCOMES),
+        forms_checked=_folded(figures.forms_checked, FORMS),
+        forms_malformed=_folded(figures.forms_malformed, FORMS),
         token_sources=_folded(figures.token_sources, _TOKEN_SOURCES),
         finish_reasons=FrequencyTable(
             _folded({**reasons.counts, OTHER: reasons.counts.get(OTHER, 0) + reasons.other}, _FINISH_REASONS)
