@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llmmonitor_api.report.report import Engine, InterceptionState, Resources
+from llmmonitor_api.report.report import Engine, InterceptionState, Pressure, Resources
 from llmmonitor_operator.evaluate import Environment, ExpectedPod
 
 Make = Callable[..., Any]
@@ -259,3 +259,26 @@ def test_a_limit_that_is_seen_from_outside_of_the_cgroup_is_said_with_its_cores(
         in said(result, "ResourcesHealthy")[2]
     )
     assert result.status["resources"]["cpuThrottledShare"] == 0.8
+
+
+@pytest.mark.parametrize(
+    ("of", "share", "words"),
+    [
+        ("model", 0.12, "; its processes waited for memory in 12 % of the last minute"),
+        ("node", 0.12, "; processes of the node waited for memory in 12 % of the last minute"),
+        ("node", 0.001, "> 90 %"),
+    ],
+)
+def test_pressure_is_evidence_beside_memory_near_its_limit(
+    watch: Make, said: Said, of: str, share: float, words: str
+) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.resources = Resources(
+        processes_visible=True,
+        memory_used_bytes=95,
+        memory_limit_bytes=100,
+        pressure={"memory": Pressure(of, some_60s=share)},
+    )
+
+    assert said(one.gather([replica]), "ResourcesHealthy")[2].endswith(words)

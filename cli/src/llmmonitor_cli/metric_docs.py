@@ -17,11 +17,14 @@ from prometheus_client import CollectorRegistry, Metric
 from llmmonitor_api.generated import keep_current
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.report import (
+    Disk,
     Engine,
     Identity,
     InterceptionState,
     Live,
     MemoryTrend,
+    Network,
+    Pressure,
     Report,
     Resources,
     Saturation,
@@ -179,6 +182,9 @@ REPORT: Final = Report(
         memory_held_bytes=1,
         memory_trends=(MemoryTrend(1, 0, 2, samples=8, span_seconds=8.0),),
         oom_kills=0,
+        pressure={"memory": Pressure("node")},
+        network=Network(1, 1),
+        disk=Disk(1, 1),
     ),
     engine=Engine(
         "vLLM",

@@ -116,6 +116,37 @@ class MemoryTrend(msgspec.Struct, frozen=True):
     """The most in the samples before these, as far as remembered; None without any."""
 
 
+class Pressure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Stalls for want of one resource: of some processes, or of all that had work at once."""
+
+    of: Name
+    """`model`, or `node` where the model's cgroup does not tell."""
+    some_10s: Share = 0.0
+    """Share of the last 10 s, as the kernel weighs them."""
+    some_60s: Share = 0.0
+    full_10s: Share = 0.0
+    full_60s: Share = 0.0
+    some_seconds: Seconds = 0.0
+    """In all."""
+    full_seconds: Seconds = 0.0
+
+
+class Network(msgspec.Struct, frozen=True):
+    """Of the pod's interfaces, its loopback left out, since it began."""
+
+    received_bytes: Count
+    sent_bytes: Count
+    dropped_packets: Count = 0
+    errors: Count = 0
+
+
+class Disk(msgspec.Struct, frozen=True):
+    """Of the model's cgroup, since it began."""
+
+    read_bytes: Count
+    written_bytes: Count
+
+
 class Resources(msgspec.Struct, frozen=True):
     """The model's process tree and its cgroup, as sampled last."""
 
@@ -147,6 +178,10 @@ class Resources(msgspec.Struct, frozen=True):
     memory_trends: Annotated[tuple[MemoryTrend, ...], msgspec.Meta(max_length=4)] = ()
     """Over several spans, the shortest first."""
     oom_kills: Count | None = None
+    pressure: Annotated[dict[Name, Pressure], msgspec.Meta(max_length=8)] = {}
+    """By resource: `cpu`, `memory`, `io`."""
+    network: Network | None = None
+    disk: Disk | None = None
     sidecar_rss_bytes: Count = 0
     sidecar_cpu_seconds: Seconds = 0.0
 

@@ -14,6 +14,8 @@ from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Source
 
 _OOM_WINDOW_SECONDS = 3600.0
+_WORTH_SAYING = 0.01
+"""Pressure below it is said of nobody."""
 
 
 def judge(inputs: Inputs) -> Verdict:
@@ -73,7 +75,9 @@ def _figures(source: Source, settings: Settings, age_seconds: float) -> Iterator
         forecast = memory_forecast.forecast(source)
         if forecast:
             text = f"{text}; {forecast.in_words(age_seconds + resources.sampled_age_seconds)}"
-        yield reasons.MEMORY_NEAR_LIMIT, text, forecast is not None or ratio > settings.memory_limit
+        near = forecast is not None or ratio > settings.memory_limit
+        stalled = _stalled(resources, "memory") if near else ""
+        yield reasons.MEMORY_NEAR_LIMIT, "; ".join(filter(None, [text, stalled])), near
     elif resources and resources.processes_visible:
         yield reasons.MEMORY_NEAR_LIMIT, f"memory {wording.size(resources.rss_bytes)} (no limit known)", False
     if engine and engine.kv_cache_use is not None and not engine.error:
@@ -88,6 +92,15 @@ def _figures(source: Source, settings: Settings, age_seconds: float) -> Iterator
         ratio, words = throttled
         text = _against(words, ratio, settings.cpu_throttled_limit)
         yield reasons.CPU_THROTTLED, text, ratio > settings.cpu_throttled_limit
+
+
+def _stalled(resources: Resources, resource: str) -> str:
+    """Evidence beside a verdict: how long processes waited for it, and whose."""
+    found = resources.pressure.get(resource)
+    if found is None or found.some_60s < _WORTH_SAYING:
+        return ""
+    whose = "its processes" if found.of == "model" else "processes of the node"
+    return f"{whose} waited for {resource} in {wording.share(found.some_60s)} of the last minute"
 
 
 def _throttled(resources: Resources) -> tuple[float, str] | None:

@@ -26,6 +26,8 @@ class Cgroup:
     cpu_version: int = 2
     memory: tuple[Path, ...] = ()
     memory_version: int = 2
+    io: tuple[Path, ...] = ()
+    io_version: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,12 @@ class CgroupFigures:
 
 def locate(pid: int, root: Path = Path("/")) -> Cgroup:
     """The cgroup of `pid` as this process can see it; `root` is where `proc` and the mount points are."""
-    mounts = _mounts(_read(root / "proc/self/mountinfo"))
-    paths = _paths(_read(root / f"proc/{pid}/cgroup"))
+    mounts = _mounts(text_of(root / "proc/self/mountinfo"))
+    paths = _paths(text_of(root / f"proc/{pid}/cgroup"))
     cpu_version, cpu = _levels("cpu", mounts, paths, root)
     memory_version, memory = _levels("memory", mounts, paths, root)
-    return Cgroup(cpu, cpu_version, memory, memory_version)
+    io_version, io = _levels("blkio", mounts, paths, root)
+    return Cgroup(cpu, cpu_version, memory, memory_version, io, io_version)
 
 
 def read(cgroup: Cgroup) -> CgroupFigures:
@@ -126,12 +129,12 @@ def _tightest(
 
 
 def _quota_v2(level: Path) -> float | None:
-    quota, _, period = _read(level / "cpu.max").partition(" ")
+    quota, _, period = text_of(level / "cpu.max").partition(" ")
     return _cores(quota, period)
 
 
 def _quota_v1(level: Path) -> float | None:
-    return _cores(_read(level / "cpu.cfs_quota_us"), _read(level / "cpu.cfs_period_us"))
+    return _cores(text_of(level / "cpu.cfs_quota_us"), text_of(level / "cpu.cfs_period_us"))
 
 
 def _cores(quota: str, period: str) -> float | None:
@@ -140,11 +143,11 @@ def _cores(quota: str, period: str) -> float | None:
 
 
 def _limit_v2(level: Path) -> float | None:
-    return _limited(_integer(_read(level / "memory.max")))
+    return _limited(_integer(text_of(level / "memory.max")))
 
 
 def _limit_v1(level: Path) -> float | None:
-    return _limited(_integer(_read(level / "memory.limit_in_bytes")))
+    return _limited(_integer(text_of(level / "memory.limit_in_bytes")))
 
 
 def _limited(limit: int | None) -> int | None:
@@ -154,7 +157,7 @@ def _limited(limit: int | None) -> int | None:
 def _memory(level: Path, version: int) -> tuple[int | None, int | None]:
     """The working set, and what of it is held."""
     usage_file, prefix = ("memory.usage_in_bytes", "total_") if version == 1 else ("memory.current", "")
-    usage = _integer(_read(level / usage_file))
+    usage = _integer(text_of(level / usage_file))
     if usage is None:
         return None, None
     stat = _table(level / "memory.stat")
@@ -167,7 +170,7 @@ def _oom_kills(level: Path, version: int) -> int | None:
 
 
 def _table(path: Path) -> dict[str, int]:
-    return dict(_entries(_read(path)))
+    return dict(_entries(text_of(path)))
 
 
 def _entries(text: str) -> Iterator[tuple[str, int]]:
@@ -185,7 +188,7 @@ def _integer(text: str) -> int | None:
         return None
 
 
-def _read(path: Path) -> str:
+def text_of(path: Path) -> str:
     """The text of a file; empty if it is not there, not ours to read, or its process has vanished."""
     try:
         with path.open("rb") as file:

@@ -15,7 +15,7 @@ import msgspec
 import psutil
 
 from llmmonitor_api.report.report import Resources
-from llmmonitor_sidecar.samplers import cgroups, containers, process_tree
+from llmmonitor_sidecar.samplers import cgroups, containers, pressure, process_tree, traffic_of_pod
 from llmmonitor_sidecar.samplers.cpu_account import CpuAccount
 from llmmonitor_sidecar.samplers.cpu_limit import CpuLimit
 from llmmonitor_sidecar.samplers.memory_trend import MemoryGrowth
@@ -41,8 +41,8 @@ class ProcessSampler:
     """The model's resources, `sample` by `sample`.
 
     `sidecar_pids` gives the sidecar's own processes, which are reported apart and never taken for the
-    model's; `limits` are used where the model's cgroup shows none; `root` is where `proc` and the cgroup
-    mounts are looked for.
+    model's; `limits` are used where the model's cgroup shows none; `own_network` says that this network is
+    the pod's alone; `root` is where `proc` and the cgroup mounts are looked for.
     """
 
     def __init__(
@@ -51,8 +51,10 @@ class ProcessSampler:
         sidecar_pids: Callable[[], Iterable[int]],
         *,
         limits: Limits | None = None,
+        own_network: bool = False,
         root: Path = Path("/"),
     ) -> None:
+        self._own_network = own_network
         self._hint = hint
         self._sidecar_pids = sidecar_pids
         self._limits = limits or Limits()
@@ -152,6 +154,9 @@ class ProcessSampler:
             memory_held_bytes=held,
             memory_trends=self._memory_growth.trends(),
             oom_kills=cgroup.oom_kills,
+            pressure=pressure.read(self._cgroup, self._root),
+            network=traffic_of_pod.network() if self._own_network else None,
+            disk=traffic_of_pod.disk(self._cgroup),
         )
 
     def _at_limit(self, now_ns: int, limit_cores: float | None) -> float | None:
@@ -160,7 +165,11 @@ class ProcessSampler:
 
     def _without_model(self) -> Resources:
         return Resources(
-            processes_visible=False, reason=self._not_visible, cpu_seconds=self._model_cpu.seconds
+            processes_visible=False,
+            reason=self._not_visible,
+            cpu_seconds=self._model_cpu.seconds,
+            pressure=pressure.read(cgroups.Cgroup(), self._root),
+            network=traffic_of_pod.network() if self._own_network else None,
         )
 
     def _with_sidecar(self, resources: Resources, own_pids: frozenset[int]) -> Resources:
