@@ -10,6 +10,7 @@ from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_api.report.report import Resources
 from llmmonitor_operator.evaluate import memory_forecast, saturation, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
+from llmmonitor_operator.evaluate.measured import SOURCE
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Source
 
@@ -30,7 +31,7 @@ def judge(inputs: Inputs) -> Verdict:
         figures = list(_figures(source, inputs.settings, inputs.now - source.at))
         exceeded += [(reason, f"{name}: {text}") for reason, text, above in figures if above]
         within += [f"{name}: {text}" for _, text, above in figures if not above]
-        if source.resources is None or not source.resources.processes_visible:
+        if not _is_known(source.resources):
             why = source.resources.reason if source.resources else "not sampled"
             hidden.append(f"{name} ({why})" if why else name)
     if exceeded:
@@ -65,6 +66,11 @@ def _oom_killed(inputs: Inputs) -> Iterator[tuple[Reason, str]]:
             yield reasons.OOM_KILLED, text
 
 
+def _is_known(resources: Resources | None) -> bool:
+    """Whether the model's own figures are there, be it from metrics-server."""
+    return resources is not None and (resources.processes_visible or resources.memory_used_bytes is not None)
+
+
 def _figures(source: Source, settings: Settings, age_seconds: float) -> Iterator[tuple[Reason, str, bool]]:
     """Each figure that has a limit: its reason, words, and whether it is above, or will soon be."""
     resources, engine = source.resources, source.engine
@@ -75,11 +81,16 @@ def _figures(source: Source, settings: Settings, age_seconds: float) -> Iterator
         forecast = memory_forecast.forecast(source)
         if forecast:
             text = f"{text}; {forecast.in_words(age_seconds + resources.sampled_age_seconds)}"
+        if not resources.processes_visible:
+            text = f"{text}, {SOURCE}"
         near = forecast is not None or ratio > settings.memory_limit
         stalled = _stalled(resources, "memory") if near else ""
         yield reasons.MEMORY_NEAR_LIMIT, "; ".join(filter(None, [text, stalled])), near
     elif resources and resources.processes_visible:
         yield reasons.MEMORY_NEAR_LIMIT, f"memory {wording.size(resources.rss_bytes)} (no limit known)", False
+    elif resources and resources.memory_used_bytes is not None:
+        used = wording.size(resources.memory_used_bytes)
+        yield reasons.MEMORY_NEAR_LIMIT, f"memory {used} (no limit known), {SOURCE}", False
     if engine and engine.kv_cache_use is not None and not engine.error:
         ratio = engine.kv_cache_use
         text = _against(f"KV cache {wording.share(ratio)}", ratio, settings.kv_cache_limit)

@@ -261,7 +261,8 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
         for one in samples
         if one.memory_used_bytes is not None and one.memory_limit_bytes
     ]
-    seen = [one.memory_used_bytes or one.rss_bytes for one in samples if one.processes_visible]
+    seen = [one.memory_used_bytes or one.rss_bytes for one in samples]
+    seen = [used for used in seen if used]
     worst = max(limited, default=None)
     cores = [one.cpu_cores_used for one in samples if one.cpu_cores_used is not None]
     waiting = [one.waiting for one in engines if one.waiting is not None]
