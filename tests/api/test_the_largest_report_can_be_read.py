@@ -26,10 +26,16 @@ from llmmonitor_api.report.gpus import (
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.report import (
     BYTES_LIMIT,
+    Disk,
     Identity,
     InterceptionState,
     Live,
+    MemoryTrend,
+    Network,
+    Pressure,
     Report,
+    Resources,
+    Saturation,
     UnreadableReport,
     decode,
     encode,
@@ -56,6 +62,8 @@ def series(number: int) -> TrafficSeries:
         response_model=model,
         stream=True,
         outcomes={"ok": 10**9, "aborted": 10**6},
+        forms_checked={"tool_call": 10**9, "json": 10**9},
+        forms_malformed={"tool_call": 10**9, "json": 10**9},
         time_to_first_token=dense(0.005, 60),
         time_to_first_content=dense(0.005, 60),
         time_per_output_token=dense(0.002, 1),
@@ -96,6 +104,22 @@ def compared() -> Compared:
     return Compared(pair, 10**18, pair, pair, 10**18, 10**18, pair, pair)
 
 
+BIG = 2**62
+RESOURCES = Resources(
+    processes_visible=False,
+    reason="r" * 8192,
+    memory_held_bytes=BIG,
+    memory_trends=(MemoryTrend(BIG, -BIG, BIG, BIG, 1e12, BIG),) * 4,
+    pressure={
+        "p" * 255 + str(number): Pressure("n" * 256, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 1e12, 1e12)
+        for number in range(8)
+    },
+    network=Network(BIG, BIG, BIG, BIG),
+    disk=Disk(BIG, BIG),
+)
+LIVE = Live(saturation=Saturation(BIG, 1e12, BIG, BIG, 1e15, -1e15, 1e15, BIG, BIG))
+
+
 def report(totals: Totals) -> Report:
     identity = Identity("u" * 36, "p" * 253, "b" * 32, 1.0, 1, "0.1.0", 1)
     gpus = GPUs(visible=True, devices=tuple(map(gpu, range(GPUS_LIMIT))))
@@ -109,7 +133,16 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
         for one in map(series, range(SERIES_LIMIT))
     }
 
-    encoded = encode(report(Totals(traffic=all_series, engine=engine(), compared=compared())))
+    full = report(
+        Totals(
+            traffic=all_series,
+            engine=engine(),
+            compared=compared(),
+            met_objectives=2**63 - 1,
+            missed_objectives=2**63 - 1,
+        )
+    )
+    encoded = encode(msgspec.structs.replace(full, resources=RESOURCES, live=LIVE))
 
     assert len(encoded) <= BYTES_LIMIT
     assert len(decode(encoded).totals.traffic) == SERIES_LIMIT

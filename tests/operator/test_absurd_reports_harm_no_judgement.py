@@ -17,12 +17,17 @@ from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.report import (
+    Disk,
     Engine,
     Identity,
     InterceptionState,
     Live,
+    MemoryTrend,
+    Network,
+    Pressure,
     Report,
     Resources,
+    Saturation,
     UnreadableReport,
     decode,
     encode,
@@ -30,6 +35,7 @@ from llmmonitor_api.report.report import (
 from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_api.spec import load_monitor
 from llmmonitor_operator.evaluate import Environment, ExpectedPod, evaluate
+from llmmonitor_operator.evaluate.memory_forecast import forecast
 from llmmonitor_operator.gather.absorb import absorb
 from llmmonitor_operator.state import State
 
@@ -69,6 +75,8 @@ def _report() -> Report:
         *("chat", "openai", "m", "m"),
         stream=True,
         outcomes={"ok": 40, "cut_off": 2},
+        forms_checked={"json": 3},
+        forms_malformed={"json": 1},
         completion_tokens_exact=7,
         token_sources={"usage": 3},
         time_to_first_token=histogram,
@@ -86,15 +94,27 @@ def _report() -> Report:
             objectives={"o": objective},
             engine=EngineCounts(1, 2, 3, 4, {"stop": 5}, EngineHistogram(6, {7: 8}, 9)),
             compared=Compared(Pair(40, 30), 30, Pair(1, 2), Pair(3, 4), 5, 6, Pair(30, 31), Pair(7, 8)),
+            met_objectives=40,
+            missed_objectives=2,
         ),
-        live=Live(1, 2.0, 1.0, 3.0),
-        interception=InterceptionState("listen", reading=True, read_connections=3, bypassing_connections=1),
+        live=Live(
+            1, 2.0, 1.0, 3.0, Saturation(31, 30.0, 9, 2, 8.0, 5.0, 11.0, running_most=2, preemptions=1)
+        ),
+        interception=InterceptionState(
+            "listen", reading=True, model_listening=True, read_connections=3, bypassing_connections=1
+        ),
         resources=Resources(
             processes_visible=True,
             cpu_cores_used=1.0,
             cpu_throttled_share=0.1,
-            memory_used_bytes=5,
-            memory_limit_bytes=10,
+            cpu_at_limit_share=0.5,
+            memory_used_bytes=600,
+            memory_limit_bytes=1000,
+            memory_held_bytes=600,
+            memory_trends=(MemoryTrend(20, low=19, high=21, samples=8, span_seconds=8.0),),
+            pressure={"memory": Pressure("node", some_60s=0.5)},
+            network=Network(1, 2),
+            disk=Disk(1, 2),
         ),
         gpus=GPUs(
             visible=True,
@@ -140,6 +160,10 @@ def _with(path: tuple[Key, ...], value: Any) -> bytes:
     return json.dumps(document).encode()
 
 
+def test_the_report_itself_foretells_a_full_memory() -> None:
+    assert forecast(_report()) is not None, "else nothing here shows what absurd figures do to a forecast"
+
+
 def _judge(report: Report) -> None:
     state = absorb(State(), report, NOW, pod_uid="uid")
     pods = (ExpectedPod(uid="uid", name="pod", expected_since=NOW - 300),)
@@ -149,10 +173,14 @@ def _judge(report: Report) -> None:
         state = evaluation.state
 
 
+_TREND = ("bytes_per_second", "low", "high", "samples", "span_seconds")
+
+
 @given(st.sampled_from(PATHS), st.sampled_from(ABSURD) | st.integers() | st.floats(allow_nan=False))
 @example(("live", "in_flight"), -1)
 @example(("engine", "model"), "/models/" * 100)
 @example(("identity", "started_at"), -1e11)
+@example(("resources", "memory_trends"), [dict.fromkeys(_TREND, 0) | {"low": 1, "span_seconds": 9}])
 def test_whatever_can_be_read_can_be_judged(path: tuple[Key, ...], value: Any) -> None:
     try:
         report = decode(_with(path, value))
@@ -173,6 +201,10 @@ def test_whatever_can_be_read_can_be_judged(path: tuple[Key, ...], value: Any) -
         (("interception", "read_connections"), -5),
         (("resources", "cpu_throttled_share"), -0.5),
         (("resources", "memory_used_bytes"), -1),
+        (("resources", "memory_held_bytes"), 2**63),
+        (("resources", "pressure", "memory", "some_60s"), 1.5),
+        (("live", "saturation", "waiting_per_minute"), 1e300),
+        (("totals", "missed_objectives"), -1),
         (("engine", "waiting"), 2**63),
         (("gpus", "devices", 0, "utilisation"), 1.5),
         (("gpus", "devices", 0, "energy_joules"), -1.0),
@@ -204,6 +236,9 @@ def _counted(names: list[str]) -> dict[str, int]:
     [
         (("interception", "message"), LONG),
         (("resources", "reason"), LONG),
+        (("resources", "pressure"), {name: {"of": "node"} for name in MANY}),
+        (("resources", "pressure"), {LONG: {"of": LONG}}),
+        (("totals", "traffic", "k", "forms_checked"), _counted(MANY)),
         (("engine", "version"), LONG),
         (("engine", "missing"), MANY),
         (("gpus", "reason"), LONG),

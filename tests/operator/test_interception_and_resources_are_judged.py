@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llmmonitor_api.report.report import Engine, InterceptionState, Resources
+from llmmonitor_api.report.report import Engine, InterceptionState, Pressure, Resources
 
 Make = Callable[..., Any]
 Said = Callable[[Any, str], tuple[str, str, str]]
@@ -232,3 +232,43 @@ def test_a_kill_for_memory_is_the_worst_and_is_over_after_an_hour(watch: Make, s
     assert killed[:2] == ("False", "OOMKilled")
     assert said(one.judge(), "ResourcesHealthy")[:2] == ("False", "OOMKilled")
     assert said(one.gather([replica], 120), "ResourcesHealthy")[:2] == ("True", "WithinLimits")
+
+
+def test_a_limit_that_is_seen_from_outside_of_the_cgroup_is_said_with_its_cores(
+    watch: Make, said: Said
+) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.resources = Resources(processes_visible=True, cpu_limit_cores=0.5, cpu_at_limit_share=0.8)
+
+    result = one.gather([replica])
+
+    assert said(result, "ResourcesHealthy")[:2] == ("False", "CPUThrottled")
+    assert (
+        "CPU held back by its limit of 0.5 cores in 80 % of the last minute > 25 %"
+        in said(result, "ResourcesHealthy")[2]
+    )
+    assert result.status["resources"]["cpuThrottledShare"] == 0.8
+
+
+@pytest.mark.parametrize(
+    ("of", "share", "words"),
+    [
+        ("model", 0.12, "; its processes waited for memory in 12 % of the last minute"),
+        ("node", 0.12, "; processes of the node waited for memory in 12 % of the last minute"),
+        ("node", 0.001, "> 90 %"),
+    ],
+)
+def test_pressure_is_evidence_beside_memory_near_its_limit(
+    watch: Make, said: Said, of: str, share: float, words: str
+) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.resources = Resources(
+        processes_visible=True,
+        memory_used_bytes=95,
+        memory_limit_bytes=100,
+        pressure={"memory": Pressure(of, some_60s=share)},
+    )
+
+    assert said(one.gather([replica]), "ResourcesHealthy")[2].endswith(words)

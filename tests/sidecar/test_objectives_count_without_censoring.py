@@ -192,3 +192,52 @@ def test_a_changed_threshold_counts_anew_and_an_unchanged_objective_goes_on() ->
 
     counted.objectives.configure([objective("TimeToFirstToken", 1.0)])
     assert counted.good_bad == (0, 0)
+
+
+def both() -> Counted:
+    """Two objectives on requests, and one on time."""
+    counted = Counted(objective("TimeToFirstToken", 2.0))
+    counted.objectives.configure(
+        [objective("TimeToFirstToken", 2.0), objective("ErrorRate"), objective("Availability")]
+    )
+    return counted
+
+
+def goodput(counted: Counted) -> tuple[int, int]:
+    return counted.totals.met_objectives, counted.totals.missed_objectives
+
+
+def test_goodput_counts_a_request_once_by_all_objectives() -> None:
+    counted = both()
+    good, late, failed, wrong = (streaming(number) for number in range(4))
+
+    counted.event(EventKind.FIRST_TOKEN, good, 2.0)
+    assert goodput(counted) == (0, 0), "it may still fail"
+    counted.end(good, Outcome.OK, 5.0)
+    counted.end(failed, Outcome.OVERLOADED, 4.0)  # misses both
+    counted.end(wrong, Outcome.CLIENT_ERROR, 1.1)
+
+    assert goodput(counted) == (1, 1)
+    counted.tick(late, 3.5)
+    assert goodput(counted) == (1, 2), "missed while it is still waited for"
+    counted.end(late, Outcome.OK, 9.0)
+    assert goodput(counted) == (1, 2)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NOT_ANALYSED, Outcome.MALFORMED])
+def test_what_could_not_be_read_to_its_end_is_no_goodput(outcome: Outcome) -> None:
+    counted, exchange = both(), streaming()
+
+    counted.event(EventKind.FIRST_TOKEN, exchange, 1.5)
+    counted.end(exchange, outcome, 5.0)
+
+    assert goodput(counted) == (0, 0)
+
+
+def test_a_refused_connection_misses_once_and_samples_of_time_are_no_requests() -> None:
+    counted = both()
+
+    counted.objectives.refused()
+    counted.objectives.sample(Sample(None, model_listening=True, tokens_per_second=None))
+
+    assert goodput(counted) == (0, 1)

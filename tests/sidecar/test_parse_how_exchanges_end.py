@@ -194,6 +194,7 @@ def test_every_exchange_of_a_pipeline_ends_once() -> None:
         (401, Outcome.CLIENT_ERROR),
         (408, Outcome.TIMED_OUT),
         (429, Outcome.OVERLOADED),
+        (529, Outcome.OVERLOADED),
         (500, Outcome.SERVER_ERROR),
         (503, Outcome.OVERLOADED),
         (504, Outcome.TIMED_OUT),

@@ -202,3 +202,53 @@ def test_a_zombie_is_no_model() -> None:
         got = sampler.sample(SECOND)
 
     assert (got.processes_visible, got.reason) == (False, f"process {model.process.pid} has ended")
+
+
+def in_containers(root: Path, cgroups: dict[int | str, str]) -> None:
+    """What /proc says of who is in which container, as seen by a sidecar in its own."""
+    for pid, cgroup in cgroups.items():
+        (root / f"proc/{pid}").mkdir(parents=True)
+        (root / f"proc/{pid}/cgroup").write_text(f"0::{cgroup}\n")
+
+
+def test_whoever_is_in_the_models_container_counts_as_soon_as_it_comes(tmp_path: Path) -> None:
+    with started() as model, started() as intruder, started() as neighbour:
+        in_containers(tmp_path, {"self": "/", model.process.pid: "/../model", model.child: "/../model"})
+        hint = ModelHint(pid=model.process.pid, in_pod=True)
+        sampler = ProcessSampler(hint, nobody, root=tmp_path)
+        before = sampler.sample(SECOND)
+
+        in_containers(tmp_path, {intruder.child: "/../model", neighbour.child: "/../another"})
+        after = sampler.sample(2 * SECOND)
+
+    assert (before.processes, after.processes) == (2, 3)
+    assert before.memory_held_bytes is not None
+    assert after.memory_held_bytes is not None
+    assert after.memory_held_bytes > before.memory_held_bytes + 30_000_000
+
+
+def test_memory_that_grows_is_told_with_its_slope(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "held = []\n"
+        "for line in sys.stdin:\n"
+        "    held.append(bytearray(b'x') * 4_000_000)\n"
+        "    print(len(held), flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        sampler = ProcessSampler(
+            ModelHint(pid=process.pid), nobody, limits=Limits(memory_bytes=1 << 30), root=tmp_path
+        )
+        for second in range(10):
+            process.stdin.write("more\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            got = sampler.sample(second * SECOND)
+        process.kill()
+
+    (trend,) = got.memory_trends
+    assert trend.bytes_per_second == pytest.approx(4_000_000, rel=0.1)

@@ -42,7 +42,7 @@ V2_POD = {
     "kubepods/pod1/cpu.max": "400000 100000",
     "kubepods/pod1/model/memory.max": "4294967296",
     "kubepods/pod1/model/memory.current": "3000000000",
-    "kubepods/pod1/model/memory.stat": "anon 2500000000\ninactive_file 400000000\nslab 5",
+    "kubepods/pod1/model/memory.stat": "anon 2\ninactive_file 400000000\nactive_file 600000000\nslab 5",
     "kubepods/pod1/model/memory.events": "low 0\nhigh 3\nmax 2\noom 2\noom_kill 1\noom_group_kill 0",
     "kubepods/pod1/model/cpu.max": "150000 100000",
     "kubepods/pod1/model/cpu.stat": "usage_usec 5\nnr_periods 200\nnr_throttled 50\nthrottled_usec 9",
@@ -58,6 +58,7 @@ def test_version_2(tmp_path: Path) -> None:
         cpu_throttled_periods=50,
         memory_limit_bytes=4 << 30,
         memory_used_bytes=2_600_000_000,
+        memory_held_bytes=2_000_000_000,
         oom_kills=1,
     )
 
@@ -69,7 +70,8 @@ def test_version_1(tmp_path: Path) -> None:
         "cpu,cpuacct/docker/model/cpu.stat": "nr_periods 200\nnr_throttled 50\nthrottled_time 9",
         "memory/docker/model/memory.limit_in_bytes": "4294967296",
         "memory/docker/model/memory.usage_in_bytes": "3000000000",
-        "memory/docker/model/memory.stat": "inactive_file 1\ntotal_inactive_file 400000000",
+        "memory/docker/model/memory.stat": "active_file 1\ntotal_inactive_file 400000000\n"
+        "total_active_file 600000000",
         "memory/docker/model/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1",
         "memory/docker/memory.limit_in_bytes": NO_LIMIT_V1,
         "cpu,cpuacct/docker/cpu.cfs_quota_us": "-1",
@@ -77,7 +79,7 @@ def test_version_1(tmp_path: Path) -> None:
     }
     root = machine(tmp_path, V1_MOUNTS, "5:memory:/docker/model\n4:cpu,cpuacct:/docker/model", files)
 
-    assert figures(root) == CgroupFigures(1.5, 200, 50, 4 << 30, 2_600_000_000, 1)
+    assert figures(root) == CgroupFigures(1.5, 200, 50, 4 << 30, 2_600_000_000, 2_000_000_000, 1)
 
 
 def test_a_pods_limit_counts_where_it_is_the_tightest(tmp_path: Path) -> None:

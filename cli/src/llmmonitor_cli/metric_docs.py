@@ -18,7 +18,19 @@ from llmmonitor_api.generated import keep_current
 from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
-from llmmonitor_api.report.report import Engine, Identity, InterceptionState, Live, Report, Resources
+from llmmonitor_api.report.report import (
+    Disk,
+    Engine,
+    Identity,
+    InterceptionState,
+    Live,
+    MemoryTrend,
+    Network,
+    Pressure,
+    Report,
+    Resources,
+    Saturation,
+)
 from llmmonitor_api.report.totals import InterceptionCounts, ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_operator.reconcile.metrics import monitor_families
 from llmmonitor_operator.reconcile.metrics.operator_metrics import MONITORS_LIMIT, OperatorMetrics
@@ -146,6 +158,8 @@ REPORT: Final = Report(
                 response_model="model",
                 stream=True,
                 outcomes={"ok": 1},
+                forms_checked={"json": 1},
+                forms_malformed={"json": 1},
                 error_types=_ONE,
                 finish_reasons=_ONE,
                 token_sources={"usage": 1},
@@ -156,7 +170,11 @@ REPORT: Final = Report(
         engine=EngineCounts(time_to_first_token=_TIMES, time_per_output_token=_TIMES),
         compared=Compared(_PAIR, 1, _PAIR, _PAIR, 1, 1, _PAIR, _PAIR),
     ),
-    live=Live(seconds_without_progress=0.0, last_request_age_seconds=0.0),
+    live=Live(
+        seconds_without_progress=0.0,
+        last_request_age_seconds=0.0,
+        saturation=Saturation(31, 30.0, 1, 1, 0.0, 0.0, 0.0),
+    ),
     interception=InterceptionState("transparent", reading=True, added_latency_p99_seconds=0.0),
     resources=Resources(
         processes_visible=True,
@@ -164,9 +182,15 @@ REPORT: Final = Report(
         cpu_cores_used=1.0,
         cpu_limit_cores=1.0,
         cpu_throttled_share=0.0,
+        cpu_at_limit_share=0.0,
         memory_used_bytes=1,
         memory_limit_bytes=1,
+        memory_held_bytes=1,
+        memory_trends=(MemoryTrend(1, 0, 2, samples=8, span_seconds=8.0),),
         oom_kills=0,
+        pressure={"memory": Pressure("node")},
+        network=Network(1, 1),
+        disk=Disk(1, 1),
     ),
     engine=Engine(
         "vLLM",

@@ -46,6 +46,11 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything about generating requests that adds; the zero of `merge.add` is `Figures()`."""
 
     begun: int = 0
+    met_objectives: int = 0
+    missed_objectives: int = 0
+    empty: int = 0
+    forms_checked: dict[str, int] = {}
+    forms_malformed: dict[str, int] = {}
     outcomes: dict[str, int] = {}
     finish_reasons: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
     completion_tokens_exact: int = 0
@@ -98,6 +103,11 @@ def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
         return every[0]
     bare = Figures(
         begun=sum([one.begun for one in every]),
+        met_objectives=sum([one.met_objectives for one in every]),
+        missed_objectives=sum([one.missed_objectives for one in every]),
+        empty=sum([one.empty for one in every]),
+        forms_checked=_total_counts([one.forms_checked for one in every]),
+        forms_malformed=_total_counts([one.forms_malformed for one in every]),
         outcomes=_total_counts([one.outcomes for one in every]),
         finish_reasons=_total_table([one.finish_reasons for one in every]),
         completion_tokens_exact=sum([one.completion_tokens_exact for one in every]),
@@ -129,6 +139,11 @@ def since(newer: Figures, older: Figures) -> Figures:
         return NOTHING
     return Figures(
         begun=_grown(newer, older, "begun"),
+        met_objectives=_grown(newer, older, "met_objectives"),
+        missed_objectives=_grown(newer, older, "missed_objectives"),
+        empty=_grown(newer, older, "empty"),
+        forms_checked=merge.counts_since(newer.forms_checked, older.forms_checked, "forms_checked"),
+        forms_malformed=merge.counts_since(newer.forms_malformed, older.forms_malformed, "forms_malformed"),
         outcomes=merge.counts_since(newer.outcomes, older.outcomes, "outcomes"),
         finish_reasons=_table_since(newer.finish_reasons, older.finish_reasons, "finish_reasons"),
         completion_tokens_exact=_grown(newer, older, "completion_tokens_exact"),
@@ -226,6 +241,7 @@ def figures_of(totals: Totals) -> Figures:
     for what, counts in (
         ("outcomes", found.outcomes),
         ("sources of token counts", found.token_sources),
+        ("forms of answers", found.forms_checked | found.forms_malformed),
         ("protocols", path.opaque_connections),
     ):
         if len(counts) > NAMES_LIMIT:
@@ -233,6 +249,8 @@ def figures_of(totals: Totals) -> Figures:
     return msgspec.structs.replace(
         found,
         begun=totals.begun,
+        met_objectives=totals.met_objectives,
+        missed_objectives=totals.missed_objectives,
         finish_reasons=_short(found.finish_reasons),
         gpu_energy_millijoules=totals.gpu_energy_millijoules,
         interception=msgspec.structs.replace(path, malformed=_short(path.malformed)),
@@ -251,6 +269,9 @@ def _short(table: FrequencyTable) -> FrequencyTable:
 
 def _of_series(series: TrafficSeries) -> Figures:
     return Figures(
+        empty=series.empty,
+        forms_checked=series.forms_checked,
+        forms_malformed=series.forms_malformed,
         outcomes=series.outcomes,
         finish_reasons=series.finish_reasons,
         completion_tokens_exact=series.completion_tokens_exact,

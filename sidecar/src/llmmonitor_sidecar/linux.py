@@ -118,10 +118,14 @@ def offer_to_oom_killer() -> None:
     Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE_HIGHEST))
 
 
-def schedule_statistics(pid: int) -> ScheduleStatistics | None:
-    """The scheduler's counters of a process's main thread; None when it is gone or the kernel has none."""
+def schedule_statistics(pid: int, thread: int | None = None) -> ScheduleStatistics | None:
+    """The scheduler's counters of a process's thread; None when it is gone or the kernel has none.
+
+    Without `thread`, of its main thread.
+    """
+    path = f"/proc/{pid}/schedstat" if thread is None else f"/proc/{pid}/task/{thread}/schedstat"
     try:
-        file = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY)  # ten times a second: pathlib would cost more
+        file = os.open(path, os.O_RDONLY)  # ten times a second: pathlib would cost more
         try:
             fields = os.read(file, _SCHEDSTAT_BYTES).split()
         finally:

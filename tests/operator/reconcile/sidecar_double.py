@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from llmmonitor_api.configuration import Configuration
-from llmmonitor_api.report.report import Identity, InterceptionState, Live, Report
+from llmmonitor_api.report.report import Identity, InterceptionState, Live, Report, Resources
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.signing import (
     ConfigurationVerifier,
@@ -41,6 +41,7 @@ class SidecarDouble:
     boot_id: str = "boot"
     begun: int = 0
     """Requests that it has counted."""
+    resources: Resources | None = None
     keys: PublicKeys = field(default_factory=dict)
     requests: RequestVerifier = field(init=False)
     configurations: ConfigurationVerifier = field(init=False)
@@ -91,7 +92,9 @@ class SidecarDouble:
                 reading=not (self.configuration.stop or self.configuration.hand_over),
                 reason=self._reason,
                 relay_alive=True,
+                model_listening=True,
             ),
+            resources=self.resources,
         )
 
     def apply(self, signed: SignedConfiguration) -> None:

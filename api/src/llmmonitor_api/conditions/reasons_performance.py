@@ -8,7 +8,7 @@ from llmmonitor_api.conditions.registry import fails, holds, not_judged, undecid
 # ResourcesHealthy
 MEMORY_NEAR_LIMIT = fails(
     "MemoryNearLimit",
-    "Memory is above spec.resources.memory of its limit, or GPU memory grows outside the engine's pool.",
+    "Memory is above spec.resources.memory of its limit, or grows so that it will reach the limit soon.",
     "Raise the limit, or lower the engine's batch, context or cache size, before the kernel kills the model.",
 )
 OOM_KILLED = fails(
@@ -18,7 +18,7 @@ OOM_KILLED = fails(
 )
 CPU_THROTTLED = fails(
     "CPUThrottled",
-    "The CPU limit stopped the pod in more periods than spec.resources.cpuThrottled allows.",
+    "The CPU limit held the model back for more of the last minute than spec.resources.cpuThrottled.",
     "Raise or remove the CPU limit.",
 )
 GPU_ERRORS = fails(
@@ -31,6 +31,11 @@ KV_CACHE_SATURATED = fails(
     "KVCacheSaturated",
     "The engine's KV cache is above spec.resources.kvCache: requests queue or are preempted.",
     "Add replicas, shorten the context, or give the engine more GPU memory.",
+)
+SATURATED = fails(
+    "Saturated",
+    "Requests wait in the engine's queue without a break, and ever more of them or more than it works on.",
+    "Add replicas, or let clients send fewer requests at once; latency suffers next.",
 )
 PROCESSES_NOT_VISIBLE = not_judged(
     "ProcessesNotVisible",

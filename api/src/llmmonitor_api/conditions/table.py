@@ -115,6 +115,7 @@ RESOURCES_HEALTHY: Final = ConditionType(
         performance.MEMORY_NEAR_LIMIT,
         performance.GPU_ERRORS,
         performance.KV_CACHE_SATURATED,
+        performance.SATURATED,
         performance.CPU_THROTTLED,
         performance.PROCESSES_NOT_VISIBLE,
         *_FROM_REPORTS,

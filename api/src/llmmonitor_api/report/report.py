@@ -14,7 +14,7 @@ from llmmonitor_api.configuration import PUBLIC_KEYS_LIMIT
 from llmmonitor_api.report import histogram
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.totals import Totals
-from llmmonitor_api.report.values import Count, Moment, Name, Seconds, Share, Text
+from llmmonitor_api.report.values import Count, Figure, Moment, Name, Rate, Seconds, Share, Text
 
 VERSION = 1
 """Readers understand this one and the one before; a newer one is said, not guessed."""
@@ -48,6 +48,25 @@ class Identity(msgspec.Struct, frozen=True):
     """Whether it understands `Configuration.hand_over`."""
 
 
+class Saturation(msgspec.Struct, frozen=True):
+    """The engine's queue and cache over the last samples, one per resource interval."""
+
+    samples: Count
+    span_seconds: Seconds
+    waiting: Count
+    """Requests in the queue at the last of them."""
+    waiting_least: Count
+    """At any of them."""
+    waiting_per_minute: Figure
+    """How fast the queue grows, with the ends of its 95 % interval, which allows for autocorrelation."""
+    waiting_per_minute_low: Figure
+    waiting_per_minute_high: Figure
+    running_most: Count | None = None
+    """Requests worked on at once, at most."""
+    preemptions: Count | None = None
+    """Within the span."""
+
+
 class Live(msgspec.Struct, frozen=True):
     """What is going on at this moment."""
 
@@ -57,6 +76,8 @@ class Live(msgspec.Struct, frozen=True):
     seconds_without_progress: float | None = None
     """With requests in flight: time since the model last gave any sign of work on one. None without."""
     last_request_age_seconds: Seconds | None = None
+    saturation: Saturation | None = None
+    """None where the engine does not say, or not for long enough."""
 
 
 class InterceptionState(msgspec.Struct, frozen=True):
@@ -82,6 +103,51 @@ class InterceptionState(msgspec.Struct, frozen=True):
     over the last 5 s."""
 
 
+class MemoryTrend(msgspec.Struct, frozen=True):
+    """How `memory_held_bytes` changed over the last samples."""
+
+    bytes_per_second: Rate
+    low: Rate
+    """Ends of the 95 % interval, which allows for autocorrelation."""
+    high: Rate
+    samples: Count
+    """Differences between two samples in a row."""
+    span_seconds: Seconds
+    highest_before_bytes: Count | None = None
+    """The most in the samples before these, as far as remembered; None without any."""
+
+
+class Pressure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Stalls for want of one resource: of some processes, or of all that had work at once."""
+
+    of: Name
+    """`model`, or `node` where the model's cgroup does not tell."""
+    some_10s: Share = 0.0
+    """Share of the last 10 s, as the kernel weighs them."""
+    some_60s: Share = 0.0
+    full_10s: Share = 0.0
+    full_60s: Share = 0.0
+    some_seconds: Seconds = 0.0
+    """In all."""
+    full_seconds: Seconds = 0.0
+
+
+class Network(msgspec.Struct, frozen=True):
+    """Of the pod's interfaces, its loopback left out, since it began."""
+
+    received_bytes: Count
+    sent_bytes: Count
+    dropped_packets: Count = 0
+    errors: Count = 0
+
+
+class Disk(msgspec.Struct, frozen=True):
+    """Of the model's cgroup, since it began."""
+
+    read_bytes: Count
+    written_bytes: Count
+
+
 class Resources(msgspec.Struct, frozen=True):
     """The model's process tree and its cgroup, as sampled last."""
 
@@ -100,12 +166,23 @@ class Resources(msgspec.Struct, frozen=True):
     cpu_limit_cores: float | None = None
     cpu_throttled_share: Share | None = None
     """Share of CFS periods throttled over the last minute."""
+    cpu_at_limit_share: Share | None = None
+    """Where periods cannot be read: share of the last minute, or of what is known of it, in which it used all
+    that its limit gives while its threads waited for a CPU."""
     rss_bytes: Count = 0
     memory_used_bytes: Count | None = None
     """What the limit applies to: the cgroup's working set; where that cannot be read, what the processes have
     for themselves and the most that one of them shares."""
     memory_limit_bytes: Count | None = None
+    memory_held_bytes: Count | None = None
+    """What of it the kernel cannot take back: without the pages of files."""
+    memory_trends: Annotated[tuple[MemoryTrend, ...], msgspec.Meta(max_length=4)] = ()
+    """Over several spans, the shortest first."""
     oom_kills: Count | None = None
+    pressure: Annotated[dict[Name, Pressure], msgspec.Meta(max_length=8)] = {}
+    """By resource: `cpu`, `memory`, `io`."""
+    network: Network | None = None
+    disk: Disk | None = None
     sidecar_rss_bytes: Count = 0
     sidecar_cpu_seconds: Seconds = 0.0
 

@@ -39,6 +39,10 @@ class TrafficSeries(msgspec.Struct, omit_defaults=True):
     finish_reasons: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
     empty: Count = 0
     """Successful answers without any output."""
+    forms_checked: dict[Name, Count] = {}
+    """Answers with output written for a program, by its kind: `tool_call`, or `json` that was asked for."""
+    forms_malformed: dict[Name, Count] = {}
+    """Those of them that no program can read."""
 
     prompt_tokens_exact: Count = 0
     prompt_tokens_counted: Count = 0
@@ -112,6 +116,10 @@ class Totals(msgspec.Struct, omit_defaults=True):
     """By `series_key`."""
     objectives: Annotated[dict[Key, ObjectiveCounts], msgspec.Meta(max_length=OBJECTIVES_LIMIT)] = {}
     """By `objective_key`."""
+    met_objectives: Count = 0
+    """Requests that met every objective that judged them; the goodput is their share."""
+    missed_objectives: Count = 0
+    """Those that missed one, counted the moment that they did."""
     interception: InterceptionCounts = msgspec.field(default_factory=InterceptionCounts)
     gpu_energy_millijoules: Count = 0
     """Of the pod's GPUs, as far as they could be told from others; not of partitioned ones."""

@@ -19,6 +19,10 @@ Key: TypeAlias = Annotated[str, msgspec.Meta(max_length=1024)]
 """Some names, spelled unambiguously together."""
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=8192)]
 """Words, for people."""
+Rate: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+"""Of things per second, either way."""
+Figure: TypeAlias = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
+"""Any number that can be written down."""
 Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
 Moment: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e11)]

@@ -23,14 +23,38 @@ class PerformanceStatus(StatusModel):
     """Requests finished per second."""
     tokens_per_second: Number | None = None
     """Completion tokens per second, of all replicas."""
+    tokens_per_second_per_gpu: Number | None = None
+    """The same for each GPU that the reporting pods request; absent where they request none."""
     goodput: Ratio | None = None
-    """The share of requests that met every objective."""
+    """The share of requests that met every objective that judged them."""
+    goodput_requests: Count | None = None
+    """The requests that it is the share of."""
     in_flight: Count | None = None
     """Requests being answered now."""
     oldest_in_flight_seconds: Number | None = None
     """The age of the oldest of them."""
     errors: Count | None = None
-    """Requests that failed by the server's fault."""
+    """Requests that failed by the server's fault: the four below together."""
+    overloaded: Count | None = None
+    """Refused for load (429, 503, 529)."""
+    timed_out: Count | None = None
+    """Ended by the server's time-out (408, 504, or in its own words)."""
+    server_errors: Count | None = None
+    """Other 5xx, and errors inside a stream."""
+    cut_off: Count | None = None
+    """The server went away in the middle of the answer."""
+    client_errors: Count | None = None
+    """Other 4xx: the request was wrong, not the model; no errors."""
+    empty_answers: Count | None = None
+    """Successful answers without any output."""
+    tool_call_answers: Count | None = None
+    """Answers with tool calls that were looked at."""
+    malformed_tool_calls: Count | None = None
+    """Those of them with arguments that are no JSON object."""
+    json_answers: Count | None = None
+    """Answers to requests for JSON that were looked at."""
+    malformed_json: Count | None = None
+    """Those of them that are no JSON."""
     aborts: Count | None = None
     """Requests that their client gave up."""
     truncations: Count | None = None
@@ -105,7 +129,8 @@ class ResourcesStatus(StatusModel):
     cpu_cores: Number | None = None
     """CPU cores in use, of all pods."""
     cpu_throttled_share: Ratio | None = None
-    """Scheduling periods in which the limit stopped the pod, as a share."""
+    """Scheduling periods in which the limit stopped the pod, as a share; in a pod, where these cannot be
+    read, time in which it held the model back."""
     kv_cache_share: Ratio | None = None
     """KV cache in use."""
     requests_waiting: Count | None = None

@@ -38,7 +38,8 @@
 - apiGroups: [""]
   resources: [resourcequotas, limitranges]
   verbs: [list, watch]
-# How much memory pods use whose requests alone would leave no room for an attached sidecar (metrics-server).
+# How much memory pods use whose requests alone would leave no room for an attached sidecar, and what models use
+# whose processes their sidecar cannot see (metrics-server).
 - apiGroups: [metrics.k8s.io]
   resources: [pods]
   verbs: [list]

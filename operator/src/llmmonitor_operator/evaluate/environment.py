@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmmonitor_api.status import RestartStatus
+from llmmonitor_operator.evaluate.measured import Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class ExpectedPod:
     not_reading_message: str = ""
     unreachable: str = ""
     """Why its report could not be fetched the last time, in words; empty when it could."""
+    measured: Measured | None = None
+    """What its model's container uses, where its sidecar cannot see that."""
 
 
 @dataclass(frozen=True, slots=True)

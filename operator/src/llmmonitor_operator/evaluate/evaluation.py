@@ -14,6 +14,7 @@ from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.configure import settings_for
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict
+from llmmonitor_operator.evaluate.measured import filled_in
 from llmmonitor_operator.evaluate.objectives import standings
 from llmmonitor_operator.evaluate.registry import EVALUATORS
 from llmmonitor_operator.evaluate.settle import settle
@@ -112,6 +113,8 @@ def _expected(environment: Environment, state: State) -> tuple[ExpectedPod, ...]
 
 def _pod(expected: ExpectedPod, known: Pod | None, settings: Settings, now: float) -> PodStanding:
     source = known.newest if known else None
+    if source is not None:
+        source = filled_in(source, expected.measured, now)
     age = max(0.0, now - source.at) if source else None
     fresh = age is not None and age <= settings.stale_after_seconds
     young = now - expected.expected_since <= settings.stale_after_seconds

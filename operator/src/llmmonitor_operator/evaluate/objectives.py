@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.burn_rate import Burn, Pair, burn_rate, events_needed, pairs
+from llmmonitor_operator.evaluate.request_outcomes import failures
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.settings import ObjectiveSettings, Settings
 from llmmonitor_operator.state import State
@@ -111,10 +112,11 @@ def firing_message(standing: ObjectiveStanding, burn: Burn, state: State) -> str
     objective = standing.objective
     window = window_text(burn)
     figure = _quantile_above(objective, burn, state) or _bad_share(objective, burn)
+    classes = failures(state, burn.pair.long_seconds) if objective.signal == "ErrorRate" else ""
     rate, limit = (wording.number(float(one)) for one in (burn.long_rate or 0, burn.pair.factor))
     return (
         f"{objective.name}: {figure} over {window} (n={wording.count(burn.long.total)}),"
-        f" burn rate {rate} (limit {limit})"
+        f" burn rate {rate} (limit {limit})" + (f": {classes}" if classes else "")
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
-from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate import request_outcomes, saturation, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.evaluate.objectives import (
     ObjectiveStanding,
@@ -37,13 +37,16 @@ def judge(inputs: Inputs) -> Verdict:
     evidence_at = _evidence_at(inputs, recent)
     firing = [(one, one.firing) for one in recent if one.firing is not None]
     if firing:
-        messages = [firing_message(one, burn, inputs.state) for one, burn in firing]
-        return Verdict(reasons.BURN_RATE_HIGH, "; ".join(messages), evidence_at)
+        messages = saturation.evidence(inputs)
+        messages += [firing_message(one, burn, inputs.state) for one, burn in firing]
+        messages.append(request_outcomes.goodput(inputs.state))
+        return Verdict(reasons.BURN_RATE_HIGH, "; ".join(filter(None, messages)), evidence_at)
     judged = [one for one in recent if one.judged]
     waiting = [one for one in inputs.objectives if one not in judged]
     if not judged:
         return Verdict(shared.TOO_FEW_REQUESTS, "; ".join(map(_too_few, waiting)), evidence_at)
-    messages = [holding_message(one) for one in judged]
+    messages = [*saturation.evidence(inputs), *map(holding_message, judged)]
+    messages += filter(None, [request_outcomes.goodput(inputs.state)])
     if waiting:
         messages.append(f"not judged: {', '.join(map(_too_few, waiting))}")
     return Verdict(reasons.OBJECTIVES_HOLD, "; ".join(messages), evidence_at)

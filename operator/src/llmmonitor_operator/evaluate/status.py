@@ -14,6 +14,7 @@ from typing import Any
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.report import Resources
 from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
 from llmmonitor_api.status import (
     Distribution,
@@ -187,20 +188,39 @@ def _performance(inputs: Inputs, figures: Figures) -> PerformanceStatus | None:
     seconds = inputs.state.newest_at - begin
     live = [source.live for _, source in inputs.fresh]
     tokens = figures.completion_tokens_exact + figures.completion_tokens_counted
+    requested = sum(pod.expected.gpus_requested for pod in inputs.pods if pod.fresh)
+    judged = figures.met_objectives + figures.missed_objectives
     return PerformanceStatus(
         time_to_first_token_seconds=_distribution(figures.time_to_first_token),
         time_per_output_token_seconds=_distribution(figures.time_per_output_token),
         request_duration_seconds=_distribution(figures.duration),
         requests_per_second=figures.ended / seconds if seconds > 0 else None,
         tokens_per_second=tokens / seconds if seconds > 0 else None,
+        tokens_per_second_per_gpu=tokens / seconds / requested if seconds > 0 and requested else None,
+        goodput=figures.met_objectives / judged if judged else None,
+        goodput_requests=judged or None,
         in_flight=sum(one.in_flight for one in live) if live else None,
         oldest_in_flight_seconds=max((one.oldest_in_flight_seconds for one in live), default=None),
         errors=sum(figures.outcomes.get(outcome, 0) for outcome in FAILED),
+        overloaded=figures.outcomes.get("overloaded", 0),
+        timed_out=figures.outcomes.get("timed_out", 0),
+        server_errors=figures.outcomes.get("server_error", 0),
+        cut_off=figures.outcomes.get("cut_off", 0),
+        client_errors=figures.outcomes.get("client_error", 0),
+        empty_answers=figures.empty,
+        tool_call_answers=figures.forms_checked.get("tool_call"),
+        malformed_tool_calls=_malformed(figures, "tool_call"),
+        json_answers=figures.forms_checked.get("json"),
+        malformed_json=_malformed(figures, "json"),
         aborts=figures.outcomes.get(ABORTED, 0),
         truncations=figures.finish_reasons.counts.get(TRUNCATED, 0),
         energy_per_token_joules=gpus.joules_per_token(figures),
         energy_tokens=figures.gpu_energy_tokens or None,
     )
+
+
+def _malformed(figures: Figures, kind: str) -> int | None:
+    return figures.forms_malformed.get(kind, 0) if figures.forms_checked.get(kind) else None
 
 
 def _distribution(histogram: Histogram) -> Distribution | None:
@@ -250,7 +270,8 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
         for one in samples
         if one.memory_used_bytes is not None and one.memory_limit_bytes
     ]
-    seen = [one.memory_used_bytes or one.rss_bytes for one in samples if one.processes_visible]
+    seen = [one.memory_used_bytes or one.rss_bytes for one in samples]
+    seen = [used for used in seen if used]
     worst = max(limited, default=None)
     cores = [one.cpu_cores_used for one in samples if one.cpu_cores_used is not None]
     waiting = [one.waiting for one in engines if one.waiting is not None]
@@ -260,7 +281,7 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
         memory_share=min(1.0, worst[0]) if worst else None,
         cpu_cores=sum(cores) if cores else None,
         cpu_throttled_share=max(
-            (one.cpu_throttled_share for one in samples if one.cpu_throttled_share is not None), default=None
+            (share for one in samples if (share := _throttled_share(one)) is not None), default=None
         ),
         kv_cache_share=max(
             (min(1.0, one.kv_cache_use) for one in engines if one.kv_cache_use is not None), default=None
@@ -268,6 +289,11 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
         requests_waiting=sum(waiting) if waiting else None,
         gpu=gpu,
     )
+
+
+def _throttled_share(sample: Resources) -> float | None:
+    counted = sample.cpu_throttled_share
+    return sample.cpu_at_limit_share if counted is None else counted
 
 
 def _moment(at: float) -> datetime:

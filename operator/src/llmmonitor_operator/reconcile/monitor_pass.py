@@ -26,6 +26,7 @@ from llmmonitor_operator.attach.proof import provers
 from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
+from llmmonitor_operator.evaluate.measured import Measured
 from llmmonitor_operator.evaluate.transitions import WARNING, Transition
 from llmmonitor_operator.gather.absorb import absorb_all
 from llmmonitor_operator.gather.accumulate import Happened
@@ -35,6 +36,7 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key, Known
 from llmmonitor_operator.pods.contradiction import contradiction
 from llmmonitor_operator.process_settings import Certificates
+from llmmonitor_operator.reconcile.due import due_seconds
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.keep.valid_spec import recalled, with_valid_spec
 from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS
@@ -160,6 +162,8 @@ class MonitorPass:
                     await asyncio.sleep(0)  # a thousand take a second: the lease is renewed in between
                 found.append(await self._standing(pod, facts, memory.state))
         standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]
+        models = [(one.pod, one.serving.container) for one in standings if one.serving]
+        measured = await self._measured.of_hidden(models, memory.state)
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
         async with self._turn:
@@ -179,7 +183,7 @@ class MonitorPass:
             restart = await self._restarter.look(own, memory.restart, now)
             environment = Environment(
                 cluster=True,
-                pods=tuple(restart.said(self._expected(one, memory)) for one in standings),
+                pods=tuple(restart.said(self._expected(one, memory, measured)) for one in standings),
                 left_out=tuple(one for one in found if isinstance(one, LeftOut)),
                 conflict=mine.conflict,
                 restart=restart.shown,
@@ -209,7 +213,7 @@ class MonitorPass:
         if mistaken or parts.checkpoints.due(memory.uid, memory.state, now):
             await self._save(key, memory, now)
         due = min(
-            self._due(monitor, standings, reports, acted=acted),
+            due_seconds(monitor, standings, reports, acted=acted, now=self._clock()),
             LOOK_AGAIN_SECONDS if restart.evict else restart.look_again_seconds or float("inf"),
             memory.status_again_at - now if written is None else float("inf"),
         )
@@ -300,9 +304,12 @@ class MonitorPass:
         expected = replace(one.expected, injection=reason, injection_message=message)
         return replace(one, expected=expected, attach=None, look_again_seconds=known.attach_again_at - now)
 
-    def _expected(self, one: Standing, memory: Memory) -> ExpectedPod:
-        known = memory.pods.of(one.expected.uid)
-        return replace(one.expected, unreachable=known.unreachable) if known.unreachable else one.expected
+    def _expected(self, one: Standing, memory: Memory, measured: Mapping[str, Measured]) -> ExpectedPod:
+        uid = one.expected.uid
+        unreachable = memory.pods.of(uid).unreachable
+        if not unreachable and uid not in measured:
+            return one.expected
+        return replace(one.expected, unreachable=unreachable, measured=measured.get(uid))
 
     async def _publish(self, raw: Raw, evaluation: Evaluation, memory: Memory, now: float) -> bool | None:
         """Whether it was written; None when it could not be, which keeps nothing else from being done."""
@@ -325,21 +332,6 @@ class MonitorPass:
         if written:
             self._parts.metrics.status_written("ok")
         return written
-
-    def _due(
-        self, monitor: LLMMonitor, standings: list[Standing], reports: dict[str, Report], *, acted: bool
-    ) -> float:
-        interval = monitor.spec.sampling.report_interval.total_seconds()
-        wishes = [one.look_again_seconds for one in standings if one.look_again_seconds is not None]
-        waiting = [
-            one
-            for one in standings
-            if one.address is not None and one.expected.uid not in reports and not one.expected.injection
-        ]
-        young = [one for one in waiting if self._clock() - one.expected.expected_since < interval]
-        if acted or young:
-            wishes.append(LOOK_AGAIN_SECONDS)
-        return min([interval, *wishes])
 
     async def _remembered(self, key: Key, known: Known) -> Memory:
         """From the checkpoint; its conditions from the object itself, which is the newer."""

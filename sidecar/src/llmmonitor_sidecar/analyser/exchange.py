@@ -134,6 +134,11 @@ class Exchange:
     empty: bool = False
     """A complete, successful answer of a generating operation without any output."""
 
+    wants_json: bool = False
+    """Whether the request asked for JSON (`response_format`)."""
+    forms: tuple[tuple[str, bool], ...] = ()
+    """Kinds of output written for a program, `tool_call` or `json`, and whether it is well formed."""
+
     @property
     def in_flight(self) -> bool:
         """Whether the model has the whole request and the answer is not complete."""

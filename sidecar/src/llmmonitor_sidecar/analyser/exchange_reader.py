@@ -68,7 +68,8 @@ class ExchangeReader:
     @property
     def buffered_bytes(self) -> int:
         """Memory held for bodies that are not complete."""
-        return sum(body.kept_bytes for body in (self._request_body, self._answer_body) if body)
+        bodies = sum(body.kept_bytes for body in (self._request_body, self._answer_body) if body)
+        return bodies + (self._answer.progress.form.kept_bytes if self._answer is not None else 0)
 
     def request_body(self, data: bytes) -> None:
         """Take a piece of the request's body."""

@@ -27,6 +27,9 @@ ERROR_BODY_BYTES = 65_536
 LENIENT_JSON_BYTES = 262_144
 """A document that is not of the expected shape is decoded to plain objects only up to this size."""
 
+OUTPUT_FORM_BYTES = 262_144
+"""Kept of the JSON and of the tool calls' arguments that one answer holds."""
+
 DECODED_BODY_BYTES = 64 * 1024 * 1024
 """Output of one content-encoding in all; more is taken for a bomb."""
 DECODED_STEP_BYTES = 65_536

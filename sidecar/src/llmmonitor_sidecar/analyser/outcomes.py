@@ -67,7 +67,7 @@ def outcome_of_status(status: int) -> Outcome:
     """Return the outcome of a complete answer with this status code."""
     if status < 400:  # noqa: PLR2004 - RFC 9110, section 15: the classes of status codes
         return Outcome.OK
-    if status in (429, 503):
+    if status in (429, 503, 529):  # 529: not registered; Anthropic's overloaded_error
         return Outcome.OVERLOADED
     if status in (408, 504):
         return Outcome.TIMED_OUT

@@ -19,6 +19,7 @@ from llmmonitor_sidecar.analyser.exchange import (
     TokenSource,
 )
 from llmmonitor_sidecar.analyser.outcomes import finish_reason
+from llmmonitor_sidecar.analyser.output_form import OutputForm
 
 Emit = Callable[[EventKind, Exchange, int], None]
 
@@ -31,7 +32,7 @@ _SOURCES = (TokenSource.COUNTED, TokenSource.LOGPROBS, TokenSource.TOKEN_IDS)
 class Progress:
     """Writes what output says into one exchange."""
 
-    __slots__ = ("_emit", "_partial_usage", "_rank", "exchange", "had_output")
+    __slots__ = ("_emit", "_partial_usage", "_rank", "exchange", "form", "had_output")
 
     def __init__(self, exchange: Exchange, emit: Emit) -> None:
         self.exchange = exchange
@@ -39,6 +40,7 @@ class Progress:
         self._rank = TOKEN_IDS
         self._partial_usage = False
         self.had_output = False
+        self.form = OutputForm(wants_json=exchange.wants_json)
 
     def output(
         self, index: int, at_ns: int, tokens: int = 1, rank: int = COUNTED, *, content: bool = True
@@ -115,6 +117,8 @@ class Progress:
             exchange.completion_token_source = _SOURCES[self._rank]
         reasons = [choices[index].finish_reason for index in sorted(choices)]
         exchange.finish_reasons = tuple(reason for reason in reasons if reason)
+        if exchange.outcome is Outcome.OK:
+            exchange.forms = self.form.judged(choices)
         exchange.empty = exchange.generates and exchange.outcome is Outcome.OK and not self.had_output
 
     def _choice(self, index: int) -> ChoiceProgress:

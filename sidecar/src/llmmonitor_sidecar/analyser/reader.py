@@ -12,8 +12,10 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from llmmonitor_api.configuration import Configuration
-from llmmonitor_api.report.report import Live
+from llmmonitor_api.report.report import Live, Saturation
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
 from llmmonitor_sidecar.analyser.exchange import ExchangeEvent
@@ -21,6 +23,7 @@ from llmmonitor_sidecar.analyser.preface import Protocol
 from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
 from llmmonitor_sidecar.signals.objectives import Objectives, Sample
+from llmmonitor_sidecar.signals.saturation import EngineLoad
 from llmmonitor_sidecar.signals.traffic import REASONS_LIMIT, Traffic
 from llmmonitor_sidecar.tee import CloseReason, Kind, TeeRecord
 
@@ -47,6 +50,8 @@ class TrafficReader:
         self._traffic = Traffic(self.totals, self.models)
         self._in_flight = InFlight()
         self._objectives = Objectives(self.totals)
+        self._engine_load = EngineLoad()
+        self._saturation: Saturation | None = None
         self._connections: dict[int, _Connection] = {}
         self._ignored: set[int] = set()
 
@@ -109,12 +114,13 @@ class TrafficReader:
     def sample(self, sample: Sample, now_ns: int) -> None:
         """One look at the engine's gauges, once per resource interval."""
         self._objectives.sample(sample)
+        self._saturation = self._engine_load.look(sample.engine, now_ns)
         if sample.engine is not None:
             self._in_flight.engine_counted(sample.engine.generation_tokens, now_ns)
 
     def live(self, now_ns: int) -> Live:
         """What is going on as of `now_ns`."""
-        return self._in_flight.live(now_ns)
+        return msgspec.structs.replace(self._in_flight.live(now_ns), saturation=self._saturation)
 
     def tokens_so_far(self) -> int:
         """Completion tokens of ended exchanges and of those in flight, as far as seen on the wire."""

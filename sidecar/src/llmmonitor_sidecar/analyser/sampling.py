@@ -69,7 +69,8 @@ class Sampling:
             in_pod=settings.in_pod,
         )
         limits = Limits(settings.model_memory_limit_bytes, settings.model_cpu_limit_cores)
-        sampler = ProcessSampler(hint, self._sidecar_pids, limits=limits)
+        own_network = settings.in_pod and not settings.host_network
+        sampler = ProcessSampler(hint, self._sidecar_pids, limits=limits, own_network=own_network)
         self._sample_processes = sample_processes or sampler.sample
         self._gpus = GPUThread(GPUSampler(sampler.model_pids, settings.gpus_requested).sample)
         self._sampler_failed = False

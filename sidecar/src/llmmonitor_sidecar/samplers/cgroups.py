@@ -26,6 +26,8 @@ class Cgroup:
     cpu_version: int = 2
     memory: tuple[Path, ...] = ()
     memory_version: int = 2
+    io: tuple[Path, ...] = ()
+    io_version: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,19 @@ class CgroupFigures:
     memory_limit_bytes: int | None = None
     memory_used_bytes: int | None = None
     """Working set as the kubelet computes it: usage without inactive file pages."""
+    memory_held_bytes: int | None = None
+    """What cannot be reclaimed: usage without file pages, active or not (shared memory is none of these)."""
     oom_kills: int | None = None
 
 
 def locate(pid: int, root: Path = Path("/")) -> Cgroup:
     """The cgroup of `pid` as this process can see it; `root` is where `proc` and the mount points are."""
-    mounts = _mounts(_read(root / "proc/self/mountinfo"))
-    paths = _paths(_read(root / f"proc/{pid}/cgroup"))
+    mounts = _mounts(text_of(root / "proc/self/mountinfo"))
+    paths = _paths(text_of(root / f"proc/{pid}/cgroup"))
     cpu_version, cpu = _levels("cpu", mounts, paths, root)
     memory_version, memory = _levels("memory", mounts, paths, root)
-    return Cgroup(cpu, cpu_version, memory, memory_version)
+    io_version, io = _levels("blkio", mounts, paths, root)
+    return Cgroup(cpu, cpu_version, memory, memory_version, io, io_version)
 
 
 def read(cgroup: Cgroup) -> CgroupFigures:
@@ -56,12 +61,14 @@ def read(cgroup: Cgroup) -> CgroupFigures:
     quota, quota_at = _tightest(cgroup.cpu, _quota_v2 if cgroup.cpu_version == 2 else _quota_v1)  # noqa: PLR2004 - cgroup v2
     limit, limit_at = _tightest(cgroup.memory, _limit_v2 if cgroup.memory_version == 2 else _limit_v1)  # noqa: PLR2004 - cgroup v2
     cpu_stat = _table(quota_at / "cpu.stat") if quota_at else {}
+    working_set, held = _memory(limit_at, cgroup.memory_version) if limit_at else (None, None)
     return CgroupFigures(
         cpu_limit_cores=quota,
         cpu_periods=cpu_stat.get("nr_periods"),
         cpu_throttled_periods=cpu_stat.get("nr_throttled"),
         memory_limit_bytes=None if limit is None else int(limit),
-        memory_used_bytes=_working_set(limit_at, cgroup.memory_version) if limit_at else None,
+        memory_used_bytes=working_set,
+        memory_held_bytes=held,
         oom_kills=_oom_kills(limit_at, cgroup.memory_version) if limit_at else None,
     )
 
@@ -122,12 +129,12 @@ def _tightest(
 
 
 def _quota_v2(level: Path) -> float | None:
-    quota, _, period = _read(level / "cpu.max").partition(" ")
+    quota, _, period = text_of(level / "cpu.max").partition(" ")
     return _cores(quota, period)
 
 
 def _quota_v1(level: Path) -> float | None:
-    return _cores(_read(level / "cpu.cfs_quota_us"), _read(level / "cpu.cfs_period_us"))
+    return _cores(text_of(level / "cpu.cfs_quota_us"), text_of(level / "cpu.cfs_period_us"))
 
 
 def _cores(quota: str, period: str) -> float | None:
@@ -136,27 +143,26 @@ def _cores(quota: str, period: str) -> float | None:
 
 
 def _limit_v2(level: Path) -> float | None:
-    return _limited(_integer(_read(level / "memory.max")))
+    return _limited(_integer(text_of(level / "memory.max")))
 
 
 def _limit_v1(level: Path) -> float | None:
-    return _limited(_integer(_read(level / "memory.limit_in_bytes")))
+    return _limited(_integer(text_of(level / "memory.limit_in_bytes")))
 
 
 def _limited(limit: int | None) -> int | None:
     return limit if limit is not None and limit < UNLIMITED_BYTES else None
 
 
-def _working_set(level: Path, version: int) -> int | None:
-    usage_file, inactive = (
-        ("memory.usage_in_bytes", "total_inactive_file")
-        if version == 1
-        else ("memory.current", "inactive_file")
-    )
-    usage = _integer(_read(level / usage_file))
+def _memory(level: Path, version: int) -> tuple[int | None, int | None]:
+    """The working set, and what of it is held."""
+    usage_file, prefix = ("memory.usage_in_bytes", "total_") if version == 1 else ("memory.current", "")
+    usage = _integer(text_of(level / usage_file))
     if usage is None:
-        return None
-    return max(0, usage - _table(level / "memory.stat").get(inactive, 0))
+        return None, None
+    stat = _table(level / "memory.stat")
+    working_set = max(0, usage - stat.get(f"{prefix}inactive_file", 0))
+    return working_set, max(0, working_set - stat.get(f"{prefix}active_file", 0))
 
 
 def _oom_kills(level: Path, version: int) -> int | None:
@@ -164,7 +170,7 @@ def _oom_kills(level: Path, version: int) -> int | None:
 
 
 def _table(path: Path) -> dict[str, int]:
-    return dict(_entries(_read(path)))
+    return dict(_entries(text_of(path)))
 
 
 def _entries(text: str) -> Iterator[tuple[str, int]]:
@@ -182,7 +188,7 @@ def _integer(text: str) -> int | None:
         return None
 
 
-def _read(path: Path) -> str:
+def text_of(path: Path) -> str:
     """The text of a file; empty if it is not there, not ours to read, or its process has vanished."""
     try:
         with path.open("rb") as file:

@@ -50,11 +50,41 @@ def seen(root: Path = Path("/")) -> list[Seen]:
             with process.oneshot():
                 command = tuple(process.cmdline())
                 uid, started = process.uids().real, process.create_time()
-            cgroup = (root / f"proc/{process.pid}/cgroup").read_text(encoding="utf-8", errors="replace")
-        except (psutil.Error, OSError):
+        except psutil.Error:
+            continue
+        cgroup = _cgroup(process.pid, root)
+        if not cgroup:
             continue
         found.append(Seen(process.pid, cgroup, uid, command, started))
     return found
+
+
+def beside(pid: int, not_these: frozenset[int], root: Path = Path("/")) -> list[int]:
+    """Pids of the container of process `pid`, which share its limits though they need not descend from it.
+
+    Somebody may have started them there (kubectl exec). Empty where the container is this sidecar's own or
+    cannot be told.
+    """
+    cgroup = _cgroup(pid, root)
+    if not cgroup or cgroup == _cgroup("self", root):
+        return []
+    found = [one for one in pids(root) if one not in not_these and one != pid]
+    return [one for one in found[:PROCESSES_LIMIT] if _cgroup(one, root) == cgroup]
+
+
+def pids(root: Path = Path("/")) -> list[int]:
+    """Of this PID namespace, ascending."""
+    try:
+        return sorted(int(one.name) for one in (root / "proc").iterdir() if one.name.isdecimal())
+    except OSError:
+        return []
+
+
+def _cgroup(pid: int | str, root: Path) -> str:
+    try:
+        return (root / f"proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def listening_uids(port: int, root: Path = Path("/")) -> frozenset[int]:

@@ -3,7 +3,8 @@
 Request-based signals count exchanges. Nothing is censored: a latency event is bad the moment its threshold
 passes, not when (or if) the answer comes; a client that gave up before that is no event, after it a bad one.
 Errors that are the client's own (4xx but 408 and 429) and exchanges that could not be read are no events.
-Time-based signals count samples of the engine's gauges, one per resource interval.
+Time-based signals count samples of the engine's gauges, one per resource interval. Goodput counts each
+request once, by all request-based objectives together.
 (Google SRE Workbook, ch. 2 and 5: good events / valid events.)
 """
 
@@ -55,6 +56,10 @@ class Objectives:
     def __init__(self, totals: Totals) -> None:
         self._totals = totals
         self._counters: list[_Counter] = []
+        self._met: set[tuple[int, int]] = set()
+        """Exchanges in flight that an objective found good,"""
+        self._missed: set[tuple[int, int]] = set()
+        """and those that one found bad, which are counted already."""
 
     def configure(self, settings: Iterable[ObjectiveSetting]) -> None:
         """Count these from now on; an unchanged objective keeps its counts."""
@@ -82,16 +87,18 @@ class Objectives:
                 judge = _AT_EVENT.get((counter.setting.signal, event.kind))
                 judgement = judge(exchange, counter.setting.threshold or 0.0) if judge else None
                 if judgement is not None:
-                    counter.count(judgement)
-                    counter.judged.add(key)
+                    self._judge(counter, key, judgement=judgement)
             if event.kind is EventKind.ENDED:
                 counter.judged.discard(key)
+        if event.kind is EventKind.ENDED:
+            self._settle(key, exchange.outcome)
 
     def refused(self) -> None:
         """A client's connection could not be passed on: the model's server refused it."""
-        for counter in self._counters:
-            if counter.setting.signal == "ErrorRate":
-                counter.count(judgement=False)
+        counters = [counter for counter in self._counters if counter.setting.signal == "ErrorRate"]
+        for counter in counters:
+            counter.count(judgement=False)
+        self._totals.missed_objectives += bool(counters)
 
     def tick(self, in_flight: Iterable[Exchange], now_ns: int) -> None:
         """Count as bad what has passed its threshold and is still waited for."""
@@ -109,8 +116,23 @@ class Objectives:
                 since_ns = waiting_since(exchange)
                 key = (exchange.connection, exchange.number)
                 if since_ns and now_ns - since_ns > threshold_ns and key not in counter.judged:
-                    counter.count(judgement=False)
-                    counter.judged.add(key)
+                    self._judge(counter, key, judgement=False)
+
+    def _judge(self, counter: _Counter, key: tuple[int, int], *, judgement: bool) -> None:
+        counter.count(judgement)
+        counter.judged.add(key)
+        if judgement:
+            self._met.add(key)
+        elif key not in self._missed:
+            self._missed.add(key)
+            self._totals.missed_objectives += 1
+
+    def _settle(self, key: tuple[int, int], outcome: Outcome) -> None:
+        """An exchange has ended: it met all that judged it, if one did, none found it bad and it was read."""
+        read = outcome not in (Outcome.NOT_ANALYSED, Outcome.MALFORMED)
+        self._totals.met_objectives += read and key in self._met and key not in self._missed
+        self._met.discard(key)
+        self._missed.discard(key)
 
     def sample(self, sample: Sample) -> None:
         """Count one sample of each time-based signal for which there are data."""

@@ -69,6 +69,10 @@ class Traffic:
         for reason in exchange.finish_reasons:
             series.finish_reasons.record(reason, REASONS_LIMIT)
         series.empty += exchange.empty
+        for kind, well_formed in exchange.forms:
+            series.forms_checked[kind] = series.forms_checked.get(kind, 0) + 1
+            if not well_formed:
+                series.forms_malformed[kind] = series.forms_malformed.get(kind, 0) + 1
         _record_times(series, exchange)
         _record_tokens(series, exchange)
 

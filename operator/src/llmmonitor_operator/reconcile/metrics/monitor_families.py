@@ -145,6 +145,34 @@ def _counters(monitors: Monitors) -> Iterator[Metric]:
         ),
     )
     yield from _energy(figures)
+    yield _counter(
+        "goodput_requests",
+        "Requests that met every objective that judged them, and those that missed one.",
+        ("result",),
+        (
+            ((*key, result), requests)
+            for key, one in figures.items()
+            for result, requests in (("met", one.met_objectives), ("missed", one.missed_objectives))
+        ),
+    )
+    yield _counter(
+        "empty_answers",
+        "Successful answers without any output.",
+        (),
+        ((key, one.empty) for key, one in figures.items()),
+    )
+    yield _counter(
+        "program_answers",
+        "Answers that hold a tool call, or JSON that was asked for, by kind.",
+        ("kind",),
+        _by(figures, {key: one.forms_checked for key, one in figures.items()}),
+    )
+    yield _counter(
+        "malformed_answers",
+        "Those of them whose arguments or JSON cannot be parsed.",
+        ("kind",),
+        _by(figures, {key: one.forms_malformed for key, one in figures.items()}),
+    )
     yield from _request_path(monitors)
 
 

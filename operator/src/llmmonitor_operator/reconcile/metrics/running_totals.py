@@ -24,6 +24,7 @@ _FINISH_REASONS = frozenset({"stop", TRUNCATED, "tool_calls", "content_filter", 
 _ENGINES_REASONS = frozenset(
     {"stop", TRUNCATED, "abort", "error", "unknown", "repetition", "timeout", "cancelled"}
 )
+FORMS = frozenset({"tool_call", "json"})
 """Label values. A report may hold any others: their number must not grow with what a pod likes to send."""
 
 
@@ -59,6 +60,8 @@ def _bounded(figures: Figures) -> Figures:
     return msgspec.structs.replace(
         figures,
         outcomes=_folded(figures.outcomes, _OUTCOMES),
+        forms_checked=_folded(figures.forms_checked, FORMS),
+        forms_malformed=_folded(figures.forms_malformed, FORMS),
         token_sources=_folded(figures.token_sources, _TOKEN_SOURCES),
         finish_reasons=FrequencyTable(
             _folded({**reasons.counts, OTHER: reasons.counts.get(OTHER, 0) + reasons.other}, _FINISH_REASONS)

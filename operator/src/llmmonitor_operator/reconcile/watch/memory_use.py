@@ -1,23 +1,28 @@
-"""How much memory a pod uses that has no sidecar yet: as metrics-server knows it, where there is one.
+"""How much memory a pod uses, as metrics-server knows it, where there is one.
 
-Asked only when it decides something: the pod's limit leaves room for an attached sidecar or not, and its
-requests alone say no. All pods of a namespace are asked for at once, and what came, or that nothing did,
-holds for a while: an API that hangs holds up one pass in a minute, not every pass once for each pod.
+Asked only when it decides something: a pod's limit leaves room for an attached sidecar or not, and its
+requests alone say no; or its sidecar cannot see the model's processes. All pods of a namespace are asked for
+at once, and what came, or that nothing did, holds for a while: an API that hangs holds up one pass in a
+minute, not every pass once for each pod.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from llmmonitor_api.quantities import parse_quantity
 from llmmonitor_operator.attach.lives import life_of
+from llmmonitor_operator.evaluate.measured import Measured, is_needed
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import ApiError
+from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.pods.containers import long_running
+from llmmonitor_operator.pods.quality_of_service import limits_of, pod_level
 from llmmonitor_operator.preflight.demand import demand
 from llmmonitor_operator.preflight.resource_list import UnreadableQuantity
 from llmmonitor_operator.state import State
@@ -63,9 +68,9 @@ class _Asked:
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     until: float = 0.0
-    """On the monotonic clock: how long `used` holds."""
-    used: Mapping[str, float | None] = field(default_factory=dict)
-    """Bytes by the pod's name."""
+    """On the monotonic clock: how long `found` holds."""
+    found: Mapping[str, Raw] = field(default_factory=dict)
+    """PodMetrics by the pod's name."""
 
 
 class MeasuredMemory:
@@ -78,21 +83,42 @@ class MeasuredMemory:
 
     async def of(self, pod: Raw) -> float | None:
         """By all of the pod's containers, in bytes; None where nobody measures."""
+        metrics = await self._metrics(pod)
+        return sum_of(metrics) if metrics is not None else None
+
+    async def of_container(self, pod: Raw, container: str) -> Measured | None:
+        """By the one that serves; None where nobody measures, or not yet."""
+        metrics = await self._metrics(pod)
+        return measured(metrics, pod, container) if metrics is not None else None
+
+    async def of_hidden(self, models: Iterable[tuple[Raw, str]], state: State) -> dict[str, Measured]:
+        """By pod UID, of those pods, each with its serving container, whose last report could not say."""
+        found = {}
+        for pod, container in models:
+            uid = pod["metadata"]["uid"]
+            known = state.pods.get(uid)
+            if is_needed(known.newest if known else None):
+                used = await self.of_container(pod, container)
+                if used is not None:
+                    found[uid] = used
+        return found
+
+    async def _metrics(self, pod: Raw) -> Raw | None:
         namespace = pod["metadata"]["namespace"]
         asked = self._asked.setdefault(namespace, _Asked())
         async with asked.turn:
             if self._monotonic() >= asked.until:
-                asked.used, holds_seconds = await self._ask(namespace)
+                asked.found, holds_seconds = await self._ask(namespace)
                 asked.until = self._monotonic() + holds_seconds
         self._forget_old()
-        return asked.used.get(pod["metadata"]["name"])
+        return asked.found.get(pod["metadata"]["name"])
 
-    async def _ask(self, namespace: str) -> tuple[dict[str, float | None], float]:
+    async def _ask(self, namespace: str) -> tuple[dict[str, Raw], float]:
         try:
             found = (await self._kube.list(paths.pod_metrics(namespace))).items
         except ApiError:
             return {}, FAILED_SECONDS
-        return {one["metadata"]["name"]: sum_of(one) for one in found}, MEASURED_SECONDS
+        return {one["metadata"]["name"]: one for one in found}, MEASURED_SECONDS
 
     def _forget_old(self) -> None:
         now = self._monotonic()
@@ -106,3 +132,25 @@ def sum_of(metrics: Raw) -> float | None:
     used = [(one.get("usage") or {}).get("memory") for one in metrics.get("containers") or ()]
     found = [float(parse_quantity(str(one))) for one in used if one]
     return sum(found) if found else None
+
+
+def measured(metrics: Raw, pod: Raw, container: str) -> Measured | None:
+    """One container of a PodMetrics object beside its limits; None if it is not in there, or not readable."""
+    at = unix_seconds(metrics.get("timestamp"))
+    found = next((one for one in metrics.get("containers") or () if one.get("name") == container), None)
+    if at is None or found is None:
+        return None
+    usage = found.get("usage") or {}
+    spec = next((one for one in long_running(pod) if one.get("name") == container), {})
+    try:
+        used = {name: parse_quantity(str(usage[name])) for name in ("cpu", "memory") if usage.get(name)}
+    except ValueError:
+        return None
+    limits = limits_of(pod_level(pod) or {}) | limits_of(spec.get("resources") or {})
+    return Measured(
+        at=at,
+        memory_used_bytes=int(used["memory"]) if "memory" in used else None,
+        cpu_cores_used=float(used["cpu"]) if "cpu" in used else None,
+        memory_limit_bytes=int(limits["memory"]) if "memory" in limits else None,
+        cpu_limit_cores=float(limits["cpu"]) if "cpu" in limits else None,
+    )

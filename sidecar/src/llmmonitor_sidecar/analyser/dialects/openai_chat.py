@@ -21,9 +21,24 @@ from llmmonitor_sidecar.analyser.json_reading import Count, JsonReader, Name, Sk
 from llmmonitor_sidecar.analyser.progress import COUNTED, LOGPROBS, TOKEN_IDS, Progress
 
 
+class _Format(msgspec.Struct):
+    type: Name | None = None
+
+
 class _Request(msgspec.Struct):
     model: Name | None = None
     stream: bool | None = None
+    response_format: _Format | None = None
+
+
+class _Function(msgspec.Struct):
+    arguments: str | None = None
+
+
+class _ToolCall(msgspec.Struct):
+    index: Count | None = None
+    """Of a stream; the calls of a whole answer are numbered by their place."""
+    function: _Function | None = None
 
 
 class _Delta(msgspec.Struct):
@@ -31,7 +46,7 @@ class _Delta(msgspec.Struct):
     reasoning_content: str | None = None
     reasoning: str | None = None
     refusal: str | None = None
-    tool_calls: list[Skipped] | None = None
+    tool_calls: list[_ToolCall] | None = None
     function_call: Skipped | None = None
     audio: Skipped | None = None
 
@@ -73,6 +88,7 @@ class _Answer(msgspec.Struct):
     code: Any = None
 
 
+_JSON_FORMATS = ("json_object", "json_schema")
 _read_request = JsonReader(_Request)
 _read_answer = JsonReader(_Answer)
 
@@ -82,6 +98,8 @@ def read_request(exchange: Exchange, data: bytes) -> None:
     request = _read_request(data)
     exchange.request_model = request.model
     exchange.stream = bool(request.stream)
+    asked = request.response_format
+    exchange.wants_json = asked is not None and asked.type in _JSON_FORMATS
 
 
 class OpenAIAnswer(Answer):
@@ -122,6 +140,7 @@ class OpenAIAnswer(Answer):
             tokens, rank = _tokens_of(choice)
             known = tokens if rank else 0
             self.progress.whole(choice.index, has_output=_has_output(said), tokens=known, rank=rank)
+            self._take_form(choice.index, said)
             self.progress.finish(choice.index, choice.finish_reason)
         self._take_facts(answer)
 
@@ -132,6 +151,7 @@ class OpenAIAnswer(Answer):
     def _take_delta(self, choice: _Choice, at_ns: int) -> None:
         delta = choice.delta or _Delta(content=choice.text)
         tokens, rank = _tokens_of(choice)
+        self._take_form(choice.index, delta)
         if _has_output(delta) or rank == TOKEN_IDS:
             self.progress.output(
                 choice.index, at_ns, tokens, rank, content=bool(delta.content or delta.refusal)
@@ -140,6 +160,15 @@ class OpenAIAnswer(Answer):
             self.progress.announce(choice.index)
         if choice.finish_reason is not None:
             self.progress.finish(choice.index, choice.finish_reason)
+
+    def _take_form(self, index: int, said: _Delta) -> None:
+        form = self.progress.form
+        if said.content and form.wants_json:
+            form.content(index, said.content)
+        for place, call in enumerate(said.tool_calls or ()):
+            if call.function is not None and call.function.arguments:
+                number = place if call.index is None else call.index
+                form.arguments(index, number, call.function.arguments)
 
     def _take_facts(self, answer: _Answer) -> None:
         exchange = self.progress.exchange
@@ -167,6 +196,8 @@ class OpenAIAnswer(Answer):
         delta = choice.delta
         if choice.finish_reason is not None or choice.logprobs or choice.token_ids is not None:
             return
+        if self.progress.form.wants_json:
+            return  # all of its text is looked at
         if delta is None:
             self._template.learn(data, b'"text"', choice.text, choice.index, content=True)
         elif not (delta.refusal or delta.tool_calls or delta.function_call or delta.audio):

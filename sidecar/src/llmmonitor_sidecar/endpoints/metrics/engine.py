@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from prometheus_client import Metric
 
-from llmmonitor_api.report.report import Engine
+from llmmonitor_api.report.report import Engine, Saturation
 from llmmonitor_sidecar.endpoints.metrics.labels import label
 from llmmonitor_sidecar.endpoints.metrics.shapes import counter, gauge, info, one
 
@@ -61,4 +61,25 @@ def _figures(engine: Engine) -> Iterator[Metric]:
         f"{_ENGINE}_requests_finished",
         "Requests by why they ended, as it counts.",
         (({"reason": label(reason)}, n) for reason, n in sorted(finished.items())),
+    )
+
+
+def queue(saturation: Saturation) -> Iterator[Metric]:
+    """What its queue did over the last samples."""
+    yield gauge(
+        f"{_ENGINE}_requests_waiting_least",
+        "The fewest requests queued at any of the last samples.",
+        one(saturation.waiting_least),
+    )
+    yield gauge(
+        f"{_ENGINE}_requests_waiting_growth_per_minute",
+        "How fast its queue grew over the last samples: mean and 95 % interval (`bound`).",
+        (
+            ({"bound": bound}, figure)
+            for bound, figure in (
+                ("mean", saturation.waiting_per_minute),
+                ("low", saturation.waiting_per_minute_low),
+                ("high", saturation.waiting_per_minute_high),
+            )
+        ),
     )

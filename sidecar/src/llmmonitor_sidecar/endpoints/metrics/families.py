@@ -32,7 +32,7 @@ def families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Iterato
 def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
     """Those without samples too."""
     yield from traffic.families(list(report.totals.traffic.values()))
-    yield from objectives.families(report.totals.objectives.values())
+    yield from objectives.families(report.totals)
     yield from interception.families(report.interception, report.totals.interception)
     yield from sidecar.families(report, refusals)
     if report.resources is not None:
@@ -40,5 +40,7 @@ def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Ite
     if report.engine is not None:
         yield from engine.families(report.engine)
         yield from engine_counts.families(report.totals.engine, report.totals.compared)
+        if report.live.saturation is not None:
+            yield from engine.queue(report.live.saturation)
     if report.gpus is not None:
         yield from gpus.families(report.gpus, report.totals.gpu_energy_millijoules)

@@ -6,14 +6,24 @@ from collections.abc import Iterable, Iterator
 
 from prometheus_client import Metric
 
-from llmmonitor_api.report.totals import ObjectiveCounts
+from llmmonitor_api.report.totals import ObjectiveCounts, Totals
 from llmmonitor_sidecar.endpoints.metrics.labels import label
 from llmmonitor_sidecar.endpoints.metrics.shapes import counter
 
 
-def families(objectives: Iterable[ObjectiveCounts]) -> Iterator[Metric]:
-    """One family; `threshold` tells an objective from what it was before it was changed."""
+def families(totals: Totals) -> Iterator[Metric]:
+    """By objective, where `threshold` tells one from what it was before it was changed; and by request."""
+    yield _events(totals.objectives.values())
+    judged = (("met", totals.met_objectives), ("missed", totals.missed_objectives))
     yield counter(
+        "llm_monitor_goodput_requests",
+        "Requests that met every objective that judged them, and those that missed one.",
+        (({"result": result}, requests) for result, requests in judged),
+    )
+
+
+def _events(objectives: Iterable[ObjectiveCounts]) -> Metric:
+    return counter(
         "llm_monitor_objective_events",
         "Events that an objective judged, by result.",
         (

@@ -114,6 +114,16 @@ def _exchange_counters(labelled: _Labelled) -> Iterator[Metric]:
         ((labels, series.empty) for labels, series in labelled if series.generates),
     )
     yield counter(
+        f"{_OURS}_program_answers",
+        "Answers that hold a tool call, or JSON that was asked for, by kind.",
+        _by(labelled, "kind", [series.forms_checked for _, series in labelled]),
+    )
+    yield counter(
+        f"{_OURS}_malformed_answers",
+        "Those of them whose arguments or JSON cannot be parsed.",
+        _by(labelled, "kind", [series.forms_malformed for _, series in labelled]),
+    )
+    yield counter(
         f"{_OURS}_chunk_gaps_dropped",
         "Gaps between chunks that were not kept because there were too many at once.",
         ((labels, series.gaps_dropped) for labels, series in labelled if series.stream and series.generates),
