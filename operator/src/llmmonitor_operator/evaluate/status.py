@@ -31,13 +31,10 @@ from llmmonitor_api.status import (
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
-from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
+from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
 
 WINDOW_SECONDS = 3600.0
 """What figures are of, where no objective says otherwise."""
-EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
-NO_TOKENS = "none"
-"""The source of a request that got no token, such as one refused: there is nothing to count well or badly."""
 _NOT_MONITORED_LIMIT = 10
 _LABEL_LIMIT, _SENTENCE_LIMIT = 256, 1024
 """Characters of a `Label` and of a `Sentence`; an engine may call its model by a long path."""

@@ -114,6 +114,8 @@ def _source(report: Report, at: float) -> Source:
         interception=report.interception,
         resources=report.resources,
         engine=report.engine,
+        busy_nanoseconds=report.totals.busy_nanoseconds,
+        observed_nanoseconds=report.totals.observed_nanoseconds,
     )
 
 
