@@ -29,6 +29,7 @@ from llmmonitor_api.status import (
     WindowStatus,
 )
 from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate.cost_status import cost_status
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
@@ -54,6 +55,7 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         performance=_performance(inputs, figures),
         objectives=tuple(_objective(one, inputs) for one in inputs.objectives),
         resources=_resources(inputs),
+        cost=cost_status(inputs.cost, inputs.settings.cost),
     ).to_api()
 
 
