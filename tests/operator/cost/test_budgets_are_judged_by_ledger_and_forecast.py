@@ -245,6 +245,30 @@ def test_busy_time_is_not_priced_alone_where_it_is_not_known(cluster: Make) -> N
     assert sum(Decimal(cost[part]) for part in ("busy", "idle", "unobserved")) == Decimal(cost["spent"])
 
 
+def test_an_absurd_price_breaks_nothing(cluster: Make) -> None:
+    one = cluster(Price("USD", Decimal("999999999999.999999"), PricedBy.GPU))
+    one.look()
+    one.start(gpus=100_000)
+    for _ in range(8):
+        one.look(DAY)
+
+    cost = judged(one, budget={"amount": 1}, completionTokenWeight="0.000001").status["cost"]
+
+    assert "spent" not in cost
+    assert cost["budgetSpent"] == 1
+
+
+def test_a_line_of_a_kind_that_only_a_later_version_knows_stops_nothing(cluster: Make) -> None:
+    one = a_dollar_an_hour(cluster, 8)
+    [line] = one.ledger.lines
+    one.ledger = msgspec.structs.replace(one.ledger, lines=(msgspec.structs.replace(line, per="Rack"),))
+
+    one.look(HOUR)
+
+    assert said(judged(one, budget={"amount": 500}))[1] == "BaselineIncomplete"
+    assert one.spent().total > 8 * 24
+
+
 def test_a_ledger_from_a_version_that_knew_less_is_read(cluster: Make) -> None:
     one = a_dollar_an_hour(cluster, 2)
     plain = msgspec.to_builtins(one.ledger)

@@ -8,7 +8,7 @@ kept within bounds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 
@@ -79,8 +79,11 @@ class Line(msgspec.Struct, frozen=True):
 
     @property
     def price(self) -> Price | None:
-        """Its price; None where that is not known any more."""
-        return Price(self.currency, Decimal(self.amount), PricedBy(self.per)) if self.amount else None
+        """Its price; None where that is not known any more, or of a kind that only a later version knows."""
+        try:
+            return Price(self.currency, Decimal(self.amount), PricedBy(self.per))
+        except (ValueError, InvalidOperation):
+            return None
 
 
 class Account(msgspec.Struct, frozen=True):

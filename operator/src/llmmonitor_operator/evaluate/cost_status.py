@@ -16,7 +16,8 @@ from llmmonitor_operator.settings import CostSettings
 
 _DERIVED = Context(prec=4)
 """Digits of what is divided: a status that changed with every second would be written each minute."""
-_CENTS = Decimal("0.01")
+_SHOWN_BELOW = Decimal(10**15)
+"""As the status' schema has it: what an absurd price comes to is left out."""
 _MS_PER_HOUR = 3_600_000
 
 
@@ -70,19 +71,23 @@ def _allocated(cost: CostStanding, weight: Decimal) -> AllocatedCost | None:
     found = cost.allocated(weight)
     if found is None:
         return None
-    prompt, completion = map(_rounded, found)
+    prompt, completion = map(_derived, found)
+    declared = _text(weight)
+    if prompt is None or completion is None or declared is None:
+        return None
     return AllocatedCost(
         per_million_prompt_tokens=prompt,
         per_million_completion_tokens=completion,
-        completion_token_weight=_text(weight),
+        completion_token_weight=declared,
     )
 
 
 def _compared(cost: CostStanding, name: str, units: Fraction | None) -> ComparedCost | None:
-    if units is None:
+    would_cost = None if units is None else _text(money(units))
+    if would_cost is None:
         return None
     ratio = float(cost.spent.total / units) if units else None
-    return ComparedCost(name=name, would_cost=_text(money(units)), ratio=ratio)
+    return ComparedCost(name=name, would_cost=would_cost, ratio=ratio)
 
 
 def _note(cost: CostStanding) -> str:
@@ -99,20 +104,17 @@ def _note(cost: CostStanding) -> str:
 
 
 def _derived(units: Fraction | None) -> str | None:
-    return None if units is None else _rounded(units)
-
-
-def _rounded(units: Fraction) -> str:
     """Four significant digits, as many decimals as an amount has."""
-    shown = _DERIVED.plus(money(units))
-    return _text(shown.quantize(Decimal(1).scaleb(-SHOWN_DIGITS)))
+    return None if units is None else _text(_DERIVED.plus(money(units)))
 
 
-def _cents(value: float) -> str:
-    return _text(Decimal(value).quantize(_CENTS))
+def _cents(value: float) -> str | None:
+    return _text(round(Decimal(value), 2))
 
 
-def _text(value: Decimal) -> str:
-    """Without trailing zeros or an exponent."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _text(value: Decimal) -> str | None:
+    """Without trailing zeros or an exponent; None if it is too large to be shown."""
+    if abs(value) >= _SHOWN_BELOW:
+        return None
+    text = f"{value:.{SHOWN_DIGITS}f}"
+    return text.rstrip("0").rstrip(".")

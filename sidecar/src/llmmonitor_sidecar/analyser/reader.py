@@ -18,7 +18,7 @@ from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
 from llmmonitor_sidecar.analyser.exchange import ExchangeEvent
 from llmmonitor_sidecar.analyser.preface import Protocol
-from llmmonitor_sidecar.signals.busy import BusyTime
+from llmmonitor_sidecar.signals.busy import BusyTime, at_work
 from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
 from llmmonitor_sidecar.signals.objectives import Objectives, Sample
@@ -126,8 +126,7 @@ class TrafficReader:
     def sample(self, sample: Sample, now_ns: int) -> None:
         """One look at the engine's gauges, once per resource interval."""
         self._objectives.sample(sample)
-        running = sample.engine.running if sample.engine is not None else None
-        self._engine_at_work = None if running is None else running > 0
+        self._engine_at_work = at_work(sample.engine)
         if sample.engine is not None:
             self._in_flight.engine_counted(sample.engine.generation_tokens, now_ns)
 

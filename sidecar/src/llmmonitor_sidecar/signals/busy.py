@@ -7,7 +7,15 @@ anything; other time is not called idle. Both only grow, and add over replicas.
 
 from __future__ import annotations
 
+from llmmonitor_api.report.report import Engine
 from llmmonitor_api.report.totals import Totals
+
+
+def at_work(engine: Engine | None) -> bool | None:
+    """What the engine says of itself; None where it says nothing."""
+    if engine is None or engine.running is None:
+        return None
+    return engine.running + (engine.waiting or 0) > 0
 
 
 class BusyTime:
