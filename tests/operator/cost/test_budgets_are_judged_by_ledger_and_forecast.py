@@ -84,6 +84,12 @@ def test_before_seven_full_days_there_is_no_forecast(cluster: Make) -> None:
     assert (status, reason) == ("Unknown", "BaselineIncomplete")
     assert message.endswith("a forecast needs 7 full days, the ledger has 6 full days")
 
+    noon = cluster(now=MIDNIGHT + 12 * HOUR)
+    run(noon, 7 * 24)
+    assert said(judged(noon, budget={"amount": 200}))[1] == "BaselineIncomplete"
+    run(noon, 12)
+    assert said(judged(noon, budget={"amount": 200}))[1] == "OverrunForecast"
+
 
 def test_an_overrun_is_forecast_with_its_day_and_interval(cluster: Make) -> None:
     one = a_dollar_an_hour(cluster, 14)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import mean
 
 import pytest
@@ -87,6 +89,19 @@ def test_few_days_are_wide_and_many_are_narrow() -> None:
         return found.high - found.low
 
     assert width(7) > 1.5 * width(56)
+
+
+def test_around_one_level_it_is_the_textbooks_interval_for_a_sum() -> None:
+    days = (90.0, 110.0, 100.0, 105.0, 95.0, 120.0, 80.0)
+    found = fitted(days, 0)
+    around_one = replace(found, levels=(replace(found.levels[0], weight=1.0),))
+
+    total = around_one.of_sum((1.0,) * 10)
+
+    scatter = (sum((day - 100) ** 2 for day in days) + 10.0**2) / 6
+    half = two_sided(0.8, 6) * math.sqrt(scatter * (10 + 10**2 / 7))
+    assert total.expected == pytest.approx(1000)
+    assert total.high - total.expected == pytest.approx(half)
 
 
 def test_equal_days_are_expected_to_go_on_and_promise_nothing() -> None:

@@ -208,6 +208,17 @@ def test_a_changed_price_or_currency_begins_a_line_and_currencies_are_never_adde
     assert hours(one.spent("EUR").total) == 1
 
 
+def test_time_belongs_to_the_price_that_was_in_force_when_it_began(cluster: Make) -> None:
+    one = cluster()
+    one.look()
+    one.start()
+    one.price = Price("USD", Decimal(100), PricedBy.POD)
+    one.look(HOUR)
+    one.look(HOUR)
+
+    assert hours(one.spent().total) == 101
+
+
 def test_time_without_a_price_is_not_charged_later(cluster: Make) -> None:
     one = cluster()
     one.look()
