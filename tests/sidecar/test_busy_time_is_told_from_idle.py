@@ -66,6 +66,19 @@ def test_idle_is_not_said_while_requests_may_pass_unread() -> None:
     assert told(reader) == (0.0, 4.0)
 
 
+def test_idle_is_not_said_while_a_connection_is_carried_that_cannot_be_read() -> None:
+    reader = TrafficReader()
+    reader.tick(SECOND)
+
+    reader.take([opened(1), TeeRecord(Kind.DATA, 1, REQUEST, SECOND, b"\x16\x03\x01\x00\xf4\x01")])
+    reader.tick(5 * SECOND)
+    assert told(reader) == (0.0, 0.0)
+
+    reader.take([TeeRecord(Kind.CLOSE, 1, 0, 6 * SECOND, CloseReason.EOF)])
+    reader.tick(8 * SECOND)
+    assert told(reader) == (0.0, 3.0)
+
+
 def test_the_engine_tells_of_what_is_not_read() -> None:
     reader = TrafficReader()
     reader.tick(SECOND)

@@ -111,7 +111,7 @@ def cost_standing(settings: CostSettings, ledger: Ledger, now: float) -> CostSta
         period=period,
         spent=spent,
         counted_since=max(begin, min((line.since for line in lines), default=now_ms)),
-        prices=len(lines),
+        prices=len({(line.amount, line.per) for line in lines}),
         other_currencies=tuple((name, units) for name, units in others.items() if units),
         outlook=outlook(ledger, price, period, now_ms, budget),
         restored_at=ledger.restored_at,
