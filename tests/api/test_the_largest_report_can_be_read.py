@@ -57,10 +57,23 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
         for one in map(series, range(SERIES_LIMIT))
     }
 
-    encoded = encode(report(Totals(traffic=all_series)))
+    longest = 2**63 - 1
+    totals = Totals(traffic=all_series, busy_nanoseconds=longest, observed_nanoseconds=longest)
+
+    encoded = encode(report(totals))
 
     assert len(encoded) <= BYTES_LIMIT
     assert len(decode(encoded).totals.traffic) == SERIES_LIMIT
+
+
+def test_a_report_from_before_busy_time_was_told_is_read_and_so_is_one_of_a_later_version() -> None:
+    plain = msgspec.json.decode(encode(report(Totals(begun=3, observed_nanoseconds=7))))
+    del plain["totals"]["observed_nanoseconds"]
+    plain["totals"]["of_tomorrow"] = 1
+
+    totals = decode(msgspec.json.encode(plain)).totals
+
+    assert (totals.begun, totals.busy_nanoseconds, totals.observed_nanoseconds) == (3, 0, 0)
 
 
 def test_a_report_that_cannot_be_used_is_refused_with_why() -> None:
