@@ -84,6 +84,12 @@ FULL: dict[str, Any] = {
         "hourlyRate": {"amount": "2.50", "per": "Pod"},
         "currency": "EUR",
         "budget": {"amount": 1500, "period": "Week"},
+        "completionTokenWeight": "3.5",
+        "comparedWith": {
+            "name": "an API",
+            "perMillionPromptTokens": "0.15",
+            "perMillionCompletionTokens": 1,
+        },
     },
     "privacy": {"content": "Redacted", "review": {"maxCases": 50, "maxAge": "1d"}, "trustedProxies": ["::1"]},
     "roles": {"DriftFree": "Gating"},

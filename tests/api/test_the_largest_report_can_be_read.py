@@ -140,8 +140,11 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
             compared=compared(),
             met_objectives=2**63 - 1,
             missed_objectives=2**63 - 1,
+            busy_nanoseconds=2**63 - 1,
+            observed_nanoseconds=2**63 - 1,
         )
     )
+
     encoded = encode(msgspec.structs.replace(full, resources=RESOURCES, live=LIVE))
 
     assert len(encoded) <= BYTES_LIMIT
@@ -175,6 +178,16 @@ def test_a_report_without_what_came_later_is_read() -> None:
     del document["totals"]["engine"]
 
     assert decode(json.dumps(document).encode()).totals.engine == EngineCounts()
+
+
+def test_a_report_from_before_busy_time_was_told_is_read_and_so_is_one_of_a_later_version() -> None:
+    plain = msgspec.json.decode(encode(report(Totals(begun=3, observed_nanoseconds=7))))
+    del plain["totals"]["observed_nanoseconds"]
+    plain["totals"]["of_tomorrow"] = 1
+
+    totals = decode(msgspec.json.encode(plain)).totals
+
+    assert (totals.begun, totals.busy_nanoseconds, totals.observed_nanoseconds) == (3, 0, 0)
 
 
 def test_a_report_that_cannot_be_used_is_refused_with_why() -> None:

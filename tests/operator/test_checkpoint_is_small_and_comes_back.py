@@ -27,6 +27,8 @@ from llmmonitor_operator.checkpoint import (
     encode,
     migrated,
 )
+from llmmonitor_operator.cost.ledger import DAYS_LIMIT, Account, Ledger, Line, Spent
+from llmmonitor_operator.cost.ledger import total as spent_in_all
 from llmmonitor_operator.figures import Figures, since, total
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.state import Pod, Source, State
@@ -80,6 +82,27 @@ def pair(rng: random.Random, most: int) -> Pair:
     return Pair(count, count - rng.randrange(1 + count // 100))
 
 
+def full_ledger(rng: random.Random, accounts: dict[str, Account]) -> Ledger:
+    """Four GPUs at 2.50, for as long as is kept."""
+    today, whole = int(NOW) // 86_400, 4 * 86_400_000
+    days = {}
+    for n in range(DAYS_LIMIT):
+        loading, busy, answered = rng.randrange(10**6), rng.randrange(whole // 2), rng.randrange(10**6)
+        days[today - n] = Spent(
+            busy=2_500_000 * busy,
+            idle=2_500_000 * (whole - busy - loading),
+            loading=2_500_000 * loading,
+            device_ms=whole,
+            prompt_tokens=rng.randrange(10**9),
+            completion_tokens=rng.randrange(10**9),
+            answered=answered,
+            exact=answered,
+            counted=rng.randrange(100),
+        )
+    now = int(NOW * 1000)
+    return Ledger((Line("USD", "2.50", "GPU", now - DAYS_LIMIT * 86_400_000, now, days),), accounts, now)
+
+
 def full_state(objectives: int, replicas: int) -> State:
     """Every cell of every tier is filled."""
     rng = random.Random(7)
@@ -97,7 +120,14 @@ def full_state(objectives: int, replicas: int) -> State:
         requests = REQUESTS_PER_SECOND * tier.cell_seconds
         return {tier.index(NOW) - n: figures(rng, requests) for n in range(tier.cells)}
 
+    accounts = {
+        f"{n:08x}-1111-4222-8333-444455556666": Account(
+            ready=True, boot_id=f"{n:032x}", at=int(NOW * 1000) - n, busy=rng.randrange(10**14)
+        )
+        for n in range(replicas)
+    }
     return State(
+        cost=full_ledger(rng, accounts),
         pods={
             f"{n:08x}-1111-4222-8333-444455556666": Pod(
                 boots=(
@@ -162,6 +192,20 @@ def test_what_does_not_fit_is_left_out_and_named(objectives: int, replicas: int)
     assert bool(back.pods) == ("the sources' counters" not in encoded.left_out)
 
 
+def test_without_room_for_every_day_of_cost_the_months_are_kept() -> None:
+    state = State(cost=full_ledger(random.Random(5), {}))
+
+    encoded = encode(state, limit=len(encode(state).data) // 2)
+    back = decode(encoded.data).cost
+
+    assert encoded.left_out == ("single days of cost of a quarter ago and more; by the month they are in",)
+    [was], [kept] = state.cost.lines, back.lines
+    assert spent_in_all(kept.days.values()) == spent_in_all(was.days.values())
+    assert {day: kept.days.get(day) for day in sorted(was.days)[-93:]} == {
+        day: was.days[day] for day in sorted(was.days)[-93:]
+    }
+
+
 def test_a_spec_goes_before_the_error_budgets_and_after_all_else() -> None:
     spec = random.Random(3).randbytes(30_000).hex()
     state = msgspec.structs.replace(full_state(objectives=5, replicas=5), valid_spec=spec)
@@ -175,10 +219,10 @@ def test_a_spec_goes_before_the_error_budgets_and_after_all_else() -> None:
     assert decode(tight.data).counts[2] == state.counts[2]
 
 
-def test_a_checkpoint_from_before_specs_were_kept_is_read() -> None:
-    state = full_state(objectives=1, replicas=1)
+def test_a_checkpoint_from_before_specs_and_cost_were_kept_is_read() -> None:
+    state = msgspec.structs.replace(full_state(objectives=1, replicas=1), cost=Ledger())
     schema, layout, plain = msgspec.msgpack.decode(zlib.decompress(encode(state).data), ext_hook=unpack)
-    del plain["valid_spec"]
+    del plain["valid_spec"], plain["cost"]
 
     assert decode(zlib.compress(msgspec.msgpack.encode((schema, layout, pack(plain))))) == state
 

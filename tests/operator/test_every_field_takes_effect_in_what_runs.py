@@ -29,7 +29,13 @@ JUDGED_BY: dict[str, object] = {
     "roles": {"PerformanceHealthy": "Advisory"},
     "holdFor": "2h",
     "clearAfter": "9m",
+    "cost.hourlyRate": {"amount": "2"},
+    "cost.currency": "EUR",
+    "cost.budget": {"amount": 100},
+    "cost.completionTokenWeight": 4,
+    "cost.comparedWith": {"perMillionPromptTokens": "0.1", "perMillionCompletionTokens": "0.4"},
 }
+BEFORE: dict[str, dict[str, Any]] = {"performance": {}, "cost": {"hourlyRate": {"amount": "1"}}}
 READ_IN_EVERY_PASS = {
     "selector.matchLabels",
     "selector.matchExpressions",
@@ -42,7 +48,7 @@ READ_IN_EVERY_PASS = {
 }
 """A sidecar in another mode, or that watches another port, is `Outdated`."""
 FOR_SIDECARS_TO_COME = {"interception.relayPort", "interception.apiPort", "resources.processes"}
-NOTHING_ACTS_ON_YET = ("requests", "drift", "interactions", "quality", "versions", "cost", "privacy")
+NOTHING_ACTS_ON_YET = ("requests", "drift", "interactions", "quality", "versions", "privacy")
 """Sections; whoever makes one of them act says above how it reaches what runs."""
 
 
@@ -66,18 +72,18 @@ def test_every_field_is_said_to_take_effect_somewhere() -> None:
 
 @pytest.mark.parametrize("field", PUSHED)
 def test_a_change_of_it_is_another_configuration(watch: Callable[..., Watch], field: str) -> None:
-    before, after = watch(performance={}).monitor, watch(**given(field, PUSHED[field])).monitor
+    before, after = watch(**BEFORE).monitor, watch(**given(field, PUSHED[field])).monitor
 
     assert configuration_for(after) != configuration_for(before)
 
 
 @pytest.mark.parametrize("field", JUDGED_BY)
 def test_a_change_of_it_is_judged_by_with_the_next_pass(watch: Callable[..., Watch], field: str) -> None:
-    before, after = watch(performance={}).monitor, watch(**given(field, JUDGED_BY[field])).monitor
+    before, after = watch(**BEFORE).monitor, watch(**given(field, JUDGED_BY[field])).monitor
 
     assert settings_for(after) != settings_for(before)
 
 
 def given(field: str, value: object) -> dict[str, Any]:
     section, _, name = field.partition(".")
-    return {"performance": {}} | ({section: {name: value}} if name else {section: value})
+    return BEFORE | {section: BEFORE.get(section, {}) | {name: value} if name else value}

@@ -84,6 +84,8 @@ def report(*traffic: TrafficSeries) -> Report:
         uptime_seconds=100.0,
         totals=Totals(
             begun=5,
+            busy_nanoseconds=1_500_000_000,
+            observed_nanoseconds=60_000_000_000,
             traffic=keyed,
             objectives={objective_key("fast", "TimeToFirstToken", "800ms"): objective},
             interception=InterceptionCounts(
@@ -163,6 +165,8 @@ def test_every_part_of_a_report_is_there_in_both_formats(accept: str) -> None:
     got = samples(report(series()), accept)
 
     assert value(got, "llm_monitor_requests_begun_total") == 5
+    assert value(got, "llm_monitor_busy_seconds_total") == 1.5
+    assert value(got, "llm_monitor_observed_seconds_total") == 60
     assert value(got, "llm_monitor_requests_total", **CHAT, outcome="aborted") == 1
     assert value(got, "llm_monitor_request_errors_total", **CHAT, error_type="_OTHER") == 1
     assert value(got, "llm_monitor_finish_reasons_total", **CHAT, finish_reason="stop") == 3

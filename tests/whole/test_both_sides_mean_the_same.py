@@ -11,7 +11,7 @@ from llmmonitor_api.spec import load_monitor
 from llmmonitor_operator import figures
 from llmmonitor_operator.configure import configuration_for, settings_for
 from llmmonitor_operator.evaluate import gpus, intercepting
-from llmmonitor_operator.evaluate.status import EXACT_SOURCES, NO_TOKENS
+from llmmonitor_operator.figures import EXACT_SOURCES, NO_TOKENS
 from llmmonitor_operator.settings import Settings as Judging
 from llmmonitor_sidecar.analyser.exchange import Outcome, TokenSource
 from llmmonitor_sidecar.analyser.reader import TrafficReader

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from llmmonitor_api.report import histogram
+from llmmonitor_operator.cost.fold import folded
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.state import State
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS
@@ -165,11 +166,16 @@ def _without_sources(state: State) -> State:
     return msgspec.structs.replace(state, pods={}, forgotten_until=state.newest_at)
 
 
+def _with_cost_by_the_month(state: State) -> State:
+    return msgspec.structs.replace(state, cost=folded(state.cost))
+
+
 def _without_valid_spec(state: State) -> State:
     return msgspec.structs.replace(state, valid_spec="")
 
 
 _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
+    ("single days of cost of a quarter ago and more; by the month they are in", _with_cost_by_the_month),
     ("figures of the last minutes", _without_figures(0)),
     ("figures by the hour", _without_figures(2)),
     ("events of the last minutes", _without_counts(0)),

@@ -11,9 +11,11 @@ import msgspec
 
 from llmmonitor_api.configuration import Configuration, ObjectiveSetting
 from llmmonitor_api.spec import LLMMonitor, Objective, ObjectiveSource
+from llmmonitor_api.spec.cost import BudgetPeriod, Cost
 from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
+from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.generations import configuration_generation
-from llmmonitor_operator.settings import ObjectiveSettings, Settings
+from llmmonitor_operator.settings import CostSettings, ObjectiveSettings, Settings, TokenPrices
 
 DRAIN_IDLE_SECONDS = 60.0
 """For `existingConnections: DrainIdle`; the sidecar waits ten times as long where the model may work."""
@@ -54,7 +56,23 @@ def settings_for(monitor: LLMMonitor) -> Settings:
         intercepts=spec.interception.mode is not InterceptionMode.OFF,
         hold_for_seconds=spec.hold_for.total_seconds(),
         clear_after_seconds=spec.clear_after.total_seconds(),
+        cost=_cost(spec.cost),
         roles=spec.condition_roles,
+    )
+
+
+def _cost(cost: Cost) -> CostSettings:
+    rate, budget, other = cost.hourly_rate, cost.budget, cost.compared_with
+    return CostSettings(
+        price=Price(cost.currency, rate.amount, rate.per) if rate else None,
+        budget=budget.amount if budget else None,
+        period=budget.period if budget else BudgetPeriod.MONTH,
+        completion_token_weight=cost.completion_token_weight,
+        compared_with=TokenPrices(
+            other.name, other.per_million_prompt_tokens, other.per_million_completion_tokens
+        )
+        if other
+        else None,
     )
 
 

@@ -34,6 +34,9 @@ FAILED = frozenset({"overloaded", "timed_out", "server_error", "cut_off"})
 """Outcomes that are the model's or its server's fault."""
 TRUNCATED = "length"
 """The finish reason of an answer cut at a length limit."""
+EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
+NO_TOKENS = "none"
+"""The source of a request that got no token, such as one refused: there is nothing to count well or badly."""
 NOT_JUDGED = frozenset({"not_analysed", "malformed"})
 """Outcomes of exchanges that could not be read to their end."""
 
@@ -53,6 +56,7 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
     forms_malformed: dict[str, int] = {}
     outcomes: dict[str, int] = {}
     finish_reasons: FrequencyTable = msgspec.field(default_factory=FrequencyTable)
+    prompt_tokens_exact: int = 0
     completion_tokens_exact: int = 0
     completion_tokens_counted: int = 0
     token_sources: dict[str, int] = {}
@@ -110,6 +114,7 @@ def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
         forms_malformed=_total_counts([one.forms_malformed for one in every]),
         outcomes=_total_counts([one.outcomes for one in every]),
         finish_reasons=_total_table([one.finish_reasons for one in every]),
+        prompt_tokens_exact=sum([one.prompt_tokens_exact for one in every]),
         completion_tokens_exact=sum([one.completion_tokens_exact for one in every]),
         completion_tokens_counted=sum([one.completion_tokens_counted for one in every]),
         token_sources=_total_counts([one.token_sources for one in every]),
@@ -146,6 +151,7 @@ def since(newer: Figures, older: Figures) -> Figures:
         forms_malformed=merge.counts_since(newer.forms_malformed, older.forms_malformed, "forms_malformed"),
         outcomes=merge.counts_since(newer.outcomes, older.outcomes, "outcomes"),
         finish_reasons=_table_since(newer.finish_reasons, older.finish_reasons, "finish_reasons"),
+        prompt_tokens_exact=_grown(newer, older, "prompt_tokens_exact"),
         completion_tokens_exact=_grown(newer, older, "completion_tokens_exact"),
         completion_tokens_counted=_grown(newer, older, "completion_tokens_counted"),
         token_sources=merge.counts_since(newer.token_sources, older.token_sources, "token_sources"),
@@ -274,6 +280,7 @@ def _of_series(series: TrafficSeries) -> Figures:
         forms_malformed=series.forms_malformed,
         outcomes=series.outcomes,
         finish_reasons=series.finish_reasons,
+        prompt_tokens_exact=series.prompt_tokens_exact,
         completion_tokens_exact=series.completion_tokens_exact,
         completion_tokens_counted=series.completion_tokens_counted,
         token_sources=series.token_sources,

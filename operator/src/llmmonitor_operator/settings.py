@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 
 from llmmonitor_api.conditions import Role
 from llmmonitor_api.report.totals import objective_key
+from llmmonitor_api.spec.cost import BudgetPeriod
+from llmmonitor_operator.cost.price import Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,27 @@ class ObjectiveSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenPrices:
+    """What tokens cost elsewhere, per million."""
+
+    name: str
+    prompt: Decimal
+    completion: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CostSettings:
+    """Prices and budget."""
+
+    price: Price | None = None
+    budget: Decimal | None = None
+    period: BudgetPeriod = BudgetPeriod.MONTH
+    completion_token_weight: Decimal | None = None
+    """How many prompt tokens a completion token counts as; None: cost is not allocated to either."""
+    compared_with: TokenPrices | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One monitor, as evaluation reads it."""
 
@@ -55,6 +79,7 @@ class Settings:
     """Whether the owner wants traffic read at all."""
     hold_for_seconds: float = 3600.0
     clear_after_seconds: float = 300.0
+    cost: CostSettings = CostSettings()
     roles: Mapping[str, Role] = field(default_factory=dict)
     """Condition type to the role that the owner gave it."""
 

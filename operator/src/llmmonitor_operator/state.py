@@ -11,6 +11,7 @@ import msgspec
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
+from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.figures import Figures, total
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
 
@@ -33,6 +34,9 @@ class Source(msgspec.Struct, frozen=True):
     engine: Engine | None = None
     gpus: GPUs | None = None
     """Devices of the pod's own alone; others that its sidecar sees are counted in `beyond`."""
+    busy_nanoseconds: int = 0
+    observed_nanoseconds: int = 0
+    """As in `report.totals`; not among the figures, which nothing is added to without a request."""
 
 
 class Pod(msgspec.Struct, frozen=True):
@@ -100,6 +104,8 @@ class State(msgspec.Struct, frozen=True):
     held: dict[str, Held] = {}
     """By condition type."""
     conditions: tuple[Condition, ...] = ()
+    cost: Ledger = Ledger()
+    """What was spent, by the day."""
     valid_spec: str = ""
     """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 

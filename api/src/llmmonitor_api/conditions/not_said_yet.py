@@ -9,13 +9,11 @@ from typing import Final
 from llmmonitor_api.conditions import reasons_content as content
 from llmmonitor_api.conditions import reasons_monitoring as monitoring
 from llmmonitor_api.conditions import reasons_performance as performance
-from llmmonitor_api.conditions import reasons_shared as shared
 
 NOT_SAID_YET: Final = frozenset(
     {
         monitoring.NO_EXPORTER,
         performance.ANOMALY,
-        shared.BASELINE_INCOMPLETE,
         # drift, data validation
         content.NO_DRIFT,
         content.INPUT_DRIFT,
@@ -46,11 +44,7 @@ NOT_SAID_YET: Final = frozenset(
         content.PROBES_PENDING,
         content.PROBES_UNAUTHORIZED,
         content.NOT_ENOUGH_PAIRS,
-        # cost, versions
-        performance.UNDER_BUDGET,
-        performance.OVERRUN,
-        performance.OVERRUN_FORECAST,
-        performance.MAY_OVERRUN,
+        # versions
         performance.NO_DIFFERENCE,
         performance.BETTER,
         performance.WORSE,

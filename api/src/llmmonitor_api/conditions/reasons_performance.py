@@ -71,10 +71,9 @@ OVERRUN_FORECAST = fails(
     "Even the lower 80 % bound of the forecast exceeds the period's budget.",
     "Scale down, or raise the budget, before it is spent.",
 )
-MAY_OVERRUN = undecided(
+MAY_OVERRUN = holds(
     "MayOverrun",
-    "The forecast exceeds the budget, but its lower 80 % bound does not.",
-    "Watch it: the message gives the interval.",
+    "The forecast's 80 % interval reaches above the budget and begins below it; the message gives it.",
 )
 NO_PRICE = not_judged("NoPrice", "No price is set, so cost is not known.", "Set spec.cost.hourlyRate.")
 

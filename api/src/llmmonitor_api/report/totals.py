@@ -112,6 +112,10 @@ class Totals(msgspec.Struct, omit_defaults=True):
 
     begun: Count = 0
     """Generating requests that the model has received completely."""
+    busy_nanoseconds: Count = 0
+    """Time with at least one of them in flight, or in which the engine said that it works."""
+    observed_nanoseconds: Count = 0
+    """Time of which that can be told, busy or not; 0 from a sidecar that does not tell."""
     traffic: dict[str, TrafficSeries] = {}
     """By `series_key`."""
     objectives: Annotated[dict[Key, ObjectiveCounts], msgspec.Meta(max_length=OBJECTIVES_LIMIT)] = {}

@@ -43,6 +43,17 @@ class Budget(SpecModel):
     """The calendar period (UTC)."""
 
 
+class ApiPrices(SpecModel):
+    """What the same tokens would cost elsewhere, by the token."""
+
+    name: Annotated[str, Field(max_length=64)] = ""
+    """Whose prices they are, for messages."""
+    per_million_prompt_tokens: Amount
+    """The price of a million prompt tokens, in `currency`."""
+    per_million_completion_tokens: Amount
+    """The price of a million completion tokens, in `currency`."""
+
+
 class Cost(SpecModel):
     """Prices and budget."""
 
@@ -52,6 +63,11 @@ class Cost(SpecModel):
     """ISO 4217; a label, nothing is converted."""
     budget: Budget | None = None
     """What may be spent per period; a forecast warns before it is overrun."""
+    completion_token_weight: PositiveAmount | None = None
+    """How many prompt tokens one completion token is taken to cost as much as, to allocate cost to both; a
+    declared model, not a measurement. Without it nothing is allocated."""
+    compared_with: ApiPrices | None = None
+    """Prices of an API by the token, to compare with."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

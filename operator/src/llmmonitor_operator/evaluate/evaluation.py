@@ -12,6 +12,7 @@ import msgspec
 from llmmonitor_api.conditions import Condition, condition, set_condition
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.configure import settings_for
+from llmmonitor_operator.cost.standing import cost_standing
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict
 from llmmonitor_operator.evaluate.measured import filled_in
@@ -69,6 +70,7 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
             _pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state)
         ),
         objectives=standings(settings, state) if environment.spec_in_force else (),
+        cost=cost_standing(settings.cost, state.cost, now) if environment.cluster else None,
     )
     verdicts, held = _judged(inputs)
     moment = datetime.fromtimestamp(now, UTC)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_shared as shared
+from llmmonitor_operator.cost.standing import CostStanding
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.settings import Settings
@@ -54,6 +55,8 @@ class Inputs:
     now: float
     pods: tuple[PodStanding, ...]
     objectives: tuple[ObjectiveStanding, ...]
+    cost: CostStanding | None = None
+    """None without a price."""
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     """Of the conditions judged before this one, by type."""
     held: Held | None = None

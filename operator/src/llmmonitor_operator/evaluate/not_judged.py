@@ -5,7 +5,6 @@ Each gets a file of its own when its signal is collected; then its row in `regis
 
 from __future__ import annotations
 
-from llmmonitor_api.conditions import reasons_performance as performance
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict
 
@@ -33,8 +32,3 @@ def quality(_inputs: Inputs) -> Verdict:
 def versions(_inputs: Inputs) -> Verdict:
     """VersionsComparable."""
     return Verdict(shared.NOT_CONFIGURED, "versions are not compared by this version")
-
-
-def budget(_inputs: Inputs) -> Verdict:
-    """WithinBudget."""
-    return Verdict(performance.NO_PRICE, "cost is not computed by this version")

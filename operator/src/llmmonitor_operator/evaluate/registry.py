@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from llmmonitor_api.conditions import ConditionType, table
 from llmmonitor_operator.evaluate import (
+    budget,
     gpu_visible,
     healthy,
     injected,
@@ -43,6 +44,6 @@ EVALUATORS = (
     Row(table.INTERACTIONS_SAFE, not_judged.interactions),
     Row(table.QUALITY_HEALTHY, not_judged.quality),
     Row(table.VERSIONS_COMPARABLE, not_judged.versions),
-    Row(table.WITHIN_BUDGET, not_judged.budget),
+    Row(table.WITHIN_BUDGET, budget.judge, settles=True),
     Row(table.HEALTHY, healthy.judge),
 )

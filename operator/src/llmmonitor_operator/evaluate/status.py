@@ -30,16 +30,14 @@ from llmmonitor_api.status import (
     WindowStatus,
 )
 from llmmonitor_operator.evaluate import gpus, wording
+from llmmonitor_operator.evaluate.cost_status import cost_status
 from llmmonitor_operator.evaluate.engine_counts import engine_counts
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
-from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
+from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
 
 WINDOW_SECONDS = 3600.0
 """What figures are of, where no objective says otherwise."""
-EXACT_SOURCES = frozenset({"usage", "token_ids", "logprobs"})
-NO_TOKENS = "none"
-"""The source of a request that got no token, such as one refused: there is nothing to count well or badly."""
 _NOT_MONITORED_LIMIT = 10
 _MISSING_LIMIT = 10
 _LABEL_LIMIT, _SENTENCE_LIMIT = 256, 1024
@@ -61,6 +59,7 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         objectives=tuple(_objective(one, inputs) for one in inputs.objectives),
         resources=_resources(inputs),
         engine_counts=engine_counts(inputs, figures),
+        cost=cost_status(inputs.cost, inputs.settings.cost),
     ).to_api()
 
 

@@ -116,6 +116,8 @@ def _source(report: Report, at: float) -> Source:
         resources=report.resources,
         engine=report.engine,
         gpus=_of_the_pod(report.gpus),
+        busy_nanoseconds=report.totals.busy_nanoseconds,
+        observed_nanoseconds=report.totals.observed_nanoseconds,
     )
 
 

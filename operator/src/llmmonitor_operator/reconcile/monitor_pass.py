@@ -36,6 +36,7 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key, Known
 from llmmonitor_operator.pods.contradiction import contradiction
 from llmmonitor_operator.process_settings import Certificates
+from llmmonitor_operator.reconcile.charging import restored_cost, with_cost
 from llmmonitor_operator.reconcile.due import due_seconds
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.keep.valid_spec import recalled, with_valid_spec
@@ -168,6 +169,7 @@ class MonitorPass:
         now = self._clock()
         async with self._turn:
             memory.state, happened = await _absorbed(memory.state, reports, now)
+            memory.state = with_cost(memory.state, known, mine, parts, happened, now)
             for uid, report in reports.items():
                 memory.pods.of(uid).heard(report.identity.container, now)
             standings, handing_over = with_successions(
@@ -336,7 +338,7 @@ class MonitorPass:
     async def _remembered(self, key: Key, known: Known) -> Memory:
         """From the checkpoint; its conditions from the object itself, which is the newer."""
         loaded = await self._parts.checkpoints.load(known.uid)
-        state = loaded.state or State()
+        state = restored_cost(loaded.state or State(), self._clock())
         if loaded.problem:
             _log.error("LLMMonitor %s/%s: %s", *key, loaded.problem)
             now = self._clock()

@@ -138,14 +138,18 @@ class _Process:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(IDLE_SECONDS if self._reports.stopped_because else TICK_SECONDS)
-            self._intake.drain()
-            self._reader.tick(self._intake.watermark_ns)
+            self._read_on()
             now_ns = time.monotonic_ns()
             self._page[Slot.ANALYSER_HEARTBEAT_NS] = now_ns
             self._page[Slot.REQUESTS_IN_FLIGHT] = self._reader.live(self._intake.watermark_ns).in_flight
             self._page[Slot.MODEL_AT_REST_NS] = now_ns if is_at_rest(self._reports.engine) else 0
             self._watch_memory(now_ns)
             self._look_at_expiry()
+
+    def _read_on(self) -> None:
+        self._intake.drain()
+        all_passes = bool(self._page[Slot.ARMED]) and not self._page[Slot.BYPASSING_CONNECTIONS]
+        self._reader.tick(self._intake.watermark_ns, all_passes=all_passes)
 
     def _look_at_expiry(self) -> None:
         """Tell the supervisor, and whoever asks, whether there is anything to do."""
@@ -205,8 +209,7 @@ class _Process:
         )
 
     def _report(self) -> Report:
-        self._intake.drain()
-        self._reader.tick(self._intake.watermark_ns)
+        self._read_on()
         return self._reports.make(time.time(), time.monotonic_ns(), self._intake.watermark_ns)
 
     def _wire(self) -> Wire:

@@ -20,6 +20,7 @@ from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
 from llmmonitor_sidecar.analyser.exchange import ExchangeEvent
 from llmmonitor_sidecar.analyser.preface import Protocol
+from llmmonitor_sidecar.signals.busy import BusyTime, at_work
 from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
 from llmmonitor_sidecar.signals.objectives import Objectives, Sample
@@ -49,11 +50,14 @@ class TrafficReader:
         self.models = ModelNames()
         self._traffic = Traffic(self.totals, self.models)
         self._in_flight = InFlight()
+        self._busy = BusyTime(self.totals)
+        self._engine_at_work: bool | None = None
         self._objectives = Objectives(self.totals)
         self._engine_load = EngineLoad()
         self._saturation: Saturation | None = None
         self._connections: dict[int, _Connection] = {}
         self._ignored: set[int] = set()
+        self._opaque: set[int] = set()
 
     def configure(self, configuration: Configuration) -> None:
         """Count these objectives from now on."""
@@ -79,6 +83,7 @@ class TrafficReader:
             else:
                 if kind == Kind.CLOSE:
                     del connections[number]
+                    self._opaque.discard(number)
 
     def _take(self, connection: _Connection, kind: int, record: TeeRecord) -> None:
         analyser = connection.analyser
@@ -87,7 +92,7 @@ class TrafficReader:
             if events:
                 self._handle(events)
             if analyser.protocol != connection.protocol:
-                self._protocol_known(connection)
+                self._protocol_known(connection, record.connection)
         elif kind == Kind.EOF:
             self._handle(analyser.eof(record.direction, record.at_ns))
         elif kind == Kind.CLOSE:
@@ -100,13 +105,25 @@ class TrafficReader:
     def _give_up(self, number: int, connection: _Connection, at_ns: int) -> None:
         """Read this connection no further."""
         del self._connections[number]
+        self._opaque.discard(number)
         try:
             self._handle(connection.analyser.lost(at_ns))
         except Exception:  # noqa: BLE001 - the same defect once more, or another: neither may end the analyser
             _log.exception("connection %d: the parser failed when it was given up", number)
 
-    def tick(self, now_ns: int) -> None:
-        """Look at what is still in flight as of `now_ns`."""
+    def tick(self, now_ns: int, *, all_passes: bool = True) -> None:
+        """Look at what is still in flight as of `now_ns`.
+
+        Args:
+            now_ns: CLOCK_MONOTONIC, up to which everything was read.
+            all_passes: whether no connection reaches the model past the relay.
+        """
+        self._busy.look(
+            now_ns,
+            len(self._in_flight),
+            all_is_read=all_passes and not self._ignored and not self._opaque,
+            engine_at_work=self._engine_at_work,
+        )
         for exchange in self._in_flight:
             self._traffic.drain(exchange)
         self._objectives.tick(self._in_flight, now_ns)
@@ -115,6 +132,7 @@ class TrafficReader:
         """One look at the engine's gauges, once per resource interval."""
         self._objectives.sample(sample)
         self._saturation = self._engine_load.look(sample.engine, now_ns)
+        self._engine_at_work = at_work(sample.engine)
         if sample.engine is not None:
             self._in_flight.engine_counted(sample.engine.generation_tokens, now_ns)
 
@@ -153,14 +171,16 @@ class TrafficReader:
             else:
                 self.totals.interception.unknown_connections += 1
 
-    def _protocol_known(self, connection: _Connection) -> None:
+    def _protocol_known(self, connection: _Connection, number: int) -> None:
         connection.protocol = connection.analyser.protocol
         if connection.protocol not in (Protocol.HTTP1, Protocol.UNKNOWN):
             opaque = self.totals.interception.opaque_connections
             opaque[connection.protocol] = opaque.get(connection.protocol, 0) + 1
+            self._opaque.add(number)
 
     def _handle(self, events: list[ExchangeEvent]) -> None:
         for event in events:
             self._in_flight.handle(event)
+            self._busy.step(event.at_ns, len(self._in_flight))
             self._objectives.handle(event)
             self._traffic.handle(event)

@@ -38,6 +38,7 @@ HOT, UNREADABLE = "hot", "unreadable"
 ASIDE_LIMIT = 3
 """Checkpoints of one monitor that could not be read and are kept; the oldest goes."""
 _DIGEST_LENGTH = 10
+_CHARGED_EVERY_MS = 3_600_000
 _MONITOR, _UID = "llmmonitor.io/monitor", "llmmonitor.io/monitor-uid"
 _GONE_SINCE = "llmmonitor.io/monitor-gone-since"
 
@@ -288,9 +289,17 @@ def _content(state: State) -> object:
         state.events_at,
         state.progress_at,
         state.valid_spec,
+        _charges(state),
         [(one.type, one.status, one.reason, one.observed_generation) for one in state.conditions],
         {
             uid: [(boot.boot_id, boot.figures.begun, boot.figures.ended) for boot in pod.boots]
             for uid, pod in state.pods.items()
         },
     )
+
+
+def _charges(state: State) -> object:
+    """An hour of the ledger is worth a write: of pods that end unseen it is what can be lost."""
+    ledger = state.cost
+    priced = [(line.currency, line.amount, line.per, line.since) for line in ledger.lines]
+    return priced, sorted(ledger.accounts), ledger.looked_at // _CHARGED_EVERY_MS

@@ -19,8 +19,10 @@ from llmmonitor_api.conditions import Condition, Status
 from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS
 from llmmonitor_api.report.engine_counts import Pair
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_operator.cost.standing import CostStanding
 from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.reconcile.metrics.cost_families import cost_families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 
 MONITOR = ("namespace", "monitor")
@@ -38,6 +40,7 @@ class Shown:
     evaluated_at: float | None = None
     conditions: tuple[Condition, ...] = ()
     judged: Judged | None = None
+    cost: CostStanding | None = None
 
 
 Monitors = Mapping[tuple[str, str], Shown]
@@ -51,6 +54,8 @@ def families(monitors: Monitors) -> Iterator[Metric]:
     yield from _engines(monitors)
     yield from _compared(monitors)
     yield from _histograms(monitors)
+    priced = {key: one.cost for key, one in monitors.items() if one.cost is not None}
+    yield from cost_families(priced, _gauge)
 
 
 def _verdicts(monitors: Monitors) -> Iterator[Metric]:

@@ -98,6 +98,7 @@ class OperatorMetrics:
             evaluated_at=now,
             conditions=evaluation.conditions,
             judged=evaluation.judged,
+            cost=evaluation.inputs.cost,
         )
 
     def forget(self, monitor: Monitor) -> None:

@@ -31,11 +31,14 @@ _DRIFT_SHARE = 0.05
 _DRIFTS = {"Bytes": float(1 << 20), "Share": 0.02, "Cores": 0.1, "utilisation": 0.02, "Watts": 10.0}
 """And so are those that differ by less than this; by how the field's name ends. An idle process uses 0.001 or
 0.002 cores, which is twice as much and says nothing."""
+_AMOUNT_DRIFT_SHARE = 0.01
+"""And amounts, which grow with time alone while there are pods: so a month's are a few hundred writes."""
 _JUDGED_CONDITION = ("type", "status", "reason", "observedGeneration", "lastTransitionTime")
 _JUDGED_OBJECTIVE = ("name", "signal", "source", "threshold", "target", "window", "holds")
 _OF_THE_WINDOW = frozenset({"window", "performance", "objectives", "engineCounts"})
 """Without new requests they change only because old ones leave the window."""
 _REQUEST_SIGNALS = frozenset(name for name, facts in SIGNALS.items() if facts.counts is EventKind.REQUEST)
+_AMOUNT = re.compile(r"-?\d+(\.\d+)?")
 _QUANTITIES = re.compile(
     r"\d[\d.,]*(?:\s?(?:%|(?:d|h|min|s|ms|µs|B|[KMGTP]iB)\b))?(?:\s\d[\d.,]*\s?(?:d|h|min|s)\b)*"
 )
@@ -110,10 +113,16 @@ def _wording(status: Raw) -> list[str]:
 def _drifted_at_most(old: Any, new: Any, name: str) -> bool:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return old.keys() == new.keys() and all(_drifted_at_most(old[key], new[key], key) for key in old)
+    if _is_amount(old) and _is_amount(new):
+        return abs(float(old) - float(new)) <= _AMOUNT_DRIFT_SHARE * max(abs(float(old)), abs(float(new)))
     if not (_is_number(old) and _is_number(new)):
         return bool(old == new)
     allowed = next((drift for end, drift in _DRIFTS.items() if name.endswith(end)), 0.0)
     return bool(abs(old - new) < max(allowed, _DRIFT_SHARE * max(abs(old), abs(new)))) or bool(old == new)
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, str) and _AMOUNT.fullmatch(value) is not None
 
 
 def _is_number(value: Any) -> bool:

@@ -38,6 +38,18 @@ def families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Iterato
         "Generating requests that the model has received completely.",
         one(report.totals.begun),
     )
+    yield counter(
+        f"{_OURS}_busy_seconds",
+        "Time with at least one request in flight.",
+        one(report.totals.busy_nanoseconds / 1e9),
+        "seconds",
+    )
+    yield counter(
+        f"{_OURS}_observed_seconds",
+        "Time of which it could be told whether a request was in flight.",
+        one(report.totals.observed_nanoseconds / 1e9),
+        "seconds",
+    )
     yield gauge(
         f"{_OURS}_requests_in_flight",
         "Requests that the model has completely and has not answered completely.",
