@@ -69,7 +69,7 @@ class Results(msgspec.Struct, kw_only=True):
 
 def run(services: int, days: int, trials: int, *, processes: int = 1) -> Results:
     """Replay so many services for so many days each."""
-    described, began = machine.describe(), time.monotonic()
+    described, commit, began = machine.describe(), machine.commit(), time.monotonic()
     jobs = [(FIRST_SEED + number, days, trials) for number in range(services)]
     found = []
     with get_context("spawn").Pool(processes) as pool:
@@ -80,7 +80,7 @@ def run(services: int, days: int, trials: int, *, processes: int = 1) -> Results
     scale = f"{services} services, {days} days each after 35 of history, {trials} moments for every fault"
     return Results(
         machine=described,
-        commit=machine.commit(),
+        commit=commit,
         date=results.today(),
         method=METHOD | {"scale": f"{scale}; took {time.monotonic() - began:.0f} s"},
         figures=rows(found),

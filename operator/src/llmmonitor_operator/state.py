@@ -10,6 +10,7 @@ import msgspec
 
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
+from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.figures import Figures, total
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
 
@@ -97,6 +98,8 @@ class State(msgspec.Struct, frozen=True):
     held: dict[str, Held] = {}
     """By condition type."""
     conditions: tuple[Condition, ...] = ()
+    anomalies: Watch = Watch()
+    """What the detectors of anomalies know and remember; the history they learn from is kept apart."""
     valid_spec: str = ""
     """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 

@@ -71,9 +71,20 @@ def test_traffic_that_falls_to_a_fifth_is_no_anomaly(known: tuple[Stream, Watch]
     stream, watch = known
     fewer = Stream(seed=5, requests=stream.requests // 5, unrest=stream.unrest)
 
-    since = alarmed(after(watch, [fewer.cell(NOON + number) for number in range(24)], FIRST + NOON))
+    watch = after(watch, [fewer.cell(NOON + number) for number in range(24)], FIRST + NOON)
 
-    assert not since
+    assert not alarmed(watch)
+
+
+def test_beside_an_anomaly_it_is_told_how_the_traffic_is(known: tuple[Stream, Watch]) -> None:
+    stream, watch = known
+    more = Stream(seed=5, requests=stream.requests * 3, unrest=stream.unrest)
+
+    watch = after(watch, [more.cell(NOON + number, slower=2) for number in range(6)], FIRST + NOON)
+
+    track = watch.tracks["time per output token"]
+    assert track.alarm_since is not None
+    assert track.traffic_factor == pytest.approx(3, rel=0.15)
 
 
 def test_one_cell_however_bad_is_no_change(known: tuple[Stream, Watch]) -> None:

@@ -9,7 +9,6 @@ from typing import Final
 from llmmonitor_api.conditions import reasons_content as content
 from llmmonitor_api.conditions import reasons_monitoring as monitoring
 from llmmonitor_api.conditions import reasons_performance as performance
-from llmmonitor_api.conditions import reasons_shared as shared
 
 NOT_SAID_YET: Final = frozenset(
     {
@@ -17,8 +16,6 @@ NOT_SAID_YET: Final = frozenset(
         monitoring.DRIVER_NOT_VISIBLE,
         monitoring.NO_EXPORTER,
         performance.GPU_ERRORS,
-        performance.ANOMALY,
-        shared.BASELINE_INCOMPLETE,
         # drift, data validation
         content.NO_DRIFT,
         content.INPUT_DRIFT,

@@ -8,6 +8,7 @@ when it has come back half-way for three cells: a CUSUM takes as long to fall as
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import msgspec
 
@@ -41,6 +42,8 @@ class Track(msgspec.Struct, frozen=True):
     """That had a reading since then."""
     requests: float = 0.0
     """About how many these were of."""
+    traffic: float = 0.0
+    """Sum of how far the request rate was from its own usual in these; natural logarithm."""
     alarm_since: int | None = None
     """When what the alarm says began; None while there is no alarm."""
     alarms_a_month: float = 0.0
@@ -54,6 +57,11 @@ class Track(msgspec.Struct, frozen=True):
         return self.sum / self.cells if self.cells else 0.0
 
     @property
+    def traffic_factor(self) -> float:
+        """How many times the usual the request rate is since then."""
+        return math.exp(self.traffic / self.cells) if self.cells else 1.0
+
+    @property
     def factor(self) -> float:
         """How many times the usual it is since the change."""
         return math.exp(self.shift)
@@ -64,27 +72,31 @@ def clipped_step(innovation: float) -> float:
     return min(CLIP, max(-CLIP, innovation)) - SLACK
 
 
-def step(track: Track, usual: Usual, worse: int, at: int, reading: Reading) -> Track:
-    """The track after the cell `at`."""
-    n, gap = reading.n, at - track.at
-    deviation = usual.deviation(at % CELLS_A_DAY, reading)
+class Seen(NamedTuple):
+    """One cell of one signal."""
+
+    at: int
+    """The cell's number since 1970."""
+    reading: Reading
+    traffic: float = 0.0
+    """How far the request rate is from its usual; natural logarithm."""
+
+
+def step(track: Track, usual: Usual, worse: int, seen: Seen) -> Track:
+    """The track after a cell."""
+    gap = seen.at - track.at
+    deviation = usual.deviation(seen.at % CELLS_A_DAY, seen.reading)
     before = track.deviation if gap == 1 else None
     height = track.height if gap <= GAP_CELLS else 0.0
-    height = max(0.0, height + clipped_step(worse * usual.standardised(deviation, before, n)))
+    height += clipped_step(worse * usual.standardised(deviation, before, seen.reading.n))
+    now = msgspec.structs.replace(track, height=max(0.0, height), at=seen.at, deviation=deviation)
     if track.alarm_since is not None:
-        return _in_alarm(track, height, worse, at, (deviation, n))
-    if not height:
-        return Track(at=at, deviation=deviation)
-    begins = track.height < NEAR_ZERO or gap > GAP_CELLS
-    return Track(
-        height=height,
-        since=at if begins else track.since,
-        at=at,
-        deviation=deviation,
-        sum=deviation + (0.0 if begins else track.sum),
-        cells=1 + (0 if begins else track.cells),
-        requests=n + (0.0 if begins else track.requests),
-    )
+        return _in_alarm(now, worse, seen)
+    if not now.height:
+        return Track(at=seen.at, deviation=deviation)
+    if track.height < NEAR_ZERO or gap > GAP_CELLS:
+        now = Track(height=now.height, since=seen.at, at=seen.at, deviation=deviation)
+    return _with(now, seen)
 
 
 def raised(track: Track, alarms_a_month: float) -> Track:
@@ -92,19 +104,20 @@ def raised(track: Track, alarms_a_month: float) -> Track:
     return msgspec.structs.replace(track, alarm_since=track.since, alarms_a_month=alarms_a_month, recovered=0)
 
 
-def _in_alarm(track: Track, height: float, worse: int, at: int, seen: tuple[float, float]) -> Track:
-    deviation, n = seen
-    back = worse * deviation < worse * track.shift / 2
-    recovered = track.recovered + 1 if back else 0
-    if recovered >= RECOVERED_CELLS:
-        return Track(at=at, deviation=deviation)
+def _in_alarm(track: Track, worse: int, seen: Seen) -> Track:
+    if worse * track.deviation >= worse * track.shift / 2:
+        return _with(msgspec.structs.replace(track, recovered=0), seen)
+    if track.recovered + 1 >= RECOVERED_CELLS:
+        return Track(at=seen.at, deviation=track.deviation)
+    return msgspec.structs.replace(track, recovered=track.recovered + 1)
+
+
+def _with(track: Track, seen: Seen) -> Track:
+    """Its last deviation counted among those since the change."""
     return msgspec.structs.replace(
         track,
-        height=height,
-        at=at,
-        deviation=deviation,
-        sum=track.sum + (0.0 if back else deviation),
-        cells=track.cells + (not back),
-        requests=track.requests + (0.0 if back else n),
-        recovered=recovered,
+        sum=track.sum + track.deviation,
+        cells=track.cells + 1,
+        requests=track.requests + seen.reading.n,
+        traffic=track.traffic + seen.traffic,
     )

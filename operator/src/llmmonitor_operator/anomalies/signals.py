@@ -75,6 +75,12 @@ def _answer(cell: Cell, _usual: float) -> Reading | None:
     return _reading(cell.answer, cell.answers, cell, cell.prompt)
 
 
+def requests(cell: Cell) -> Reading | None:
+    """Requests begun: told beside an anomaly, never one itself."""
+    begun = size(cell.begun)
+    return Reading(math.log(begun), begun) if begun >= FEWEST else None
+
+
 def _reading(code: int, n_code: int, cell: Cell, length: int) -> Reading | None:
     """With the load and a mean length; where lengths are not known they explain nothing."""
     n = size(n_code)
