@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 from tests.operator.anomalies.streams import DAY_ZERO, Stream, after, alarmed, with_gaps
 
+from llmmonitor_operator.anomalies import watch as watch_module
+from llmmonitor_operator.anomalies.bootstrap import Chance
 from llmmonitor_operator.anomalies.cell import CELLS_A_DAY
-from llmmonitor_operator.anomalies.signals import FAMILIES
+from llmmonitor_operator.anomalies.detector import Track
 from llmmonitor_operator.anomalies.watch import Watch, learnt
 
 DAYS = 15
@@ -157,12 +160,46 @@ def test_a_past_incident_does_not_become_what_is_usual() -> None:
     assert math.sqrt(other.usual.variance) < 1.2 * math.sqrt(one.usual.variance)
 
 
-def test_of_a_family_the_members_are_said_that_holm_rejects(known: tuple[Stream, Watch]) -> None:
-    _, watch = known
-
-    limits = {
-        name: sorted(watch.models[one.name].chance.threshold(0.3 / len(family)) for one in family)
-        for name, family in FAMILIES.items()
+@pytest.mark.parametrize(
+    ("heights", "said"),
+    [
+        ((12.4, 0.0, 0.0), {"TTFT"}),  # by chance .09 times in 30 days: less than .3 / 3
+        ((12.2, 12.2, 12.2), set()),  # each .11 times: not one of three
+        ((12.4, 12.0, 11.3), {"TTFT", "time per output token", "request duration"}),  # .3 / 3, / 2, / 1
+        ((12.4, 11.8, 11.3), {"TTFT"}),  # the second is too likely, so the third is not looked at
+    ],
+)
+def test_of_a_family_those_members_are_said_that_holm_rejects(
+    known: tuple[Stream, Watch], heights: tuple[float, ...], said: set[str]
+) -> None:
+    names = ("TTFT", "time per output token", "request duration")
+    models = {
+        name: msgspec.structs.replace(known[1].models[name], chance=Chance(threshold_of_one=10, slope=1))
+        for name in names
+    }
+    tracks = {
+        name: Track(height=height, since=FIRST, at=FIRST, sum=1.0, cells=1)
+        for name, height in zip(names, heights, strict=True)
     }
 
-    assert all(one > 6 for heights in limits.values() for one in heights)  # more than one cell can add
+    after_holm = watch_module._with_alarms(models, tracks, FIRST)
+
+    assert {name for name, track in after_holm.items() if track.alarm_since is not None} == said
+
+
+def test_what_is_a_few_percent_off_is_never_said(known: tuple[Stream, Watch]) -> None:
+    models = {"errors": known[1].models["errors"]}
+
+    tracks = watch_module._with_alarms(
+        models, {"errors": Track(height=900, at=FIRST, sum=0.05, cells=1)}, FIRST
+    )
+
+    assert tracks["errors"].alarm_since is None
+
+
+def test_what_is_watched_and_what_has_an_alarm_can_be_shown(known: tuple[Stream, Watch]) -> None:
+    stream, watch = known
+    failing = after(watch, [stream.cell(NOON + number, failing=0.5) for number in range(4)], FIRST + NOON)
+
+    assert failing.alarms == {name: name == "errors" for name in watch.models}
+    assert Watch().alarms == {}

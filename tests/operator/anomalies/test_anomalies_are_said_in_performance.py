@@ -10,9 +10,11 @@ from tests.operator.conftest import START
 
 from llmmonitor_operator.anomalies.advance import advanced, learning_due, learnt_anew
 from llmmonitor_operator.anomalies.cell import CELL_SECONDS, CELLS_A_DAY
+from llmmonitor_operator.anomalies.detector import Track
 from llmmonitor_operator.anomalies.history import History, kept
 from llmmonitor_operator.anomalies.watch import Watch as Anomalies
 from llmmonitor_operator.checkpoint import decode, encode
+from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.state import State
 
 Make = Callable[..., Any]
@@ -74,6 +76,21 @@ def test_requests_that_stop_finishing_are_an_anomaly_with_its_begin_and_numbers(
     assert one.state.anomalies.tracks["requests finished"].alarm_since == int(since) // CELL_SECONDS
     assert "by chance" in message
     assert "the limit of a family of signals is 1 in 30 d" in message
+
+
+def test_each_signal_that_is_watched_is_a_series(watch: Make, known: tuple[History, Anomalies]) -> None:
+    one = watch()
+    off = msgspec.structs.replace(known[1], tracks={"errors": Track(alarm_since=7)})
+    one.state = State(anomalies=off)
+    metrics = OperatorMetrics()
+    metrics.begin(("prod", "chat"))
+
+    metrics.judged(("prod", "chat"), one.judge(), one.now)
+
+    [family] = [family for family in metrics.registry.collect() if family.name == "llm_monitor_anomaly"]
+    series = {sample.labels["signal"]: sample.value for sample in family.samples}
+    assert series == {name: float(name == "errors") for name in known[1].models}
+    assert len(series) == 6
 
 
 def test_below_fourteen_days_it_is_listed_as_not_judged_and_gates_nothing(watch: Make, said: Said) -> None:

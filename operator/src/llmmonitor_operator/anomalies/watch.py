@@ -58,6 +58,14 @@ class Watch(msgspec.Struct, frozen=True):
     learnt_on: int = 0
     """The day, since 1970."""
 
+    @property
+    def alarms(self) -> dict[str, bool]:
+        """By the name of each signal that is watched: whether it has an alarm."""
+        return {
+            name: (track := self.tracks.get(name)) is not None and track.alarm_since is not None
+            for name in self.models
+        }
+
 
 Cells = Mapping[int, Sequence[Cell | None]]
 """By day since 1970: the cells of each, all of them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -36,6 +36,8 @@ class Shown:
     evaluated_at: float | None = None
     conditions: tuple[Condition, ...] = ()
     judged: Judged | None = None
+    anomalies: Mapping[str, bool] = field(default_factory=dict)
+    """By signal: whether it has an alarm; only of those with history enough."""
 
 
 Monitors = Mapping[tuple[str, str], Shown]
@@ -66,6 +68,12 @@ def _verdicts(monitors: Monitors) -> Iterator[Metric]:
             for condition in one.conditions
             for status in Status
         ),
+    )
+    yield _gauge(
+        "anomaly",
+        "1 while a signal is off its own history, 0 while it is not; absent before that is known.",
+        ("signal",),
+        (((*key, signal), alarm) for key, one in monitors.items() for signal, alarm in one.anomalies.items()),
     )
     yield _gauge(
         "pods",

@@ -98,6 +98,7 @@ class OperatorMetrics:
             evaluated_at=now,
             conditions=evaluation.conditions,
             judged=evaluation.judged,
+            anomalies=evaluation.state.anomalies.alarms,
         )
 
     def forget(self, monitor: Monitor) -> None:
