@@ -7,6 +7,7 @@ taken; both add, so the order does not matter.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ import msgspec
 from llmmonitor_api.report import merge
 from llmmonitor_api.report.engine_counts import Compared, EngineCounts
 from llmmonitor_api.report.frequency import FrequencyTable
-from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.histogram import GAMMA, Histogram
 from llmmonitor_api.report.totals import InterceptionCounts, Totals, TrafficSeries
 from llmmonitor_operator.engine_figures import (
     NO_ENGINE,
@@ -60,6 +61,14 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
     completion_tokens_exact: int = 0
     completion_tokens_counted: int = 0
     token_sources: dict[str, int] = {}
+    prompts: int = 0
+    """Requests whose prompt was counted exactly."""
+    prompts_log_milli: int = 0
+    """Sum of the natural logarithms of their tokens, in thousandths: lengths explain latencies, and the mean
+    of logarithms does so best. A sum adds, where a histogram more would not fit a checkpoint."""
+    answers: int = 0
+    answers_log_milli: int = 0
+    """The same of completions."""
     time_to_first_token: Histogram = msgspec.field(default_factory=Histogram)
     time_per_output_token: Histogram = msgspec.field(default_factory=Histogram)
     duration: Histogram = msgspec.field(default_factory=Histogram)
@@ -84,6 +93,7 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 NOTHING = Figures()
+_MILLI_A_BUCKET = 1000 * math.log(GAMMA)
 NAMES_LIMIT = 32
 """Outcomes and the like: sidecars know a dozen; whoever else answers in a pod may invent any number."""
 NAME_LIMIT = 64
@@ -118,6 +128,10 @@ def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
         completion_tokens_exact=sum([one.completion_tokens_exact for one in every]),
         completion_tokens_counted=sum([one.completion_tokens_counted for one in every]),
         token_sources=_total_counts([one.token_sources for one in every]),
+        prompts=sum([one.prompts for one in every]),
+        prompts_log_milli=sum([one.prompts_log_milli for one in every]),
+        answers=sum([one.answers for one in every]),
+        answers_log_milli=sum([one.answers_log_milli for one in every]),
         interception=_total_path([one.interception for one in every]),
         gpu_energy_millijoules=sum([one.gpu_energy_millijoules for one in every]),
         gpu_energy_tokens=sum([one.gpu_energy_tokens for one in every]),
@@ -155,6 +169,10 @@ def since(newer: Figures, older: Figures) -> Figures:
         completion_tokens_exact=_grown(newer, older, "completion_tokens_exact"),
         completion_tokens_counted=_grown(newer, older, "completion_tokens_counted"),
         token_sources=merge.counts_since(newer.token_sources, older.token_sources, "token_sources"),
+        prompts=_grown(newer, older, "prompts"),
+        prompts_log_milli=_grown(newer, older, "prompts_log_milli"),
+        answers=_grown(newer, older, "answers"),
+        answers_log_milli=_grown(newer, older, "answers_log_milli"),
         time_to_first_token=_histogram_since(
             newer.time_to_first_token, older.time_to_first_token, "time_to_first_token"
         ),
@@ -284,7 +302,16 @@ def _of_series(series: TrafficSeries) -> Figures:
         completion_tokens_exact=series.completion_tokens_exact,
         completion_tokens_counted=series.completion_tokens_counted,
         token_sources=series.token_sources,
+        prompts=series.prompt_tokens.count,
+        prompts_log_milli=_log_milli(series.prompt_tokens),
+        answers=series.completion_tokens.count,
+        answers_log_milli=_log_milli(series.completion_tokens),
         time_to_first_token=series.time_to_first_token,
         time_per_output_token=series.time_per_output_token,
         duration=series.duration,
     )
+
+
+def _log_milli(tokens: Histogram) -> int:
+    """Of all its values, nothing and one token alike being 0; it never shrinks while the counts grow."""
+    return sum([times * max(0, round(index * _MILLI_A_BUCKET)) for index, times in tokens.buckets.items()])

@@ -11,6 +11,7 @@ import msgspec
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
+from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.figures import Figures, total
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
@@ -106,6 +107,8 @@ class State(msgspec.Struct, frozen=True):
     conditions: tuple[Condition, ...] = ()
     cost: Ledger = Ledger()
     """What was spent, by the day."""
+    anomalies: Watch = Watch()
+    """What the detectors of anomalies know and remember; the history they learn from is kept apart."""
     valid_spec: str = ""
     """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 

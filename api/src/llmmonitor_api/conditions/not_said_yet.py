@@ -13,7 +13,6 @@ from llmmonitor_api.conditions import reasons_performance as performance
 NOT_SAID_YET: Final = frozenset(
     {
         monitoring.NO_EXPORTER,
-        performance.ANOMALY,
         # drift, data validation
         content.NO_DRIFT,
         content.INPUT_DRIFT,

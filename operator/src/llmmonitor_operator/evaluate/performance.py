@@ -1,4 +1,4 @@
-"""PerformanceHealthy: objectives hold, nothing is stalled.
+"""PerformanceHealthy: objectives hold, nothing is stalled, no figure is anomalous.
 
 A stalled replica is False at once, whatever the number of requests. An objective is judged when it has events
 enough (`burn_rate.events_needed`) that are not older than `holdFor`; those that are not are named.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
-from llmmonitor_operator.evaluate import request_outcomes, saturation, wording
+from llmmonitor_operator.evaluate import anomalies, request_outcomes, saturation, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.evaluate.objectives import (
     ObjectiveStanding,
@@ -35,21 +35,29 @@ def judge(inputs: Inputs) -> Verdict:
     if not recent:
         return _no_traffic(inputs)
     evidence_at = _evidence_at(inputs, recent)
-    firing = [(one, one.firing) for one in recent if one.firing is not None]
-    if firing:
-        messages = saturation.evidence(inputs)
-        messages += [firing_message(one, burn, inputs.state) for one, burn in firing]
-        messages.append(request_outcomes.goodput(inputs.state))
-        return Verdict(reasons.BURN_RATE_HIGH, "; ".join(filter(None, messages)), evidence_at)
+    wrong = _burning(inputs, recent, evidence_at) or anomalies.found(inputs, evidence_at)
+    if wrong:
+        return wrong
     judged = [one for one in recent if one.judged]
     waiting = [one for one in inputs.objectives if one not in judged]
     if not judged:
         return Verdict(shared.TOO_FEW_REQUESTS, "; ".join(map(_too_few, waiting)), evidence_at)
     messages = [*saturation.evidence(inputs), *map(holding_message, judged)]
     messages += filter(None, [request_outcomes.goodput(inputs.state)])
-    if waiting:
-        messages.append(f"not judged: {', '.join(map(_too_few, waiting))}")
+    not_judged = [*map(_too_few, waiting), *filter(None, [anomalies.not_judged(inputs)])]
+    if not_judged:
+        messages.append(f"not judged: {', '.join(not_judged)}")
     return Verdict(reasons.OBJECTIVES_HOLD, "; ".join(messages), evidence_at)
+
+
+def _burning(inputs: Inputs, recent: list[ObjectiveStanding], evidence_at: float) -> Verdict | None:
+    firing = [(one, one.firing) for one in recent if one.firing is not None]
+    if not firing:
+        return None
+    messages = saturation.evidence(inputs)
+    messages += [firing_message(one, burn, inputs.state) for one, burn in firing]
+    messages.append(request_outcomes.goodput(inputs.state))
+    return Verdict(reasons.BURN_RATE_HIGH, "; ".join(filter(None, messages)), evidence_at)
 
 
 def _stalled(inputs: Inputs) -> list[str]:

@@ -38,6 +38,7 @@ from llmmonitor_operator.pods.contradiction import contradiction
 from llmmonitor_operator.process_settings import Certificates
 from llmmonitor_operator.reconcile.charging import restored_cost, with_cost
 from llmmonitor_operator.reconcile.due import due_seconds
+from llmmonitor_operator.reconcile.keep.anomaly_watcher import AnomalyWatcher
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.keep.valid_spec import recalled, with_valid_spec
 from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS
@@ -99,6 +100,7 @@ class MonitorPass:
         self._measured = MeasuredMemory(parts.kube)
         self._attacher = Attacher(parts.kube, parts.keeper, parts.metrics)
         self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
+        self._anomalies = AnomalyWatcher(parts.kube, parts.settings.namespace, parts.settings.name)
         self._pusher = Pusher(parts.sidecars, parts.metrics)
         self._restarter = Restarter(
             parts.kube,
@@ -167,6 +169,7 @@ class MonitorPass:
         measured = await self._measured.of_hidden(models, memory.state)
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
+        memory.state = await self._anomalies.look(key, memory.uid, memory.state, now)
         async with self._turn:
             memory.state, happened = await _absorbed(memory.state, reports, now)
             memory.state = with_cost(memory.state, known, mine, parts, happened, now)
@@ -368,6 +371,7 @@ class MonitorPass:
         self._memories.pop(key, None)
         self._parts.status.forget(memory.uid)
         self._parts.checkpoints.forget(memory.uid)
+        self._anomalies.forget(memory.uid)
         self._parts.metrics.forget(key)
         self._restarter.forget(memory.uid)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -41,6 +41,8 @@ class Shown:
     conditions: tuple[Condition, ...] = ()
     judged: Judged | None = None
     cost: CostStanding | None = None
+    anomalies: Mapping[str, bool] = field(default_factory=dict)
+    """By signal: whether it has an alarm; only of those with history enough."""
 
 
 Monitors = Mapping[tuple[str, str], Shown]
@@ -75,6 +77,12 @@ def _verdicts(monitors: Monitors) -> Iterator[Metric]:
             for condition in one.conditions
             for status in Status
         ),
+    )
+    yield _gauge(
+        "anomaly",
+        "1 while a signal is off its own history, 0 while it is not; absent before that is known.",
+        ("signal",),
+        (((*key, signal), alarm) for key, one in monitors.items() for signal, alarm in one.anomalies.items()),
     )
     yield _gauge(
         "pods",
@@ -224,13 +232,13 @@ def _request_path(monitors: Monitors) -> Iterator[Metric]:
 def _engines(monitors: Monitors) -> Iterator[Metric]:
     """What the engines count, over their restarts."""
     counts = {key: one.totals.figures.engine for key, one in monitors.items()}
-    for name, text, field in (
+    for name, text, attribute in (
         ("engine_restarts", "Engines whose counters began anew.", "restarts"),
         ("engine_prompt_tokens", "Prompt tokens, as the engines count.", "prompt_tokens"),
         ("engine_generation_tokens", "Generated tokens, as the engines count.", "generation_tokens"),
         ("engine_preemptions", "Requests put back for want of cache.", "preemptions"),
     ):
-        yield _counter(name, text, (), ((key, getattr(one, field)) for key, one in counts.items()))
+        yield _counter(name, text, (), ((key, getattr(one, attribute)) for key, one in counts.items()))
     yield _counter(
         "engine_requests_finished",
         "Requests by why they ended, as the engines count.",

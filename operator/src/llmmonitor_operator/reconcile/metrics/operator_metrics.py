@@ -99,6 +99,7 @@ class OperatorMetrics:
             conditions=evaluation.conditions,
             judged=evaluation.judged,
             cost=evaluation.inputs.cost,
+            anomalies=evaluation.state.anomalies.alarms,
         )
 
     def forget(self, monitor: Monitor) -> None:
