@@ -131,7 +131,11 @@ def test_only_a_target_that_is_missed_has_the_reason_for_it(ours: float, reason:
     assert row.reason == reason
 
 
-@pytest.mark.parametrize("path", sorted(results.DIRECTORY.glob("*.json")), ids=lambda path: path.stem)
+WITH_TABLES_OF_THEIR_OWN = {"anomalies", "gpu"}
+RATIOS = [one for one in sorted(results.DIRECTORY.glob("*.json")) if one.stem not in WITH_TABLES_OF_THEIR_OWN]
+
+
+@pytest.mark.parametrize("path", RATIOS, ids=lambda path: path.stem)
 def test_every_target_that_the_last_results_miss_is_there_with_its_reason(path: Path) -> None:
     last = msgspec.json.decode(path.read_bytes(), type=results.Results)
 
