@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(_TEST_SECONDS, func_only=True))
         if LONG.intersection(item.path.parents):
             item.add_marker(pytest.mark.long)
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    items.sort(key=lambda item: [item.get_closest_marker(late) is not None for late in ("last", "busy")])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,6 +16,7 @@ from e2e.prometheus import Prometheus
 from e2e.small_models import injected as injected_by_webhook
 from e2e.waiting import condition, until
 
+pytestmark = pytest.mark.busy
 MINUTES = 60.0
 PATIENT: dict[str, Any] = {"interception": {"maxAddedLatency": "1s"}}
 """An attached sidecar has the least claim to a CPU of all, and steps aside when it adds more than 5 ms unless
