@@ -22,7 +22,7 @@ from e2e.definition import definition, establish
 from e2e.helm import Helm
 from e2e.installed import KEEP, RELEASE, Installed, installed
 from e2e.kubectl import Kubectl
-from e2e.lanes import Lane, keep
+from e2e.lanes import BESIDE, Lane, keep
 from e2e.prometheus import Prometheus, scraping
 from e2e.waiting import until
 
@@ -40,13 +40,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    config.hook.pytest_deselected(items=keep(config.getoption("--lane"), items))
+    beside = keep(config.getoption("--lane"), items)
+    config.stash[BESIDE] = frozenset(item.path for item in beside)
+    config.hook.pytest_deselected(items=beside)
     for item in items:  # the first test's set-up may build Kubernetes: only the test itself is timed
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(_TEST_SECONDS, func_only=True))
         if LONG.intersection(item.path.parents):
             item.add_marker(pytest.mark.long)
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    items.sort(key=lambda item: [item.get_closest_marker(late) is not None for late in ("last", "busy")])
 
 
 @pytest.hookimpl(wrapper=True)

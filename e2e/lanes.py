@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 
 import pytest
 
+BESIDE = pytest.StashKey[frozenset[Path]]()
+"""Files of which the other lane has tests."""
 _RELEASE = "product"
 """The fixture by which a test has the release."""
 

@@ -8,6 +8,7 @@ installed: no service is started, no user is made, no root is needed.
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import threading
@@ -177,8 +178,8 @@ def _behind_services(job: _Job, cluster: Kubectl) -> list[dict[str, Any]]:
     for service in place.get("services", f"--selector={job.selector}")["items"]:
         name = service["metadata"]["name"]
         for piece in place.get("endpointslices", f"--selector=kubernetes.io/service-name={name}")["items"]:
-            [port] = [one["port"] for one in piece["ports"] if one["name"] == job.endpoint["port"]]
-            for one in piece["endpoints"] or ():
+            ports = [one["port"] for one in piece["ports"] or () if one["name"] == job.endpoint["port"]]
+            for one, port in itertools.product(piece["endpoints"] or (), ports):
                 labels = {"job": name, "namespace": RELEASE, "pod": one["targetRef"]["name"]}
                 found.append({"targets": [f"{one['addresses'][0]}:{port}"], "labels": labels})
     return found

@@ -15,6 +15,7 @@ from e2e.cluster import audit
 from e2e.cluster.layout import Layout
 from e2e.installed import RELEASE, Installed
 from e2e.kubectl import Kubectl
+from e2e.lanes import BESIDE
 from e2e.rights import Right, allows, granted, used
 
 pytestmark = pytest.mark.last
@@ -32,9 +33,10 @@ def log(product: Installed) -> list[audit.Request]:
 
 @pytest.fixture
 def whole_suite(request: pytest.FixtureRequest) -> None:
-    """Every file of the suite has a test in this session; which of them, `-k` may have chosen."""
+    """Every file of the suite has a test in this session or beside it; which, `-k` may have chosen."""
     here = Path(__file__).parent
-    left_out = {*here.glob("test_*.py")} - {item.path for item in request.session.items}
+    run = request.config.stash[BESIDE].union(item.path for item in request.session.items)
+    left_out = {*here.glob("test_*.py")} - run
     if left_out:
         pytest.skip(f"this run is without {len(left_out)} files of the suite, such as {min(left_out).name}")
 
