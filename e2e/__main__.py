@@ -17,29 +17,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from e2e import own_cluster
 from e2e.cluster import running
 from e2e.cluster.layout import Layout
 from e2e.lanes import Lane
 
 ROOT = Path(__file__).parents[1]
-_UNAVAILABLE = 3
-"""How `python -m e2e.cluster` says that this machine can't have a cluster."""
 _NOTHING_COLLECTED = 5
 """How pytest says that no test was asked for, which may be so in one of two lanes."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run both lanes with pytest's `arguments`; the larger exit code of theirs."""
-    with _cluster() as failed, tempfile.TemporaryFile("w+") as beside:
-        if failed not in (0, _UNAVAILABLE):
+    with _cluster() as failed, tempfile.TemporaryFile("w+") as output:
+        if failed not in (0, own_cluster.UNAVAILABLE):
             return failed
-        other = _pytest(Lane.CLUSTER, arguments, beside)
-        try:
-            codes = [_pytest(Lane.RELEASE, arguments).wait(), other.wait()]
-        finally:  # an interrupt reaches both; neither is left behind
-            other.wait()
-        beside.seek(0)
-        _say(f"\n=== beside it: the tests that need only the cluster\n{beside.read()}")
+        with _pytest(Lane.CLUSTER, arguments, output) as beside, _pytest(Lane.RELEASE, arguments) as shown:
+            codes = [shown.wait(), beside.wait()]
+        output.seek(0)
+        _say(f"\n=== beside it: the tests that need only the cluster\n{output.read()}")
     ran = [code for code in codes if code != _NOTHING_COLLECTED]
     return max(ran, default=_NOTHING_COLLECTED)
 
@@ -51,10 +47,12 @@ def _cluster() -> Iterator[int]:
     if os.environ.get("E2E_KUBECONFIG") or running.is_up(layout):
         yield 0
         return
-    done = subprocess.run([sys.executable, "-m", "e2e.cluster", "up", "--nodes", "2"], cwd=ROOT, check=False)
-    yield done.returncode
-    if not done.returncode:
-        running.down(layout)
+    failed = own_cluster.put_up()
+    try:
+        yield failed
+    finally:
+        if not failed:
+            running.down(layout)
 
 
 def _pytest(lane: Lane, arguments: Sequence[str], output: IO[str] | None = None) -> subprocess.Popen[str]:

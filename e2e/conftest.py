@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from e2e import diagnosis, small_models
+from e2e import diagnosis, own_cluster, small_models
 from e2e.cluster import binaries, running
 from e2e.cluster import product as product_images
 from e2e.cluster.errors import ClusterUnavailable
@@ -29,8 +27,6 @@ from e2e.waiting import until
 ROOT = Path(__file__).parents[1]
 LONG = {ROOT / "e2e" / "faults", ROOT / "e2e" / "long"}
 """Folders of tests that take minutes each: `make test-long`."""
-_UNAVAILABLE = 3
-"""How `python -m e2e.cluster` says that this machine can't have a cluster."""
 _TEST_SECONDS = 600
 """Generous: two cores may run the tests, the cluster, the model and its clients."""
 
@@ -88,12 +84,10 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Kubectl]:
         return
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        done = subprocess.run(
-            [sys.executable, "-m", "e2e.cluster", "up", "--nodes", "2"], cwd=ROOT, check=False
-        )
-    if done.returncode == _UNAVAILABLE and os.environ.get("CI") != "true":
+        failed = own_cluster.put_up()
+    if failed == own_cluster.UNAVAILABLE and os.environ.get("CI") != "true":
         pytest.skip("!!! NOT TESTED on a real cluster: this machine can't have one; the reason stands above")
-    assert done.returncode == 0, "the test cluster did not start; the reason stands above"
+    assert not failed, "the test cluster did not start; the reason stands above"
     yield Kubectl(running.kubectl(layout))
     running.down(layout)
 

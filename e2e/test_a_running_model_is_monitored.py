@@ -14,7 +14,7 @@ from e2e.kubectl import Kubectl
 from e2e.model_pods import health
 from e2e.prometheus import Prometheus
 from e2e.small_models import injected as injected_by_webhook
-from e2e.waiting import condition, until
+from e2e.waiting import condition, requests, until
 
 pytestmark = pytest.mark.busy
 MINUTES = 60.0
@@ -53,7 +53,7 @@ def test_a_monitor_with_only_a_selector_attaches_to_the_running_model(prod: Kube
 def test_traffic_through_the_service_is_read(prod: Kubectl, model_image: str) -> None:
     prod.apply(chat.monitor(**PATIENT))
     condition(prod, "chat", 3 * MINUTES, Intercepting="True")  # the kubelet asks already
-    before = _requests(prod)
+    before = requests(prod, "chat")
     seen = Users(prod, model_image, "--seconds=20", "--users=1", "--tokens=8").seen()
 
     found = condition(
@@ -65,28 +65,17 @@ def test_traffic_through_the_service_is_read(prod: Kubectl, model_image: str) ->
         ResourcesHealthy="True",
         Healthy="True",
     )
-    status = until(
-        lambda: _with_requests(prod, before + seen["answered"]),
-        "every answered request to be counted",
-        3 * MINUTES,
-    )
+    every = before + seen["answered"]
+    until(lambda: requests(prod, "chat") >= every, "every answered request to be counted", 3 * MINUTES)
+    status = prod.get("llmmonitor/chat")["status"]
     assert seen["failed_connections"] == seen["broken_answers"] == 0
     assert seen["answered"] > 0
-    assert status["window"]["requests"] == before + seen["answered"]
+    assert status["window"]["requests"] == every
     assert status["engine"]["name"] == "LlamaCpp"
     ttft = status["performance"]["timeToFirstTokenSeconds"]
     assert 0 < ttft["p50"]["value"] <= ttft["p99"]["value"]
     assert ttft["count"] > 0
     assert "n=" in found["PerformanceHealthy"]["message"]
-
-
-def _requests(prod: Kubectl) -> int:
-    return int(prod.get("llmmonitor/chat")["status"].get("window", {}).get("requests", 0))
-
-
-def _with_requests(prod: Kubectl, requests: int) -> dict[str, Any] | None:
-    status: dict[str, Any] = prod.get("llmmonitor/chat")["status"]
-    return status if status.get("window", {}).get("requests", 0) >= requests else None
 
 
 def test_describe_and_get_show_it(prod: Kubectl) -> None:

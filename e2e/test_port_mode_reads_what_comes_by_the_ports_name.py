@@ -13,7 +13,7 @@ from e2e import chat, model_pods, small_models
 from e2e.installed import Installed
 from e2e.kubectl import Kubectl
 from e2e.model_pods import PORT, PYTHON
-from e2e.waiting import condition, until
+from e2e.waiting import condition, requests, until
 
 MINUTES = 60.0
 NAMED, NUMBERED = "named", "numbered"
@@ -102,12 +102,12 @@ def test_what_comes_through_the_service_is_read_and_answered(pods: Kubectl) -> N
     condition(pods, NAMED, 2 * MINUTES, Ready="True", Injected="True", Reporting="True")
 
     seen = _ask(pods, NAMED)
-    until(lambda: _requests(pods, NAMED) >= seen["answered"], "the requests to be counted", 1 * MINUTES)
+    until(lambda: requests(pods, NAMED) >= seen["answered"], "the requests to be counted", 1 * MINUTES)
     condition(pods, NAMED, 1 * MINUTES, Intercepting="TrafficRead")
 
     assert seen["failed"] == 0
     assert seen["answered"] > 0
-    assert _requests(pods, NAMED) == seen["answered"]
+    assert requests(pods, NAMED) == seen["answered"]
 
 
 def test_a_service_by_number_is_said_and_its_traffic_passes(pods: Kubectl) -> None:
@@ -154,8 +154,3 @@ def _ask(namespace: Kubectl, service: str) -> dict[str, int]:
         namespace, "by-service", small_models.CLIENT, address, str(PORT), "5", "0.2"
     )
     return seen
-
-
-def _requests(namespace: Kubectl, name: str) -> int:
-    status = namespace.get(f"llmmonitor/{name}").get("status") or {}
-    return int((status.get("window") or {}).get("requests") or 0)

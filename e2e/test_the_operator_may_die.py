@@ -10,7 +10,7 @@ import pytest
 from e2e import breaking, chat, small_models
 from e2e.installed import Installed
 from e2e.kubectl import Kubectl
-from e2e.waiting import condition, conditions, events, until
+from e2e.waiting import condition, conditions, events, requests, until
 
 NAME = "counted"
 MINUTES = 60.0
@@ -43,8 +43,8 @@ def test_a_standby_takes_over_and_nothing_flaps_or_is_lost(
         )
     )
     condition(model, NAME, 2 * MINUTES, **dict.fromkeys(STEADY, "True"))
-    until(lambda: _requests(model) > 0, "the first requests to be counted", 1 * MINUTES)
-    before, said_before, counted_before = _steady(model), _said_of_steady(model), _requests(model)
+    until(lambda: requests(model, NAME) > 0, "the first requests to be counted", 1 * MINUTES)
+    before, said_before, counted_before = _steady(model), _said_of_steady(model), requests(model, NAME)
 
     leader = product.kubectl.get(LEASE)["spec"]["holderIdentity"]
     pod = product.kubectl.get(f"pod/{leader}")
@@ -55,13 +55,15 @@ def test_a_standby_takes_over_and_nothing_flaps_or_is_lost(
 
     takeover = taken - killed_at
     figure(f"a standby led {takeover:.1f} s after the leader was killed")
-    until(lambda: _requests(model) > counted_before, "the new leader to count on", 1 * MINUTES)
+    until(lambda: requests(model, NAME) > counted_before, "the new leader to count on", 1 * MINUTES)
     for client in clients:
         small_models.end(model, client)
     seen = [small_models.seen(model, client) for client in clients]
     answered = sum(one["answered"] for one in seen)
     counted = until(
-        lambda: (found := _requests(model)) >= answered and found, "all of them to be counted", 2 * MINUTES
+        lambda: (found := requests(model, NAME)) >= answered and found,
+        "all of them to be counted",
+        2 * MINUTES,
     )
     assert takeover <= TAKEOVER_SECONDS + SLOW_MACHINE_SECONDS
     assert sum(one["failed"] for one in seen) == 0
@@ -84,11 +86,6 @@ def test_a_monitor_can_be_deleted_while_no_operator_runs(product: Installed, mod
     assert all(small_models.ready(pod) for pod in chat.pods(model, NAME))
     product.kubectl("scale", "deployment/llm-monitor-operator", "--replicas=2")
     product.kubectl("rollout", "status", "deployment/llm-monitor-operator", "--timeout=180s")
-
-
-def _requests(namespace: Kubectl) -> int:
-    status = namespace.get(f"llmmonitor/{NAME}").get("status") or {}
-    return int((status.get("window") or {}).get("requests") or 0)
 
 
 def _steady(namespace: Kubectl) -> dict[str, tuple[str, str]]:

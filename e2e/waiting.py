@@ -37,6 +37,12 @@ def conditions(namespace: Kubectl, monitor: str) -> dict[str, dict[str, Any]]:
     return {one["type"]: one for one in status.get("conditions") or ()}
 
 
+def requests(namespace: Kubectl, monitor: str) -> int:
+    """How many requests the status of a monitor counts in its window; 0 before it has one."""
+    status = namespace.get(f"llmmonitor/{monitor}").get("status") or {}
+    return int((status.get("window") or {}).get("requests") or 0)
+
+
 def condition(
     namespace: Kubectl, monitor: str, seconds: float = 90.0, /, **wanted: str
 ) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from e2e.cluster.layout import Layout
 from e2e.installed import Installed
 from e2e.kubectl import Kubectl
 from e2e.previous import Previous, fields, previous
-from e2e.waiting import condition, until
+from e2e.waiting import condition, requests, until
 
 NAME = "spanning"
 MINUTES = 60.0
@@ -91,14 +91,9 @@ def _pods(namespace: Kubectl, what: str) -> int:
     return int((status.get("pods") or {}).get(what) or 0)
 
 
-def _requests(namespace: Kubectl) -> int:
-    status = namespace.get(f"llmmonitor/{NAME}").get("status") or {}
-    return int((status.get("window") or {}).get("requests") or 0)
-
-
 def _goes_on_counting(namespace: Kubectl) -> None:
-    before = _requests(namespace)
-    until(lambda: _requests(namespace) > before, "requests to be counted", 3 * MINUTES)
+    before = requests(namespace, NAME)
+    until(lambda: requests(namespace, NAME) > before, "requests to be counted", 3 * MINUTES)
 
 
 def _uid(pod: dict[str, Any]) -> str:

@@ -12,17 +12,25 @@ from llmmonitor_api.conditions import CONDITION_TYPES, Role
 
 _JOB = 'job="llm-monitor-operator"'
 _CHAT = f'{_JOB}, namespace="prod", monitor="chat"'
-_OTHERS = _CHAT.replace("llm-monitor-operator", "other")
 LEADS = {f'llm_monitor_operator_leading{{{_JOB}, namespace="llm-monitor"}}': "1x999"}
 
 
-def _condition(kind: str, status: str, labels: str = _CHAT) -> str:
-    return f'llm_monitor_condition{{{labels}, type="{kind}", status="{status}"}}'
+def _of_chat(name: str, **labels: str) -> str:
+    own = "".join(f', {label}="{value}"' for label, value in labels.items())
+    return f"{name}{{{_CHAT}{own}}}"
+
+
+def _condition(kind: str, status: str) -> str:
+    return _of_chat("llm_monitor_condition", type=kind, status=status)
 
 
 def _events(result: str) -> str:
-    objective = 'objective="quick", signal="TimeToFirstToken", threshold="700ms"'
-    return f'llm_monitor_objective_events_total{{{_CHAT}, {objective}, result="{result}"}}'
+    objective = {"objective": "quick", "signal": "TimeToFirstToken", "threshold": "700ms"}
+    return _of_chat("llm_monitor_objective_events_total", **objective, result=result)
+
+
+def _recorded(name: str, labels: str = "") -> str:
+    return f'llm_monitor:{name}{{monitor="chat", namespace="prod"{labels}}}'
 
 
 def test_each_condition_has_its_alert_but_the_summary(prometheus_rules: PrometheusRules) -> None:
@@ -49,11 +57,7 @@ def test_a_condition_that_stays_false_fires_one_alert(prometheus_rules: Promethe
         pytest.param({_condition("PerformanceHealthy", "False"): "0x9 1x30"}, 12, True, id="a minute"),
         pytest.param({_condition("PerformanceHealthy", "False"): "1x9 0x9"}, 11, False, id="it came back"),
         pytest.param(
-            {
-                _condition(
-                    "PerformanceHealthy", "False", _CHAT.replace("llm-monitor-operator", "kopf")
-                ): "1x30"
-            },
+            {_condition("PerformanceHealthy", "False").replace("llm-monitor-operator", "kopf"): "1x30"},
             20,
             False,
             id="another's metric",
@@ -91,38 +95,31 @@ def test_without_events_no_share_is_recorded(prometheus_rules: PrometheusRules) 
 
 def test_figures_of_all_leaders_are_added_by_monitor(prometheus_rules: PrometheusRules) -> None:
     def requests(pod: str, outcome: str) -> str:
-        return f'llm_monitor_requests_total{{{_CHAT}, pod="{pod}", outcome="{outcome}"}}'
+        return _of_chat("llm_monitor_requests_total", pod=pod, outcome=outcome)
 
     before = {requests("a", "ok"): "0+54x10 stale", requests("a", "server_error"): "0+6x10 stale"}
     after = {requests("b", "ok"): "_x10 0+54x20", requests("b", "server_error"): "_x10 0+6x20"}
 
     found = prometheus_rules.recorded({**before, **after}, 20)
 
-    monitor = 'monitor="chat", namespace="prod"'
     assert found == pytest.approx(
         {
-            f"llm_monitor:requests:rate5m{{{monitor}}}": 1.0,
-            f'llm_monitor:requests_by_outcome:ratio_rate5m{{{monitor}, outcome="ok"}}': 0.9,
-            f'llm_monitor:requests_by_outcome:ratio_rate5m{{{monitor}, outcome="server_error"}}': 0.1,
+            _recorded("requests:rate5m"): 1.0,
+            _recorded("requests_by_outcome:ratio_rate5m", ', outcome="ok"'): 0.9,
+            _recorded("requests_by_outcome:ratio_rate5m", ', outcome="server_error"'): 0.1,
         }
     )
 
 
 def test_quantiles_are_recorded_by_monitor(prometheus_rules: PrometheusRules) -> None:
-    def bucket(bound: str) -> str:
-        return f'gen_ai_server_time_to_first_token_seconds_bucket{{{_CHAT}, le="{bound}"}}'
+    buckets = {"0.5": "0+50x30", "1.0": "0+100x30", "+Inf": "0+100x30"}
+    name = "gen_ai_server_time_to_first_token_seconds_bucket"
 
-    series = {bucket("0.5"): "0+50x30", bucket("1.0"): "0+100x30", bucket("+Inf"): "0+100x30"}
+    found = prometheus_rules.recorded({_of_chat(name, le=le): times for le, times in buckets.items()}, 20)
 
-    found = prometheus_rules.recorded(series, 20)
-
-    monitor = '{monitor="chat", namespace="prod"}'
+    quantiles = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
     assert found == pytest.approx(
-        {
-            f"llm_monitor:time_to_first_token_seconds:p50_5m{monitor}": 0.5,
-            f"llm_monitor:time_to_first_token_seconds:p95_5m{monitor}": 0.95,
-            f"llm_monitor:time_to_first_token_seconds:p99_5m{monitor}": 0.99,
-        }
+        {_recorded(f"time_to_first_token_seconds:{one}_5m"): value for one, value in quantiles.items()}
     )
 
 
