@@ -1,0 +1,127 @@
+"""A real model runs out of memory, CPU time and room in its queue: each is said before or with the harm."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from e2e import chat
+from e2e.chat import Users
+from e2e.installed import Installed
+from e2e.kubectl import Kubectl
+from e2e.waiting import condition, conditions, until
+
+pytestmark = pytest.mark.busy
+MINUTES = 60.0
+QUICKLY: dict[str, Any] = {
+    "interception": {"maxAddedLatency": "1s"},  # two cores beside a model that fills them
+    "sampling": {"reportInterval": "5s"},
+}
+HOG = """
+import time
+kept = []
+while True:
+    kept.append(b"x" * (4 << 20))
+    time.sleep(1)
+"""
+"""Grows by 4 MiB a second, in the model's own container."""
+PYTHON = "/opt/model/bin/python"
+DETACHED = (
+    "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]], start_new_session=True)"
+)
+
+
+@pytest.fixture
+def prod(product: Installed) -> Iterator[Kubectl]:
+    """A namespace of the test's own, beside the release."""
+    name = f"e2e-{secrets.token_hex(4)}"
+    product.kubectl("create", "namespace", name)
+    yield product.kubectl.within(name)
+    product.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def test_memory_that_will_reach_its_limit_is_said_before_the_kernel_kills(
+    prod: Kubectl, model_image: str, figure: Callable[[str], None]
+) -> None:
+    _serve(prod, model_image, {"memory": "512Mi"})
+    condition(prod, chat.NAME, 3 * MINUTES, ResourcesHealthy="True", Reporting="True")
+    [pod] = chat.pods(prod)
+    name = pod["metadata"]["name"]
+
+    prod("exec", name, "--container=server", "--", PYTHON, "-c", DETACHED, HOG)
+    began = time.monotonic()
+    found = condition(prod, chat.NAME, 3 * MINUTES, ResourcesHealthy="MemoryNearLimit", Healthy="False")
+    said = time.monotonic()
+    restarts_when_said = _restarts(prod)
+    described = prod("describe", "llmmonitor", chat.NAME)
+    until(lambda: _restarts(prod) > 0, "the kernel to end the model", 3 * MINUTES)
+    left = time.monotonic() - said
+    figure(f"said {said - began:.0f} s after memory began to grow, {left:.0f} s before the kernel killed")
+
+    message = found["ResourcesHealthy"]["message"]
+    assert restarts_when_said == 0
+    assert "reaches the limit in" in message
+    assert "(n=" in message
+    assert "of 512 MiB" in message
+    assert "MemoryNearLimit" in described
+    condition(prod, chat.NAME, 3 * MINUTES, ResourcesHealthy="OOMKilled")
+
+
+def test_a_cpu_limit_that_is_too_small_is_said_with_the_share(prod: Kubectl, model_image: str) -> None:
+    _serve(prod, model_image, {"cpu": "300m"})
+    condition(prod, chat.NAME, 3 * MINUTES, Ready="True", Reporting="True")
+
+    users = Users(prod, model_image, "--seconds=180", "--users=1", "--tokens=64", "--stream=1")
+    found = condition(prod, chat.NAME, 3 * MINUTES, ResourcesHealthy="CPUThrottled", Healthy="False")
+
+    message = found["ResourcesHealthy"]["message"]
+    assert "limit of 0.3 cores" in message
+    assert "% of the last minute >" in message
+    assert "CPUThrottled" in prod("describe", "llmmonitor", chat.NAME)
+    prod("delete", f"pod/{users.name}", "--wait=false")
+
+
+def test_a_queue_is_said_before_anybody_has_waited_too_long(
+    prod: Kubectl, model_image: str, figure: Callable[[str], None]
+) -> None:
+    objective = {"name": "quick", "signal": "TimeToFirstToken", "threshold": "45s", "target": "90%"}
+    _serve(prod, model_image, {}, performance={"objectives": [{**objective, "window": "1h"}]})
+    condition(prod, chat.NAME, 3 * MINUTES, Intercepting="True", ResourcesHealthy="True")
+
+    users = Users(
+        prod, model_image, "--seconds=120", "--users=100", "--tokens=200", "--stream=1", "--patience=120"
+    )
+    first = condition(prod, chat.NAME, 3 * MINUTES, ResourcesHealthy="Saturated", Healthy="False")
+    said = time.monotonic()
+    latency_then = conditions(prod, chat.NAME)["PerformanceHealthy"]
+    then = condition(prod, chat.NAME, 3 * MINUTES, PerformanceHealthy="BurnRateHigh")
+    figure(f"saturation was said {time.monotonic() - said:.0f} s before latency")
+
+    assert latency_then["status"] != "False"
+    assert "waiting" in first["ResourcesHealthy"]["message"]
+    assert "(n=" in first["ResourcesHealthy"]["message"]
+    assert "saturated: " in then["PerformanceHealthy"]["message"]
+    assert "quick" in then["PerformanceHealthy"]["message"]
+    described = prod("describe", "llmmonitor", chat.NAME)
+    assert "Saturated" in described
+    assert "BurnRateHigh" in described
+    prod("delete", f"pod/{users.name}", "--wait=false")
+
+
+def _serve(namespace: Kubectl, image: str, limits: Mapping[str, str], **spec: Any) -> None:
+    """The model with these limits, and its monitor."""
+    model = chat.model(image)
+    [server] = model["spec"]["template"]["spec"]["containers"]
+    server["resources"] = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": dict(limits)}
+    namespace.apply(model, chat.service())
+    namespace("rollout", "status", f"deployment/{chat.NAME}", "--timeout=180s")
+    namespace.apply(chat.monitor(**QUICKLY, **spec))
+
+
+def _restarts(namespace: Kubectl) -> int:
+    [pod] = chat.pods(namespace)
+    [server] = pod["status"]["containerStatuses"]
+    return int(server["restartCount"])
