@@ -70,7 +70,7 @@ def test_a_budget_that_will_be_overrun_is_said_with_date_and_interval(
     assert f"overrun expected on {now:%Y-}" in message
     assert f"{DAYS} of the {DAYS} full days restored from the checkpoint at {now:%Y-%m-%d}" in message
     until(
-        lambda: any("WithinBudget" in one and "OverrunForecast" in one for one in events(proved, NAME)),
+        lambda: any(one.startswith("WithinBudget False: forecast") for one in events(proved, NAME)),
         "an Event to say so",
         1 * MINUTES,
     )
