@@ -72,7 +72,7 @@ monitors; `llm_monitor_operator_monitors` counts the others.
 OPERATOR: Final = """\
 ## Operator: its own work
 
-The same port; a standby has these alone. The alerts of the chart's PrometheusRule are made of
+The same port; a standby has these alone. Whether somebody watches at all, the chart's alerts tell by
 `llm_monitor_operator_leading` and `llm_monitor_last_evaluation_timestamp_seconds`.
 """
 WEBHOOK: Final = """\
