@@ -37,6 +37,11 @@ def tokens(engine: str, wire: str, kind: str = "output") -> Series:
         pytest.param(tokens("0+100x90", "0+50x90"), True, id="an engine that counts tokens alone"),
         pytest.param(tokens("0+100x90", "0+96x90"), False, id="tokens under way at the edges"),
         pytest.param(tokens("0+3x90", "0+0x90"), False, id="too few tokens"),
+        pytest.param(
+            {**tokens("0+3x90", "0+0x90"), **tokens("0+100x90", "0+100x90", "input")},
+            False,
+            id="too few tokens of long prompts",
+        ),
         pytest.param(tokens("0+100x90", "0+50x90", "input"), False, id="prompts tell nothing of requests"),
         pytest.param(
             {**requests("0+100x90", "0+100x90"), **tokens("0+100x90", "0+50x90")},

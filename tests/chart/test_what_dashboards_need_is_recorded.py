@@ -175,7 +175,7 @@ def test_what_engine_and_wire_count_is_held_against_each_other(prometheus_rules:
     series = {
         **sides("requests", "0+10x80", "0+9x80"),
         **sides("tokens", "0+1000x80", "0+950x80", **OUTPUT),
-        **sides("tokens", "0+7x80", "0+0x80", **INPUT),
+        **sides("tokens", "0+7x80", "0+3x80", **INPUT),
         **sides("first_tokens", "0+10x80", "0+10x80"),
         **sides("first_token_seconds", "0+2x80", "0+5x80"),
     }

@@ -33,6 +33,10 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"monitoring": {"prometheusRule": {"enabled": True}}},
         ["prometheusRule.enabled", "serviceMonitor.enabled", "both or neither"],
     ),
+    "a dashboard of what nobody records": (
+        {"monitoring": {"grafanaDashboard": {"enabled": True}}},
+        ["grafanaDashboard.enabled", "prometheusRule.enabled", "both or neither"],
+    ),
 }
 
 
