@@ -17,7 +17,7 @@ some reasons are another's business or less urgent: they have their own below, a
 {{- end }}
 {{/* Reasons that somebody else attends to, or sooner or later than to their condition. Memory does not wait: `for` is 0. */}}
 {{- define "llm-monitor.reason-alerts" -}}
-- {type: ResourcesHealthy, reasons: [MemoryNearLimit], alert: LLMMemoryNearLimit, severity: critical, for: 0m, means: is about to be killed for want of memory}
+- {type: ResourcesHealthy, reasons: [MemoryNearLimit], alert: LLMMemoryNearLimit, severity: critical, for: 0m, means: is near its memory limit or will reach it within minutes}
 - {type: ResourcesHealthy, reasons: [GPUErrors], alert: LLMGPUErrors, severity: critical, for: 1m, means: has a GPU that is lost or failing or held down}
 - {type: ResourcesHealthy, reasons: [KVCacheSaturated, Saturated], alert: LLMSaturated, severity: warning, for: 5m, means: gets more than it serves; latency suffers next}
 - {type: ResourcesHealthy, reasons: [CPUThrottled], alert: LLMCPUThrottled, severity: warning, for: 10m, means: is held back by its CPU limit}
