@@ -13,7 +13,6 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from bench import comparison, on_a_cluster, results
 from bench.admission.creation import PER_SECOND, Created, calls, create
@@ -24,12 +23,12 @@ from bench.comparison import Measured, Target
 from bench.figures.scale import Scale
 from bench.measure import machine
 from bench.measure.statistics import quantile
+from e2e.definition import definition, establish
 from e2e.helm import Helm
 from e2e.kubectl import Kubectl
 
 from llmmonitor_operator.kube.api import Kube, connected
 
-CRD = Path(__file__).parents[1] / "crds" / "llmmonitors.llmmonitor.io.yaml"
 SECONDS = 8.0
 """Of each subject in each round: 400 pods, of which four are slower than the p99."""
 LIMIT = "50 ms"
@@ -121,7 +120,7 @@ async def run(
     described = machine.describe()
     async with connected(kubeconfig) as kube:
         others = await asyncio.to_thread(kubectl, "get", "mutatingwebhookconfigurations", "--output=name")
-        await asyncio.to_thread(kubectl, "apply", "--server-side", f"--filename={CRD}")
+        await asyncio.to_thread(establish, kubectl, definition())
         spaces = [place.namespace for place in PLACES.values()]
         async with kept_away(kube, spaces) as away, installed(kube, kubectl, helm, image) as owners:
             measured, failures = await measure(kube, kubectl, owners, scale)

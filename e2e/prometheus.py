@@ -2,8 +2,7 @@
 
 The Prometheus Operator is not installed, and Debian's Prometheus can't discover pods: what the two would make
 of the chart's ServiceMonitor, PodMonitor and PrometheusRule (which endpoints, with which labels) is looked up
-here, for the few fields that the chart uses. The program comes from Debian's package, unpacked and not
-installed: no service is started, no user is made, no root is needed.
+here, for the few fields that the chart uses.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from e2e.waiting import until
 
 ROOT = Path(__file__).parents[1]
 UNPACKED = ROOT / ".cache" / "prometheus"
-_PACKAGE = "prometheus"
+_UNPACK = ROOT / "tests" / "unpack-debian-package"
 _FETCH_SECONDS = 300
 _ASK_SECONDS = 30
 _LOOK_SECONDS = 3.0
@@ -43,17 +42,14 @@ def program(name: str = "prometheus") -> Path:
     Raises:
         ClusterUnavailable: this is no Debian, or its archive does not answer.
     """
-    found = UNPACKED / "usr" / "bin" / name
+    found = UNPACKED / name
     if found.exists():
         return found
-    UNPACKED.mkdir(parents=True, exist_ok=True)
+    command = [str(_UNPACK), "prometheus", UNPACKED.name, "./usr/bin/prometheus", "./usr/bin/promtool"]
     try:
-        _run(["apt-get", "download", "-q", _PACKAGE])
-        [package] = UNPACKED.glob(f"{_PACKAGE}_*.deb")
-        _run(["dpkg-deb", "--extract", str(package), str(UNPACKED)])
-        package.unlink()
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise ClusterUnavailable(f"Debian's package {_PACKAGE} was not to be had: {error}") from error
+        subprocess.run(command, check=True, capture_output=True, timeout=_FETCH_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ClusterUnavailable(f"Debian's package prometheus was not to be had: {error}") from error
     return found
 
 
@@ -221,7 +217,3 @@ def _discovering(jobs: Sequence[_Job], cluster: Kubectl) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-def _run(command: list[str]) -> None:
-    subprocess.run(command, cwd=UNPACKED, check=True, capture_output=True, timeout=_FETCH_SECONDS)

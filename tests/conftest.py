@@ -52,7 +52,7 @@ async def real_model(model_file: Path, tmp_path: Path) -> AsyncIterator[ModelSer
 @pytest.fixture(scope="session")
 def promtool() -> str:
     """Prometheus' own checker, where tests/install-system-packages has brought it or it was there."""
-    own = Path(__file__).parents[1] / ".cache" / "promtool" / "promtool"
+    own = Path(__file__).parents[1] / ".cache" / "prometheus" / "promtool"
     found = str(own) if own.exists() else shutil.which("promtool")
     if not found:
         pytest.skip("!!! NOT TESTED: metrics and alerts, no promtool; see tests/install-system-packages")

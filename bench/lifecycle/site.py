@@ -11,10 +11,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from e2e import small_models
+from e2e.definition import definition, establish
 from e2e.helm import Helm
 from e2e.installed import RELEASE, installed
 from e2e.kubectl import Kubectl
@@ -28,7 +28,6 @@ from llmmonitor_operator.kube.errors import ApiError
 MODEL = "chat"
 """Its Deployment, its label, its monitor."""
 OPERATOR = f"{RELEASE}-operator"
-_CRD = Path(__file__).parents[2] / "crds" / "llmmonitors.llmmonitor.io.yaml"
 _IMAGE = "LLM_MONITOR_OPERATOR_SIDECAR_IMAGE"
 _PROVED_SECONDS = 240.0
 
@@ -67,7 +66,7 @@ def released(kube: Kube, kubectl: Kubectl, helm: Helm, images: Mapping[str, str]
     if is_installed(kubectl):
         yield _site(kube, kubectl, found=True)
         return
-    kubectl("apply", "--server-side", f"--filename={_CRD}")
+    establish(kubectl, definition())
     with installed(helm, kubectl, images):
         yield _site(kube, kubectl, found=False)
 

@@ -18,8 +18,24 @@ from typing import Any
 KINDS = ("ServiceMonitor", "PrometheusRule")
 KNOWN = [f"--api-versions=monitoring.coreos.com/v1/{kind}" for kind in KINDS]
 MONITORING = {kind[0].lower() + kind[1:]: {"enabled": True} for kind in KINDS}
+_OPERATORS = 'job="llm-monitor-operator"'
+LEADS = {f'llm_monitor_operator_leading{{{_OPERATORS}, namespace="llm-monitor"}}': "1x9999"}
+"""Without it, that nobody leads is an alert too."""
 Series = Mapping[str, str]
 """By the series' name with its labels: its values from minute 0, as promtool writes them (`1x40`)."""
+
+
+def of_monitor(name: str, *, monitor: str = "chat", **labels: str) -> str:
+    """A series as Prometheus has scraped it from the operator."""
+    own = "".join(f', {label}="{value}"' for label, value in labels.items())
+    return f'{name}{{{_OPERATORS}, namespace="prod", monitor="{monitor}"{own}}}'
+
+
+def recorded_of(name: str, **labels: str) -> str:
+    """A recorded series of that monitor, as `PrometheusRules.recorded` gives it."""
+    every = sorted({"monitor": "chat", "namespace": "prod", **labels}.items())
+    spelled = ", ".join(f'{label}="{value}"' for label, value in every)
+    return f"llm_monitor:{name}{{{spelled}}}"
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,14 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"networkPolicies": {"apiServer": {"cidrs": ["10.0.0.1"]}}},
         ["cidrs"],
     ),
+    "docs without where": ({"monitoring": {"prometheusRule": {"docsUrl": "docs/"}}}, ["docsUrl"]),
     "alerts on what nobody scrapes": (
         {"monitoring": {"prometheusRule": {"enabled": True}}},
         ["prometheusRule.enabled", "serviceMonitor.enabled", "both or neither"],
+    ),
+    "a dashboard of what nobody records": (
+        {"monitoring": {"grafanaDashboard": {"enabled": True}}},
+        ["grafanaDashboard.enabled", "prometheusRule.enabled", "both or neither"],
     ),
 }
 

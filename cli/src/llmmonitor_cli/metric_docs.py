@@ -64,15 +64,15 @@ has no port that Prometheus could find: see the operator's. *traffic* stands for
 MONITORS: Final = f"""\
 ## Operator: monitors
 
-Port 8080 of the operator, from the replica that leads. The pods' figures added up, by `namespace` and
-`monitor` (labels of every family here) and not by operation and model. Counters go on when a pod goes, and
-begin anew with another leader. Of at most {MONITORS_LIMIT} monitors; `llm_monitor_operator_monitors` counts
-the others.
+Port 8080 of the operator, from the replica that leads. The pods' figures added up, or where it says so of the
+pod that is worst off, by `namespace` and `monitor` (labels of every family here) and not by operation and
+model. Counters go on when a pod goes, and begin anew with another leader. Of at most {MONITORS_LIMIT}
+monitors; `llm_monitor_operator_monitors` counts the others.
 """
 OPERATOR: Final = """\
 ## Operator: its own work
 
-The same port; a standby has these alone. The alerts of the chart's PrometheusRule are made of
+The same port; a standby has these alone. Whether somebody watches at all, the chart's alerts tell by
 `llm_monitor_operator_leading` and `llm_monitor_last_evaluation_timestamp_seconds`.
 """
 WEBHOOK: Final = """\

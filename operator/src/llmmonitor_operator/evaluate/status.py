@@ -280,7 +280,7 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
         memory_share=min(1.0, worst[0]) if worst else None,
         cpu_cores=sum(cores) if cores else None,
         cpu_throttled_share=max(
-            (share for one in samples if (share := _throttled_share(one)) is not None), default=None
+            (share for one in samples if (share := throttled_share(one)) is not None), default=None
         ),
         kv_cache_share=max(
             (min(1.0, one.kv_cache_use) for one in engines if one.kv_cache_use is not None), default=None
@@ -290,7 +290,8 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
     )
 
 
-def _throttled_share(sample: Resources) -> float | None:
+def throttled_share(sample: Resources) -> float | None:
+    """By the kernel's count of periods, else by what can be seen from outside of the cgroup."""
     counted = sample.cpu_throttled_share
     return sample.cpu_at_limit_share if counted is None else counted
 

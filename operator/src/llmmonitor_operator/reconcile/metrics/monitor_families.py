@@ -19,10 +19,11 @@ from llmmonitor_api.conditions import Condition, Status
 from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS
 from llmmonitor_api.report.engine_counts import Pair
 from llmmonitor_api.report.histogram import Histogram
-from llmmonitor_operator.cost.standing import CostStanding
+from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.reconcile.metrics.cost_families import cost_families
+from llmmonitor_operator.reconcile.metrics.pod_families import pod_families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 
 MONITOR = ("namespace", "monitor")
@@ -40,7 +41,8 @@ class Shown:
     evaluated_at: float | None = None
     conditions: tuple[Condition, ...] = ()
     judged: Judged | None = None
-    cost: CostStanding | None = None
+    inputs: Inputs | None = None
+    """What it was judged by."""
     anomalies: Mapping[str, bool] = field(default_factory=dict)
     """By signal: whether it has an alarm; only of those with history enough."""
 
@@ -56,7 +58,9 @@ def families(monitors: Monitors) -> Iterator[Metric]:
     yield from _engines(monitors)
     yield from _compared(monitors)
     yield from _histograms(monitors)
-    priced = {key: one.cost for key, one in monitors.items() if one.cost is not None}
+    judged_by = {key: one.inputs for key, one in monitors.items() if one.inputs is not None}
+    yield from pod_families(judged_by, _gauge)
+    priced = {key: one.cost for key, one in judged_by.items() if one.cost is not None}
     yield from cost_families(priced, _gauge)
 
 
@@ -76,6 +80,16 @@ def _verdicts(monitors: Monitors) -> Iterator[Metric]:
             for key, one in monitors.items()
             for condition in one.conditions
             for status in Status
+        ),
+    )
+    yield _gauge(
+        "condition_reason",
+        "1 for the reason that each condition has.",
+        ("type", "status", "reason"),
+        (
+            ((*key, condition.type, str(condition.status), condition.reason), 1)
+            for key, one in monitors.items()
+            for condition in one.conditions
         ),
     )
     yield _gauge(

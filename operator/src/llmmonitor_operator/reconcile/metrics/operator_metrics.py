@@ -22,7 +22,7 @@ Monitor = tuple[str, str]
 """Namespace and name."""
 
 MONITORS_LIMIT = 500
-"""About 150 series each."""
+"""About 200 series each."""
 _RESULTS_LIMIT = 16
 _PASS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _OURS = "llm_monitor_operator"
@@ -98,7 +98,7 @@ class OperatorMetrics:
             evaluated_at=now,
             conditions=evaluation.conditions,
             judged=evaluation.judged,
-            cost=evaluation.inputs.cost,
+            inputs=evaluation.inputs,
             anomalies=evaluation.state.anomalies.alarms,
         )
 
