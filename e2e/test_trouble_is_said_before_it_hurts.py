@@ -29,9 +29,8 @@ while True:
 """
 """Grows by 8 MiB a second, in the model's own container."""
 PYTHON = "/opt/model/bin/python"
-DETACHED = (
-    "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]], start_new_session=True)"
-)
+DETACHED = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', *sys.argv[1:]]).pid)"
+STATE = "import sys; print(open(f'/proc/{sys.argv[1]}/stat').read().rpartition(')')[2].split()[0])"
 
 
 @pytest.fixture
