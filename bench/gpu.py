@@ -3,6 +3,8 @@
 The driver is the tests' pretended one, whose answers cost nothing: what is measured is our own work and
 pynvml's. A real driver's calls take longer, in a thread of their own that nobody waits for. Two minutes of
 samples, one a second, with a look at all processes every ten; time is told, not waited for.
+
+With `--real` it is this machine's own driver and whatever it shows: its calls' time, waited for, beside ours.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.sidecar.gpu.asked import GIB, Asked, Driver
 
 SAMPLES = 120
+REAL_SAMPLES = 61
 SOURCE = Path(__file__).parents[1] / "tests/sidecar/gpu/fake_nvml.c"
 RESULTS = Path(__file__).parent / "results"
 MIG = [f"mig 0 {place} MIG-{place} {place} {GIB} {10 * GIB}" for place in range(7)]
@@ -72,11 +76,62 @@ def measure(what: str, library: Path, folder: Path) -> Row:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Real:
+    """This machine's driver; times are of the sampling thread, samples a second apart."""
+
+    cards: list[str]
+    driver: str
+    samples: int
+    first_ms: float
+    median_ms: float
+    with_processes_ms: float
+    waited_ms: float
+    """The median by the clock: what the driver takes is in it."""
+    waited_longest_ms: float
+    cores: float
+    resident_mib: float
+
+
+def measure_real() -> Real:
+    """Sample this machine's GPUs for as long as it says."""
+    asked = Asked({})
+    took, waited = [], []
+    begin = time.monotonic()
+    for second in range(REAL_SAMPLES):
+        time.sleep(max(0.0, begin + second - time.monotonic()))
+        asked_at = time.perf_counter()
+        found = asked.sample(second)
+        waited.append(1e3 * (time.perf_counter() - asked_at))
+        if not found.visible:
+            raise SystemExit(f"no GPU to measure: {found.reason}")
+        took.append(1e3 * asked.last["cpu_seconds"])
+    asked.end()
+    return Real(
+        cards=[one.name for one in found.devices],
+        driver=found.driver,
+        samples=REAL_SAMPLES,
+        first_ms=took[0],
+        median_ms=statistics.median(took[1:]),
+        with_processes_ms=statistics.median(took[10::10]),
+        waited_ms=statistics.median(waited[1:]),
+        waited_longest_ms=max(waited[1:]),
+        cores=1e-3 * sum(took[1:]) / (REAL_SAMPLES - 1),
+        resident_mib=asked.last["resident_bytes"] / (1 << 20),
+    )
+
+
 def main() -> int:
     """Measure all cases, print the table and keep it."""
     parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
     parser.add_argument("--output", type=Path, default=RESULTS, help="where gpu.json goes")
+    parser.add_argument("--real", action="store_true", help="this machine's own driver, into gpu_real.json")
     options = parser.parse_args()
+    if options.real:
+        kept = json.dumps(asdict(measure_real()), indent=1) + "\n"
+        (options.output / "gpu_real.json").write_text(kept)
+        print(kept, end="")
+        return 0
     compiler = shutil.which("cc")
     if compiler is None:
         print("no C compiler (cc): it makes the library that pretends to be the driver's", file=sys.stderr)

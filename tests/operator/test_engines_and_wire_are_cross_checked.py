@@ -227,6 +227,19 @@ def test_an_engine_that_says_longer_than_was_waited_times_something_else(watch: 
     assert "the engine's clock begins before the request is complete" in check["message"]
 
 
+@pytest.mark.parametrize(("wire_seconds", "verdict"), [(4.91, "CannotCompare"), (5.40, "Differs")])
+def test_quick_unstreamed_answers_make_no_difference_to_slow_streamed_ones(
+    watch: Make, wire_seconds: float, verdict: str
+) -> None:
+    """As vLLM 0.26 counted a queue's 274 streamed answers, and 27 unstreamed ones before it."""
+    times = Pair(round(301 * 4.46 * NANO), round(274 * wire_seconds * NANO))
+    totals = compared(first_tokens=Pair(engine=301, wire=274), first_token_nanoseconds=times)
+
+    check = checks(judged(watch, totals))["time-to-first-token"]
+
+    assert check["verdict"] == verdict
+
+
 def test_means_of_other_requests_are_not_compared(watch: Make) -> None:
     check = checks(judged(watch, compared(first_tokens=Pair(engine=100, wire=80))))["time-to-first-token"]
 

@@ -52,6 +52,7 @@ class Answer:
 
 ANSWERS: Final = (
     Answer("vllm_metrics.txt", "vLLM V1", VLLM),
+    Answer("vllm_0_26_metrics.txt", "vLLM 0.26", VLLM, recorded=True),
     Answer("vllm_0_8_metrics.txt", "vLLM 0.8", VLLM),
     Answer("sglang_metrics.txt", "SGLang", SGLANG),
     Answer("sglang_0_3_metrics.txt", "SGLang 0.3", SGLANG),
@@ -93,7 +94,8 @@ does not count something or counts something else.
 Requests of clients for several choices count as that many where the engine counts so. Tokens are compared
 only over stretches in which all but {UNCOUNTED_SHARE:.0%} of the answers came with an exact count; means of
 the time to first token only if both are of the same requests up to {crosscheck.SAME_REQUESTS:.0%}, since
-engines time unstreamed answers too. What an engine counted before the sidecar came is not counted; over its
+engines time unstreamed answers too; a longer wait on the wire is a difference only where those few
+requests cannot explain it. What an engine counted before the sidecar came is not counted; over its
 restarts nothing is lost and nothing is negative.
 """
 Row = tuple[str, Callable[[Figures], str]]

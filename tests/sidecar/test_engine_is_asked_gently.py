@@ -23,6 +23,12 @@ LLAMA_CPP = {
     "/props": "llamacpp_props.json",
 }
 
+VLLM = {
+    "/metrics": "vllm_0_26_metrics.txt",
+    "/v1/models": "vllm_0_26_models.json",
+    "/version": "vllm_0_26_version.json",
+}
+
 
 @dataclass
 class Model:
@@ -77,6 +83,14 @@ async def test_an_engine_is_found_and_read() -> None:
         assert (engine.generation_tokens, engine.error, engine.scraped_age_seconds) == (48, "", 0)
         assert engine.detected_by.endswith("/metrics")
         assert scraper.served_models == ("SmolLM2-135M-Instruct.Q4_1.gguf",)
+
+
+async def test_a_vllm_that_was_recorded_is_found_and_read() -> None:
+    async with model(VLLM) as (_, scraper):
+        engine = await scraper.scrape()
+
+        assert (engine.name, engine.version, engine.model) == ("VLLM", "0.26.0", "smollm2")
+        assert (engine.running, engine.waiting, engine.missing, engine.error) == (8, 32, (), "")
 
 
 async def test_an_engine_is_asked_once_per_interval_and_looked_at_once() -> None:

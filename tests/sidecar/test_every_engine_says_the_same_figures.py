@@ -29,6 +29,30 @@ def seconds(sum_seconds: float, overflow: int = 0, /, **buckets: int) -> EngineH
 
 
 EXPECTED = {
+    "vLLM 0.26": Figures(
+        running=8,
+        waiting=32,
+        kv_cache_use=0.010702500222968703,
+        preemptions=0,
+        prefix_cache_hit_rate=50_480 / 62_424,
+        prompt_tokens=62_424,
+        generation_tokens=327_253,
+        finished_requests={"stop": 321, "length": 781, "abort": 0, "error": 0, "repetition": 0},
+        time_to_first_token=seconds(
+            1859.003017426,
+            b0_01=7,
+            b0_02=622,
+            b0_04=281,
+            b0_06=28,
+            b0_08=12,
+            b0_1=4,
+            b0_5=1,
+            b5=16,
+            b10=8,
+            b20=136,
+        ),
+        time_per_output_token=seconds(703.573969627, b0_01=324_390, b0_025=1645, b0_05=101, b0_1=2),
+    ),
     "SGLang": Figures(
         running=5,
         waiting=2,

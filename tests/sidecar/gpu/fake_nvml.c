@@ -1,4 +1,5 @@
 /* A libnvidia-ml.so.1 that answers as a script says: for tests of the GPU sampler, made by them with cc.
+ * What no script says, and what is refused, is as an H100 80GB HBM3 answers with driver 580.159.04 under load.
  *
  * The script is the file that FAKE_NVML names; it is read again whenever it changes, so that a GPU may fall off
  * the bus or hang while it is sampled. One statement a line, words apart by single blanks; the last one holds:
@@ -19,18 +20,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define EVENTS 65439ull
 enum { GPUS = 20, PLACES = 7, PROCS = 32, RULES = 64, XIDS = 256 };
+#define NO_PAGES (~0ull) /* rows are remapped instead, since Ampere */
 enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, TOO_SMALL = 7, TIMEOUT = 10 };
 
 typedef unsigned long long u64;
 typedef struct { unsigned pid; u64 bytes; unsigned gi, ci; } process;
 typedef struct { u64 total, free, used; } memory;
+typedef struct { unsigned version; u64 total, reserved, free, used; } memory_v2;
 typedef struct { int count; process all[PROCS]; } processes;
 typedef struct { int is_mig, index, place, there; char uuid[96]; unsigned gi; u64 used, total; processes procs; } instance;
 typedef struct {
     int is_mig, index;
     char uuid[96], name[96];
-    u64 util, used, total, power, energy, temp, reasons, ecc_c, ecc_u, pending, failed, pages, mig;
+    u64 util, used, total, reserved, power, energy, temp, reasons, ecc_c, ecc_u, pending, failed, pages, mig;
     processes procs;
     instance instances[PLACES];
 } gpu;
@@ -51,7 +55,7 @@ static void field(gpu *g, const char *name, const char *value) {
     if (!strcmp(name, "uuid")) snprintf(g->uuid, sizeof g->uuid, "%s", value);
     else if (!strcmp(name, "name")) snprintf(g->name, sizeof g->name, "%s", value);
 #define FIELD(f) else if (!strcmp(name, #f)) g->f = n;
-    FIELD(util) FIELD(used) FIELD(total) FIELD(power) FIELD(energy) FIELD(temp) FIELD(reasons)
+    FIELD(util) FIELD(used) FIELD(total) FIELD(reserved) FIELD(power) FIELD(energy) FIELD(temp) FIELD(reasons)
     FIELD(ecc_c) FIELD(ecc_u) FIELD(pending) FIELD(failed) FIELD(pages) FIELD(mig)
     else { fprintf(stderr, "fake NVML: no field %s\n", name); abort(); }
 }
@@ -59,13 +63,14 @@ static void field(gpu *g, const char *name, const char *value) {
 static void begin(void) {
     memset(gpus, 0, sizeof gpus);
     count = failing = hanging = events = 0;
-    strcpy(driver, "550.54.15");
+    strcpy(driver, "580.159.04");
     for (int i = 0; i < GPUS; i++) {
         gpu *g = &gpus[i];
         g->index = i;
         snprintf(g->uuid, sizeof g->uuid, "GPU-%04d", i);
-        strcpy(g->name, "Fake H100");
-        g->util = 50; g->used = 70ull << 30; g->total = 80ull << 30; g->power = 400000; g->energy = 1000; g->temp = 60;
+        strcpy(g->name, "NVIDIA H100 80GB HBM3");
+        g->util = 100; g->used = 70ull << 30; g->total = 85520809984; g->reserved = 503316480;
+        g->power = 697752; g->energy = 16862136; g->temp = 54; g->reasons = 4; g->pages = NO_PAGES;
         for (int p = 0; p < PLACES; p++) { g->instances[p].is_mig = 1; g->instances[p].index = i; g->instances[p].place = p; }
     }
 }
@@ -163,7 +168,7 @@ int nvmlDeviceGetUUID(void *d, char *out, unsigned n) {
 int nvmlDeviceGetName(gpu *g, char *out, unsigned n) { ENTER(g); snprintf(out, n, "%s", g->name); return OK; }
 
 int nvmlDeviceGetMigMode(gpu *g, unsigned *now, unsigned *next) { WHOLE(g); *now = *next = g->mig; return OK; }
-int nvmlDeviceGetMaxMigDeviceCount(gpu *g, unsigned *n) { WHOLE(g); *n = PLACES; return OK; }
+int nvmlDeviceGetMaxMigDeviceCount(gpu *g, unsigned *n) { WHOLE(g); *n = g->mig ? PLACES : 0; return OK; }
 int nvmlDeviceGetMigDeviceHandleByIndex(gpu *g, unsigned place, instance **out) {
     WHOLE(g);
     if (!g->instances[place].there) return NOT_FOUND;
@@ -185,12 +190,23 @@ static int running(void *d, unsigned *n, process *out) {
 int nvmlDeviceGetComputeRunningProcesses_v2(void *d, unsigned *n, process *out) { ENTER(d); return running(d, n, out); }
 int nvmlDeviceGetComputeRunningProcesses_v3(void *d, unsigned *n, process *out) { ENTER(d); return running(d, n, out); }
 
+/* The driver's own is in use by the first version, and beside it by the second; of an instance it keeps none. */
 int nvmlDeviceGetMemoryInfo(void *d, memory *out) {
     ENTER(d);
     instance *m = d;
     gpu *g = d;
-    u64 used = m->is_mig ? m->used : g->used, total = m->is_mig ? m->total : g->total;
+    u64 used = m->is_mig ? m->used : g->used + g->reserved, total = m->is_mig ? m->total : g->total;
     *out = (memory){total, total - used, used};
+    return OK;
+}
+int nvmlDeviceGetMemoryInfo_v2(void *d, memory_v2 *out) {
+    ENTER(d);
+    instance *m = d;
+    gpu *g = d;
+    if (out->version != (sizeof *out | 2 << 24)) return INVALID;
+    u64 used = m->is_mig ? m->used : g->used, total = m->is_mig ? m->total : g->total;
+    u64 reserved = m->is_mig ? 0 : g->reserved;
+    *out = (memory_v2){out->version, total, reserved, total - reserved - used, used};
     return OK;
 }
 int nvmlDeviceGetUtilizationRates(gpu *g, unsigned out[2]) {
@@ -215,13 +231,18 @@ int nvmlDeviceGetRemappedRows(gpu *g, unsigned *c, unsigned *u, unsigned *pendin
     *c = *u = 0; *pending = g->pending; *failed = g->failed;
     return OK;
 }
-int nvmlDeviceGetRetiredPagesPendingStatus(gpu *g, unsigned *pending) { WHOLE(g); *pending = g->pages; return OK; }
+int nvmlDeviceGetRetiredPagesPendingStatus(gpu *g, unsigned *pending) {
+    WHOLE(g);
+    if (g->pages == NO_PAGES) return NOT_SUPPORTED;
+    *pending = g->pages;
+    return OK;
+}
 
 int nvmlEventSetCreate(void **set) { ENTER(NULL); *set = &registered; registered = 0; taken = events; return OK; }
-int nvmlDeviceGetSupportedEventTypes(gpu *g, u64 *types) { WHOLE(g); *types = 0x1f; return OK; }
+int nvmlDeviceGetSupportedEventTypes(gpu *g, u64 *types) { WHOLE(g); *types = EVENTS; return OK; }
 int nvmlDeviceRegisterEvents(gpu *g, u64 types, void *set) {
     WHOLE(g);
-    if (set != &registered || types & ~0x1full) return INVALID;
+    if (set != &registered || types & ~EVENTS) return INVALID;
     if (types & 8) registered |= 1u << g->index;
     return OK;
 }

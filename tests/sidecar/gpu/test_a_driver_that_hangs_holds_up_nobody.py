@@ -13,7 +13,7 @@ from llmmonitor_sidecar.samplers.gpu.sampler import Sampled
 from llmmonitor_sidecar.samplers.gpu.thread import GPUThread
 
 Ask = Callable[..., Asked]
-HUNG = "nvmlDeviceGetMemoryInfo"
+HUNG = "nvmlDeviceGetMemoryInfo_v2"
 
 
 def looked(asked: Asked, at: float) -> GPUs:

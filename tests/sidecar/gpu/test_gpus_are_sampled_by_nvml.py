@@ -21,6 +21,8 @@ from llmmonitor_api.report.gpus import GPU
 
 Ask = Callable[..., Asked]
 
+TOTAL, WATTS = 85_520_809_984, 697_752 * 1e-3
+"""Of the GPU that the pretended driver has."""
 FIGURES = {
     "nvmlDeviceGetUtilizationRates": ("utilisation", ("utilisation",)),
     "nvmlDeviceGetMemoryInfo": ("memory", ("memory_used_bytes", "memory_total_bytes")),
@@ -53,7 +55,7 @@ def test_eight_gpus_each_with_its_own_figures(driver: Driver, ask: Ask) -> None:
     for index, one in enumerate(found.devices):
         assert one.name == "NVIDIA H100 80GB HBM3"
         assert one.utilisation == pytest.approx(0.1 * index)
-        assert (one.memory_used_bytes, one.memory_total_bytes) == (index * GIB, 80 * GIB)
+        assert (one.memory_used_bytes, one.memory_total_bytes) == (index * GIB, TOTAL)
         assert one.power_watts == pytest.approx(100 + index / 1000)
         assert one.temperature_celsius == 40 + index
         assert (one.ecc_corrected, one.ecc_uncorrected) == (index, 0)
@@ -91,7 +93,7 @@ def test_a_refusal_that_passes_is_forgotten_and_one_that_stays_is_not_asked_agai
     driver: Driver, ask: Ask
 ) -> None:
     asked = ask()
-    for code, after in ((UNKNOWN, 400.0), (NOT_SUPPORTED, None)):
+    for code, after in ((UNKNOWN, WATTS), (NOT_SUPPORTED, None)):
         driver.says("count 1", f"fail nvmlDeviceGetPowerUsage * {code}")
         assert asked.device(0).power_watts is None
         driver.says("count 1")
@@ -131,12 +133,17 @@ def test_a_gpu_that_falls_off_the_bus_is_lost_and_the_others_are_not(
     driver.says("count 3", "xid 1 79 4294967295", "xid 1 79 4294967295", f"fail * 1 {code}")
     well, lost, also_well = asked.sample(1).devices
 
-    assert (lost.uuid, lost.name, lost.lost, lost.utilisation) == ("GPU-0001", "Fake H100", True, None)
+    assert (lost.uuid, lost.name, lost.lost, lost.utilisation) == (
+        "GPU-0001",
+        "NVIDIA H100 80GB HBM3",
+        True,
+        None,
+    )
     assert lost.problem.startswith("lost: GPU ")
     assert [(xid.number, xid.kind, xid.count) for xid in lost.xids] == [(79, "hardware", 1)]
     assert not well.lost
     assert not also_well.lost
-    assert well.utilisation == also_well.utilisation == 0.5
+    assert well.utilisation == also_well.utilisation == 1.0
 
 
 def test_a_lost_gpu_that_comes_back_is_found_within_a_minute(driver: Driver, ask: Ask) -> None:
@@ -172,7 +179,7 @@ def test_a_lost_gpu_that_stays_lost_is_remembered_when_nvml_is_opened_anew(
 
     assert [one.uuid for one in found.devices if not one.lost] == ["GPU-0000", "GPU-0002"]
     [lost] = [one for one in found.devices if one.lost]
-    assert (lost.uuid, lost.index, lost.name, lost.ours) == ("GPU-0001", 1, "Fake H100", True)
+    assert (lost.uuid, lost.index, lost.name, lost.ours) == ("GPU-0001", 1, "NVIDIA H100 80GB HBM3", True)
     [xid] = lost.xids
     assert (xid.number, xid.age_seconds) == (79, 69.0)
 
@@ -190,15 +197,15 @@ def test_a_lost_gpu_is_still_the_pods_when_the_model_was_started_anew(driver: Dr
 
 GPU_AS_IT_IS = GPU(
     uuid="GPU-0000",
-    name="Fake H100",
+    name="NVIDIA H100 80GB HBM3",
     ours=True,
-    utilisation=0.5,
+    utilisation=1.0,
     memory_used_bytes=70 * GIB,
-    memory_total_bytes=80 * GIB,
-    power_watts=400.0,
+    memory_total_bytes=TOTAL,
+    power_watts=WATTS,
     energy_joules=0.0,
-    temperature_celsius=60.0,
-    slowdowns={},
+    temperature_celsius=54.0,
+    slowdowns={"power cap": 1.0},
     slowdown_samples=1,
     ecc_corrected=0,
     ecc_uncorrected=0,
@@ -274,15 +281,54 @@ def test_why_clocks_were_held_down_is_a_share_of_the_last_minute(driver: Driver,
     assert one.slowdowns == pytest.approx({"power cap": 15 / 61, "hardware thermal slowdown": 15 / 61})
 
 
+def test_memory_in_use_is_without_the_drivers_own_where_it_tells(driver: Driver, ask: Ask) -> None:
+    driver.says("count 1", "gpu 0 used 0", f"gpu 0 reserved {GIB}")
+    newer = ask().device(0)
+    driver.says(
+        "count 1",
+        "gpu 0 used 0",
+        f"gpu 0 reserved {GIB}",
+        f"fail nvmlDeviceGetMemoryInfo_v2 * {FUNCTION_NOT_FOUND}",
+    )
+
+    older = ask().device(0)
+
+    assert (newer.memory_used_bytes, newer.memory_total_bytes, newer.problem) == (0, TOTAL, "")
+    assert (older.memory_used_bytes, older.memory_total_bytes, older.problem) == (GIB, TOTAL, "")
+
+
 def test_energy_is_the_gpus_own_counter_and_survives_a_new_driver(driver: Driver, ask: Ask) -> None:
     asked = ask()
-    for at, counter in enumerate((5_000_000, 5_700_000, 100_000, 400_000)):
-        driver.says("count 1", f"gpu 0 energy {counter}")
+    for at, counter, watts in ((0, 5_000_000, 70), (10, 5_710_000, 70), (20, 100_000, 30), (30, 400_000, 30)):
+        driver.says("count 1", f"gpu 0 energy {counter}", f"gpu 0 power {1000 * watts}")
         one = asked.device(at)
 
-    assert one.energy_joules == pytest.approx(700 + 300)
+    by_power_while_the_driver_was_loaded = 10 * (70 + 30) / 2
+    assert one.energy_joules == pytest.approx(710 + by_power_while_the_driver_was_loaded + 300)
     assert not one.energy_integrated
-    assert asked.last["energy"] == 1_000_000
+    assert asked.last["energy"] == 1_510_000
+
+
+def test_between_two_looks_at_the_counter_energy_is_power_over_time(driver: Driver, ask: Ask) -> None:
+    asked = ask()
+    joules = []
+    for second in range(21):
+        counted = 50_000 * second + 3_000 * (second >= 10)
+        driver.says("count 1", f"gpu 0 energy {counted}", "gpu 0 power 51000")
+        joules.append(asked.device(second).energy_joules)
+
+    assert joules == pytest.approx([*(51 * n for n in range(10)), *(503 + 51 * n for n in range(10)), 1003])
+
+
+def test_energy_never_goes_back_where_power_said_more_than_the_counter(driver: Driver, ask: Ask) -> None:
+    asked = ask()
+    joules = []
+    for second in range(31):
+        driver.says("count 1", f"gpu 0 energy {50_000 * second}", "gpu 0 power 60000")
+        joules.append(asked.device(second).energy_joules or 0.0)
+
+    assert joules == sorted(joules)
+    assert joules[9:14] == pytest.approx([540, 540, 560, 620, 680])
 
 
 def test_without_a_counter_energy_is_power_over_time_but_not_over_gaps(driver: Driver, ask: Ask) -> None:

