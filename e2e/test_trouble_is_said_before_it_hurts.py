@@ -29,7 +29,11 @@ while True:
 """
 """Grows by 8 MiB a second, in the model's own container."""
 PYTHON = "/opt/model/bin/python"
-DETACHED = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', *sys.argv[1:]]).pid)"
+DETACHED = """
+import subprocess, sys
+null = subprocess.DEVNULL  # kubectl waits for whoever holds its streams
+print(subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], stdin=null, stdout=null, stderr=null).pid)
+"""
 STATE = "import sys; print(open(f'/proc/{sys.argv[1]}/stat').read().rpartition(')')[2].split()[0])"
 
 
