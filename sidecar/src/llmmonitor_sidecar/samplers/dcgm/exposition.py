@@ -51,7 +51,7 @@ FIELDS = frozenset(
     }
 )
 
-_NAME_LIMIT = 128
+_NAME_LIMIT = 96
 """Characters kept of a label."""
 _BLANK_32 = range(0x7FFFFFF0, 0x80000000)
 _BLANK_64 = float(0x7FFFFFFFFFFFFFF0)

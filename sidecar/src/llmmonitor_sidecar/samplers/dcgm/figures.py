@@ -21,6 +21,11 @@ from llmmonitor_sidecar.samplers.gpu.xids import kind
 SOURCE = "DCGM"
 _MIB = 1 << 20
 _PERCENT = 0.01
+_MOST_MIB = float(1 << 32)
+_MOST_WATTS = 1e6
+_MOST_MILLIJOULES = 1e15
+_MOST_CELSIUS = 1e4
+"""What is more no GPU has, and no report takes."""
 _EXPECTED = {
     "memory": (dcgm.USED, dcgm.FREE),
     "power": (dcgm.POWER,),
@@ -77,7 +82,8 @@ class DCGMFigures:
         memory = self._memory.setdefault(whole.uuid, Memory())
         self._count_xids(memory, whole, mine, now_ns)
         give = whole.figures.get
-        watts, counted, used = give(dcgm.POWER), give(dcgm.ENERGY), give(dcgm.UTILISATION)
+        watts, counted = _up_to(_MOST_WATTS, give(dcgm.POWER)), _up_to(_MOST_MILLIJOULES, give(dcgm.ENERGY))
+        used = give(dcgm.UTILISATION)
         memory.energy.add(now_ns, watts, _whole(counted))
         reasons = give(dcgm.SLOWDOWNS, give(dcgm.SLOWDOWNS_BEFORE_4))
         if reasons is not None:
@@ -93,10 +99,10 @@ class DCGMFigures:
             utilisation=None if used is None or partitioned else min(1.0, used * _PERCENT),
             memory_used_bytes=in_use,
             memory_total_bytes=there,
-            power_watts=watts if watts is not None and watts <= _MOST_WATTS else None,
+            power_watts=watts,
             energy_joules=memory.energy.joules,
             energy_integrated=memory.energy.integrated,
-            temperature_celsius=_celsius(give(dcgm.TEMPERATURE)),
+            temperature_celsius=_up_to(_MOST_CELSIUS, give(dcgm.TEMPERATURE)),
             slowdowns=None if reasons is None else memory.slowdowns.shares(),
             slowdown_samples=memory.slowdowns.count,
             ecc_corrected=_whole(give(dcgm.CORRECTED)),
@@ -125,10 +131,6 @@ class DCGMFigures:
                 memory.xids.add(number, now_ns)
 
 
-_MOST_WATTS = 1e6
-_MOST_CELSIUS = 1e4
-
-
 def _instance(unit: Unit) -> MIGInstance:
     used, there = _memory(unit)
     active = unit.figures.get(dcgm.ENGINE_ACTIVE)
@@ -144,12 +146,10 @@ def _instance(unit: Unit) -> MIGInstance:
 def _memory(unit: Unit) -> tuple[int | None, int | None]:
     """Bytes in use and there."""
     used, free = unit.figures.get(dcgm.USED), unit.figures.get(dcgm.FREE)
-    if used is None or free is None or used + free > _MOST_MIB:
+    if used is None or free is None:
         return None, None
-    return int(used * _MIB), int((used + free + unit.figures.get(dcgm.RESERVED, 0.0)) * _MIB)
-
-
-_MOST_MIB = float(1 << 32)
+    there = used + free + unit.figures.get(dcgm.RESERVED, 0.0)
+    return (int(used * _MIB), int(there * _MIB)) if there <= _MOST_MIB else (None, None)
 
 
 def _problem(mine: tuple[Unit, ...], *, partitioned: bool) -> str:
@@ -175,8 +175,8 @@ def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _celsius(value: float | None) -> float | None:
-    return value if value is not None and value <= _MOST_CELSIUS else None
+def _up_to(most: float, value: float | None) -> float | None:
+    return value if value is not None and value <= most else None
 
 
 def _flag(value: float | None) -> bool | None:
