@@ -88,7 +88,10 @@ def gpu(index: int) -> GPU:
         energy_joules=1e17 / 3,
         slowdowns={f"{'w' * 40}{number}": 1 / 3 for number in range(SLOWDOWNS_LIMIT)},
         xids=tuple(XID(count + number, "application", count, 1 / 3) for number in range(XIDS_LIMIT)),
-        instances=(MIGInstance("M" * 96, memory_used_bytes=count, memory_total_bytes=count),) * MIG_LIMIT,
+        instances=(
+            MIGInstance("M" * 96, memory_used_bytes=count, memory_total_bytes=count, utilisation=1 / 3),
+        )
+        * MIG_LIMIT,
     )
 
 
@@ -122,7 +125,9 @@ LIVE = Live(saturation=Saturation(BIG, 1e12, BIG, BIG, 1e15, -1e15, 1e15, BIG, B
 
 def report(totals: Totals) -> Report:
     identity = Identity("u" * 36, "p" * 253, "b" * 32, 1.0, 1, "0.1.0", 1)
-    gpus = GPUs(visible=True, devices=tuple(map(gpu, range(GPUS_LIMIT))))
+    gpus = GPUs(
+        visible=True, reason="r" * 8192, exporter_error="e" * 8192, devices=tuple(map(gpu, range(GPUS_LIMIT)))
+    )
     path = InterceptionState("transparent", reading=True)
     return Report(identity, 2.0, 1.0, totals, Live(), path, gpus=gpus)
 

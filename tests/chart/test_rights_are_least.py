@@ -195,6 +195,18 @@ def test_the_policy_lets_the_sidecar_ask_for_gpus_only_where_the_operator_does(
     assert expression.count("(") == expression.count(")")
 
 
+def test_an_exporter_takes_no_rights_and_is_named_to_the_operator_alone(render: Render) -> None:
+    url = "http://{node}:9400/metrics"
+
+    before, after = render(), render({"sidecar": {"dcgmExporter": url}})
+
+    changed = [key for key in after if after[key] != before.get(key)]
+    assert (changed, before.keys()) == ([("Deployment", "llm-monitor", "llm-monitor-operator")], after.keys())
+    [container] = after[changed[0]]["spec"]["template"]["spec"]["containers"]
+    told = {one["name"]: one.get("value") for one in container["env"]}
+    assert told["LLM_MONITOR_OPERATOR_SIDECAR_DCGM_EXPORTER"] == url
+
+
 @pytest.mark.parametrize("values", [None, NAMESPACED, {"webhook": {"enabled": False}}])
 def test_workloads_are_read_one_by_one_and_never_written(
     render: Render, values: dict[str, object] | None

@@ -17,6 +17,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "an unknown source": ({"certificates": {"source": "Vault"}}, ["source", "CertManager"]),
     "an unknown pull policy": ({"sidecar": {"image": {"pullPolicy": "Sometimes"}}}, ["pullPolicy", "Never"]),
     "a device by its number": ({"sidecar": {"nvidiaDevices": "0"}}, ["nvidiaDevices", "All"]),
+    "an exporter that is no URL": ({"sidecar": {"dcgmExporter": "gpu-node:9400"}}, ["dcgmExporter"]),
     "no quantity": ({"sidecar": {"resources": {"memoryLimit": "lots"}}}, ["memoryLimit"]),
     "less memory than it takes": ({"sidecar": {"resources": {"memoryLimit": "64Mi"}}}, ["memoryLimit"]),
     "no duration": ({"operator": {"restartTimeout": "15 minutes"}}, ["restartTimeout"]),

@@ -27,7 +27,13 @@ WELL = GPU(
     xids_seen=True,
 )
 NO_LIBRARY = "libnvidia-ml.so.1 not found: cannot open shared object file: No such file or directory"
-WAY_OUT = "they see it by the chart's sidecar.nvidiaDevices=All, on nodes with NVIDIA's container runtime"
+WAY_OUT = (
+    "they see it by the chart's sidecar.nvidiaDevices=All, on nodes with NVIDIA's container runtime; a DCGM"
+    " exporter measures them in its place by the chart's sidecar.dcgmExporter"
+)
+BY_NAME = "told from others by the pods that the exporter names"
+NOBODY = "sidecars see no driver, and no DCGM exporter measures them"
+NOT_THERE = "GET http://10.0.0.7:9400/metrics: no answer within 2.0 s"
 SILENT = "the driver has not answered for 12 s; it is asked again once it does"
 NOT_TOLD = "8 GPUs visible, 2 requested, and which are its own cannot be told"
 NEVER_ASKED = "its sidecar has not asked the driver: it has just started, or is of an older version"
@@ -44,6 +50,14 @@ def seen(*devices: GPU, **changes: Any) -> GPUs:
 
 def hidden(reason: str = NO_LIBRARY) -> GPUs:
     return GPUs(visible=False, reason=reason)
+
+
+def without_exporter() -> GPUs:
+    return GPUs(visible=False, reason=NO_LIBRARY, exporter_error=NOT_THERE)
+
+
+def exported(*devices: GPU, **changes: Any) -> GPUs:
+    return seen(*devices, source="DCGM", told_by="labels", reason=NO_LIBRARY, **changes)
 
 
 def silent(seconds: float, *devices: GPU) -> GPUs:
@@ -114,6 +128,46 @@ PARTED = but(
                 "False",
                 "DriverNotVisible",
                 f"2 GPUs requested, sidecars see no driver: chat-0: {NO_LIBRARY}; {WAY_OUT}",
+            ),
+        ),
+        (
+            [(1, exported(WELL))],
+            (
+                "True",
+                "AllGPUsMeasured",
+                f"1 GPU measured by DCGM ({BY_NAME})",
+            ),
+        ),
+        (
+            [(1, exported(WELL)), (1, seen(WELL))],
+            (
+                "True",
+                "AllGPUsMeasured",
+                f"2 GPUs measured by NVML and DCGM ({BY_NAME}, told from others by the model's processes)",
+            ),
+        ),
+        (
+            [(2, without_exporter())],
+            (
+                "False",
+                "NoExporter",
+                f"2 GPUs requested, {NOBODY}: chat-0: {NO_LIBRARY}; DCGM exporter: {NOT_THERE}",
+            ),
+        ),
+        (
+            [(1, without_exporter()), (1, exported(WELL))],
+            (
+                "False",
+                "NotAllGPUsMeasured",
+                f"1 of 2 GPUs measured: chat-0: {NO_LIBRARY}; DCGM exporter: {NOT_THERE}",
+            ),
+        ),
+        (
+            [(1, exported(but(memory_total_bytes=None, problem="not exported: memory")))],
+            (
+                "False",
+                "NotAllGPUsMeasured",
+                "0 of 1 GPU measured: chat-0: 0 of 1: GPU 0 (not exported: memory)",
             ),
         ),
         (
@@ -307,6 +361,15 @@ def test_the_status_adds_up_the_pods_own_gpus(in_pods: Make) -> None:
         "powerWatts": 500.0,
         "errors": 2,
     }
+
+
+def test_of_a_partitioned_gpu_the_use_of_the_pods_parts_is_shown_where_it_is_known(in_pods: Make) -> None:
+    used = tuple(msgspec.structs.replace(one, utilisation=0.25) for one in PARTED.instances)
+    parted = msgspec.structs.replace(PARTED, instances=used)
+
+    gpu = in_pods((1, exported(parted)), (1, seen(WELL))).status["resources"]["gpu"]
+
+    assert (gpu["source"], gpu["utilisation"]) == ("NVML and DCGM", 0.375)
 
 
 def test_figures_of_a_silent_driver_are_not_shown(in_pods: Make) -> None:

@@ -99,6 +99,7 @@ def test_everything_about_the_sidecar_can_be_said_to_the_operator() -> None:
         SIDECAR_MEMORY_LIMIT="1Gi",
         SIDECAR_GUARANTEED_CPU="1",
         SIDECAR_NVIDIA_DEVICES="All",
+        SIDECAR_DCGM_EXPORTER="http://{node}:9400/metrics",
         CERTIFICATES="CertManager",
     )
 
@@ -111,7 +112,19 @@ def test_everything_about_the_sidecar_can_be_said_to_the_operator() -> None:
         memory_limit="1Gi",
         guaranteed_cpu="1",
         nvidia_devices="All",
+        dcgm_exporter="http://{node}:9400/metrics",
     )
+
+
+@pytest.mark.parametrize("wrong", ["gpu-node:9400", "http://" + "x" * 1024])
+def test_an_exporters_address_is_a_url(wrong: str) -> None:
+    with pytest.raises(InvalidProcessSettings, match=r"SIDECAR_DCGM_EXPORTER is .*must begin with http"):
+        _operator(
+            NAMESPACE="llm-monitor",
+            SIDECAR_IMAGE="sidecar:1",
+            CERTIFICATES="None",
+            SIDECAR_DCGM_EXPORTER=wrong,
+        )
 
 
 def test_where_the_webhook_is_asked_is_a_label_selector() -> None:

@@ -118,7 +118,7 @@ def report(*traffic: TrafficSeries) -> Report:
         ),
         resources=Resources(processes_visible=True, processes=2, cpu_seconds=12.5, rss_bytes=1 << 30),
         engine=Engine("vllm", running=3, kv_cache_use=0.5, finished_requests={"stop": 8}, missing=("x",)),
-        gpus=GPUs(visible=True, devices=(GPU_ONE, GPU_TWO)),
+        gpus=GPUs(visible=True, source="DCGM", devices=(GPU_ONE, GPU_TWO)),
     )
 
 
@@ -132,7 +132,12 @@ GPU_ONE = GPU(
     ecc_corrected=3,
     xids=(XID(31, "application", 2, 1.0),),
 )
-GPU_TWO = GPU("GPU-2", index=1, lost=True, instances=(MIGInstance("MIG-1", ours=True, memory_used_bytes=7),))
+GPU_TWO = GPU(
+    "GPU-2",
+    index=1,
+    lost=True,
+    instances=(MIGInstance("MIG-1", ours=True, memory_used_bytes=7, utilisation=0.25),),
+)
 ENGINE, WIRE = {"counted_by": "engine"}, {"counted_by": "wire"}
 
 
@@ -193,6 +198,8 @@ def test_every_part_of_a_report_is_there_in_both_formats(accept: str) -> None:
     assert value(got, "llm_monitor_gpu_lost", gpu="GPU-2") == 1
     part = {"gpu": "GPU-2", "instance": "MIG-1", "ours": "true"}
     assert value(got, "llm_monitor_gpu_instance_memory_used_bytes", **part) == 7
+    assert value(got, "llm_monitor_gpu_instance_utilisation_ratio", **part) == 0.25
+    assert value(got, "llm_monitor_gpus_source_info", source="DCGM") == 1
     assert value(got, "llm_monitor_refused_total", endpoint="config", reason="forged") == 2
     assert value(got, "llm_monitor_configuration_generation") == 4
 

@@ -207,6 +207,7 @@ REPORT: Final = Report(
     ),
     gpus=GPUs(
         visible=True,
+        source="NVML",
         silent_seconds=0.0,
         devices=(
             GPU(
@@ -224,7 +225,7 @@ REPORT: Final = Report(
                 repair_pending=False,
                 repair_failed=False,
                 xids=(XID(79, "hardware", 1, 0.0),),
-                instances=(MIGInstance("MIG-1", memory_used_bytes=1, memory_total_bytes=1),),
+                instances=(MIGInstance("MIG-1", memory_used_bytes=1, memory_total_bytes=1, utilisation=0.5),),
             ),
         ),
     ),

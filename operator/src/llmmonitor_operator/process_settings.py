@@ -28,6 +28,7 @@ _HIGHEST_PORT = 65535
 _LABEL_LENGTH_LIMIT = 63
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 """A namespace's name, RFC 1123."""
+_URL_LENGTH_LIMIT = 1024
 _SERVICE_LINKS = ("tcp://", "udp://", "sctp://")
 
 Choice = TypeVar("Choice", bound=enum.StrEnum)
@@ -135,6 +136,7 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
             memory_limit=read.quantity("SIDECAR_MEMORY_LIMIT", default.sidecar.memory_limit),
             guaranteed_cpu=read.quantity("SIDECAR_GUARANTEED_CPU", default.sidecar.guaranteed_cpu),
             nvidia_devices=read.choice("SIDECAR_NVIDIA_DEVICES", NvidiaDevices.NONE),
+            dcgm_exporter=read.url("SIDECAR_DCGM_EXPORTER"),
         ),
         watch_namespaces=read.labels("WATCH_NAMESPACES"),
         shard=read.shard("SHARD", default.shard),
@@ -203,6 +205,16 @@ class Reader:
         value = self.text(name)
         if not value:
             self.problem(name, value, wanted)
+        return value
+
+    def url(self, name: str) -> str:
+        """An address for HTTP; empty where it is not set."""
+        value = self.text(name)
+        if value and not (value.startswith(("http://", "https://")) and len(value) <= _URL_LENGTH_LIMIT):
+            self.problem(
+                name, value, f"must begin with http:// or https://, at most {_URL_LENGTH_LIMIT} long"
+            )
+            return ""
         return value
 
     def label(self, name: str, default: str = "") -> str:

@@ -90,6 +90,8 @@ class Settings:
     model_cpu_limit_cores: float | None = None
     gpus_requested: int | None = None
     """GPUs, or parts of one, that the pod requests; None: nobody told."""
+    dcgm_exporter: str = ""
+    """URL of the metrics of the node's DCGM exporter, with `{node}` for the node's address; empty: none."""
     memory_cap_bytes: int = 256 * 1024 * 1024
     """What the whole sidecar allows itself: attached, nobody else limits it, and the model would pay."""
     public_keys: tuple[bytes, ...] = ()
@@ -151,6 +153,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         model_memory_limit_bytes=read.amount("MEMORY_LIMIT_BYTES", int, lowest=1),
         model_cpu_limit_cores=read.amount("CPU_LIMIT_CORES", float, lowest=0.001),
         gpus_requested=read.amount("GPUS", int, lowest=1),
+        dcgm_exporter=read.url("DCGM_EXPORTER"),
         memory_cap_bytes=read.amount("MEMORY_CAP_BYTES", int, lowest=LOWEST_MEMORY_CAP_BYTES)
         or default.memory_cap_bytes,
         public_keys=read.keys("PUBLIC_KEY"),

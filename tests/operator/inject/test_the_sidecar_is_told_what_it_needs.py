@@ -129,6 +129,20 @@ def test_it_learns_how_many_gpus_the_pod_requests(plan_of: PlanOf) -> None:
     assert (with_gpus.gpus_requested, without.gpus_requested) == (2, None)
 
 
+@pytest.mark.parametrize(("gpus", "told"), [("2", "http://{node}:9400/metrics"), ("0", "")])
+def test_only_where_gpus_are_requested_it_learns_who_else_measures_them(
+    plan_of: PlanOf, gpus: str, told: str
+) -> None:
+    pod = copy.deepcopy(RUNNING)
+    pod["spec"]["containers"][0]["resources"] = {"limits": {"nvidia.com/gpu": gpus}}
+    plan = plan_of(pod)
+    sidecar = dataclasses.replace(plan.sidecar, dcgm_exporter="http://{node}:9400/metrics")
+    plan = dataclasses.replace(plan, sidecar=sidecar)
+
+    for container in (native(pod, plan), ephemeral(pod, plan, 1)):
+        assert settings.from_environment(as_the_kubelet_does(container)).dcgm_exporter == told
+
+
 ASKED = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "utility"}
 
 

@@ -7,12 +7,10 @@ makes the first use of one takes it out here, and a test sees to that.
 from typing import Final
 
 from llmmonitor_api.conditions import reasons_content as content
-from llmmonitor_api.conditions import reasons_monitoring as monitoring
 from llmmonitor_api.conditions import reasons_performance as performance
 
 NOT_SAID_YET: Final = frozenset(
     {
-        monitoring.NO_EXPORTER,
         # drift, data validation
         content.NO_DRIFT,
         content.INPUT_DRIFT,

@@ -221,7 +221,8 @@ NO_GPU_REQUESTED = not_judged("NoGPURequested", "No matching pod requests a GPU,
 DRIVER_NOT_VISIBLE = fails(
     "DriverNotVisible",
     "GPUs are requested, but no sidecar can see the driver, and nothing else measures them.",
-    "Let sidecars see the driver: the chart's sidecar.nvidiaDevices=All, on nodes with NVIDIA's runtime.",
+    "Let sidecars see the driver: the chart's sidecar.nvidiaDevices=All, on nodes with NVIDIA's runtime; or"
+    " say where a DCGM exporter is: sidecar.dcgmExporter.",
 )
 NOT_ALL_GPUS_MEASURED = fails(
     "NotAllGPUsMeasured",
@@ -231,6 +232,8 @@ NOT_ALL_GPUS_MEASURED = fails(
 )
 NO_EXPORTER = fails(
     "NoExporter",
-    "The driver is not visible, and no DCGM exporter was found on the pod's node.",
-    "Install the DCGM exporter (GPU operator).",
+    "No sidecar can see the driver, and the DCGM exporter that the chart names measures none of the pods'"
+    " GPUs: it does not answer, or does not say which pod has which.",
+    "See the message: the exporter's address (sidecar.dcgmExporter), a NetworkPolicy, a Service that leaves"
+    " the node, or DCGM_EXPORTER_KUBERNETES not being true.",
 )

@@ -1,6 +1,6 @@
-"""The GPUs that a sidecar can see, as its driver answered last: part of a report.
+"""The GPUs that a sidecar can see, as the driver or a DCGM exporter answered last: part of a report.
 
-Every figure is None where the driver does not give it (not supported, no permission, lost), and `problem`
+Every figure is None where it is not given (not supported, no permission, lost, not exported), and `problem`
 says so. Which GPUs are the pod's is said of each, and how that was found out: nobody adds up others' figures.
 """
 
@@ -24,6 +24,8 @@ BY_PROCESSES = "processes"
 """A process of the model uses it."""
 BY_NUMBER = "number"
 """As many are visible as the pod requests."""
+BY_LABELS = "labels"
+"""The DCGM exporter names the pod."""
 BY_SIGHT = "sight"
 """Nobody said how many are requested, so all that are visible count."""
 NOT_TOLD = ""
@@ -67,6 +69,8 @@ class MIGInstance(msgspec.Struct, frozen=True, omit_defaults=True):
     memory_total_bytes: Count | None = None
     model_memory_bytes: Count | None = None
     """What the model's processes have of it; None where they are not seen on it."""
+    utilisation: Share | None = None
+    """Share of time in which its engine was active; of DCGM's profiling fields alone, NVML has none."""
 
 
 class GPU(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -81,7 +85,7 @@ class GPU(msgspec.Struct, frozen=True, omit_defaults=True):
     lost: bool = False
     """Whether it no longer answers: fallen off the bus, or in need of a reset."""
     problem: Text = ""
-    """Which figures the driver does not give, and why; empty when it gives all."""
+    """Which figures are not given, and why; empty when all are."""
     utilisation: Share | None = None
     """Share of time in which any kernel ran, as the driver samples it (up to 1 s): not how busy the GPU is.
     None on a partitioned one."""
@@ -118,14 +122,16 @@ class GPU(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class GPUs(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of asking the driver."""
+    """What became of asking the driver, and else the exporter."""
 
     visible: bool
-    """Whether it answered; if not, there are no devices below."""
+    """Whether somebody measures them; if not, there are no devices below."""
     reason: Text = ""
-    """Why it did not, in words."""
+    """Why the driver did not answer, in words; kept where an exporter answers in its place."""
+    exporter_error: Text = ""
+    """Why the DCGM exporter measures nothing, in words; empty if it does, or is not asked."""
     source: Name = ""
-    """`NVML`."""
+    """`NVML` or `DCGM`."""
     driver: Name = ""
     """Its version."""
     sampled_age_seconds: Seconds = 0.0

@@ -102,11 +102,12 @@ class GPUStatus(StatusModel):
     visible: Count = 0
     """GPUs that are measured."""
     source: Label = ""
-    """NVML, DCGM, the engine, or empty."""
+    """NVML, DCGM, both, or empty."""
     lost: Count = 0
     """GPUs that no longer answer."""
     utilisation: Ratio | None = None
-    """The share of time with a kernel running, mean of all; not how busy a GPU is. Absent with MIG."""
+    """The share of time with a kernel running, mean of all; not how busy a GPU is. Absent with MIG, but by
+    DCGM."""
     memory_used_bytes: Count | None = None
     """Memory in use, of all GPUs."""
     memory_total_bytes: Count | None = None

@@ -101,14 +101,14 @@ def status(inputs: Inputs) -> GPUStatus | None:
     requested = sum(pod.expected.gpus_requested for pod in inputs.pods)
     if not requested and not gpus:
         return None
-    used = [gpu.utilisation for gpu in gpus if gpu.utilisation is not None]
+    used = [share for gpu in gpus for share in _utilisations(gpu)]
     watts = [gpu.power_watts for gpu in gpus if gpu.power_watts is not None and not gpu.partitioned]
     parts = [_memory(gpu) for gpu in gpus]
     hardware = [xid.count for gpu in gpus for xid in gpu.xids if xid.kind != api.APPLICATION]
     return GPUStatus(
         requested=requested,
         visible=measured(tuple(gpus)),
-        source=next((one.source for one in answers if one.source), ""),
+        source=" and ".join(sorted({one.source for one in answers if one.source}, reverse=True)),
         lost=sum(gpu.lost for gpu in gpus),
         utilisation=sum(used) / len(used) if used else None,
         memory_used_bytes=sum(used for used, _ in parts) if any(parts) else None,
@@ -120,6 +120,13 @@ def status(inputs: Inputs) -> GPUStatus | None:
 
 def _answers(gpus: GPUs | None) -> bool:
     return gpus is not None and gpus.visible
+
+
+def _utilisations(gpu: GPU) -> list[float]:
+    """Of what is the pod's: one, or those of its instances where they are known."""
+    if gpu.partitioned:
+        return [one.utilisation for one in gpu.instances if one.ours and one.utilisation is not None]
+    return [] if gpu.utilisation is None else [gpu.utilisation]
 
 
 def _memory(gpu: GPU) -> tuple[int, int]:

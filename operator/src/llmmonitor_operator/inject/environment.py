@@ -81,7 +81,7 @@ def _for_nvidia(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
 def _limits_of_the_model(pod: Raw, plan: Plan) -> dict[str, str]:
     """The serving container's, or the whole pod's: its cgroup cannot be seen from another container.
 
-    And how many GPUs the pod has, since a sidecar may see more of them.
+    And how many GPUs the pod has, since a sidecar may see more of them, or none: then who measures them.
     """
     container = next((one for one in long_running(pod) if one.get("name") == plan.serving.container), {})
     limits = limits_of(pod_level(pod) or {}) | limits_of(container.get("resources") or {})
@@ -92,6 +92,8 @@ def _limits_of_the_model(pod: Raw, plan: Plan) -> dict[str, str]:
         found["CPU_LIMIT_CORES"] = f"{limits['cpu']:f}"
     if gpus := gpus_requested(pod):
         found["GPUS"] = str(gpus)
+        if plan.sidecar.dcgm_exporter:
+            found["DCGM_EXPORTER"] = plan.sidecar.dcgm_exporter
     return found
 
 

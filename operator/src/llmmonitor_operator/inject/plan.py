@@ -38,6 +38,8 @@ class SidecarImage:
     """Request and limit in a pod of class Guaranteed: 50m there means throttling (p90 90 ms, tried)."""
     nvidia_devices: str = "None"
     """`All`: in pods that request GPUs the sidecar asks NVIDIA's runtime for the driver and the devices."""
+    dcgm_exporter: str = ""
+    """URL of the metrics of the node's DCGM exporter, with `{node}` for the node's address; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ class Common(msgspec.Struct, frozen=True, omit_defaults=True):
     memory_limit: str = "256Mi"
     guaranteed_cpu: str = "500m"
     nvidia_devices: str = "None"
+    dcgm_exporter: str = ""
     public_keys: tuple[str, ...] = ()
     """Ed25519, base64, as the sidecar's environment takes them."""
     server_version: str = ""
@@ -54,6 +55,7 @@ class Common(msgspec.Struct, frozen=True, omit_defaults=True):
             memory_limit=self.memory_limit,
             guaranteed_cpu=self.guaranteed_cpu,
             nvidia_devices=self.nvidia_devices,
+            dcgm_exporter=self.dcgm_exporter,
         )
 
     @property

@@ -252,6 +252,7 @@ class Leader:
             memory_limit=sidecar.memory_limit,
             guaranteed_cpu=sidecar.guaranteed_cpu,
             nvidia_devices=sidecar.nvidia_devices,
+            dcgm_exporter=sidecar.dcgm_exporter,
             public_keys=tuple(base64.b64encode(key).decode() for key in public_keys),
             server_version=f"{version.get('major', '')}.{version.get('minor', '')}".rstrip("+"),
         )

@@ -3,7 +3,7 @@
 procfs may block (a process in uninterruptible sleep), so the process sampler has one thread of its own; while
 it hangs, no second sample is begun and the last one ages. A defect of it costs the sample and never the
 analyser. The engine is asked directly, never through the relay, and bounds its own time. The GPUs have a
-thread that is never waited for (`samplers/gpu/thread.py`).
+thread that is never waited for (`samplers/gpu/thread.py`), and a DCGM exporter is asked in the background.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from llmmonitor_api.report.report import Engine, Resources
 from llmmonitor_sidecar.analyser.engine_watch import EngineWatch
 from llmmonitor_sidecar.engines.http import model_session
 from llmmonitor_sidecar.engines.scrape import EngineScraper
+from llmmonitor_sidecar.samplers.dcgm.asker import DCGMAsker
+from llmmonitor_sidecar.samplers.dcgm.exposition import Holder
+from llmmonitor_sidecar.samplers.dcgm.whose import Asking
 from llmmonitor_sidecar.samplers.gpu.sampler import GPUSampler
 from llmmonitor_sidecar.samplers.gpu.thread import GPUThread
 from llmmonitor_sidecar.samplers.model_process import ModelHint
@@ -33,6 +36,8 @@ from llmmonitor_sidecar.shared_page import SharedPage, Slot
 
 PROCESS_SAMPLE_SECONDS = 5.0
 """How long a sample is waited for; a later one is taken at the next look."""
+NODE = "{node}"
+"""Stands for the node's address in the URL of its DCGM exporter."""
 _STATM = Path("/proc/self/statm")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -73,6 +78,7 @@ class Sampling:
         sampler = ProcessSampler(hint, self._sidecar_pids, limits=limits, own_network=own_network)
         self._sample_processes = sample_processes or sampler.sample
         self._gpus = GPUThread(GPUSampler(sampler.model_pids, settings.gpus_requested).sample)
+        self._exporter = exporter_of(settings)
         self._sampler_failed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="processes")
         self._running: asyncio.Future[Resources] | None = None
@@ -105,7 +111,10 @@ class Sampling:
             self.resources = msgspec.structs.replace(self.resources, sampled_age_seconds=age_seconds)
 
     def _look_at_gpus(self) -> None:
-        sampled = self._gpus.look(time.monotonic_ns())
+        now_ns = time.monotonic_ns()
+        sampled = self._gpus.look(now_ns)
+        if sampled is not None and self._exporter is not None:
+            sampled = self._exporter.beside(sampled, now_ns)
         if sampled is not None:
             self.gpus, self.gpu_energy_millijoules = sampled.gpus, sampled.energy_millijoules
 
@@ -134,6 +143,8 @@ class Sampling:
     async def close(self) -> None:
         """Let go of connections and of the threads, without waiting for them."""
         self._gpus.close()
+        if self._exporter is not None:
+            await self._exporter.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
         await self._session.close()
 
@@ -164,6 +175,16 @@ def is_at_rest(engine: Engine | None) -> bool:
 def own_rss_bytes() -> int:
     """This process's resident memory."""
     return int(_STATM.read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+
+
+def exporter_of(settings: Settings) -> DCGMAsker | None:
+    """Where there are GPUs to be asked for, and somebody to be asked."""
+    if not settings.dcgm_exporter or not settings.gpus_requested:
+        return None
+    pod = Holder(settings.pod_namespace, settings.pod_name, settings.pod_uid)
+    on_the_node = NODE in settings.dcgm_exporter
+    url = settings.dcgm_exporter.replace(NODE, _in_url(settings.host_ip))
+    return DCGMAsker(model_session(), url, Asking(pod, settings.gpus_requested, on_the_node))
 
 
 def _in_url(host: str) -> str:

@@ -1,4 +1,4 @@
-"""The GPUs that the sidecar sees, by uuid; `ours` tells the pod's from others that it may see as well."""
+"""The GPUs that the sidecar sees, or a DCGM exporter tells it of, by uuid; `ours` are those of the pod."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ _GPU = "llm_monitor_gpu"
 
 def families(gpus: GPUs, energy_millijoules: int) -> Iterator[Metric]:
     """Every family about GPUs; figures only while the driver answers."""
-    yield gauge(f"{_GPU}s_visible", "1 while the GPUs' driver answers the sidecar.", one(gpus.visible))
+    yield gauge(
+        f"{_GPU}s_visible",
+        "1 while the GPUs' driver, or a DCGM exporter in its place, answers the sidecar.",
+        one(gpus.visible),
+    )
+    yield gauge(
+        f"{_GPU}s_source_info",
+        "1 for who measures the GPUs: NVML or DCGM; absent while nobody does.",
+        [({"source": label(gpus.source)}, 1)] if gpus.visible else (),
+    )
     yield gauge(
         f"{_GPU}s_sample_age_seconds",
         "Age of the figures about GPUs.",
@@ -137,6 +146,12 @@ def _instances(devices: tuple[GPU, ...]) -> Iterator[Metric]:
         "Memory of the instance.",
         [(labels, part.memory_total_bytes) for labels, part in parts if part.memory_total_bytes is not None],
         "bytes",
+    )
+    yield gauge(
+        f"{_GPU}_instance_utilisation_ratio",
+        "Share of time in which the instance's engine was active; by DCGM's profiling fields alone.",
+        [(labels, part.utilisation) for labels, part in parts if part.utilisation is not None],
+        "ratio",
     )
 
 

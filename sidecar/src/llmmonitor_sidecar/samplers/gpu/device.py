@@ -29,6 +29,15 @@ class Memory:
     uncorrected: int | None = None
     uncorrected_grew_ns: int | None = None
 
+    def count_uncorrected(self, count: int | None, now_ns: int) -> int | None:
+        """Take note of the uncorrectable ECC errors; when they were last seen to grow."""
+        before = self.uncorrected
+        if count is not None:
+            if before is not None and count > before:
+                self.uncorrected_grew_ns = now_ns
+            self.uncorrected = count
+        return self.uncorrected_grew_ns
+
 
 class Device:
     """One GPU in one session of NVML."""
@@ -97,7 +106,7 @@ class Device:
             self.memory.slowdowns.add(int(reasons), now_ns)
         corrected, uncorrected = self._ecc("CORRECTED"), self._ecc("UNCORRECTED")
         pending, failed = self._repairs()
-        grew_ns = self._uncorrected_grew_ns(uncorrected, now_ns)
+        grew_ns = self.memory.count_uncorrected(uncorrected, now_ns)
         temperature = ask("temperature", "nvmlDeviceGetTemperature", self._nvml.NVML_TEMPERATURE_GPU)
         return GPU(
             uuid=self.uuid,
@@ -138,11 +147,3 @@ class Device:
             return bool(rows[2]), bool(rows[3])
         pages = self._answers.ask("repairs", "nvmlDeviceGetRetiredPagesPendingStatus")
         return (None if pages is None else bool(pages)), None
-
-    def _uncorrected_grew_ns(self, count: int | None, now_ns: int) -> int | None:
-        before = self.memory.uncorrected
-        if count is not None:
-            if before is not None and count > before:
-                self.memory.uncorrected_grew_ns = now_ns
-            self.memory.uncorrected = count
-        return self.memory.uncorrected_grew_ns
