@@ -89,6 +89,20 @@ def test_burn_rates_are_recorded_from_exact_counts(prometheus_rules: PrometheusR
     assert shares == pytest.approx(dict.fromkeys(("rate5m", "rate30m", "rate1h", "rate6h", "rate3d"), 0.1))
 
 
+def test_an_objective_of_one_model_is_a_series_of_its_own_and_so_is_one_that_was_changed(
+    prometheus_rules: PrometheusRules,
+) -> None:
+    name, good = "llm_monitor_objective_events_total", _events("good")
+    lora = {"models": "lora-*", "operations": "chat", "objective": "quick", "signal": "TimeToFirstToken"}
+    other = {result: _of_chat(name, **lora, threshold="700ms", result=result) for result in ("good", "bad")}
+
+    found = prometheus_rules.recorded({good: "0+90x60", other["good"]: "0+9x60", other["bad"]: "0+1x60"}, 50)
+
+    shares = {one: value for one, value in found.items() if "rate5m" in one}
+    assert shares == pytest.approx({one: 0.1 for one in shares if 'models="lora-*"' in one})
+    assert len(shares) == 1, "the one without a bad event has none to share"
+
+
 def test_without_events_no_share_is_recorded(prometheus_rules: PrometheusRules) -> None:
     assert prometheus_rules.recorded({_events("good"): "5x60", _events("bad"): "0x60"}, 50) == {}
 

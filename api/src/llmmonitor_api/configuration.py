@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from llmmonitor_api.report.totals import objective_key
+
 PUBLIC_KEYS_LIMIT = 4
 """Two are trusted while one replaces the other."""
 
@@ -22,6 +24,20 @@ class ObjectiveSetting(msgspec.Struct, frozen=True):
     """Seconds, a ratio or a count, as the signal's unit says; None where the signal has none."""
     threshold_text: str = ""
     """The same as the owner wrote it: part of the counts' identity."""
+    models: tuple[str, ...] = ()
+    """Only requests for these models count, `*` standing for any text; empty: all. Sorted."""
+    operations: tuple[str, ...] = ()
+    """Only these operations count (`gen_ai.operation.name`); empty: all that generate. Sorted."""
+
+    @property
+    def filtered(self) -> bool:
+        """Whether it is of some requests alone."""
+        return bool(self.models or self.operations)
+
+    @property
+    def key(self) -> str:
+        """Under which its counts stand in reports."""
+        return objective_key(self.name, self.signal, self.threshold_text, self.models, self.operations)
 
 
 class Configuration(msgspec.Struct, frozen=True):
@@ -29,6 +45,9 @@ class Configuration(msgspec.Struct, frozen=True):
 
     generation: int = 0
     objectives: tuple[ObjectiveSetting, ...] = ()
+    further_objectives: tuple[ObjectiveSetting, ...] = ()
+    """Those that are of some requests alone. A sidecar that knows no `models` and `operations` would count
+    all requests for them: it does not know this field either, and counts none."""
     resource_interval_seconds: float = 1.0
     max_added_latency_seconds: float = 0.005
     stop: bool = False
@@ -41,3 +60,8 @@ class Configuration(msgspec.Struct, frozen=True):
     public_keys: tuple[bytes, ...] = ()
     """Ed25519, raw, at most `PUBLIC_KEYS_LIMIT`: whom to believe from now on, in place of all before. Empty:
     whom it believes already. A container that starts anew believes the keys of its environment again."""
+
+    @property
+    def counted(self) -> tuple[ObjectiveSetting, ...]:
+        """Every objective."""
+        return (*self.objectives, *self.further_objectives)

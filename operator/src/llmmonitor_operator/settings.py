@@ -30,11 +30,20 @@ class ObjectiveSettings:
     window_seconds: float
     source: str
     """`spec` or `default`."""
+    models: tuple[str, ...] = ()
+    """For which models alone, `*` standing for any text; empty: all. Sorted."""
+    operations: tuple[str, ...] = ()
+    """For which operations alone; empty: all that generate. Sorted."""
 
     @property
     def key(self) -> str:
         """Under which its counts stand in reports."""
-        return objective_key(self.name, self.signal, self.threshold_text)
+        return objective_key(self.name, self.signal, self.threshold_text, self.models, self.operations)
+
+    @property
+    def filtered(self) -> bool:
+        """Whether it is of some requests alone."""
+        return bool(self.models or self.operations)
 
     @property
     def budget(self) -> Fraction:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from llmmonitor_api.quantities import (
     DURATION_WITHOUT_DAYS_PATTERN,
@@ -23,8 +23,10 @@ from llmmonitor_api.quantities import (
     parse_quantity,
 )
 from llmmonitor_api.spec.limits import within
+from llmmonitor_api.spec.listmap import as_set, distinct
 from llmmonitor_api.spec.model import Rule, SpecModel
 from llmmonitor_api.spec.names import ItemName
+from llmmonitor_api.spec.scope import MODELS_LIMIT, ModelPattern, Operation
 
 
 class ObjectiveSignal(StrEnum):
@@ -178,6 +180,7 @@ _MOST: Final = {ThresholdUnit.SECONDS: Decimal(LONGEST_THRESHOLD // timedelta(se
 _BY_UNIT: Final = {
     unit: [signal.value for signal, facts in SIGNALS.items() if facts.unit is unit] for unit in ThresholdUnit
 }
+_OF_TIME: Final = [signal.value for signal, facts in SIGNALS.items() if facts.counts is EventKind.TIME_SLICE]
 _ENDS_AS_DURATION: Final = " || ".join(f"self.threshold.endsWith('{end}')" for end in "smh")
 _IN_RANGE: Final = (
     "duration(self.threshold) > duration('0s') && "
@@ -241,6 +244,12 @@ class Objective(SpecModel):
     """The share that must be good; what is left to 100% is the error budget."""
     window: Annotated[Duration, within(timedelta(minutes=10), timedelta(days=90))] = timedelta(days=1)
     """The time that the error budget is for; from 10m to 90d."""
+    models: Annotated[tuple[ModelPattern, ...], Field(max_length=MODELS_LIMIT), as_set()] = ()
+    """Of requests for these models alone, as clients name them (of several adapters on one server, each is
+    one); `*` stands for any text. Where a request names none, its answer does. At most 8; all when empty."""
+    operations: Annotated[tuple[Operation, ...], Field(max_length=len(Operation)), as_set()] = ()
+    """Of these operations alone: chat, text_completion, embeddings. When empty, all that generate, which
+    embeddings do not."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -259,6 +268,17 @@ class Objective(SpecModel):
             cel=f"(self.signal in {_BY_UNIT[ThresholdUnit.NONE]}) != has(self.threshold)",
         ),
         *(_unit_rule(unit) for unit in ThresholdUnit if unit is not ThresholdUnit.NONE),
+        Rule(
+            at="",
+            reads=("signal", "models", "operations"),
+            message=f"{', '.join(_OF_TIME)} are of the whole server and not of requests; "
+            "leave models and operations out",
+            holds=lambda one: one.signal not in _OF_TIME or not (one.models or one.operations),
+            cel=f"!(self.signal in {_OF_TIME}) || (!has(self.models) || size(self.models) == 0) && "
+            "(!has(self.operations) || size(self.operations) == 0)",
+        ),
+        distinct("models"),
+        distinct("operations"),
     )
 
     @property

@@ -16,6 +16,7 @@ from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.report import Resources
 from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
+from llmmonitor_api.spec.scope import Operation
 from llmmonitor_api.status import (
     Distribution,
     EngineStatus,
@@ -33,8 +34,9 @@ from llmmonitor_operator.evaluate import gpus, wording
 from llmmonitor_operator.evaluate.cost_status import cost_status
 from llmmonitor_operator.evaluate.engine_counts import engine_counts
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
-from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
+from llmmonitor_operator.evaluate.objectives import NO_SUCH_REQUEST, ObjectiveStanding
 from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
+from llmmonitor_operator.settings import ObjectiveSettings
 
 WINDOW_SECONDS = 3600.0
 """What figures are of, where no objective says otherwise."""
@@ -72,7 +74,7 @@ class Judged:
     """All of each but its message."""
     engine: EngineStatus | None
     pods: PodsStatus
-    objectives: tuple[tuple[object, ...], ...]
+    objectives: tuple[tuple[ObjectiveSettings, bool | None], ...]
     """Each, and whether it holds."""
     in_flight: int | None = field(compare=False)
     """Requests: no news, but of this moment as the pods are."""
@@ -242,13 +244,22 @@ def _objective(standing: ObjectiveStanding, inputs: Inputs) -> ObjectiveStatus:
         threshold=objective.threshold_text or None,
         target=Decimal(objective.target.numerator) / Decimal(objective.target.denominator),
         window=timedelta(seconds=objective.window_seconds),
+        models=objective.models,
+        operations=tuple(map(Operation, objective.operations)),
         good=standing.whole.good,
         bad=standing.whole.bad,
         budget_left=None if standing.budget_spent is None else wording.significant(1 - standing.budget_spent),
         burn_rate=float(nearest.sustained) if nearest else None,
         burn_rate_limit=float(nearest.pair.factor) if nearest else None,
         holds=_holds(standing, inputs),
+        note=_note(standing),
     )
+
+
+def _note(standing: ObjectiveStanding) -> str | None:
+    unseen = standing.objective.filtered and standing.last_event_at is None
+    words = standing.not_counted or (NO_SUCH_REQUEST if unseen else "")
+    return words[:_SENTENCE_LIMIT] or None
 
 
 def _holds(standing: ObjectiveStanding, inputs: Inputs) -> bool | None:

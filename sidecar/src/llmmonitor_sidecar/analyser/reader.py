@@ -61,7 +61,7 @@ class TrafficReader:
 
     def configure(self, configuration: Configuration) -> None:
         """Count these objectives from now on."""
-        self._objectives.configure(configuration.objectives)
+        self._objectives.configure(configuration.counted)
 
     def take(self, records: Iterable[TeeRecord]) -> None:
         """Everything these records say."""

@@ -7,7 +7,6 @@ Prometheus could find, this is the way out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -23,6 +22,7 @@ from llmmonitor_operator.cost.standing import CostStanding
 from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.reconcile.metrics.cost_families import cost_families
+from llmmonitor_operator.reconcile.metrics.objective_families import objective_events
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 
 MONITOR = ("namespace", "monitor")
@@ -146,16 +146,10 @@ def _counters(monitors: Monitors) -> Iterator[Metric]:
         ("source",),
         _by(figures, {key: one.token_sources for key, one in figures.items()}),
     )
-    yield _counter(
-        "objective_events",
-        "Events that an objective judged, by result.",
-        ("objective", "signal", "threshold", "result"),
-        (
-            ((*key, *json.loads(objective), result), events)
-            for key, one in monitors.items()
-            for objective, count in one.totals.objectives.items()
-            for result, events in (("good", count.good), ("bad", count.bad))
-        ),
+    yield objective_events(
+        {key: one.totals.objectives for key, one in monitors.items()},
+        {key: [one for one, _ in shown.judged.objectives] for key, shown in monitors.items() if shown.judged},
+        _counter,
     )
     yield from _energy(figures)
     yield _counter(
