@@ -78,6 +78,9 @@ RIGHT: list[dict[str, Any]] = [
     objective(signal="KVCacheUse", threshold="1%", window="10m"),
     objective(signal="QueueDepth", threshold="0.5"),
     objective(signal="QueueDepth", threshold=20),
+    objective(signal="ChunkGap", threshold="1s"),
+    objective(signal="RequestThroughput", threshold="1.5k"),
+    objective(signal="MalformedAnswerRate", threshold=None),
     objective(signal="QueueDepth", threshold=20, models=[], operations=[]),
     objective(
         models=["a" * 96, "meta-llama/*", "llama3:8b", "*", "ünïcode"],

@@ -165,6 +165,22 @@ def test_counted_by_no_sidecar_it_is_not_judged_and_says_so(watch: Make, said: S
     assert "when its pod is replaced" in message
 
 
+def test_a_signal_that_an_older_sidecar_does_not_know_is_not_counted_there(watch: Make, said: Said) -> None:
+    gaps = {"name": "gaps", "signal": "ChunkGap", "threshold": "1s", "target": "99%", "window": "30d"}
+    one = watch(performance={"objectives": [ALL, gaps]})
+    replica = one.replica()
+    replica.older = True
+    replica.totals.objectives.clear()
+    replica.__post_init__()
+    replica.serve(100)
+
+    result = one.gather([replica])
+
+    assert [setting.name for setting in one.configuration.objectives] == ["errors"]
+    assert said(result, KIND)[2].endswith("when its pod is replaced)")
+    assert result.status["objectives"][1]["note"].startswith("not counted in 1 of 1 pod (chat-0)")
+
+
 def test_the_events_of_each_definition_are_a_series_of_their_own(watch: Make) -> None:
     metrics = OperatorMetrics()
     metrics.begin(("prod", "chat"))

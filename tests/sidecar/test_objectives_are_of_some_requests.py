@@ -35,6 +35,13 @@ SIGNALS: dict[str, float | None] = {
     "ErrorRate": None,
     "TruncationRate": None,
     "AbortRate": None,
+    "TimeToFirstContent": 2.0,
+    "ChunkGap": 1.0,
+    "RequestThroughput": 5.0,
+    "OverloadRate": None,
+    "TimeoutRate": None,
+    "EmptyAnswerRate": None,
+    "MalformedAnswerRate": None,
 }
 
 
@@ -87,12 +94,15 @@ def served(objectives: Objectives, told: Iterable[Told]) -> None:
         for moment in sorted({one.first_token or 9.0, 2.5, 3.5, one.lasts - 0.01}):
             at_ns = SECOND + round(moment * SECOND)
             if moment == one.first_token:
-                request.first_token_ns = at_ns
+                request.first_token_ns = request.last_token_ns = at_ns
+                request.first_content_ns = at_ns if one.tokens % 2 else 0
                 objectives.handle(ExchangeEvent(EventKind.FIRST_TOKEN, request, at_ns))
             elif moment < one.lasts:
                 objectives.tick([request], at_ns)
         request.outcome, request.ended_ns = one.outcome, SECOND + round(one.lasts * SECOND)
         request.finish_reasons = (one.finish,)
+        request.longest_gap_ns = one.tokens * SECOND // 30
+        request.empty, request.forms = one.tokens % 3 == 0, (("json", one.tokens % 4 > 1),)
         if one.first_token:
             request.completion_tokens, request.completion_token_source = one.tokens, TokenSource.USAGE
             request.choices[0] = ChoiceProgress(
@@ -214,6 +224,14 @@ def test_another_filter_counts_anew_and_the_others_go_on() -> None:
     assert totals.objectives[wider.key].models == "lora-*"
     reordered = ObjectiveSetting("two", "ErrorRate", models=("b", "a")).key
     assert reordered == ObjectiveSetting("two", "ErrorRate", models=("a", "b")).key
+
+
+def test_a_signal_that_it_does_not_know_is_not_in_its_report() -> None:
+    totals = Totals()
+
+    Objectives(totals).configure([setting("OfTomorrow"), setting("ErrorRate")])
+
+    assert [counts.signal for counts in totals.objectives.values()] == ["ErrorRate"]
 
 
 def test_what_was_counted_in_flight_is_not_counted_again_after_a_push() -> None:

@@ -14,6 +14,20 @@ PUBLIC_KEYS_LIMIT = 4
 """Two are trusted while one replaces the other."""
 
 
+_FIRST_SIGNALS = frozenset(
+    {
+        *("TimeToFirstToken", "TimePerOutputToken", "RequestDuration", "ErrorRate", "TruncationRate"),
+        *("AbortRate", "QueueDepth", "KVCacheUse", "Availability", "Throughput"),
+    }
+)
+"""What every sidecar counts, of all requests."""
+
+
+def is_further(signal: str, *, filtered: bool) -> bool:
+    """Whether an objective is for `Configuration.further_objectives`."""
+    return filtered or signal not in _FIRST_SIGNALS
+
+
 class ObjectiveSetting(msgspec.Struct, frozen=True):
     """One objective as the sidecar counts it."""
 
@@ -30,9 +44,9 @@ class ObjectiveSetting(msgspec.Struct, frozen=True):
     """Only these operations count (`gen_ai.operation.name`); empty: all that generate. Sorted."""
 
     @property
-    def filtered(self) -> bool:
-        """Whether it is of some requests alone."""
-        return bool(self.models or self.operations)
+    def further(self) -> bool:
+        """Whether a sidecar of before would count it wrongly, or for ever nothing."""
+        return is_further(self.signal, filtered=bool(self.models or self.operations))
 
     @property
     def key(self) -> str:
@@ -46,8 +60,9 @@ class Configuration(msgspec.Struct, frozen=True):
     generation: int = 0
     objectives: tuple[ObjectiveSetting, ...] = ()
     further_objectives: tuple[ObjectiveSetting, ...] = ()
-    """Those that are of some requests alone. A sidecar that knows no `models` and `operations` would count
-    all requests for them: it does not know this field either, and counts none."""
+    """Those that are of some requests alone, or of a signal that came later. A sidecar that knows no `models`
+    and `operations` would count all requests for them, and report of a signal that it does not know that
+    nothing happened: it does not know this field either, and reports nothing."""
     resource_interval_seconds: float = 1.0
     max_added_latency_seconds: float = 0.005
     stop: bool = False

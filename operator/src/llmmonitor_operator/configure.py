@@ -27,8 +27,8 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
     settings = [_setting(objective) for objective, _ in spec.performance.effective_objectives]
     return Configuration(
         generation=configuration_generation(metadata.creation_timestamp, metadata.uid, metadata.generation),
-        objectives=tuple(one for one in settings if not one.filtered),
-        further_objectives=tuple(one for one in settings if one.filtered),
+        objectives=tuple(one for one in settings if not one.further),
+        further_objectives=tuple(one for one in settings if one.further),
         resource_interval_seconds=spec.sampling.resource_interval.total_seconds(),
         max_added_latency_seconds=spec.interception.max_added_latency.total_seconds(),
         drain_idle_seconds=DRAIN_IDLE_SECONDS

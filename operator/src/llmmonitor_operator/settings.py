@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from llmmonitor_api.conditions import Role
+from llmmonitor_api.configuration import is_further
 from llmmonitor_api.report.totals import objective_key
 from llmmonitor_api.spec.cost import BudgetPeriod
 from llmmonitor_operator.cost.price import Price
@@ -44,6 +45,11 @@ class ObjectiveSettings:
     def filtered(self) -> bool:
         """Whether it is of some requests alone."""
         return bool(self.models or self.operations)
+
+    @property
+    def further(self) -> bool:
+        """Whether a sidecar may be too old to count it."""
+        return is_further(self.signal, filtered=self.filtered)
 
     @property
     def budget(self) -> Fraction:

@@ -38,6 +38,13 @@ class ObjectiveSignal(StrEnum):
     ERROR_RATE = "ErrorRate"
     TRUNCATION_RATE = "TruncationRate"
     ABORT_RATE = "AbortRate"
+    TIME_TO_FIRST_CONTENT = "TimeToFirstContent"
+    CHUNK_GAP = "ChunkGap"
+    REQUEST_THROUGHPUT = "RequestThroughput"
+    OVERLOAD_RATE = "OverloadRate"
+    TIMEOUT_RATE = "TimeoutRate"
+    EMPTY_ANSWER_RATE = "EmptyAnswerRate"
+    MALFORMED_ANSWER_RATE = "MalformedAnswerRate"
     QUEUE_DEPTH = "QueueDepth"
     KV_CACHE_USE = "KVCacheUse"
     AVAILABILITY = "Availability"
@@ -121,6 +128,40 @@ SIGNALS: Final[dict[ObjectiveSignal, SignalFacts]] = {
     ),
     ObjectiveSignal.ABORT_RATE: SignalFacts(
         _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that its client gave up"
+    ),
+    ObjectiveSignal.TIME_TO_FIRST_CONTENT: SignalFacts(
+        _REQUEST,
+        ThresholdUnit.SECONDS,
+        BadWhen.ABOVE,
+        "a streamed request without visible text when the threshold has passed; reasoning is none, and a tool"
+        " that is called makes up for it",
+    ),
+    ObjectiveSignal.CHUNK_GAP: SignalFacts(
+        _REQUEST,
+        ThresholdUnit.SECONDS,
+        BadWhen.ABOVE,
+        "a streamed request with a longer time between two chunks, counted while it waits",
+    ),
+    ObjectiveSignal.REQUEST_THROUGHPUT: SignalFacts(
+        _REQUEST,
+        ThresholdUnit.TOKENS_PER_SECOND,
+        BadWhen.BELOW,
+        "a request with fewer tokens for each second from its last byte to the end of the answer",
+    ),
+    ObjectiveSignal.OVERLOAD_RATE: SignalFacts(
+        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that the server refused for load"
+    ),
+    ObjectiveSignal.TIMEOUT_RATE: SignalFacts(
+        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that the server's time-out ended"
+    ),
+    ObjectiveSignal.EMPTY_ANSWER_RATE: SignalFacts(
+        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a successful answer without any output"
+    ),
+    ObjectiveSignal.MALFORMED_ANSWER_RATE: SignalFacts(
+        _REQUEST,
+        ThresholdUnit.NONE,
+        BadWhen.IT_HAPPENED,
+        "an answer with a tool call, or with JSON that was asked for, that no program can read",
     ),
     ObjectiveSignal.QUEUE_DEPTH: SignalFacts(
         _SLICE, ThresholdUnit.REQUESTS, BadWhen.ABOVE, "a time in which more requests waited in the engine"
@@ -235,9 +276,11 @@ class Objective(SpecModel):
     name: ItemName
     """Unique within the monitor; stands in metrics and messages."""
     signal: ObjectiveSignal
-    """Of requests: TimeToFirstToken, TimePerOutputToken, RequestDuration (threshold: a duration), ErrorRate,
-    TruncationRate, AbortRate (no threshold). Of time: QueueDepth (threshold: requests), KVCacheUse
-    (a percentage), Availability (none), Throughput (tokens per second; less is bad)."""
+    """Of requests: TimeToFirstToken, TimeToFirstContent, TimePerOutputToken, ChunkGap, RequestDuration
+    (threshold: a duration), RequestThroughput (tokens per second; less is bad), ErrorRate, OverloadRate,
+    TimeoutRate, AbortRate, TruncationRate, EmptyAnswerRate, MalformedAnswerRate (no threshold). Of time:
+    QueueDepth (threshold: requests), KVCacheUse (a percentage), Availability (none), Throughput (tokens per
+    second; less is bad)."""
     threshold: Threshold | None = None
     """On the bad side of it, a request or a slice of time is bad; its unit is the signal's."""
     target: Percentage

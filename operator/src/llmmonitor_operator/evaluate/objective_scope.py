@@ -37,7 +37,7 @@ def _any_of(names: tuple[str, ...]) -> str:
 
 def not_counted_by(objective: ObjectiveSettings, fresh: Iterable[tuple[str, Source]]) -> tuple[str, ...]:
     """Pods whose sidecars report and do not count it, by name; only such as an older one may not know."""
-    if not objective.filtered:
+    if not objective.further:
         return ()
     key = objective.key
     return tuple(name for name, source in fresh if key not in source.objectives)

@@ -12,32 +12,24 @@ request once, by all request-based objectives together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 
 from llmmonitor_api.configuration import ObjectiveSetting
-from llmmonitor_api.report.report import Engine
 from llmmonitor_api.report.totals import ObjectiveCounts, Totals
 from llmmonitor_sidecar.analyser.exchange import EventKind, Exchange, ExchangeEvent, Outcome
+from llmmonitor_sidecar.signals.judgements import (
+    AT_EVENT,
+    AT_SAMPLE,
+    GOOD_MEANWHILE,
+    SIGNALS,
+    WAITING_SINCE,
+    Judgement,
+    Sample,
+)
 from llmmonitor_sidecar.signals.scope import Scope
-from llmmonitor_sidecar.signals.traffic import NANO, time_per_output_token
-
-FAILED = frozenset({Outcome.OVERLOADED, Outcome.TIMED_OUT, Outcome.SERVER_ERROR, Outcome.CUT_OFF})
-"""Outcomes that are the model's or its server's fault."""
-
-Judgement = bool | None
-"""True is good, False is bad, None is no event."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What time-based signals look at once per resource interval."""
-
-    engine: Engine | None
-    model_listening: bool
-    tokens_per_second: float | None
-    """Over the last minute, while something was in flight; None without."""
+from llmmonitor_sidecar.signals.traffic import NANO
 
 
 @dataclass(slots=True)
@@ -75,6 +67,8 @@ class Objectives:
         counted = self._totals.objectives
         counters = []
         for setting in settings:
+            if setting.signal not in SIGNALS:
+                continue  # of a newer operator: not in the report, so that nobody takes it for counted
             counts = counted.get(setting.key) or ObjectiveCounts(
                 name=setting.name,
                 signal=setting.signal,
@@ -97,7 +91,7 @@ class Objectives:
             return
         for counter in self._counters:
             if key not in counter.judged:
-                judge = _AT_EVENT.get((counter.setting.signal, event.kind))
+                judge = AT_EVENT.get((counter.setting.signal, event.kind))
                 judgement = None
                 if judge is not None and counter.scope.admits(exchange):
                     judgement = judge(exchange, counter.setting.threshold or 0.0)
@@ -132,19 +126,23 @@ class Objectives:
         timed = [
             (
                 counter,
-                _WAITING_SINCE[counter.setting.signal],
+                WAITING_SINCE[counter.setting.signal],
                 round((counter.setting.threshold or 0.0) / NANO),
+                GOOD_MEANWHILE.get(counter.setting.signal),
             )
             for counter in self._counters
-            if counter.setting.signal in _WAITING_SINCE
+            if counter.setting.signal in WAITING_SINCE
         ]
         for exchange in chain(in_flight, self._without_output.values()):
-            for counter, waiting_since, threshold_ns in timed:
+            for counter, waiting_since, threshold_ns, during in timed:
                 since_ns = waiting_since(exchange)
                 key = (exchange.connection, exchange.number)
                 late = since_ns and now_ns - since_ns > threshold_ns
-                if late and key not in counter.judged and counter.scope.admits(exchange):
-                    self._judge(counter, key, judgement=False)
+                if not (late or during) or key in counter.judged or not counter.scope.admits(exchange):
+                    continue
+                judgement = False if late else during and during(exchange, counter.setting.threshold or 0.0)
+                if judgement is not None:
+                    self._judge(counter, key, judgement=judgement)
 
     def _judge(self, counter: _Counter, key: tuple[int, int], *, judgement: bool) -> None:
         counter.count(judgement)
@@ -165,97 +163,6 @@ class Objectives:
     def sample(self, sample: Sample) -> None:
         """Count one sample of each time-based signal for which there are data."""
         for counter in self._counters:
-            judge = _AT_SAMPLE.get(counter.setting.signal)
+            judge = AT_SAMPLE.get(counter.setting.signal)
             if judge:
                 counter.count(judge(sample, counter.setting.threshold or 0.0))
-
-
-def _first_token(exchange: Exchange, threshold: float) -> Judgement:
-    return (exchange.first_token_ns - exchange.request_ended_ns) * NANO <= threshold
-
-
-def _no_first_token(exchange: Exchange, threshold: float) -> Judgement:
-    if not exchange.stream or not exchange.request_ended_ns:
-        return None
-    if exchange.first_token_ns:  # which model it was of may be known only now
-        return _first_token(exchange, threshold)
-    late = (exchange.ended_ns - exchange.request_ended_ns) * NANO > threshold
-    return False if late and exchange.outcome in (Outcome.ABORTED, *FAILED) else None
-
-
-def _duration(exchange: Exchange, threshold: float) -> Judgement:
-    if not exchange.request_ended_ns:
-        return None
-    late = (exchange.ended_ns - exchange.request_ended_ns) * NANO > threshold
-    if exchange.outcome is Outcome.OK:
-        return not late
-    return False if late and exchange.outcome in (Outcome.ABORTED, *FAILED) else None
-
-
-def _per_token(exchange: Exchange, threshold: float) -> Judgement:
-    figures = [time_per_output_token(exchange, choice) for choice in exchange.choices.values()]
-    known = [figure for figure in figures if figure is not None]
-    return max(known) <= threshold if known else None
-
-
-def _error(exchange: Exchange, _threshold: float) -> Judgement:
-    if exchange.outcome in FAILED:
-        return False
-    return True if exchange.outcome is Outcome.OK else None
-
-
-def _truncation(exchange: Exchange, _threshold: float) -> Judgement:
-    return "length" not in exchange.finish_reasons if exchange.outcome is Outcome.OK else None
-
-
-def _abort(exchange: Exchange, _threshold: float) -> Judgement:
-    if exchange.outcome is Outcome.ABORTED:
-        return False
-    return True if exchange.outcome is Outcome.OK else None
-
-
-def _awaits_first_token(exchange: Exchange) -> int:
-    return exchange.request_ended_ns if exchange.stream and not exchange.first_token_ns else 0
-
-
-def _awaits_end(exchange: Exchange) -> int:
-    return exchange.request_ended_ns
-
-
-def _queue(sample: Sample, threshold: float) -> Judgement:
-    waiting = sample.engine.waiting if sample.engine else None
-    return None if waiting is None else waiting <= threshold
-
-
-def _kv_cache(sample: Sample, threshold: float) -> Judgement:
-    use = sample.engine.kv_cache_use if sample.engine else None
-    return None if use is None else use <= threshold
-
-
-def _availability(sample: Sample, _threshold: float) -> Judgement:
-    return sample.model_listening
-
-
-def _throughput(sample: Sample, threshold: float) -> Judgement:
-    return None if sample.tokens_per_second is None else sample.tokens_per_second >= threshold
-
-
-_AT_EVENT: dict[tuple[str, EventKind], Callable[[Exchange, float], Judgement]] = {
-    ("TimeToFirstToken", EventKind.FIRST_TOKEN): _first_token,
-    ("TimeToFirstToken", EventKind.ENDED): _no_first_token,
-    ("RequestDuration", EventKind.ENDED): _duration,
-    ("TimePerOutputToken", EventKind.ENDED): _per_token,
-    ("ErrorRate", EventKind.ENDED): _error,
-    ("TruncationRate", EventKind.ENDED): _truncation,
-    ("AbortRate", EventKind.ENDED): _abort,
-}
-_WAITING_SINCE: dict[str, Callable[[Exchange], int]] = {
-    "TimeToFirstToken": _awaits_first_token,
-    "RequestDuration": _awaits_end,
-}
-_AT_SAMPLE: dict[str, Callable[[Sample, float], Judgement]] = {
-    "QueueDepth": _queue,
-    "KVCacheUse": _kv_cache,
-    "Availability": _availability,
-    "Throughput": _throughput,
-}

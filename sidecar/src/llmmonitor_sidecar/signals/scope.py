@@ -40,7 +40,7 @@ class Scope:
         self._models = setting.models
         self._operations = frozenset(setting.operations)
         self._known: dict[str, bool] = {}
-        self.everything = not setting.filtered
+        self.everything = not (setting.models or setting.operations)
         """Whether it is of all generating exchanges."""
         self.beyond_generating = bool(self._operations)
         """Whether exchanges that generate nothing may be among them."""
