@@ -125,6 +125,17 @@ def test_figures_of_all_leaders_are_added_by_monitor(prometheus_rules: Prometheu
     )
 
 
+def test_tokens_of_each_gpu_are_recorded_where_gpus_are_known(prometheus_rules: PrometheusRules) -> None:
+    tokens = {"gen_ai_token_type": "output", "exact": "true"}
+    series = {_of_chat("llm_monitor_tokens_total", **tokens): "0+4800x30"}
+    gpus = {_of_chat("llm_monitor_gpus_at_work"): "4x30"}
+
+    unknown, known = (prometheus_rules.recorded(one, 20) for one in (series, series | gpus))
+
+    assert unknown == pytest.approx({_recorded("output_tokens:rate5m"): 80.0})
+    assert known == pytest.approx(unknown | {_recorded("output_tokens_per_gpu:rate5m"): 20.0})
+
+
 def test_quantiles_are_recorded_by_monitor(prometheus_rules: PrometheusRules) -> None:
     buckets = {"0.5": "0+50x30", "1.0": "0+100x30", "+Inf": "0+100x30"}
     name = "gen_ai_server_time_to_first_token_seconds_bucket"

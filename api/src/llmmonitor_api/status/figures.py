@@ -33,7 +33,8 @@ class PerformanceStatus(StatusModel):
     tokens_per_second: Number | None = None
     """Completion tokens per second, of all replicas."""
     tokens_per_second_per_gpu: Number | None = None
-    """The same for each GPU that the reporting pods request; absent where they request none."""
+    """The same for each GPU that the reporting pods request; absent where one of them requests none, or the
+    model is spread over worker pods."""
     goodput: Ratio | None = None
     """The share of requests that met every objective that judged them."""
     goodput_requests: Count | None = None

@@ -33,6 +33,7 @@ from llmmonitor_api.status import (
 from llmmonitor_operator.evaluate import gpus, wording
 from llmmonitor_operator.evaluate.cost_status import cost_status
 from llmmonitor_operator.evaluate.engine_counts import engine_counts
+from llmmonitor_operator.evaluate.gpu_throughput import gpus_at_work
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.objectives import NO_SUCH_REQUEST, ObjectiveStanding
 from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
@@ -78,6 +79,8 @@ class Judged:
     """Each, and whether it holds."""
     in_flight: int | None = field(compare=False)
     """Requests: no news, but of this moment as the pods are."""
+    gpus: int | None = field(default=None, compare=False)
+    """`gpu_throughput.gpus_at_work`."""
 
 
 def judged_of(inputs: Inputs, conditions: tuple[Condition, ...]) -> Judged:
@@ -93,6 +96,7 @@ def judged_of(inputs: Inputs, conditions: tuple[Condition, ...]) -> Judged:
         pods=_pods(inputs),
         objectives=tuple((one.objective, _holds(one, inputs)) for one in inputs.objectives),
         in_flight=sum(one.in_flight for one in live) if live else None,
+        gpus=gpus_at_work(inputs),
     )
 
 
@@ -189,7 +193,7 @@ def _performance(inputs: Inputs, figures: Figures) -> PerformanceStatus | None:
     seconds = inputs.state.newest_at - begin
     live = [source.live for _, source in inputs.fresh]
     tokens = figures.completion_tokens_exact + figures.completion_tokens_counted
-    requested = sum(pod.expected.gpus_requested for pod in inputs.pods if pod.fresh)
+    requested = gpus_at_work(inputs)
     judged = figures.met_objectives + figures.missed_objectives
     return PerformanceStatus(
         time_to_first_token_seconds=_distribution(figures.time_to_first_token),

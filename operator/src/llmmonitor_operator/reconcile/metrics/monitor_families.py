@@ -105,6 +105,16 @@ def _verdicts(monitors: Monitors) -> Iterator[Metric]:
             if one.judged is not None and one.judged.in_flight is not None
         ),
     )
+    yield _gauge(
+        "gpus_at_work",
+        "GPUs that the reporting pods request, for throughput of each; absent where tokens come from others.",
+        (),
+        (
+            (key, one.judged.gpus)
+            for key, one in monitors.items()
+            if one.judged is not None and one.judged.gpus is not None
+        ),
+    )
 
 
 def _counters(monitors: Monitors) -> Iterator[Metric]:
