@@ -43,6 +43,7 @@ lint: $(READY) ## Style, types, import contracts, and that generated files are c
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m llmmonitor_api.crd --check
 	$(BIN)/python -m llmmonitor_api.condition_docs --check
+	$(BIN)/python -m llmmonitor_api.objective_docs --check
 	$(BIN)/python -m llmmonitor_cli.metric_docs --check
 	$(BIN)/python -m tests.sidecar.engine_docs --check
 
@@ -53,8 +54,9 @@ format: $(READY) ## Format the code
 crds: $(READY) ## Generate crds/ from api/
 	$(BIN)/python -m llmmonitor_api.crd
 
-docs: $(READY) ## Generate the pages of docs/ that derive from code: conditions, metrics and engines
+docs: $(READY) ## Generate the pages of docs/ that derive from code: conditions, objectives, metrics and engines
 	$(BIN)/python -m llmmonitor_api.condition_docs
+	$(BIN)/python -m llmmonitor_api.objective_docs
 	$(BIN)/python -m llmmonitor_cli.metric_docs
 	$(BIN)/python -m tests.sidecar.engine_docs
 

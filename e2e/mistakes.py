@@ -12,7 +12,8 @@ RANGE = "; choose one within"
 
 def objective(**fields: Any) -> dict[str, Any]:
     first_token = {"name": "fast", "signal": "TimeToFirstToken", "threshold": "1s", "target": "99%", **fields}
-    return {"performance": {"objectives": [first_token]}}
+    given = {name: value for name, value in first_token.items() if value is not None}
+    return {"performance": {"objectives": [given]}}
 
 
 def probe(**expected: Any) -> dict[str, Any]:
@@ -40,6 +41,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (objective(window="0s"), f"is outside 10m to 90d{RANGE}"),
     (objective(window="99999d"), f"is outside 10m to 90d{RANGE}"),
     (objective(window="2160h1us"), f"is outside 10m to 90d{RANGE}"),
+    (objective(signal="QueueDepth", threshold="5", models=["lora-*"]), "are of the whole server"),
+    (objective(signal="Availability", threshold=None, operations=["chat"]), "are of the whole server"),
+    (objective(models=["no spaces"]), "spec.performance.objectives[0].models[0]"),
+    (objective(operations=["embed"]), "spec.performance.objectives[0].operations[0]"),
     ({"sampling": {"reportInterval": "0s"}}, f"is outside 5s to 5m{RANGE}"),
     ({"sampling": {"reportInterval": "9999h"}}, f"is outside 5s to 5m{RANGE}"),
     ({"sampling": {"reportInterval": "999999999h"}}, f"is outside 5s to 5m{RANGE}"),
@@ -73,6 +78,14 @@ RIGHT: list[dict[str, Any]] = [
     objective(signal="KVCacheUse", threshold="1%", window="10m"),
     objective(signal="QueueDepth", threshold="0.5"),
     objective(signal="QueueDepth", threshold=20),
+    objective(signal="ChunkGap", threshold="1s"),
+    objective(signal="RequestThroughput", threshold="1.5k"),
+    objective(signal="MalformedAnswerRate", threshold=None),
+    objective(signal="QueueDepth", threshold=20, models=[], operations=[]),
+    objective(
+        models=["a" * 96, "meta-llama/*", "llama3:8b", "*", "ünïcode"],
+        operations=["chat", "text_completion", "embeddings"],
+    ),
     {"sampling": {"reportInterval": "5s", "resourceInterval": "1000ms"}},
     {"interception": {"maxAddedLatency": "100µs"}, "holdFor": "0", "clearAfter": "167h59m60s"},
     {"resources": {"memory": "0.000001%"}},

@@ -75,6 +75,7 @@ def _counters(replica: Replica) -> list[tuple[str, str, float]]:
     ]
     for one in totals.objectives.values():
         labels = f'objective="{one.name}",signal="{one.signal}",threshold="{one.threshold}"'
+        labels += ',models="",operations=""'
         for result, count in (("good", one.good), ("bad", one.bad)):
             found.append(("llm_monitor_objective_events_total", f'{{{labels},result="{result}"}}', count))
     return found

@@ -15,7 +15,7 @@ from bisect import bisect_left
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS
 from llmmonitor_api.report.report import Engine, Identity, InterceptionState, Live, Report, Resources
-from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries, objective_key, series_key
+from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries, series_key
 
 REQUESTS_PER_SECOND = 0.2
 """Of one replica: 2,000 a second over ten thousand."""
@@ -70,11 +70,11 @@ class Replica:
         self._objectives = []
         kept: dict[str, ObjectiveCounts] = {}
         for one in configuration.objectives:
-            key = objective_key(one.name, one.signal, one.threshold_text)
-            kept[key] = self.totals.objectives.get(key) or ObjectiveCounts(
+            kept[one.key] = self.totals.objectives.get(one.key) or ObjectiveCounts(
                 one.name, one.signal, one.threshold_text
             )
-            self._objectives.append((one.threshold if one.signal == "TimeToFirstToken" else None, kept[key]))
+            threshold = one.threshold if one.signal == "TimeToFirstToken" else None
+            self._objectives.append((threshold, kept[one.key]))
         self.totals.objectives = kept
 
     def advance(self, now: float, *, serving: bool) -> None:

@@ -45,6 +45,8 @@ FULL: dict[str, Any] = {
                 "threshold": "1s",
                 "target": "99%",
                 "window": "1h",
+                "models": ["meta-llama/*", "lora"],
+                "operations": ["chat"],
             },
             {"name": "queue", "signal": "QueueDepth", "threshold": 20, "target": "99%"},
         ],

@@ -120,7 +120,10 @@ def test_a_rule_across_sections_is_checked_though_another_section_is_wrong() -> 
         ({"performance": {"stallAfter": "0.5s"}}, "performance.stallAfter: 500ms is outside 1s to 1h"),
         ({"performance": _objective(threshold=None)}, "objectives[0].threshold: ErrorRate, TruncationRate"),
         ({"performance": _objective(signal="AbortRate")}, "take no threshold, the others need one"),
-        ({"performance": _objective(threshold="90%")}, "RequestDuration is a duration above zero"),
+        (
+            {"performance": _objective(threshold="90%")},
+            "TimeToFirstContent, ChunkGap is a duration above zero",
+        ),
         (
             {"performance": _objective(threshold="0s")},
             "a duration above zero, 24h at most; write for example 800ms",
@@ -137,6 +140,30 @@ def test_a_rule_across_sections_is_checked_though_another_section_is_wrong() -> 
             {"performance": _objective(threshold="fast")},
             "'fast' is no threshold; write for example 800ms, 90%",
         ),
+        (
+            {"performance": _objective(signal="QueueDepth", threshold="5", models=["lora"])},
+            "performance.objectives[0]: QueueDepth, KVCacheUse, Availability, Throughput are of the whole",
+        ),
+        (
+            {"performance": _objective(operations=["embed"])},
+            "objectives[0].operations[0]: 'embed' is none of the allowed values; choose one of",
+        ),
+        ({"performance": _objective(models=["a b"])}, "objectives[0].models[0]: 'a b' does not match"),
+        ({"performance": _objective(models=["a" * 97])}, "models[0]: "),
+        (
+            {"performance": _objective(models=["a", "a"])},
+            "objectives[0].models: an entry stands here twice; remove one",
+        ),
+        (
+            {"performance": _objective(models=[f"m{n}" for n in range(9)])},
+            "has 9 entries; at most 8 are allowed",
+        ),
+        ({"performance": _objective(signal="ChunkGap", threshold="90%")}, "is a duration above zero"),
+        (
+            {"performance": _objective(signal="RequestThroughput", threshold="5s")},
+            "the threshold of RequestThroughput, Throughput is a number of tokens per second",
+        ),
+        ({"performance": _objective(signal="EmptyAnswerRate")}, "take no threshold, the others need one"),
         ({"performance": _objective(target="0%")}, "target must be above 0% and below 100%"),
         ({"performance": _objective(window="1y")}, "objectives[0].window: '1y' is no duration"),
         ({"performance": _objective(window="91d")}, "objectives[0].window: 91d is outside 10m to 90d"),

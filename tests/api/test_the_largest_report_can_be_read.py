@@ -5,6 +5,7 @@ import json
 import msgspec
 import pytest
 
+from llmmonitor_api.configuration import ObjectiveSetting
 from llmmonitor_api.report.engine_counts import (
     BOUNDS_LIMIT,
     REASONS_LIMIT,
@@ -40,7 +41,15 @@ from llmmonitor_api.report.report import (
     decode,
     encode,
 )
-from llmmonitor_api.report.totals import SERIES_LIMIT, Totals, TrafficSeries, series_key
+from llmmonitor_api.report.totals import (
+    OBJECTIVES_LIMIT,
+    SERIES_LIMIT,
+    ObjectiveCounts,
+    Totals,
+    TrafficSeries,
+    series_key,
+)
+from llmmonitor_api.spec.scope import MODELS_LIMIT, Operation
 
 
 def dense(smallest: float, largest: float) -> Histogram:
@@ -102,6 +111,22 @@ def engine() -> EngineCounts:
     return EngineCounts(10**15, 10**15, 10**15, 10**15, reasons, times, times)
 
 
+def objectives() -> dict[str, ObjectiveCounts]:
+    """As many as there may be, each of as many models as it may be of."""
+    models = [f"{number}{'m' * 95}" for number in range(MODELS_LIMIT)]
+    operations = [one.value for one in Operation]
+    settings = [
+        ObjectiveSetting(f"{number:063}", "TimeToFirstToken", 1.0, "t" * 64, tuple(models), tuple(operations))
+        for number in range(OBJECTIVES_LIMIT)
+    ]
+    return {
+        one.key: ObjectiveCounts(
+            one.name, one.signal, one.threshold_text, BIG, BIG, ",".join(models), ",".join(operations)
+        )
+        for one in settings
+    }
+
+
 def compared() -> Compared:
     pair = Pair(10**18, 10**18)
     return Compared(pair, 10**18, pair, pair, 10**18, 10**18, pair, pair)
@@ -143,6 +168,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
             traffic=all_series,
             engine=engine(),
             compared=compared(),
+            objectives=objectives(),
             met_objectives=2**63 - 1,
             missed_objectives=2**63 - 1,
             busy_nanoseconds=2**63 - 1,
@@ -155,6 +181,18 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
     assert len(encoded) <= BYTES_LIMIT
     assert len(decode(encoded).totals.traffic) == SERIES_LIMIT
     assert decode(encoded).totals.engine == engine()
+    assert decode(encoded).totals.objectives == objectives()
+
+
+def test_counts_of_an_objective_from_before_it_could_be_of_some_requests_are_read() -> None:
+    document = json.loads(
+        encode(report(Totals(objectives={"k": ObjectiveCounts("o", "ErrorRate", "", 1, 2)})))
+    )
+    assert set(document["totals"]["objectives"]["k"]) == {"name", "signal", "threshold", "good", "bad"}
+
+    (counts,) = decode(json.dumps(document).encode()).totals.objectives.values()
+
+    assert (counts.models, counts.operations) == ("", "")
 
 
 @pytest.mark.parametrize(

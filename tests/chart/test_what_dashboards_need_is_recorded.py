@@ -38,6 +38,23 @@ def test_burn_rates_are_recorded_from_exact_counts(prometheus_rules: PrometheusR
     assert shares == pytest.approx(dict.fromkeys(("rate5m", "rate30m", "rate1h", "rate6h", "rate3d"), 0.1))
 
 
+def test_an_objective_of_one_model_is_a_series_of_its_own_and_so_is_one_that_was_changed(
+    prometheus_rules: PrometheusRules,
+) -> None:
+    lora = {"models": "lora-*", "operations": "chat", "objective": "quick", "signal": "TimeToFirstToken"}
+    other = {
+        result: counted("objective_events", **lora, threshold="700ms", result=result)
+        for result in ("good", "bad")
+    }
+    series = {events("good"): "0+90x60", other["good"]: "0+9x60", other["bad"]: "0+1x60"}
+
+    found = prometheus_rules.recorded(series, 50)
+
+    shares = {one: value for one, value in found.items() if "rate5m" in one}
+    assert shares == pytest.approx({one: 0.1 for one in shares if 'models="lora-*"' in one})
+    assert len(shares) == 1, "the one without a bad event has none to share"
+
+
 def test_without_events_no_share_is_recorded(prometheus_rules: PrometheusRules) -> None:
     assert prometheus_rules.recorded({events("good"): "5x60", events("bad"): "0x60"}, 50) == {}
 
@@ -72,18 +89,18 @@ def test_quantiles_are_recorded_by_monitor(prometheus_rules: PrometheusRules) ->
     )
 
 
-def test_throughput_is_divided_by_the_gpus_that_are_requested(prometheus_rules: PrometheusRules) -> None:
-    series = {
+def test_tokens_of_each_gpu_are_recorded_where_gpus_are_known(prometheus_rules: PrometheusRules) -> None:
+    tokens = {
         counted("tokens", **OUTPUT, exact="true"): "0+6000x80",
         counted("tokens", **OUTPUT, exact="false"): "0+60x80",
-        gauge("gpus", state="requested"): "4x80",
-        gauge("gpus", state="measured"): "3x80",
     }
 
-    found = prometheus_rules.recorded(series, 70)
+    unknown = prometheus_rules.recorded(tokens, 70)
+    known = prometheus_rules.recorded(tokens | {gauge("gpus_at_work"): "4x80"}, 70)
 
-    assert found[recorded_of("output_tokens_per_gpu:rate5m")] == pytest.approx(25)
-    assert found[recorded_of("output_tokens:rate5m")] == pytest.approx(100)
+    assert recorded_of("output_tokens_per_gpu:rate5m") not in unknown
+    assert known[recorded_of("output_tokens_per_gpu:rate5m")] == pytest.approx(25)
+    assert known[recorded_of("output_tokens:rate5m")] == pytest.approx(100)
 
 
 def test_goodput_is_the_share_of_requests_that_met_all_over_five_minutes_and_an_hour(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.operator import kube_server
 
-from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.configuration import Configuration, ObjectiveSetting
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import (
     Engine,
@@ -22,7 +22,7 @@ from llmmonitor_api.report.report import (
     decode,
     encode,
 )
-from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries, objective_key, series_key
+from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries, series_key
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
@@ -64,21 +64,28 @@ class Replica:
     resources: Resources | None = ROOMY
     engine: Engine | None = None
     gpus: GPUs | None = None
+    older: bool = False
+    """Whether it knows no objectives of some requests alone."""
 
     def __post_init__(self) -> None:
-        for objective in self.configuration.objectives:
-            key = objective_key(objective.name, objective.signal, objective.threshold_text)
-            self.totals.objectives[key] = ObjectiveCounts(
+        for objective in self.counted:
+            self.totals.objectives[objective.key] = ObjectiveCounts(
                 objective.name, objective.signal, objective.threshold_text
             )
 
-    def serve(self, requests: int, *, ttft: float = 0.2, outcome: str = "ok") -> None:
+    @property
+    def counted(self) -> tuple[ObjectiveSetting, ...]:
+        """The objectives that it counts."""
+        return self.configuration.objectives if self.older else self.configuration.counted
+
+    def serve(self, requests: int, *, ttft: float = 0.2, outcome: str = "ok", model: str = "") -> None:
         """Streamed requests that all went the same way; `ttft` is infinite when no token came."""
+        model = model or self.model
         self.totals.begun += requests
         self.totals.interception.accepted += requests
-        key = series_key("chat", "openai", self.model, self.model, stream=True)
+        key = series_key("chat", "openai", model, model, stream=True)
         series = self.totals.traffic.setdefault(
-            key, TrafficSeries("chat", "openai", self.model, self.model, stream=True)
+            key, TrafficSeries("chat", "openai", model, model, stream=True)
         )
         series.outcomes[outcome] = series.outcomes.get(outcome, 0) + requests
         series.duration.record(min(ttft, 60) + 1, requests)
@@ -87,10 +94,10 @@ class Replica:
             series.completion_tokens_exact += 100 * requests
         source = "usage" if math.isfinite(ttft) else "none"
         series.token_sources[source] = series.token_sources.get(source, 0) + requests
-        for setting in self.configuration.objectives:
-            counts = self.totals.objectives[
-                objective_key(setting.name, setting.signal, setting.threshold_text)
-            ]
+        for setting in self.counted:
+            counts = self.totals.objectives[setting.key]
+            if setting.models and model not in setting.models:
+                continue
             if setting.signal == "TimeToFirstToken":
                 good = ttft <= (setting.threshold or 0)
             elif setting.signal == "ErrorRate" and outcome != "aborted":

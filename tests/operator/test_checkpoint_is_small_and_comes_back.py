@@ -106,7 +106,9 @@ def full_ledger(rng: random.Random, accounts: dict[str, Account]) -> Ledger:
 def full_state(objectives: int, replicas: int) -> State:
     """Every cell of every tier is filled."""
     rng = random.Random(7)
-    keys = [objective_key(f"objective-{n}", "TimeToFirstToken", "800ms") for n in range(objectives)]
+    keys = [
+        objective_key(f"objective-{n}", "TimeToFirstToken", "800ms", ("lora",)) for n in range(objectives)
+    ]
 
     def counts(tier: Tier) -> dict[int, Count]:
         events = REQUESTS_PER_SECOND * tier.cell_seconds

@@ -3,7 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from llmmonitor_operator.evaluate import Environment, ExpectedPod
+from llmmonitor_operator.evaluate.environment import LeftOut
 from llmmonitor_operator.reconcile.metrics.monitor_families import Shown, families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 
@@ -55,6 +58,32 @@ def test_throughput_is_shared_out_over_the_gpus_of_the_pods_that_report(watch: M
 
     assert performance["tokensPerSecond"] == 400
     assert performance["tokensPerSecondPerGpu"] == 100
+
+
+@pytest.mark.parametrize(
+    ("requested", "left_out", "each"),
+    [((2, 2), (), 100), ((2, 0), (), None), ((2, 2), ("Worker",), None), ((2, 2), ("OptedOut",), 100)],
+)
+def test_throughput_of_a_gpu_is_absent_where_the_tokens_come_from_others_too(
+    watch: Make, requested: tuple[int, int], left_out: tuple[str, ...], each: float | None
+) -> None:
+    pods = tuple(
+        ExpectedPod(f"uid-{n}", f"chat-{n}", 0.0, gpus_requested=gpus) for n, gpus in enumerate(requested)
+    )
+    others = tuple(LeftOut(f"other-{reason}", reason) for reason in left_out)
+    one = watch(Environment(cluster=True, pods=pods, left_out=others))
+    replicas = [one.replica(0), one.replica(1)]
+    for replica in replicas:
+        replica.serve(30)
+
+    evaluation = one.gather(replicas)
+
+    assert evaluation.status["performance"].get("tokensPerSecondPerGpu") == each
+    shown = {("prod", "chat"): Shown(RunningTotals(), judged=evaluation.judged)}
+    samples = [
+        one.value for family in families(shown) if family.name.endswith("at_work") for one in family.samples
+    ]
+    assert samples == ([] if each is None else [4])
 
 
 def test_without_gpus_there_is_no_throughput_of_one(watch: Make) -> None:

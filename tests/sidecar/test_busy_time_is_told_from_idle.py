@@ -10,7 +10,7 @@ from llmmonitor_api.report.report import Engine
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.signals.busy import BusyTime
-from llmmonitor_sidecar.signals.objectives import Sample
+from llmmonitor_sidecar.signals.judgements import Sample
 from llmmonitor_sidecar.tee import CloseReason, Kind, TeeRecord
 from llmmonitor_sidecar.tee.record import REQUEST, RESPONSE
 

@@ -177,7 +177,13 @@ def test_every_part_of_a_report_is_there_in_both_formats(accept: str) -> None:
     assert value(got, "llm_monitor_finish_reasons_total", **CHAT, finish_reason="stop") == 3
     assert value(got, "llm_monitor_tokens_total", **CHAT, **OUTPUT, exact="false") == 7
     assert value(got, "llm_monitor_token_sources_total", **CHAT, source="counted") == 1
-    objective = {"objective": "fast", "signal": "TimeToFirstToken", "threshold": "800ms"}
+    objective = {
+        "objective": "fast",
+        "signal": "TimeToFirstToken",
+        "threshold": "800ms",
+        "models": "",
+        "operations": "",
+    }
     assert value(got, "llm_monitor_objective_events_total", **objective, result="bad") == 1
     assert value(got, "llm_monitor_requests_in_flight") == 2
     assert value(got, "llm_monitor_without_progress_seconds") == 0.25

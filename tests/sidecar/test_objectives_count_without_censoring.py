@@ -13,7 +13,8 @@ from llmmonitor_sidecar.analyser.exchange import (
     Outcome,
     TokenSource,
 )
-from llmmonitor_sidecar.signals.objectives import Objectives, Sample
+from llmmonitor_sidecar.signals.judgements import Sample
+from llmmonitor_sidecar.signals.objectives import Objectives
 
 SECOND = 1_000_000_000
 
@@ -150,6 +151,116 @@ def test_truncated_and_aborted_answers_have_objectives_of_their_own() -> None:
 
     assert truncations.good_bad == (1, 1)
     assert aborts.good_bad == (2, 1)
+
+
+@pytest.mark.parametrize(("content_at", "expected"), [(2.9, (1, 0)), (3.05, (0, 1))])
+def test_first_content_counts_with_the_next_look_and_not_at_the_end(
+    content_at: float, expected: tuple[int, int]
+) -> None:
+    counted, exchange = Counted(objective("TimeToFirstContent", 2.0)), streaming()
+    counted.event(EventKind.FIRST_TOKEN, exchange, 1.5)  # reasoning
+    counted.tick(exchange, 2.5)
+    assert counted.good_bad == (0, 0)
+
+    exchange.first_content_ns = int(content_at * SECOND)
+    counted.tick(exchange, 3.2)
+    assert counted.good_bad == expected
+    counted.end(exchange, Outcome.OK, 9.0)
+
+    assert counted.good_bad == expected
+
+
+def test_content_that_does_not_come_is_bad_at_once_but_of_a_tool_call_is_not_missed() -> None:
+    counted = Counted(objective("TimeToFirstContent", 2.0))
+    reasons, calls, hurried = streaming(0), streaming(1), streaming(2)
+    calls.calls_tool = True
+
+    for exchange in (reasons, calls):
+        counted.tick(exchange, 3.1)
+    assert counted.good_bad == (0, 1)
+    for exchange in (reasons, calls):
+        counted.end(exchange, Outcome.OK, 9.0)
+    counted.end(hurried, Outcome.ABORTED, 2.0)
+
+    assert counted.good_bad == (0, 1)
+
+
+def test_a_stream_that_stops_is_bad_while_it_hangs_and_a_gap_between_two_looks_at_the_end() -> None:
+    counted = Counted(objective("ChunkGap", 1.0))
+    hangs, stutters, flows, one_chunk = (streaming(number) for number in range(4))
+    for exchange in (hangs, stutters, flows, one_chunk):
+        exchange.last_token_ns = 2 * SECOND
+    stutters.longest_gap_ns, flows.longest_gap_ns = 1_100_000_000, 900_000_000
+
+    counted.tick(hangs, 3.0)
+    assert counted.good_bad == (0, 0)
+    counted.tick(hangs, 3.1)
+    assert counted.good_bad == (0, 1)
+    for exchange in (hangs, stutters, flows, one_chunk):
+        counted.end(exchange, Outcome.OK, 3.2)
+
+    assert counted.good_bad == (1, 2)
+
+
+def test_a_stream_that_the_server_cut_off_after_a_silence_has_that_gap() -> None:
+    counted = Counted(objective("ChunkGap", 1.0))
+    for number, ended in enumerate([2.9, 3.1]):
+        exchange = streaming(number)
+        exchange.last_token_ns, exchange.longest_gap_ns = 2 * SECOND, 1
+        counted.end(exchange, Outcome.CUT_OFF, ended)
+
+    assert counted.good_bad == (0, 1)
+
+
+def test_tokens_per_second_are_of_the_whole_request_and_exact() -> None:
+    counted = Counted(objective("RequestThroughput", 10.0))
+    told = [
+        (20, TokenSource.USAGE),
+        (19, TokenSource.USAGE),
+        (5, TokenSource.COUNTED),
+        (0, TokenSource.USAGE),
+    ]
+    for number, (tokens, source) in enumerate(told):
+        exchange = streaming(number)
+        exchange.completion_tokens, exchange.completion_token_source = tokens, source
+        counted.end(exchange, Outcome.OK, 3.0)  # two seconds
+
+    assert counted.good_bad == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("signal", "outcome", "expected"),
+    [
+        ("OverloadRate", Outcome.OVERLOADED, (0, 1)),
+        ("OverloadRate", Outcome.SERVER_ERROR, (0, 0)),
+        ("OverloadRate", Outcome.OK, (1, 0)),
+        ("TimeoutRate", Outcome.TIMED_OUT, (0, 1)),
+        ("TimeoutRate", Outcome.OVERLOADED, (0, 0)),
+        ("TimeoutRate", Outcome.OK, (1, 0)),
+    ],
+)
+def test_classes_of_errors_have_objectives_of_their_own(
+    signal: str, outcome: Outcome, expected: tuple[int, int]
+) -> None:
+    counted = Counted(objective(signal))
+
+    counted.end(streaming(), outcome, 2.0)
+
+    assert counted.good_bad == expected
+
+
+def test_empty_answers_and_malformed_ones_count_where_there_could_be_any() -> None:
+    empties, malformed = Counted(objective("EmptyAnswerRate")), Counted(objective("MalformedAnswerRate"))
+    forms = [(), (("json", True),), (("tool_call", True), ("json", False))]
+    for counted in (empties, malformed):
+        for number, form in enumerate(forms):
+            exchange = streaming(number)
+            exchange.forms, exchange.empty = form, not form
+            counted.end(exchange, Outcome.OK, 2.0)
+        counted.end(streaming(9), Outcome.SERVER_ERROR, 2.0)
+
+    assert empties.good_bad == (2, 1)
+    assert malformed.good_bad == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from llmmonitor_api.report.report import Engine, Saturation
 from llmmonitor_sidecar.analyser.reader import TrafficReader
-from llmmonitor_sidecar.signals.objectives import Sample
+from llmmonitor_sidecar.signals.judgements import Sample
 from llmmonitor_sidecar.signals.saturation import INCREMENTS, EngineLoad
 
 SECOND = 10**9

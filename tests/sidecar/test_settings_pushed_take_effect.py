@@ -28,7 +28,14 @@ def test_objectives_and_intervals_change_while_it_runs(start: Callable[..., Whol
     until(lambda: _objectives(sidecar).get(up, {}).get("bad", 0) > 2)  # nobody listens where the model should
     assert set(_objectives(sidecar)) == {up}
 
-    assert sidecar.put(Configuration(generation=3, objectives=(UP,), resource_interval_seconds=60.0)) == 200
+    before = _objectives(sidecar)[up]["bad"]
+    of_lora = ObjectiveSetting("slow", "RequestDuration", 5.0, "5s", ("lora-*",), ("chat",))
+    filtered = Configuration(
+        generation=3, objectives=(UP,), further_objectives=(of_lora,), resource_interval_seconds=60.0
+    )
+    assert sidecar.put(filtered) == 200
+    assert set(_objectives(sidecar)) == {up, of_lora.key}
+    assert _objectives(sidecar)[up]["bad"] >= before, "another objective's filter is none of its business"
     _let_pass(sidecar, 1.0)  # the interval that had begun
     sampled = _objectives(sidecar)
     _let_pass(sidecar, 2.0)

@@ -8,9 +8,10 @@ import msgspec
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.spec import load_monitor
+from llmmonitor_api.spec.objectives import SIGNALS
 from llmmonitor_operator import figures
 from llmmonitor_operator.configure import configuration_for, settings_for
-from llmmonitor_operator.evaluate import gpus, intercepting
+from llmmonitor_operator.evaluate import gpus, intercepting, objectives
 from llmmonitor_operator.figures import EXACT_SOURCES, NO_TOKENS
 from llmmonitor_operator.settings import Settings as Judging
 from llmmonitor_sidecar.analyser.exchange import Outcome, TokenSource
@@ -18,7 +19,8 @@ from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.samplers.gpu import slowdowns
 from llmmonitor_sidecar.settings import Mode
 from llmmonitor_sidecar.settings import Settings as Starting
-from llmmonitor_sidecar.signals.objectives import FAILED
+from llmmonitor_sidecar.signals.judgements import FAILED
+from llmmonitor_sidecar.signals.judgements import SIGNALS as COUNTED_SIGNALS
 from llmmonitor_sidecar.tee import REQUEST, Kind, TeeRecord
 
 CLIENT_HELLO = b"\x16\x03\x01\x00\xf4\x01"
@@ -34,6 +36,10 @@ def test_outcomes_are_called_and_blamed_alike() -> None:
     assert {outcome.value for outcome in FAILED} == figures.FAILED
     assert (Outcome.OK.value, Outcome.ABORTED.value) == (figures.OK, figures.ABORTED)
     assert {Outcome.NOT_ANALYSED.value, Outcome.MALFORMED.value} == figures.NOT_JUDGED
+
+
+def test_every_signal_of_the_spec_is_counted_and_worded() -> None:
+    assert {str(signal) for signal in SIGNALS} == COUNTED_SIGNALS == objectives._BAD_EVENTS.keys()
 
 
 def test_only_tls_is_recognised_by_what_the_reader_counts_it_as() -> None:

@@ -8,8 +8,24 @@ from __future__ import annotations
 
 import msgspec
 
+from llmmonitor_api.report.totals import objective_key
+
 PUBLIC_KEYS_LIMIT = 4
 """Two are trusted while one replaces the other."""
+
+
+_FIRST_SIGNALS = frozenset(
+    {
+        *("TimeToFirstToken", "TimePerOutputToken", "RequestDuration", "ErrorRate", "TruncationRate"),
+        *("AbortRate", "QueueDepth", "KVCacheUse", "Availability", "Throughput"),
+    }
+)
+"""What every sidecar counts, of all requests."""
+
+
+def is_further(signal: str, *, filtered: bool) -> bool:
+    """Whether an objective is for `Configuration.further_objectives`."""
+    return filtered or signal not in _FIRST_SIGNALS
 
 
 class ObjectiveSetting(msgspec.Struct, frozen=True):
@@ -22,6 +38,20 @@ class ObjectiveSetting(msgspec.Struct, frozen=True):
     """Seconds, a ratio or a count, as the signal's unit says; None where the signal has none."""
     threshold_text: str = ""
     """The same as the owner wrote it: part of the counts' identity."""
+    models: tuple[str, ...] = ()
+    """Only requests for these models count, `*` standing for any text; empty: all. Sorted."""
+    operations: tuple[str, ...] = ()
+    """Only these operations count (`gen_ai.operation.name`); empty: all that generate. Sorted."""
+
+    @property
+    def further(self) -> bool:
+        """Whether a sidecar of before would count it wrongly, or for ever nothing."""
+        return is_further(self.signal, filtered=bool(self.models or self.operations))
+
+    @property
+    def key(self) -> str:
+        """Under which its counts stand in reports."""
+        return objective_key(self.name, self.signal, self.threshold_text, self.models, self.operations)
 
 
 class Configuration(msgspec.Struct, frozen=True):
@@ -29,6 +59,10 @@ class Configuration(msgspec.Struct, frozen=True):
 
     generation: int = 0
     objectives: tuple[ObjectiveSetting, ...] = ()
+    further_objectives: tuple[ObjectiveSetting, ...] = ()
+    """Those that are of some requests alone, or of a signal that came later. A sidecar that knows no `models`
+    and `operations` would count all requests for them, and report of a signal that it does not know that
+    nothing happened: it does not know this field either, and reports nothing."""
     resource_interval_seconds: float = 1.0
     max_added_latency_seconds: float = 0.005
     stop: bool = False
@@ -41,3 +75,8 @@ class Configuration(msgspec.Struct, frozen=True):
     public_keys: tuple[bytes, ...] = ()
     """Ed25519, raw, at most `PUBLIC_KEYS_LIMIT`: whom to believe from now on, in place of all before. Empty:
     whom it believes already. A container that starts anew believes the keys of its environment again."""
+
+    @property
+    def counted(self) -> tuple[ObjectiveSetting, ...]:
+        """Every objective."""
+        return (*self.objectives, *self.further_objectives)

@@ -165,7 +165,7 @@ REPORT: Final = Report(
                 token_sources={"usage": 1},
             )
         },
-        objectives={"one": ObjectiveCounts("fast", "TimeToFirstToken", "1s")},
+        objectives={"one": ObjectiveCounts("fast", "TimeToFirstToken", "1s", models="m", operations="chat")},
         interception=InterceptionCounts(opaque_connections={"tls": 1}, malformed=_ONE),
         engine=EngineCounts(time_to_first_token=_TIMES, time_per_output_token=_TIMES),
         compared=Compared(_PAIR, 1, _PAIR, _PAIR, 1, 1, _PAIR, _PAIR),

@@ -24,9 +24,11 @@ DRAIN_IDLE_SECONDS = 60.0
 def configuration_for(monitor: LLMMonitor) -> Configuration:
     """What the sidecars of a valid monitor count and sample by; defaults of the spec are filled in."""
     spec, metadata = monitor.spec, monitor.metadata
+    settings = [_setting(objective) for objective, _ in spec.performance.effective_objectives]
     return Configuration(
         generation=configuration_generation(metadata.creation_timestamp, metadata.uid, metadata.generation),
-        objectives=tuple(_setting(objective) for objective, _ in spec.performance.effective_objectives),
+        objectives=tuple(one for one in settings if not one.further),
+        further_objectives=tuple(one for one in settings if one.further),
         resource_interval_seconds=spec.sampling.resource_interval.total_seconds(),
         max_added_latency_seconds=spec.interception.max_added_latency.total_seconds(),
         drain_idle_seconds=DRAIN_IDLE_SECONDS
@@ -82,7 +84,17 @@ def _setting(objective: Objective) -> ObjectiveSetting:
         signal=objective.signal.value,
         threshold=_threshold(objective),
         threshold_text=objective.threshold or "",
+        models=_models(objective),
+        operations=_operations(objective),
     )
+
+
+def _models(objective: Objective) -> tuple[str, ...]:
+    return tuple(sorted(objective.models))
+
+
+def _operations(objective: Objective) -> tuple[str, ...]:
+    return tuple(sorted(one.value for one in objective.operations))
 
 
 def _objective(objective: Objective, source: ObjectiveSource) -> ObjectiveSettings:
@@ -94,6 +106,8 @@ def _objective(objective: Objective, source: ObjectiveSource) -> ObjectiveSettin
         target=Fraction(objective.target),
         window_seconds=objective.window.total_seconds(),
         source=source.value,
+        models=_models(objective),
+        operations=_operations(objective),
     )
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from llmmonitor_api.conditions import Role
+from llmmonitor_api.configuration import is_further
 from llmmonitor_api.report.totals import objective_key
 from llmmonitor_api.spec.cost import BudgetPeriod
 from llmmonitor_operator.cost.price import Price
@@ -30,11 +31,25 @@ class ObjectiveSettings:
     window_seconds: float
     source: str
     """`spec` or `default`."""
+    models: tuple[str, ...] = ()
+    """For which models alone, `*` standing for any text; empty: all. Sorted."""
+    operations: tuple[str, ...] = ()
+    """For which operations alone; empty: all that generate. Sorted."""
 
     @property
     def key(self) -> str:
         """Under which its counts stand in reports."""
-        return objective_key(self.name, self.signal, self.threshold_text)
+        return objective_key(self.name, self.signal, self.threshold_text, self.models, self.operations)
+
+    @property
+    def filtered(self) -> bool:
+        """Whether it is of some requests alone."""
+        return bool(self.models or self.operations)
+
+    @property
+    def further(self) -> bool:
+        """Whether a sidecar may be too old to count it."""
+        return is_further(self.signal, filtered=self.filtered)
 
     @property
     def budget(self) -> Fraction:

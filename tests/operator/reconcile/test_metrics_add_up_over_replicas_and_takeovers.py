@@ -19,6 +19,7 @@ from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetri
 
 CHAT = ("prod", "chat")
 OUTPUT = {"gen_ai_token_type": "output"}
+ALL = {"models": "", "operations": ""}
 LABELS = {"namespace": "prod", "monitor": "chat"}
 
 
@@ -79,7 +80,7 @@ def test_figures_of_all_replicas_add_up(metrics: OperatorMetrics, watch: Callabl
     assert buckets == {"0.02": 0, "0.04": 3, "2.5": 3, "5.0": 7, "+Inf": 7}
     assert got.value(f"{name}_count") == 7
     assert got.value(f"{name}_sum") == pytest.approx(12.09)
-    objective = {"objective": "first-token", "signal": "TimeToFirstToken", "threshold": "1s"}
+    objective = {"objective": "first-token", "signal": "TimeToFirstToken", "threshold": "1s", **ALL}
     assert got.value("llm_monitor_objective_events_total", **objective, result="good") == 3
     assert got.value("llm_monitor_objective_events_total", **objective, result="bad") == 6
 

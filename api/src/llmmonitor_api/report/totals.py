@@ -6,7 +6,9 @@ A series is one combination of the OTel GenAI attributes; their number is bounde
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -18,6 +20,9 @@ from llmmonitor_api.report.values import Count, Key, Name
 SERIES_LIMIT = 32
 OBJECTIVES_LIMIT = 64
 """More than a spec may have."""
+_SCOPE_BYTES = 8
+Scope: TypeAlias = Annotated[str, msgspec.Meta(max_length=1024)]
+"""More than `spec.performance.objectives[]` may list."""
 
 
 class TrafficSeries(msgspec.Struct, omit_defaults=True):
@@ -78,6 +83,10 @@ class ObjectiveCounts(msgspec.Struct, omit_defaults=True):
     """The threshold as the owner wrote it, empty without one: a changed threshold is a new series."""
     good: Count = 0
     bad: Count = 0
+    models: Scope = ""
+    """For which models alone, separated by commas; empty: all."""
+    operations: Scope = ""
+    """For which operations alone; empty: all that generate."""
 
 
 class InterceptionCounts(msgspec.Struct, omit_defaults=True):
@@ -138,6 +147,15 @@ def series_key(
     return msgspec.json.encode([operation, provider, request_model, response_model, stream]).decode()
 
 
-def objective_key(name: str, signal: str, threshold: str) -> str:
-    """The key of an objective's counts: another definition under the same name counts apart."""
-    return msgspec.json.encode([name, signal, threshold]).decode()
+def objective_key(
+    name: str, signal: str, threshold: str, models: Sequence[str] = (), operations: Sequence[str] = ()
+) -> str:
+    """The key of an objective's counts: another definition under the same name counts apart.
+
+    Of what it is for there is only a hash in it: keys are kept many thousand times over.
+    """
+    parts = [name, signal, threshold]
+    if models or operations:
+        scope = msgspec.json.encode([sorted(models), sorted(operations)])
+        parts.append(blake2b(scope, digest_size=_SCOPE_BYTES).hexdigest())
+    return msgspec.json.encode(parts).decode()

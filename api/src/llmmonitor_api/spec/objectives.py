@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from llmmonitor_api.quantities import (
     DURATION_WITHOUT_DAYS_PATTERN,
@@ -23,8 +23,10 @@ from llmmonitor_api.quantities import (
     parse_quantity,
 )
 from llmmonitor_api.spec.limits import within
+from llmmonitor_api.spec.listmap import as_set, distinct
 from llmmonitor_api.spec.model import Rule, SpecModel
 from llmmonitor_api.spec.names import ItemName
+from llmmonitor_api.spec.scope import MODELS_LIMIT, ModelPattern, Operation
 
 
 class ObjectiveSignal(StrEnum):
@@ -36,6 +38,13 @@ class ObjectiveSignal(StrEnum):
     ERROR_RATE = "ErrorRate"
     TRUNCATION_RATE = "TruncationRate"
     ABORT_RATE = "AbortRate"
+    TIME_TO_FIRST_CONTENT = "TimeToFirstContent"
+    CHUNK_GAP = "ChunkGap"
+    REQUEST_THROUGHPUT = "RequestThroughput"
+    OVERLOAD_RATE = "OverloadRate"
+    TIMEOUT_RATE = "TimeoutRate"
+    EMPTY_ANSWER_RATE = "EmptyAnswerRate"
+    MALFORMED_ANSWER_RATE = "MalformedAnswerRate"
     QUEUE_DEPTH = "QueueDepth"
     KV_CACHE_USE = "KVCacheUse"
     AVAILABILITY = "Availability"
@@ -120,6 +129,40 @@ SIGNALS: Final[dict[ObjectiveSignal, SignalFacts]] = {
     ObjectiveSignal.ABORT_RATE: SignalFacts(
         _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that its client gave up"
     ),
+    ObjectiveSignal.TIME_TO_FIRST_CONTENT: SignalFacts(
+        _REQUEST,
+        ThresholdUnit.SECONDS,
+        BadWhen.ABOVE,
+        "a streamed request without visible text when the threshold has passed; reasoning is none, and a tool"
+        " that is called makes up for it",
+    ),
+    ObjectiveSignal.CHUNK_GAP: SignalFacts(
+        _REQUEST,
+        ThresholdUnit.SECONDS,
+        BadWhen.ABOVE,
+        "a streamed request with a longer time between two chunks, counted while it waits",
+    ),
+    ObjectiveSignal.REQUEST_THROUGHPUT: SignalFacts(
+        _REQUEST,
+        ThresholdUnit.TOKENS_PER_SECOND,
+        BadWhen.BELOW,
+        "a request with fewer tokens for each second from its last byte to the end of the answer",
+    ),
+    ObjectiveSignal.OVERLOAD_RATE: SignalFacts(
+        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that the server refused for load"
+    ),
+    ObjectiveSignal.TIMEOUT_RATE: SignalFacts(
+        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that the server's time-out ended"
+    ),
+    ObjectiveSignal.EMPTY_ANSWER_RATE: SignalFacts(
+        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a successful answer without any output"
+    ),
+    ObjectiveSignal.MALFORMED_ANSWER_RATE: SignalFacts(
+        _REQUEST,
+        ThresholdUnit.NONE,
+        BadWhen.IT_HAPPENED,
+        "an answer with a tool call, or with JSON that was asked for, that no program can read",
+    ),
     ObjectiveSignal.QUEUE_DEPTH: SignalFacts(
         _SLICE, ThresholdUnit.REQUESTS, BadWhen.ABOVE, "a time in which more requests waited in the engine"
     ),
@@ -178,6 +221,7 @@ _MOST: Final = {ThresholdUnit.SECONDS: Decimal(LONGEST_THRESHOLD // timedelta(se
 _BY_UNIT: Final = {
     unit: [signal.value for signal, facts in SIGNALS.items() if facts.unit is unit] for unit in ThresholdUnit
 }
+_OF_TIME: Final = [signal.value for signal, facts in SIGNALS.items() if facts.counts is EventKind.TIME_SLICE]
 _ENDS_AS_DURATION: Final = " || ".join(f"self.threshold.endsWith('{end}')" for end in "smh")
 _IN_RANGE: Final = (
     "duration(self.threshold) > duration('0s') && "
@@ -232,15 +276,23 @@ class Objective(SpecModel):
     name: ItemName
     """Unique within the monitor; stands in metrics and messages."""
     signal: ObjectiveSignal
-    """Of requests: TimeToFirstToken, TimePerOutputToken, RequestDuration (threshold: a duration), ErrorRate,
-    TruncationRate, AbortRate (no threshold). Of time: QueueDepth (threshold: requests), KVCacheUse
-    (a percentage), Availability (none), Throughput (tokens per second; less is bad)."""
+    """Of requests: TimeToFirstToken, TimeToFirstContent, TimePerOutputToken, ChunkGap, RequestDuration
+    (threshold: a duration), RequestThroughput (tokens per second; less is bad), ErrorRate, OverloadRate,
+    TimeoutRate, AbortRate, TruncationRate, EmptyAnswerRate, MalformedAnswerRate (no threshold). Of time:
+    QueueDepth (threshold: requests), KVCacheUse (a percentage), Availability (none), Throughput (tokens per
+    second; less is bad)."""
     threshold: Threshold | None = None
     """On the bad side of it, a request or a slice of time is bad; its unit is the signal's."""
     target: Percentage
     """The share that must be good; what is left to 100% is the error budget."""
     window: Annotated[Duration, within(timedelta(minutes=10), timedelta(days=90))] = timedelta(days=1)
     """The time that the error budget is for; from 10m to 90d."""
+    models: Annotated[tuple[ModelPattern, ...], Field(max_length=MODELS_LIMIT), as_set()] = ()
+    """Of requests for these models alone, as clients name them (of several adapters on one server, each is
+    one); `*` stands for any text. Where a request names none, its answer does. At most 8; all when empty."""
+    operations: Annotated[tuple[Operation, ...], Field(max_length=len(Operation)), as_set()] = ()
+    """Of these operations alone: chat, text_completion, embeddings. When empty, all that generate, which
+    embeddings do not."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -259,6 +311,17 @@ class Objective(SpecModel):
             cel=f"(self.signal in {_BY_UNIT[ThresholdUnit.NONE]}) != has(self.threshold)",
         ),
         *(_unit_rule(unit) for unit in ThresholdUnit if unit is not ThresholdUnit.NONE),
+        Rule(
+            at="",
+            reads=("signal", "models", "operations"),
+            message=f"{', '.join(_OF_TIME)} are of the whole server and not of requests; "
+            "leave models and operations out",
+            holds=lambda one: one.signal not in _OF_TIME or not (one.models or one.operations),
+            cel=f"!(self.signal in {_OF_TIME}) || (!has(self.models) || size(self.models) == 0) && "
+            "(!has(self.operations) || size(self.operations) == 0)",
+        ),
+        distinct("models"),
+        distinct("operations"),
     )
 
     @property

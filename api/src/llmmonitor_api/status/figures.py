@@ -7,7 +7,16 @@ from pydantic import Field
 from llmmonitor_api.quantities import Duration, Percentage
 from llmmonitor_api.spec.names import ItemName
 from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
-from llmmonitor_api.status.model import Count, Distribution, Label, Number, Ratio, StatusModel
+from llmmonitor_api.spec.scope import MODELS_LIMIT, ModelPattern, Operation
+from llmmonitor_api.status.model import (
+    Count,
+    Distribution,
+    Label,
+    Number,
+    Ratio,
+    Sentence,
+    StatusModel,
+)
 
 
 class PerformanceStatus(StatusModel):
@@ -24,7 +33,8 @@ class PerformanceStatus(StatusModel):
     tokens_per_second: Number | None = None
     """Completion tokens per second, of all replicas."""
     tokens_per_second_per_gpu: Number | None = None
-    """The same for each GPU that the reporting pods request; absent where they request none."""
+    """The same for each GPU that the reporting pods request; absent where one of them requests none, or the
+    model is spread over worker pods."""
     goodput: Ratio | None = None
     """The share of requests that met every objective that judged them."""
     goodput_requests: Count | None = None
@@ -80,6 +90,10 @@ class ObjectiveStatus(StatusModel):
     """The share that must be good."""
     window: Duration
     """The time that the error budget is for."""
+    models: Annotated[tuple[ModelPattern, ...], Field(max_length=MODELS_LIMIT)] = ()
+    """For which models alone; all when empty."""
+    operations: Annotated[tuple[Operation, ...], Field(max_length=len(Operation))] = ()
+    """For which operations alone; all that generate when empty."""
     good: Count = 0
     """Good events in the part of the window that is filled."""
     bad: Count = 0
@@ -92,6 +106,8 @@ class ObjectiveStatus(StatusModel):
     """The factor at which that pair fires."""
     holds: bool | None = None
     """The verdict; absent while there is none."""
+    note: Sentence | None = None
+    """Why there is none yet of some requests, or in which pods it is not counted."""
 
 
 class GPUStatus(StatusModel):

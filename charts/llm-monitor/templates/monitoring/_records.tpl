@@ -30,10 +30,11 @@ takeover two replicas' are there. */}}
     - record: llm_monitor:output_tokens:rate5m
       expr: >-
         sum {{ $each }} (rate(llm_monitor_tokens_total{ {{- $job -}}, gen_ai_token_type="output", exact="true"}[5m]))
+    # Absent where the GPUs that the tokens come from are not known.
     - record: llm_monitor:output_tokens_per_gpu:rate5m
       expr: >-
         sum {{ $each }} (rate(llm_monitor_tokens_total{ {{- $job -}}, gen_ai_token_type="output", exact="true"}[5m]))
-        / (max {{ $each }} (llm_monitor_gpus{ {{- $job -}}, state="requested"}) > 0)
+        / (max {{ $each }} (llm_monitor_gpus_at_work{ {{- $job -}} }) > 0)
     {{- range $name, $metric := dict "time_to_first_token" "gen_ai_server_time_to_first_token_seconds" "time_per_output_token" "gen_ai_server_time_per_output_token_seconds" "request_duration" "gen_ai_server_request_duration_seconds" }}
     {{- range $quantile := list 50 95 99 }}
     - record: llm_monitor:{{ $name }}_seconds:p{{ $quantile }}_5m
@@ -42,11 +43,13 @@ takeover two replicas' are there. */}}
     {{- end }}
     {{- end }}
     # The share of an objective's error budget is (this / (1 - target)): by the windows of the SRE workbook, chapter 5.
+    # An objective that was changed begins a series of its own: other events are good or bad by it.
+    {{- $definition := "by (namespace, monitor, objective, signal, threshold, models, operations)" }}
     {{- range list "5m" "30m" "1h" "6h" "3d" }}
     - record: llm_monitor:objective_bad:ratio_rate{{ . }}
       expr: >-
-        sum by (namespace, monitor, objective) (rate(llm_monitor_objective_events_total{ {{- $job -}}, result="bad"}[{{ . }}]))
-        / (sum by (namespace, monitor, objective) (rate(llm_monitor_objective_events_total{ {{- $job -}} }[{{ . }}])) > 0)
+        sum {{ $definition }} (rate(llm_monitor_objective_events_total{ {{- $job -}}, result="bad"}[{{ . }}]))
+        / (sum {{ $definition }} (rate(llm_monitor_objective_events_total{ {{- $job -}} }[{{ . }}])) > 0)
     {{- end }}
     # The share of requests that meet every objective that judges them.
     {{- range list "5m" "1h" }}

@@ -14,7 +14,7 @@ from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.configure import settings_for
 from llmmonitor_operator.cost.standing import cost_standing
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
-from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict
+from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict, fresh_of
 from llmmonitor_operator.evaluate.measured import filled_in
 from llmmonitor_operator.evaluate.objectives import standings
 from llmmonitor_operator.evaluate.registry import EVALUATORS
@@ -61,15 +61,14 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     settings = settings_for(monitor)
     if environment.spec_in_force:  # else nobody knows which objectives it has
         state = _without_other_objectives(state, settings)
+    pods = tuple(_pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state))
     inputs = Inputs(
         settings=settings,
         state=state,
         environment=environment,
         now=now,
-        pods=tuple(
-            _pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state)
-        ),
-        objectives=standings(settings, state) if environment.spec_in_force else (),
+        pods=pods,
+        objectives=standings(settings, state, fresh_of(pods)) if environment.spec_in_force else (),
         cost=cost_standing(settings.cost, state.cost, now) if environment.cluster else None,
     )
     verdicts, held = _judged(inputs)

@@ -65,7 +65,12 @@ class Inputs:
     @property
     def fresh(self) -> tuple[tuple[str, Source], ...]:
         """Name and newest report of every pod that may be judged by."""
-        return tuple((pod.name, pod.source) for pod in self.pods if pod.fresh and pod.source)
+        return fresh_of(self.pods)
+
+
+def fresh_of(pods: tuple[PodStanding, ...]) -> tuple[tuple[str, Source], ...]:
+    """Name and newest report of those that may be judged by."""
+    return tuple((pod.name, pod.source) for pod in pods if pod.fresh and pod.source)
 
 
 Judge = Callable[[Inputs], Verdict]

@@ -6,14 +6,16 @@ PerformanceHealthy and by `status.objectives`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.burn_rate import Burn, Pair, burn_rate, events_needed, pairs
+from llmmonitor_operator.evaluate.objective_scope import not_counted_by, titled, why_not_counted
 from llmmonitor_operator.evaluate.request_outcomes import failures
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.settings import ObjectiveSettings, Settings
-from llmmonitor_operator.state import State
+from llmmonitor_operator.state import Source, State
 from llmmonitor_operator.windows import FIGURE_TIERS, Count
 
 _HISTOGRAMS = {
@@ -28,11 +30,20 @@ _BAD_EVENTS = {
     "ErrorRate": "errors",
     "TruncationRate": "truncated answers",
     "AbortRate": "aborted requests",
+    "TimeToFirstContent": "no content within {threshold}",
+    "ChunkGap": "more than {threshold} between two chunks",
+    "RequestThroughput": "requests under {threshold} tokens/s",
+    "OverloadRate": "refused for load",
+    "TimeoutRate": "timed out",
+    "EmptyAnswerRate": "empty answers",
+    "MalformedAnswerRate": "malformed tool calls or JSON",
     "QueueDepth": "samples with more than {threshold} waiting",
     "KVCacheUse": "samples with the KV cache above {threshold}",
     "Availability": "samples without the model listening",
     "Throughput": "samples under {threshold} tokens/s",
 }
+
+NO_SUCH_REQUEST = "no such request has counted yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,8 @@ class ObjectiveStanding:
     """Over the objective's window, or what is known of it."""
     events_needed: int
     last_event_at: float | None
+    not_counted: str = ""
+    """In which pods, and why, in words; empty where it is counted in all that report."""
 
     @property
     def firing(self) -> Burn | None:
@@ -80,30 +93,36 @@ class ObjectiveStanding:
         return None if rate is None else float(rate)
 
 
-def standings(settings: Settings, state: State) -> tuple[ObjectiveStanding, ...]:
-    """Every objective, in the spec's order."""
-    return tuple(_standing(objective, state) for objective in settings.objectives)
+def standings(
+    settings: Settings, state: State, fresh: Sequence[tuple[str, Source]] = ()
+) -> tuple[ObjectiveStanding, ...]:
+    """Every objective, in the spec's order; `fresh` are the pods that report, by name."""
+    return tuple(_standing(objective, state, fresh) for objective in settings.objectives)
 
 
-def _standing(objective: ObjectiveSettings, state: State) -> ObjectiveStanding:
+def _standing(
+    objective: ObjectiveSettings, state: State, fresh: Sequence[tuple[str, Source]]
+) -> ObjectiveStanding:
     every = pairs(objective.window_seconds)
     reachable = tuple(pair for pair in every if pair.reachable(objective.budget))
+    key = objective.key
     return ObjectiveStanding(
         objective=objective,
         burns=tuple(
             Burn(
                 pair,
-                long=state.count(objective.key, pair.long_seconds),
-                short=state.count(objective.key, pair.short_seconds),
+                long=state.count(key, pair.long_seconds),
+                short=state.count(key, pair.short_seconds),
                 budget=objective.budget,
-                known_seconds=state.known_seconds(objective.key, pair.long_seconds),
+                known_seconds=state.known_seconds(key, pair.long_seconds),
             )
             for pair in reachable
         ),
         unreachable=tuple(pair for pair in every if pair not in reachable),
-        whole=state.count(objective.key, objective.window_seconds),
+        whole=state.count(key, objective.window_seconds),
         events_needed=events_needed(reachable, objective.budget),
-        last_event_at=state.events_at.get(objective.key),
+        last_event_at=state.events_at.get(key),
+        not_counted=why_not_counted(not_counted_by(objective, fresh), len(fresh)),
     )
 
 
@@ -112,10 +131,11 @@ def firing_message(standing: ObjectiveStanding, burn: Burn, state: State) -> str
     objective = standing.objective
     window = window_text(burn)
     figure = _quantile_above(objective, burn, state) or _bad_share(objective, burn)
-    classes = failures(state, burn.pair.long_seconds) if objective.signal == "ErrorRate" else ""
+    of_all_errors = objective.signal == "ErrorRate" and not objective.filtered
+    classes = failures(state, burn.pair.long_seconds) if of_all_errors else ""
     rate, limit = (wording.number(float(one)) for one in (burn.long_rate or 0, burn.pair.factor))
     return (
-        f"{objective.name}: {figure} over {window} (n={wording.count(burn.long.total)}),"
+        f"{titled(objective)}: {figure} over {window} (n={wording.count(burn.long.total)}),"
         f" burn rate {rate} (limit {limit})" + (f": {classes}" if classes else "")
     )
 
@@ -123,10 +143,11 @@ def firing_message(standing: ObjectiveStanding, burn: Burn, state: State) -> str
 def _quantile_above(objective: ObjectiveSettings, burn: Burn, state: State) -> str:
     """The quantile at the target with its interval, if the histogram bears it out; else empty.
 
-    A request that never got its token is in no histogram: then the share of bad events says more.
+    A request that never got its token is in no histogram: then the share of bad events says more. Histograms
+    are of all requests: of an objective for some of them they say nothing.
     """
     seconds = burn.pair.long_seconds
-    if objective.signal not in _HISTOGRAMS or objective.threshold is None:
+    if objective.filtered or objective.signal not in _HISTOGRAMS or objective.threshold is None:
         return ""
     if seconds > FIGURE_TIERS[-1].reach_seconds:
         return ""
@@ -159,12 +180,26 @@ def window_text(burn: Burn) -> str:
 
 def holding_message(standing: ObjectiveStanding) -> str:
     """`errors: 0.2 % bad of 4,210 over 1 h (allowed 1 %)`."""
-    burn = standing.judged_over
+    burn, title = standing.judged_over, titled(standing.objective)
     if burn is None or not burn.long.total:
-        return f"{standing.objective.name}: no events"
+        return f"{title}: no events"
     bad = wording.share(burn.long.bad / burn.long.total)
     allowed = wording.share(float(standing.objective.budget))
-    return (
-        f"{standing.objective.name}: {bad} bad over {window_text(burn)}"
-        f" (n={wording.count(burn.long.total)}, allowed {allowed})"
+    held = (
+        f"{title}: {bad} bad over {window_text(burn)} (n={wording.count(burn.long.total)}, allowed {allowed})"
     )
+    return ", ".join(filter(None, [held, standing.not_counted]))
+
+
+def too_few_message(standing: ObjectiveStanding) -> str:
+    """`errors (n=20 over 15 s of 3 d, a verdict needs 21)`."""
+    burn, title = standing.judged_over, titled(standing.objective)
+    if burn is None:
+        return f"{title} (its target can reach no burn rate)"
+    if standing.objective.filtered and standing.last_event_at is None:
+        return f"{title} ({standing.not_counted or NO_SUCH_REQUEST})"
+    few = (
+        f"n={wording.count(standing.events)} over {window_text(burn)},"
+        f" a verdict needs {wording.count(standing.events_needed)}"
+    )
+    return f"{title} ({', '.join(filter(None, [few, standing.not_counted]))})"

@@ -14,7 +14,7 @@ from llmmonitor_operator.evaluate.objectives import (
     ObjectiveStanding,
     firing_message,
     holding_message,
-    window_text,
+    too_few_message,
 )
 
 
@@ -41,10 +41,10 @@ def judge(inputs: Inputs) -> Verdict:
     judged = [one for one in recent if one.judged]
     waiting = [one for one in inputs.objectives if one not in judged]
     if not judged:
-        return Verdict(shared.TOO_FEW_REQUESTS, "; ".join(map(_too_few, waiting)), evidence_at)
+        return Verdict(shared.TOO_FEW_REQUESTS, "; ".join(map(too_few_message, waiting)), evidence_at)
     messages = [*saturation.evidence(inputs), *map(holding_message, judged)]
     messages += filter(None, [request_outcomes.goodput(inputs.state)])
-    not_judged = [*map(_too_few, waiting), *filter(None, [anomalies.not_judged(inputs)])]
+    not_judged = [*map(too_few_message, waiting), *filter(None, [anomalies.not_judged(inputs)])]
     if not_judged:
         messages.append(f"not judged: {', '.join(not_judged)}")
     return Verdict(reasons.OBJECTIVES_HOLD, "; ".join(messages), evidence_at)
@@ -95,13 +95,5 @@ def _no_event_yet(inputs: Inputs) -> Verdict:
         return Verdict(shared.NO_TRAFFIC, "no request has been seen yet")
     requests = wording.counted(ended, "request")
     text = f"{requests}, none that an objective counts (clients' own errors do not)"
-    return Verdict(shared.TOO_FEW_REQUESTS, text)
-
-
-def _too_few(one: ObjectiveStanding) -> str:
-    burn = one.judged_over
-    if burn is None:
-        return f"{one.objective.name} (its target can reach no burn rate)"
-    window = window_text(burn)
-    needed = wording.count(one.events_needed)
-    return f"{one.objective.name} (n={wording.count(one.events)} over {window}, a verdict needs {needed})"
+    filtered = [too_few_message(one) for one in inputs.objectives if one.objective.filtered]
+    return Verdict(shared.TOO_FEW_REQUESTS, "; ".join([text, *filtered]))

@@ -16,6 +16,7 @@ from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.report import Resources
 from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
+from llmmonitor_api.spec.scope import Operation
 from llmmonitor_api.status import (
     Distribution,
     EngineStatus,
@@ -32,9 +33,11 @@ from llmmonitor_api.status import (
 from llmmonitor_operator.evaluate import gpus, wording
 from llmmonitor_operator.evaluate.cost_status import cost_status
 from llmmonitor_operator.evaluate.engine_counts import engine_counts
+from llmmonitor_operator.evaluate.gpu_throughput import gpus_at_work
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
-from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
+from llmmonitor_operator.evaluate.objectives import NO_SUCH_REQUEST, ObjectiveStanding
 from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
+from llmmonitor_operator.settings import ObjectiveSettings
 
 WINDOW_SECONDS = 3600.0
 """What figures are of, where no objective says otherwise."""
@@ -72,10 +75,12 @@ class Judged:
     """All of each but its message."""
     engine: EngineStatus | None
     pods: PodsStatus
-    objectives: tuple[tuple[object, ...], ...]
+    objectives: tuple[tuple[ObjectiveSettings, bool | None], ...]
     """Each, and whether it holds."""
     in_flight: int | None = field(compare=False)
     """Requests: no news, but of this moment as the pods are."""
+    gpus: int | None = field(default=None, compare=False)
+    """`gpu_throughput.gpus_at_work`."""
 
 
 def judged_of(inputs: Inputs, conditions: tuple[Condition, ...]) -> Judged:
@@ -91,6 +96,7 @@ def judged_of(inputs: Inputs, conditions: tuple[Condition, ...]) -> Judged:
         pods=_pods(inputs),
         objectives=tuple((one.objective, _holds(one, inputs)) for one in inputs.objectives),
         in_flight=sum(one.in_flight for one in live) if live else None,
+        gpus=gpus_at_work(inputs),
     )
 
 
@@ -187,7 +193,7 @@ def _performance(inputs: Inputs, figures: Figures) -> PerformanceStatus | None:
     seconds = inputs.state.newest_at - begin
     live = [source.live for _, source in inputs.fresh]
     tokens = figures.completion_tokens_exact + figures.completion_tokens_counted
-    requested = sum(pod.expected.gpus_requested for pod in inputs.pods if pod.fresh)
+    requested = gpus_at_work(inputs)
     judged = figures.met_objectives + figures.missed_objectives
     return PerformanceStatus(
         time_to_first_token_seconds=_distribution(figures.time_to_first_token),
@@ -242,13 +248,22 @@ def _objective(standing: ObjectiveStanding, inputs: Inputs) -> ObjectiveStatus:
         threshold=objective.threshold_text or None,
         target=Decimal(objective.target.numerator) / Decimal(objective.target.denominator),
         window=timedelta(seconds=objective.window_seconds),
+        models=objective.models,
+        operations=tuple(map(Operation, objective.operations)),
         good=standing.whole.good,
         bad=standing.whole.bad,
         budget_left=None if standing.budget_spent is None else wording.significant(1 - standing.budget_spent),
         burn_rate=float(nearest.sustained) if nearest else None,
         burn_rate_limit=float(nearest.pair.factor) if nearest else None,
         holds=_holds(standing, inputs),
+        note=_note(standing),
     )
+
+
+def _note(standing: ObjectiveStanding) -> str | None:
+    unseen = standing.objective.filtered and standing.last_event_at is None
+    words = standing.not_counted or (NO_SUCH_REQUEST if unseen else "")
+    return words[:_SENTENCE_LIMIT] or None
 
 
 def _holds(standing: ObjectiveStanding, inputs: Inputs) -> bool | None:

@@ -114,6 +114,8 @@ class Exchange:
     first_token_ns: int = 0
     first_content_ns: int = 0
     """First delta of visible content (not reasoning, not a tool call)."""
+    calls_tool: bool = False
+    """Whether a stream has begun to call a tool: then there may be no content, and none is missed."""
     last_token_ns: int = 0
     ended_ns: int = 0
 
@@ -121,6 +123,8 @@ class Exchange:
     gaps_ns: list[int] = field(default_factory=list)
     """Times between successive chunks of one choice since the last drain by accounting."""
     gaps_dropped: int = 0
+    longest_gap_ns: int = 0
+    """Of all of them so far, whatever was drained."""
 
     prompt_tokens: int = 0
     prompt_token_source: TokenSource = TokenSource.NONE

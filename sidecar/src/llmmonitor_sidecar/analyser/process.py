@@ -34,7 +34,7 @@ from llmmonitor_sidecar.kept_configuration import KeptConfiguration
 from llmmonitor_sidecar.settings import Mode, Settings
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
 from llmmonitor_sidecar.signals.crosscheck import Wire, wire_of
-from llmmonitor_sidecar.signals.objectives import Sample
+from llmmonitor_sidecar.signals.judgements import Sample
 from llmmonitor_sidecar.signals.throughput import Throughput
 from llmmonitor_sidecar.supervisor.reasons import Reason
 from llmmonitor_sidecar.tee import TeeReceiver

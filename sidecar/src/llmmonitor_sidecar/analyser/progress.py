@@ -51,9 +51,10 @@ class Progress:
         if choice is None:
             choice = self._choice(index)
         if choice.chunks:
-            gaps = exchange.gaps_ns
+            gaps, gap = exchange.gaps_ns, at_ns - choice.last_token_ns
+            exchange.longest_gap_ns = max(exchange.longest_gap_ns, gap)
             if len(gaps) < GAPS_LIMIT:
-                gaps.append(at_ns - choice.last_token_ns)
+                gaps.append(gap)
             else:
                 exchange.gaps_dropped += 1
         else:

@@ -21,9 +21,10 @@ from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
 from llmmonitor_sidecar.analyser.exchange import ExchangeEvent
 from llmmonitor_sidecar.analyser.preface import Protocol
 from llmmonitor_sidecar.signals.busy import BusyTime, at_work
+from llmmonitor_sidecar.signals.judgements import Sample
 from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
-from llmmonitor_sidecar.signals.objectives import Objectives, Sample
+from llmmonitor_sidecar.signals.objectives import Objectives
 from llmmonitor_sidecar.signals.saturation import EngineLoad
 from llmmonitor_sidecar.signals.traffic import REASONS_LIMIT, Traffic
 from llmmonitor_sidecar.tee import CloseReason, Kind, TeeRecord
@@ -61,7 +62,7 @@ class TrafficReader:
 
     def configure(self, configuration: Configuration) -> None:
         """Count these objectives from now on."""
-        self._objectives.configure(configuration.objectives)
+        self._objectives.configure(configuration.counted)
 
     def take(self, records: Iterable[TeeRecord]) -> None:
         """Everything these records say."""

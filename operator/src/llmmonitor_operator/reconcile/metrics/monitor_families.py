@@ -7,7 +7,6 @@ Prometheus could find, this is the way out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -23,6 +22,7 @@ from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.reconcile.metrics.cost_families import cost_families
+from llmmonitor_operator.reconcile.metrics.objective_families import objective_events
 from llmmonitor_operator.reconcile.metrics.pod_families import pod_families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 
@@ -119,6 +119,16 @@ def _verdicts(monitors: Monitors) -> Iterator[Metric]:
             if one.judged is not None and one.judged.in_flight is not None
         ),
     )
+    yield _gauge(
+        "gpus_at_work",
+        "GPUs that the reporting pods request, for throughput of each; absent where tokens come from others.",
+        (),
+        (
+            (key, one.judged.gpus)
+            for key, one in monitors.items()
+            if one.judged is not None and one.judged.gpus is not None
+        ),
+    )
 
 
 def _counters(monitors: Monitors) -> Iterator[Metric]:
@@ -160,16 +170,10 @@ def _counters(monitors: Monitors) -> Iterator[Metric]:
         ("source",),
         _by(figures, {key: one.token_sources for key, one in figures.items()}),
     )
-    yield _counter(
-        "objective_events",
-        "Events that an objective judged, by result.",
-        ("objective", "signal", "threshold", "result"),
-        (
-            ((*key, *json.loads(objective), result), events)
-            for key, one in monitors.items()
-            for objective, count in one.totals.objectives.items()
-            for result, events in (("good", count.good), ("bad", count.bad))
-        ),
+    yield objective_events(
+        {key: one.totals.objectives for key, one in monitors.items()},
+        {key: [one for one, _ in shown.judged.objectives] for key, shown in monitors.items() if shown.judged},
+        _counter,
     )
     yield from _energy(figures)
     yield _counter(

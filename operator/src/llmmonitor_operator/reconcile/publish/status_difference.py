@@ -34,7 +34,9 @@ _DRIFTS = {"Bytes": float(1 << 20), "Share": 0.02, "Cores": 0.1, "utilisation": 
 _AMOUNT_DRIFT_SHARE = 0.01
 """And amounts, which grow with time alone while there are pods: so a month's are a few hundred writes."""
 _JUDGED_CONDITION = ("type", "status", "reason", "observedGeneration", "lastTransitionTime")
-_JUDGED_OBJECTIVE = ("name", "signal", "source", "threshold", "target", "window", "holds")
+_JUDGED_OBJECTIVE = (
+    *("name", "signal", "source", "threshold", "target", "window", "models", "operations", "holds"),
+)
 _OF_THE_WINDOW = frozenset({"window", "performance", "objectives", "engineCounts"})
 """Without new requests they change only because old ones leave the window."""
 _REQUEST_SIGNALS = frozenset(name for name, facts in SIGNALS.items() if facts.counts is EventKind.REQUEST)

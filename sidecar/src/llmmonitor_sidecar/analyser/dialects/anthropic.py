@@ -79,6 +79,7 @@ class AnthropicAnswer(Answer):
             self._take_delta(event.delta, data, at_ns)
         elif kind == "content_block_start" and event.content_block is not None:
             if event.content_block.type in ("tool_use", "server_tool_use"):
+                self.progress.exchange.calls_tool = True
                 self.progress.output(0, at_ns, content=False)
         elif kind == "message_start" and event.message is not None:
             self.progress.exchange.response_model = event.message.model

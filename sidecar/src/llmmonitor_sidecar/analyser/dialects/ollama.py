@@ -70,6 +70,8 @@ class OllamaAnswer(Answer):
         if line.model is not None:
             self.progress.exchange.response_model = line.model
         visible, any_output = _output_of(line)
+        if line.message is not None and line.message.tool_calls:
+            self.progress.exchange.calls_tool = True
         if any_output:
             entries = len(line.logprobs or ())
             rank = LOGPROBS if entries else COUNTED

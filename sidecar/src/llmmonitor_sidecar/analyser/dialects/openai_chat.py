@@ -152,6 +152,8 @@ class OpenAIAnswer(Answer):
         delta = choice.delta or _Delta(content=choice.text)
         tokens, rank = _tokens_of(choice)
         self._take_form(choice.index, delta)
+        if delta.tool_calls or delta.function_call:
+            self.progress.exchange.calls_tool = True
         if _has_output(delta) or rank == TOKEN_IDS:
             self.progress.output(
                 choice.index, at_ns, tokens, rank, content=bool(delta.content or delta.refusal)

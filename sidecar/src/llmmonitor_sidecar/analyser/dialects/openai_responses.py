@@ -68,6 +68,8 @@ class ResponsesAnswer(Answer):
             if event.delta:
                 tokens = len(event.logprobs or ())
                 rank = LOGPROBS if tokens else COUNTED
+                if "_call_" in kind:  # function_call_arguments, mcp_call_arguments, custom_tool_call_input
+                    self.progress.exchange.calls_tool = True
                 self.progress.output(0, at_ns, tokens or 1, rank, content=kind in _VISIBLE)
         elif kind in ("response.completed", "response.incomplete", "response.failed", "response.cancelled"):
             self.complete = True

@@ -12,7 +12,7 @@ from llmmonitor_sidecar.endpoints.metrics.shapes import counter
 
 
 def families(totals: Totals) -> Iterator[Metric]:
-    """By objective, where `threshold` tells one from what it was before it was changed; and by request."""
+    """By objective, with what tells one from what it was before it was changed; and by request."""
     yield _events(totals.objectives.values())
     judged = (("met", totals.met_objectives), ("missed", totals.missed_objectives))
     yield counter(
@@ -32,6 +32,8 @@ def _events(objectives: Iterable[ObjectiveCounts]) -> Metric:
                     "objective": label(counts.name),
                     "signal": label(counts.signal),
                     "threshold": label(counts.threshold),
+                    "models": label(counts.models),
+                    "operations": label(counts.operations),
                     "result": result,
                 },
                 events,
