@@ -102,5 +102,11 @@ class MonitorStatus(StatusModel):
 
 
 def _without_empty(value: dict[str, object]) -> dict[str, object]:
-    kept = {key: _without_empty(one) if isinstance(one, dict) else one for key, one in value.items()}
+    kept = {key: _with_nothing_empty(one) for key, one in value.items()}
     return {key: one for key, one in kept.items() if one not in ([], {})}
+
+
+def _with_nothing_empty(value: object) -> object:
+    if isinstance(value, list):
+        return [_with_nothing_empty(one) for one in value]
+    return _without_empty(value) if isinstance(value, dict) else value
