@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.operator.drift.traffic import FEATURES, HOUR, SETTINGS, Monitored, Traffic, learnt
 
-from llmmonitor_api.report.features import OTHER, PROMPT_TOKENS, FeatureCounts, bucket_of
-from llmmonitor_operator.drift.baseline import GROWS_SECONDS, KEPT_LIMIT, VISITS, Baseline, Expected, grown
+from llmmonitor_api.report.features import OTHER, PARAMETERS, PROMPT_TOKENS, FeatureCounts, bucket_of
+from llmmonitor_operator.drift.baseline import (
+    CELL_CATEGORIES_LIMIT,
+    GROWS_SECONDS,
+    KEPT_LIMIT,
+    VISITS,
+    Baseline,
+    Expected,
+    grown,
+)
 from llmmonitor_operator.drift.judge import learn
 from llmmonitor_operator.drift.watch import Watch, accepted, stepped
 from llmmonitor_operator.drift.window import CATEGORIES_LIMIT, Window, folded, joined, packed, unpacked
@@ -154,6 +162,25 @@ def test_the_rarest_categories_become_other() -> None:
     assert len(kept) == CATEGORIES_LIMIT + 1
     assert sum(kept.values()) == sum(buckets.values())
     assert kept[OTHER] == sum(100 - code for code in range(CATEGORIES_LIMIT, CATEGORIES_LIMIT + 5))
+
+
+def test_what_clients_think_of_fills_no_baseline() -> None:
+    baseline = Baseline()
+    for hour in range(60):
+        odd = {PARAMETERS: {1: 400} | {1000 * hour + code: 5 for code in range(2, 22)}}
+        window = Window((490_000 + hour) * HOUR, (490_000.5 + hour) * HOUR, 500, odd)
+        baseline = grown(baseline, window, usual=True)
+
+    learnt_from = learn(baseline, [PARAMETERS])
+
+    assert len(Expected(baseline).everything.counts[PARAMETERS]) == CELL_CATEGORIES_LIMIT + 1
+    assert learnt_from.nulls[PARAMETERS].mean > 0
+
+
+def test_features_of_a_later_sidecar_are_left_out() -> None:
+    window = joined(Window(), FeatureCounts(1, {"Smell": {1: 1}, PROMPT_TOKENS: {3: 1}}), 0.0, 1.0)
+
+    assert window.counts == {PROMPT_TOKENS: {3: 1}}
 
 
 def test_a_window_joins_what_replicas_report_in_any_order() -> None:

@@ -20,6 +20,8 @@ COMPLETION_TOKENS: Final = "CompletionTokens"
 TURNS: Final = "Turns"
 PARAMETERS: Final = "Parameters"
 FINISH_REASON: Final = "FinishReason"
+FEATURES: Final = (PROMPT_TOKENS, COMPLETION_TOKENS, TURNS, PARAMETERS, FINISH_REASON)
+"""All that are counted; a reader drops what it does not know."""
 NUMERIC: Final = frozenset({PROMPT_TOKENS, COMPLETION_TOKENS, TURNS})
 """Those in half-octave buckets."""
 

@@ -16,11 +16,13 @@ import msgspec
 
 from llmmonitor_operator.drift.index import Reference
 from llmmonitor_operator.drift.null import WINDOWS_NEEDED, Null
-from llmmonitor_operator.drift.window import Window, add, packed, summed, unpacked
+from llmmonitor_operator.drift.window import Window, add, closed, packed, summed, unpacked
 
 VISITS = 8
 KEPT_LIMIT = 336
 """Windows that are kept one by one: one for every second of a fortnight's hours at least."""
+CELL_CATEGORIES_LIMIT = 128
+"""Of one feature in a cell, whatever clients think of over eight weeks."""
 GROWS_SECONDS = 8 * 7 * 86_400.0
 RELEARNT_EVERY = 24
 """Windows taken in."""
@@ -116,13 +118,12 @@ def _with(cell: bytes | None, window: Window) -> bytes:
     if not cell:
         return packed(window)
     before = unpacked(cell)
-    return packed(
-        Window(
-            requests=before.requests + window.requests,
-            counts=summed([before.counts, window.counts]),
-            completions=summed([before.completions, window.completions]),
-        )
+    both = Window(
+        requests=before.requests + window.requests,
+        counts=summed([before.counts, window.counts]),
+        completions=summed([before.completions, window.completions]),
     )
+    return packed(closed(both, CELL_CATEGORIES_LIMIT))
 
 
 class Expected:

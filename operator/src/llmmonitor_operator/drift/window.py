@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from llmmonitor_api.report.features import NUMERIC, OTHER, FeatureCounts
+from llmmonitor_api.report.features import FEATURES, NUMERIC, OTHER, FeatureCounts
 from llmmonitor_operator.packing import pack, unpack
 
 K = TypeVar("K")
@@ -51,23 +51,23 @@ def joined(window: Window, features: FeatureCounts, begin: float, end: float) ->
     """The window with what happened in (begin, end]."""
     if not features.requests:
         return window
+    counts = features.counts
     return Window(
         begin=min(window.begin, begin) if window.requests else begin,
         end=max(window.end, end),
         requests=window.requests + features.requests,
-        counts=summed([window.counts, features.counts]),
+        counts=summed([window.counts, {name: counts[name] for name in FEATURES if name in counts}]),
         completions=summed([window.completions, features.completions]),
     )
 
 
-def closed(window: Window) -> Window:
+def closed(window: Window, limit: int = CATEGORIES_LIMIT) -> Window:
     """The same with no more categories than are kept."""
-    return msgspec.structs.replace(
-        window,
-        counts={
-            name: buckets if name in NUMERIC else folded(buckets) for name, buckets in window.counts.items()
-        },
-    )
+    counts = {
+        name: buckets if name in NUMERIC else folded(buckets, limit)
+        for name, buckets in window.counts.items()
+    }
+    return msgspec.structs.replace(window, counts=counts)
 
 
 def folded(buckets: Mapping[int, int], limit: int = CATEGORIES_LIMIT) -> dict[int, int]:
@@ -88,10 +88,10 @@ def summed(parts: Iterable[Mapping[K, Mapping[int, int]]]) -> dict[K, dict[int, 
 
 
 def add(into: dict[int, int], buckets: Mapping[int, int], times: int = 1) -> None:
-    """Add `times` the counts; those that become none are taken out."""
+    """Add `times` the counts; those that become none, or less since they were folded, are taken out."""
     for bucket, count in buckets.items():
         left = into.get(bucket, 0) + times * count
-        if left:
+        if left > 0:
             into[bucket] = left
         else:
             into.pop(bucket, None)
