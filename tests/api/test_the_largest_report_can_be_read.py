@@ -14,6 +14,13 @@ from llmmonitor_api.report.engine_counts import (
     EngineHistogram,
     Pair,
 )
+from llmmonitor_api.report.features import (
+    BUCKETS_LIMIT,
+    FEATURES_LIMIT,
+    STRATA_LIMIT,
+    STRATUM_BUCKETS_LIMIT,
+    FeatureCounts,
+)
 from llmmonitor_api.report.gpus import (
     GPU,
     GPUS_LIMIT,
@@ -132,6 +139,13 @@ def compared() -> Compared:
     return Compared(pair, 10**18, pair, pair, 10**18, 10**18, pair, pair)
 
 
+def features() -> FeatureCounts:
+    """With as many features, buckets and strata as there may be."""
+    buckets = {2**32 - n: 10**15 for n in range(BUCKETS_LIMIT)}
+    strata = {n: {2**32 - m: 10**15 for m in range(STRATUM_BUCKETS_LIMIT)} for n in range(STRATA_LIMIT)}
+    return FeatureCounts(10**15, {"f" * 250 + str(n): buckets for n in range(FEATURES_LIMIT)}, strata)
+
+
 BIG = 2**62
 RESOURCES = Resources(
     processes_visible=False,
@@ -173,6 +187,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
             missed_objectives=2**63 - 1,
             busy_nanoseconds=2**63 - 1,
             observed_nanoseconds=2**63 - 1,
+            features=features(),
         )
     )
 
@@ -181,6 +196,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
     assert len(encoded) <= BYTES_LIMIT
     assert len(decode(encoded).totals.traffic) == SERIES_LIMIT
     assert decode(encoded).totals.engine == engine()
+    assert decode(encoded).totals.features == features()
     assert decode(encoded).totals.objectives == objectives()
 
 
@@ -216,11 +232,33 @@ def test_a_damaged_count_of_an_engine_is_refused(damaged: dict[str, object]) -> 
         decode(json.dumps(document).encode())
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"requests": -1},
+        {"counts": {"x" * 300: {"1": 1}}},
+        {"counts": {"Turns": {"1": -1}}},
+        {"counts": {"Turns": {str(n): 1 for n in range(BUCKETS_LIMIT + 1)}}},
+        {"counts": {str(n): {} for n in range(FEATURES_LIMIT + 1)}},
+        {"completions": {"-1": {}}},
+        {"completions": {"1000000": {}}},
+        {"completions": {str(n): {} for n in range(STRATA_LIMIT + 1)}},
+    ],
+)
+def test_a_damaged_count_of_features_is_refused(damaged: dict[str, object]) -> None:
+    document = json.loads(encode(report(Totals())))
+    document["totals"]["features"] = damaged
+
+    with pytest.raises(UnreadableReport, match="not a report"):
+        decode(json.dumps(document).encode())
+
+
 def test_a_report_without_what_came_later_is_read() -> None:
     document = json.loads(encode(report(Totals(engine=engine()))))
-    del document["totals"]["engine"]
+    del document["totals"]["engine"], document["totals"]["features"]
 
-    assert decode(json.dumps(document).encode()).totals.engine == EngineCounts()
+    totals = decode(json.dumps(document).encode()).totals
+    assert (totals.engine, totals.features) == (EngineCounts(), FeatureCounts())
 
 
 def test_a_report_from_before_busy_time_was_told_is_read_and_so_is_one_of_a_later_version() -> None:

@@ -33,6 +33,9 @@ JUDGED_BY: dict[str, object] = {
     "cost.currency": "EUR",
     "cost.budget": {"amount": 100},
     "cost.completionTokenWeight": 4,
+    "drift.baseline.minDuration": "3d",
+    "drift.window": 1000,
+    "drift.features": ["PromptTokens"],
     "cost.comparedWith": {"perMillionPromptTokens": "0.1", "perMillionCompletionTokens": "0.4"},
 }
 BEFORE: dict[str, dict[str, Any]] = {"performance": {}, "cost": {"hourlyRate": {"amount": "1"}}}
@@ -48,7 +51,7 @@ READ_IN_EVERY_PASS = {
 }
 """A sidecar in another mode, or that watches another port, is `Outdated`."""
 FOR_SIDECARS_TO_COME = {"interception.relayPort", "interception.apiPort", "resources.processes"}
-NOTHING_ACTS_ON_YET = ("requests", "drift", "interactions", "quality", "versions", "privacy")
+NOTHING_ACTS_ON_YET = ("requests", "interactions", "quality", "versions", "privacy")
 """Sections; whoever makes one of them act says above how it reaches what runs."""
 
 
@@ -85,5 +88,8 @@ def test_a_change_of_it_is_judged_by_with_the_next_pass(watch: Callable[..., Wat
 
 
 def given(field: str, value: object) -> dict[str, Any]:
-    section, _, name = field.partition(".")
+    section, *names = field.split(".")
+    name, *inner = names or [""]
+    for one in reversed(inner):
+        value = {one: value}
     return BEFORE | {section: BEFORE.get(section, {}) | {name: value} if name else value}

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -23,7 +24,7 @@ CONDITION_MET_STATUS = 1
 UNUSABLE_STATUS = 2
 
 app = typer.Typer(
-    help="Is the LLM you serve healthy? The same monitoring as in a cluster, without one.",
+    help="Is the LLM you serve healthy? The same monitoring as in a cluster, and what people say to one.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -78,6 +79,23 @@ def watch(  # noqa: PLR0913 - one argument per option
     if met is not None:
         sys.stderr.write(f"llm-monitor: {met.type} is {met.status}\n")
         raise typer.Exit(CONDITION_MET_STATUS)
+
+
+@app.command()
+def accept(
+    name: Annotated[str, typer.Argument(help="The LLMMonitor.")],
+    *,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's if not given.")
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option(help="Of the kubeconfig; the current one by default.")
+    ] = None,
+) -> None:
+    """Take what is now for normal: the baseline that drift is judged by begins anew."""
+    from llmmonitor_cli import accept as accepting  # noqa: PLC0415 - only this command needs a cluster
+
+    sys.stdout.write(_run(accepting.run(name, namespace, context, datetime.now(UTC))) + "\n")
 
 
 def main() -> None:

@@ -16,7 +16,9 @@ from typing import Any
 import msgspec
 
 from llmmonitor_api.report import histogram
+from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_operator.cost.fold import folded
+from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.state import State
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS
@@ -59,7 +61,7 @@ def encode(state: State, limit: int = BYTES_LIMIT) -> Encoded:
         ValueError: if not even a state without windows and sources fits.
     """
     left_out: list[str] = []
-    state = _without_gpus(state)
+    state = _without_gpus_and_features(state)
     data = _compressed(state)
     for name, reduce_state in _REDUCTIONS:
         if len(data) <= limit:
@@ -150,20 +152,31 @@ def _without_counts(place: int) -> Callable[[State], State]:
     return reduce_state
 
 
-def _without_gpus(state: State) -> State:
+def _without_gpus_and_features(state: State) -> State:
     """The next report has them again, and those of a hundred pods would take the room of what is counted."""
     pods = {
         uid: msgspec.structs.replace(
-            pod, boots=tuple(msgspec.structs.replace(one, gpus=None) for one in pod.boots)
+            pod,
+            boots=tuple(
+                msgspec.structs.replace(one, gpus=None, features=_if_none(one.features)) for one in pod.boots
+            ),
         )
         for uid, pod in state.pods.items()
     }
     return msgspec.structs.replace(state, pods=pods)
 
 
+def _if_none(features: FeatureCounts | None) -> FeatureCounts | None:
+    return None if features is not None and features.requests else features
+
+
 def _without_sources(state: State) -> State:
     """Sources begin anew from where they are: what they counted since their last report is lost."""
     return msgspec.structs.replace(state, pods={}, forgotten_until=state.newest_at)
+
+
+def _without_open_window(state: State) -> State:
+    return msgspec.structs.replace(state, drift=msgspec.structs.replace(state.drift, open=Window()))
 
 
 def _with_cost_by_the_month(state: State) -> State:
@@ -178,6 +191,7 @@ _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
     ("single days of cost of a quarter ago and more; by the month they are in", _with_cost_by_the_month),
     ("figures of the last minutes", _without_figures(0)),
     ("figures by the hour", _without_figures(2)),
+    ("the window of drift that is being filled", _without_open_window),
     ("events of the last minutes", _without_counts(0)),
     ("figures of the last hour", _without_figures(1)),
     ("events by the day", _without_counts(3)),

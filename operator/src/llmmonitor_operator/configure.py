@@ -14,6 +14,7 @@ from llmmonitor_api.spec import LLMMonitor, Objective, ObjectiveSource
 from llmmonitor_api.spec.cost import BudgetPeriod, Cost
 from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
 from llmmonitor_operator.cost.price import Price
+from llmmonitor_operator.drift.watch import DriftSettings
 from llmmonitor_operator.generations import configuration_generation
 from llmmonitor_operator.settings import CostSettings, ObjectiveSettings, Settings, TokenPrices
 
@@ -59,7 +60,18 @@ def settings_for(monitor: LLMMonitor) -> Settings:
         hold_for_seconds=spec.hold_for.total_seconds(),
         clear_after_seconds=spec.clear_after.total_seconds(),
         cost=_cost(spec.cost),
+        drift=drift_settings(monitor),
         roles=spec.condition_roles,
+    )
+
+
+def drift_settings(monitor: LLMMonitor) -> DriftSettings:
+    """What drift is judged by."""
+    drift = monitor.spec.drift
+    return DriftSettings(
+        window=drift.window,
+        min_seconds=drift.baseline.min_duration.total_seconds(),
+        features=tuple(feature.value for feature in drift.effective_features),
     )
 
 

@@ -15,6 +15,7 @@ from llmmonitor_api.configuration import is_further
 from llmmonitor_api.report.totals import objective_key
 from llmmonitor_api.spec.cost import BudgetPeriod
 from llmmonitor_operator.cost.price import Price
+from llmmonitor_operator.drift.watch import DriftSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Settings:
     hold_for_seconds: float = 3600.0
     clear_after_seconds: float = 300.0
     cost: CostSettings = CostSettings()
+    drift: DriftSettings = field(default_factory=DriftSettings)
     roles: Mapping[str, Role] = field(default_factory=dict)
     """Condition type to the role that the owner gave it."""
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import msgspec
 
 from llmmonitor_api.conditions import Condition
+from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
 from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.cost.ledger import Ledger
+from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures, total
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
 
@@ -38,6 +40,8 @@ class Source(msgspec.Struct, frozen=True):
     busy_nanoseconds: int = 0
     observed_nanoseconds: int = 0
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""
+    features: FeatureCounts | None = None
+    """As in `report.totals`; None after a checkpoint, which has no room for them: the next begin there."""
 
 
 class Pod(msgspec.Struct, frozen=True):
@@ -109,6 +113,8 @@ class State(msgspec.Struct, frozen=True):
     """What was spent, by the day."""
     anomalies: Watch = Watch()
     """What the detectors of anomalies know and remember; the history they learn from is kept apart."""
+    drift: DriftWatch = DriftWatch()
+    """The window that is being filled, and what the last ones said; the baseline is kept apart."""
     valid_spec: str = ""
     """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 

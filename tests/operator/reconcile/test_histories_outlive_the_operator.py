@@ -15,8 +15,9 @@ from llmmonitor_operator.anomalies.history import SCHEMA, History, kept
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.reconcile.keep.anomaly_watcher import AnomalyWatcher
+from llmmonitor_operator.reconcile.keep.beside import SAVE_EVERY_SECONDS
 from llmmonitor_operator.reconcile.keep.checkpoints import KEEP_GONE_SECONDS, Checkpoints
-from llmmonitor_operator.reconcile.keep.histories import SAVE_EVERY_SECONDS, Histories
+from llmmonitor_operator.reconcile.keep.histories import Histories
 from llmmonitor_operator.state import State
 
 UID = "11111111-2222-4333-8444-555555555555"

@@ -11,10 +11,7 @@ from llmmonitor_api.conditions import reasons_performance as performance
 
 NOT_SAID_YET: Final = frozenset(
     {
-        # drift, data validation
-        content.NO_DRIFT,
-        content.INPUT_DRIFT,
-        content.OUTPUT_DRIFT,
+        # data validation
         content.REQUESTS_VALID,
         content.INVALID_REQUESTS,
         # interactions

@@ -7,12 +7,12 @@ NO_DRIFT = holds("NoDrift", "No feature of the requests or answers left its base
 INPUT_DRIFT = fails(
     "InputDrift",
     "What is asked no longer looks like the baseline; the message names the features.",
-    "Check who sends the traffic; accept the new normal if it is one.",
+    "Check who sends the traffic; if it is the new normal: llm-monitor accept NAME.",
 )
 OUTPUT_DRIFT = fails(
     "OutputDrift",
     "What the model answers no longer looks like the baseline, for the same kind of requests.",
-    "Check model, prompt template and engine version; accept the new normal if it is one.",
+    "Check model, prompt template and engine version; if it is the new normal: llm-monitor accept NAME.",
 )
 
 # DataValid

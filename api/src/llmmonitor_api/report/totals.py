@@ -13,6 +13,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from llmmonitor_api.report.engine_counts import Compared, EngineCounts
+from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.values import Count, Key, Name
@@ -138,6 +139,8 @@ class Totals(msgspec.Struct, omit_defaults=True):
     """Of the pod's GPUs, as far as they could be told from others; not of partitioned ones."""
     engine: EngineCounts = EngineCounts()
     compared: Compared = Compared()
+    features: FeatureCounts = msgspec.field(default_factory=FeatureCounts)
+    """What drift is found by; empty from a sidecar that does not count it."""
 
 
 def series_key(

@@ -9,11 +9,6 @@ from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict
 
 
-def drift(_inputs: Inputs) -> Verdict:
-    """DriftFree."""
-    return Verdict(shared.NOT_CONFIGURED, "drift is not measured by this version")
-
-
 def data_validity(_inputs: Inputs) -> Verdict:
     """DataValid."""
     return Verdict(shared.NOT_CONFIGURED, "checks of requests are not made by this version")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from llmmonitor_api.conditions import ConditionType, table
 from llmmonitor_operator.evaluate import (
     budget,
+    drift,
     gpu_visible,
     healthy,
     injected,
@@ -39,7 +40,7 @@ EVALUATORS = (
     Row(table.GPU_VISIBLE, gpu_visible.judge),
     Row(table.RESOURCES_HEALTHY, resources.judge, settles=True),
     Row(table.PERFORMANCE_HEALTHY, performance.judge, settles=True),
-    Row(table.DRIFT_FREE, not_judged.drift),
+    Row(table.DRIFT_FREE, drift.judge),
     Row(table.DATA_VALID, not_judged.data_validity),
     Row(table.INTERACTIONS_SAFE, not_judged.interactions),
     Row(table.QUALITY_HEALTHY, not_judged.quality),

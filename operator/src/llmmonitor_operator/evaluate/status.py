@@ -32,6 +32,7 @@ from llmmonitor_api.status import (
 )
 from llmmonitor_operator.evaluate import gpus, wording
 from llmmonitor_operator.evaluate.cost_status import cost_status
+from llmmonitor_operator.evaluate.drift import drift_status
 from llmmonitor_operator.evaluate.engine_counts import engine_counts
 from llmmonitor_operator.evaluate.gpu_throughput import gpus_at_work
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
@@ -63,6 +64,7 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         resources=_resources(inputs),
         engine_counts=engine_counts(inputs, figures),
         cost=cost_status(inputs.cost, inputs.settings.cost),
+        drift=drift_status(inputs),
     ).to_api()
 
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 import msgspec
 
 from llmmonitor_api.report import merge
+from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import InterceptionState, Live, Report
 from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
@@ -69,6 +70,7 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
                 end=source.at,
                 figures=_figures_since(source, before),
                 counts=_counts_since(source, before),
+                features=_features_since(source, before),
             )
         except _Refused as refusal:
             pods[uid] = msgspec.structs.replace(pod, refused_at=now, refused=str(refusal))
@@ -118,6 +120,7 @@ def _source(report: Report, at: float) -> Source:
         gpus=_of_the_pod(report.gpus),
         busy_nanoseconds=report.totals.busy_nanoseconds,
         observed_nanoseconds=report.totals.observed_nanoseconds,
+        features=report.totals.features,
     )
 
 
@@ -137,7 +140,9 @@ def _baseline(state: State, source: Source) -> Source:
     """
     if state.forgotten_until is not None and source.started_at <= state.forgotten_until:
         return source
-    return msgspec.structs.replace(source, at=source.started_at, figures=NOTHING, objectives={})
+    return msgspec.structs.replace(
+        source, at=source.started_at, figures=NOTHING, objectives={}, features=FeatureCounts()
+    )
 
 
 def _figures_since(source: Source, before: Source) -> Figures:
@@ -159,6 +164,19 @@ def _with_energy(figures: Figures, source: Source, before: Source) -> Figures:
         # it, and then it is of more time than the tokens are
         return msgspec.structs.replace(figures, gpu_energy_millijoules=0)
     return msgspec.structs.replace(figures, gpu_energy_tokens=figures.completion_tokens_exact)
+
+
+def _features_since(source: Source, before: Source) -> FeatureCounts:
+    """None of those of which it is not known from where on they are new."""
+    if source.features is None or before.features is None or source.features == before.features:
+        return FeatureCounts()
+    try:
+        return merge.since(source.features, before.features)
+    except merge.CountersWentBack as error:
+        raise _Refused(
+            f"report {source.sequence} of boot {source.boot_id} has smaller counts of features than report"
+            f" {before.sequence} of it ({error})"
+        ) from error
 
 
 def _counts_since(source: Source, before: Source) -> dict[str, Count]:

@@ -8,11 +8,14 @@ All pods' reports of one pass are added at once: each map is copied once, whatev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
 
+from llmmonitor_api.report.features import FeatureCounts
+from llmmonitor_operator.drift.watch import Watch as DriftWatch
+from llmmonitor_operator.drift.window import joined
 from llmmonitor_operator.figures import NOTHING, Figures, total
 from llmmonitor_operator.state import State
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier, spread, without_old
@@ -29,6 +32,7 @@ class Happened:
     figures: Figures
     counts: dict[str, Count]
     """By objective key; only of objectives that had events."""
+    features: FeatureCounts = field(default_factory=FeatureCounts)
 
     def has_place(self, tier: Tier) -> bool:
         """Whether the time is short against the tier's reach."""
@@ -62,7 +66,15 @@ def accumulate(state: State, happened: Sequence[Happened], now: float) -> State:
         newest_at=_latest(newest, state.newest_at),
         events_at=_events_at(state.events_at, happened),
         progress_at=state.progress_at if progressed is None else _latest(progressed, state.progress_at),
+        drift=_drift(state.drift, happened),
     )
+
+
+def _drift(before: DriftWatch, happened: Sequence[Happened]) -> DriftWatch:
+    window = before.open
+    for one in happened:
+        window = joined(window, one.features, one.begin, one.end)
+    return before if window is before.open else msgspec.structs.replace(before, open=window)
 
 
 def _latest(at: float, before: float | None) -> float:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import total
 from llmmonitor_operator.state import Held, Pod, Source, State
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Tier
@@ -47,6 +48,7 @@ def not_after(state: State, now: float) -> State:
         progress_at=_at_most(state.progress_at, now),
         forgotten_until=_at_most(state.forgotten_until, now),
         held={kind: _held(one, now) for kind, one in state.held.items()},
+        drift=_drift(state.drift, now),
     )
 
 
@@ -56,6 +58,7 @@ def _times(state: State) -> Iterator[float]:
     yield from state.events_at.values()
     yield from (boot.at for pod in state.pods.values() for boot in pod.boots)
     yield from (one.judged_at for one in state.held.values())
+    yield from (state.drift.open.end, state.drift.window_at)
 
 
 def _moved(
@@ -89,6 +92,13 @@ def _held(held: Held, now: float) -> Held:
     return msgspec.structs.replace(
         held, judged_at=min(held.judged_at, now), failing_at=_at_most(held.failing_at, now)
     )
+
+
+def _drift(drift: DriftWatch, now: float) -> DriftWatch:
+    window = msgspec.structs.replace(
+        drift.open, begin=min(drift.open.begin, now), end=min(drift.open.end, now)
+    )
+    return msgspec.structs.replace(drift, open=window, window_at=min(drift.window_at, now))
 
 
 def _at_most(at: float | None, now: float) -> float | None:

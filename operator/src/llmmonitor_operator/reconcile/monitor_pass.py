@@ -23,7 +23,7 @@ from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_api.status import RestartStatus
 from llmmonitor_operator.admit.injectable import Asked
 from llmmonitor_operator.attach.proof import provers
-from llmmonitor_operator.configure import configuration_for
+from llmmonitor_operator.configure import configuration_for, drift_settings
 from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.evaluate.measured import Measured
@@ -39,6 +39,7 @@ from llmmonitor_operator.process_settings import Certificates
 from llmmonitor_operator.reconcile.charging import restored_cost, with_cost
 from llmmonitor_operator.reconcile.due import due_seconds
 from llmmonitor_operator.reconcile.keep.anomaly_watcher import AnomalyWatcher
+from llmmonitor_operator.reconcile.keep.drift_watcher import DriftWatcher
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.keep.valid_spec import recalled, with_valid_spec
 from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS
@@ -101,6 +102,7 @@ class MonitorPass:
         self._attacher = Attacher(parts.kube, parts.keeper, parts.metrics)
         self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
         self._anomalies = AnomalyWatcher(parts.kube, parts.settings.namespace, parts.settings.name)
+        self._drift = DriftWatcher(parts.kube, parts.settings.namespace, parts.settings.name)
         self._pusher = Pusher(parts.sidecars, parts.metrics)
         self._restarter = Restarter(
             parts.kube,
@@ -170,6 +172,8 @@ class MonitorPass:
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
         memory.state = await self._anomalies.look(key, memory.uid, memory.state, now)
+        if known.monitor is not None:  # else its window and features are not known
+            memory.state = await self._drift.look(known.raw, memory.state, drift_settings(monitor), now)
         async with self._turn:
             memory.state, happened = await _absorbed(memory.state, reports, now)
             memory.state = with_cost(memory.state, known, mine, parts, happened, now)
@@ -372,6 +376,7 @@ class MonitorPass:
         self._parts.status.forget(memory.uid)
         self._parts.checkpoints.forget(memory.uid)
         self._anomalies.forget(memory.uid)
+        self._drift.forget(memory.uid)
         self._parts.metrics.forget(key)
         self._restarter.forget(memory.uid)
 

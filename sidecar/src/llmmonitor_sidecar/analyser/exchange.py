@@ -138,6 +138,10 @@ class Exchange:
     empty: bool = False
     """A complete, successful answer of a generating operation without any output."""
 
+    turns: int = 0
+    """Messages in the request; 0 where its dialect has none."""
+    parameters: int | None = None
+    """Which it sets, by the bits of `report.features.PARAMETER_NAMES`; None where it was not read."""
     wants_json: bool = False
     """Whether the request asked for JSON (`response_format`)."""
     forms: tuple[tuple[str, bool], ...] = ()

@@ -8,6 +8,7 @@ connection goes on.
 from __future__ import annotations
 
 from llmmonitor_sidecar.analyser import limits
+from llmmonitor_sidecar.analyser.asked import read_asked
 from llmmonitor_sidecar.analyser.body import BodyKeeper
 from llmmonitor_sidecar.analyser.dialects.route import Answer, Route
 from llmmonitor_sidecar.analyser.encodings import BadEncoding, Decoder, decoder_for
@@ -194,6 +195,8 @@ class ExchangeReader:
                 self.exchange.generates = route.generates
             if route.request is not None:
                 route.request(self.exchange, data)
+            if route.generates:
+                read_asked(self.exchange, data)
         except NotJson as bad:
             self.exchange.malformed_reason = f"request_{bad.reason}"
 

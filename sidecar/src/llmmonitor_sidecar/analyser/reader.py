@@ -21,6 +21,7 @@ from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
 from llmmonitor_sidecar.analyser.exchange import ExchangeEvent
 from llmmonitor_sidecar.analyser.preface import Protocol
 from llmmonitor_sidecar.signals.busy import BusyTime, at_work
+from llmmonitor_sidecar.signals.features import Features
 from llmmonitor_sidecar.signals.judgements import Sample
 from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
@@ -50,6 +51,7 @@ class TrafficReader:
         self.totals = Totals()
         self.models = ModelNames()
         self._traffic = Traffic(self.totals, self.models)
+        self._features = Features(self.totals.features)
         self._in_flight = InFlight()
         self._busy = BusyTime(self.totals)
         self._engine_at_work: bool | None = None
@@ -185,3 +187,4 @@ class TrafficReader:
             self._busy.step(event.at_ns, len(self._in_flight))
             self._objectives.handle(event)
             self._traffic.handle(event)
+            self._features.handle(event)

@@ -18,10 +18,12 @@ from llmmonitor_api.conditions import Condition, Status
 from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS
 from llmmonitor_api.report.engine_counts import Pair
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.reconcile.metrics.cost_families import cost_families
+from llmmonitor_operator.reconcile.metrics.drift_families import drift_families
 from llmmonitor_operator.reconcile.metrics.objective_families import objective_events
 from llmmonitor_operator.reconcile.metrics.pod_families import pod_families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
@@ -45,6 +47,7 @@ class Shown:
     """What it was judged by."""
     anomalies: Mapping[str, bool] = field(default_factory=dict)
     """By signal: whether it has an alarm; only of those with history enough."""
+    drift: DriftWatch = field(default_factory=DriftWatch)
 
 
 Monitors = Mapping[tuple[str, str], Shown]
@@ -62,6 +65,7 @@ def families(monitors: Monitors) -> Iterator[Metric]:
     yield from pod_families(judged_by, _gauge)
     priced = {key: one.cost for key, one in judged_by.items() if one.cost is not None}
     yield from cost_families(priced, _gauge)
+    yield from drift_families({key: one.drift for key, one in monitors.items()}, _gauge)
 
 
 def _verdicts(monitors: Monitors) -> Iterator[Metric]:
