@@ -26,12 +26,12 @@ from bench.version.streams import MEASURES, Setting, draw
 from llmmonitor_operator.evaluate.wording import wilson_interval
 from llmmonitor_operator.versions.comparison import ERROR_RATE
 
-RUNS, ABLATION_RUNS, EFFECT_RUNS = 2_000, 400, 60
+RUNS, ABLATION_RUNS, EFFECT_RUNS = 2_000, 400, 40
 MARGIN = 0.05
 """`spec.versions.margin`'s default."""
 ALIKE = {
     "sticky users, one day": (Setting(), 0.0),
-    "sticky users that come back for three days": (Setting(days=3, users_a_cell=12), 0.0),
+    "sticky users that come back for three days": (Setting(days=3, users_a_cell=8), 0.0),
     "each request routed anew": (Setting(sticky=False), 0.0),
     "a tenth of the users on the new version": (Setting(share=0.1), 0.0),
     "worse by exactly the margin, sticky users": (Setting(worse=(MARGIN,) * 3), MARGIN),

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from bench.version.procedures import Said, before_after, others, ours, requests_as_units
+from bench.version.procedures import PEERS, Said, before_after, others, ours, requests_as_units
 from bench.version.streams import CELLS_A_DAY, LATE, MEASURES, Setting, draw
-from bench.versions import MARGIN, PEERS, Outcome, delays, errors, jobs, trial
+from bench.versions import MARGIN, Outcome, delays, errors, jobs, trial
 
 
 def test_sticky_users_stay_with_one_version_and_others_meet_both() -> None:

@@ -66,6 +66,7 @@ class Replica:
     gpus: GPUs | None = None
     older: bool = False
     """Whether it knows no objectives of some requests alone."""
+    system_fingerprint: str = ""
 
     def __post_init__(self) -> None:
         for objective in self.counted:
@@ -131,6 +132,7 @@ class Replica:
                     resources=self.resources,
                     engine=self.engine,
                     gpus=self.gpus,
+                    system_fingerprint=self.system_fingerprint,
                 )
             )
         )

@@ -15,7 +15,13 @@ from llmmonitor_api.spec.cost import BudgetPeriod, Cost
 from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.generations import configuration_generation
-from llmmonitor_operator.settings import CostSettings, ObjectiveSettings, Settings, TokenPrices
+from llmmonitor_operator.settings import (
+    CostSettings,
+    ObjectiveSettings,
+    Settings,
+    TokenPrices,
+    VersionSettings,
+)
 
 DRAIN_IDLE_SECONDS = 60.0
 """For `existingConnections: DrainIdle`; the sidecar waits ten times as long where the model may work."""
@@ -59,6 +65,9 @@ def settings_for(monitor: LLMMonitor) -> Settings:
         hold_for_seconds=spec.hold_for.total_seconds(),
         clear_after_seconds=spec.clear_after.total_seconds(),
         cost=_cost(spec.cost),
+        versions=VersionSettings(
+            by=spec.versions.by, label=spec.versions.label or "", margin=float(spec.versions.margin)
+        ),
         roles=spec.condition_roles,
     )
 

@@ -14,6 +14,7 @@ from llmmonitor_api.conditions import Role
 from llmmonitor_api.configuration import is_further
 from llmmonitor_api.report.totals import objective_key
 from llmmonitor_api.spec.cost import BudgetPeriod
+from llmmonitor_api.spec.versions import VersionSource
 from llmmonitor_operator.cost.price import Price
 
 
@@ -79,6 +80,16 @@ class CostSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionSettings:
+    """How versions are told apart and compared."""
+
+    by: VersionSource = VersionSource.FINGERPRINT
+    label: str = ""
+    margin: float = 0.05
+    """By how much shares of bad events may differ and count as alike."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One monitor, as evaluation reads it."""
 
@@ -95,6 +106,7 @@ class Settings:
     hold_for_seconds: float = 3600.0
     clear_after_seconds: float = 300.0
     cost: CostSettings = CostSettings()
+    versions: VersionSettings = VersionSettings()
     roles: Mapping[str, Role] = field(default_factory=dict)
     """Condition type to the role that the owner gave it."""
 

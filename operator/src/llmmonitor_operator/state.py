@@ -14,6 +14,7 @@ from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resour
 from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.figures import Figures, total
+from llmmonitor_operator.versions.history import History
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
 
 
@@ -35,6 +36,7 @@ class Source(msgspec.Struct, frozen=True):
     engine: Engine | None = None
     gpus: GPUs | None = None
     """Devices of the pod's own alone; others that its sidecar sees are counted in `beyond`."""
+    system_fingerprint: str = ""
     busy_nanoseconds: int = 0
     observed_nanoseconds: int = 0
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""
@@ -109,6 +111,8 @@ class State(msgspec.Struct, frozen=True):
     """What was spent, by the day."""
     anomalies: Watch = Watch()
     """What the detectors of anomalies know and remember; the history they learn from is kept apart."""
+    versions: History = History()
+    """Which versions of the model ran, and which runs where."""
     valid_spec: str = ""
     """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 

@@ -43,10 +43,5 @@ NOT_SAID_YET: Final = frozenset(
         content.NOT_ENOUGH_PAIRS,
         # versions
         performance.NO_DIFFERENCE,
-        performance.BETTER,
-        performance.WORSE,
-        performance.INCONCLUSIVE,
-        performance.CONFOUNDED_BY_TIME,
-        performance.ONE_VERSION,
     }
 )

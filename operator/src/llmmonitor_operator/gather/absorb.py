@@ -69,6 +69,7 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
                 end=source.at,
                 figures=_figures_since(source, before),
                 counts=_counts_since(source, before),
+                pod=uid,
             )
         except _Refused as refusal:
             pods[uid] = msgspec.structs.replace(pod, refused_at=now, refused=str(refusal))
@@ -116,6 +117,7 @@ def _source(report: Report, at: float) -> Source:
         resources=report.resources,
         engine=report.engine,
         gpus=_of_the_pod(report.gpus),
+        system_fingerprint=report.system_fingerprint,
         busy_nanoseconds=report.totals.busy_nanoseconds,
         observed_nanoseconds=report.totals.observed_nanoseconds,
     )

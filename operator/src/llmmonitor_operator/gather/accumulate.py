@@ -15,6 +15,7 @@ import msgspec
 
 from llmmonitor_operator.figures import NOTHING, Figures, total
 from llmmonitor_operator.state import State
+from llmmonitor_operator.versions.history import counted
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier, spread, without_old
 
 T = TypeVar("T")
@@ -29,6 +30,8 @@ class Happened:
     figures: Figures
     counts: dict[str, Count]
     """By objective key; only of objectives that had events."""
+    pod: str = ""
+    """The UID of the pod that it happened on."""
 
     def has_place(self, tier: Tier) -> bool:
         """Whether the time is short against the tier's reach."""
@@ -62,6 +65,7 @@ def accumulate(state: State, happened: Sequence[Happened], now: float) -> State:
         newest_at=_latest(newest, state.newest_at),
         events_at=_events_at(state.events_at, happened),
         progress_at=state.progress_at if progressed is None else _latest(progressed, state.progress_at),
+        versions=counted(state.versions, {one.pod: (one.figures.ended, one.counts) for one in happened}, now),
     )
 
 

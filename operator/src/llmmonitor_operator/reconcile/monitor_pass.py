@@ -243,6 +243,7 @@ class MonitorPass:
                 parts.settings.certificates is not Certificates.NONE, parts.settings.webhook_namespaces
             ),
             left_out=parts.keeper.is_left_out(namespace),
+            fingerprint_key=parts.fingerprint_key,
         )
         return replace(facts, proving_pod=await self._proving_pod(mine.pods, facts, memory))
 

@@ -22,7 +22,6 @@ ERROR_RATE = 0.05
 PAIRS_NEEDED = 50
 """While another measure has so many pairs, one without any is not there to be judged."""
 _FILTER_BYTES = 8192
-_PROBES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +177,16 @@ def _without_seen(seen: bytes, older: Side, newer: Side) -> tuple[tuple[Side, Si
 
 
 def _is_in(bits: bytearray, key: str) -> bool:
-    return all(bits[place >> 3] >> (place & 7) & 1 for place in _places(key))
+    one, two, three, four = _places(key)
+    return bool(
+        bits[one >> 3] >> (one & 7) & 1
+        and bits[two >> 3] >> (two & 7) & 1
+        and bits[three >> 3] >> (three & 7) & 1
+        and bits[four >> 3] >> (four & 7) & 1
+    )
 
 
-def _places(key: str) -> list[int]:
-    digest = blake2b(key.encode(), digest_size=2 * _PROBES).digest()
-    return [
-        int.from_bytes(digest[at : at + 2], "big") % (8 * _FILTER_BYTES) for at in range(0, 2 * _PROBES, 2)
-    ]
+def _places(key: str) -> tuple[int, int, int, int]:
+    """Bits of the filter, which has as many as 16 bits can number."""
+    number = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+    return number & 0xFFFF, number >> 16 & 0xFFFF, number >> 32 & 0xFFFF, number >> 48

@@ -22,9 +22,9 @@ import msgspec
 LARGEST_PREDICTION = 0.25
 """Predictions are clipped here: versions seldom differ by more, and the smaller the scale, the tighter."""
 _SCALE = 1 + LARGEST_PREDICTION
-_WEIGHTS = tuple((0.95 * 0.7**place, 1 / 16) for place in range(16))
-"""λ and its weight. The smallest is the best after millions of differences."""
-_CURVES = tuple((bet / _SCALE, -(math.log1p(-bet) + bet) / _SCALE**2, weight) for bet, weight in _WEIGHTS)
+_BETS = tuple(0.95 * 0.7**place for place in range(16))
+"""Each λ of the mixture, all of one weight. The smallest is the best after millions of differences."""
+_CURVES = tuple((bet / _SCALE, -(math.log1p(-bet) + bet) / _SCALE**2) for bet in _BETS)
 _BISECTIONS = 40
 
 
@@ -87,9 +87,8 @@ def _exceeds(distance: float, variation: float, error: float) -> bool:
     if distance <= 0:
         return False
     limit = -math.log(error)
-    exponents = [slope * distance - penalty * variation for slope, penalty, _ in _CURVES]
-    if max(exponents) >= limit - math.log(_CURVES[0][2]):
-        return True  # one alone does, and none of them overflows below
-    return sum(
-        weight * math.exp(exponent) for exponent, (_, _, weight) in zip(exponents, _CURVES, strict=True)
-    ) >= math.exp(limit)
+    exponents = [slope * distance - penalty * variation for slope, penalty in _CURVES]
+    most = max(exponents)
+    if most < limit:
+        return False  # as nearly always: a mean is no larger than its largest part
+    return math.fsum(math.exp(one - most) for one in exponents) >= len(_CURVES) * math.exp(limit - most)

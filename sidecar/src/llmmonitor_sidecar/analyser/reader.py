@@ -26,6 +26,7 @@ from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
 from llmmonitor_sidecar.signals.objectives import Objectives
 from llmmonitor_sidecar.signals.saturation import EngineLoad
+from llmmonitor_sidecar.signals.system_fingerprint import SystemFingerprint
 from llmmonitor_sidecar.signals.traffic import REASONS_LIMIT, Traffic
 from llmmonitor_sidecar.tee import CloseReason, Kind, TeeRecord
 
@@ -55,6 +56,7 @@ class TrafficReader:
         self._engine_at_work: bool | None = None
         self._objectives = Objectives(self.totals)
         self._engine_load = EngineLoad()
+        self._system = SystemFingerprint()
         self._saturation: Saturation | None = None
         self._connections: dict[int, _Connection] = {}
         self._ignored: set[int] = set()
@@ -141,6 +143,11 @@ class TrafficReader:
         """What is going on as of `now_ns`."""
         return msgspec.structs.replace(self._in_flight.live(now_ns), saturation=self._saturation)
 
+    @property
+    def system_fingerprint(self) -> str:
+        """What answers call the system that made them; empty while none has."""
+        return self._system.current
+
     def tokens_so_far(self) -> int:
         """Completion tokens of ended exchanges and of those in flight, as far as seen on the wire."""
         ended = sum(
@@ -185,3 +192,4 @@ class TrafficReader:
             self._busy.step(event.at_ns, len(self._in_flight))
             self._objectives.handle(event)
             self._traffic.handle(event)
+            self._system.handle(event)

@@ -101,6 +101,7 @@ class ReportMaker:
             resources=self.resources,
             engine=self.engine,
             gpus=self.gpus,
+            system_fingerprint=self._reader.system_fingerprint,
         )
 
     def _path_since_boot(self) -> dict[str, int]:

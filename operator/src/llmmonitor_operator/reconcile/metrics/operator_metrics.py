@@ -100,6 +100,7 @@ class OperatorMetrics:
             judged=evaluation.judged,
             inputs=evaluation.inputs,
             anomalies=evaluation.state.anomalies.alarms,
+            versions=evaluation.state.versions,
         )
 
     def forget(self, monitor: Monitor) -> None:
