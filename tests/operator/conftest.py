@@ -11,6 +11,7 @@ import pytest
 from tests.operator import kube_server
 
 from llmmonitor_api.configuration import Configuration, ObjectiveSetting
+from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import (
     Engine,
@@ -67,6 +68,7 @@ class Replica:
     older: bool = False
     """Whether it knows no objectives of some requests alone."""
     system_fingerprint: str = ""
+    clients: Clients | None = None
 
     def __post_init__(self) -> None:
         for objective in self.counted:
@@ -133,6 +135,7 @@ class Replica:
                     engine=self.engine,
                     gpus=self.gpus,
                     system_fingerprint=self.system_fingerprint,
+                    clients=self.clients,
                 )
             )
         )

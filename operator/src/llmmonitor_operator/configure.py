@@ -66,7 +66,10 @@ def settings_for(monitor: LLMMonitor) -> Settings:
         clear_after_seconds=spec.clear_after.total_seconds(),
         cost=_cost(spec.cost),
         versions=VersionSettings(
-            by=spec.versions.by, label=spec.versions.label or "", margin=float(spec.versions.margin)
+            by=spec.versions.by,
+            label=spec.versions.label or "",
+            margin=float(spec.versions.margin),
+            client_header=spec.privacy.client_header or "",
         ),
         roles=spec.condition_roles,
     )

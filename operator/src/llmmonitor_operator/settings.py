@@ -87,6 +87,8 @@ class VersionSettings:
     label: str = ""
     margin: float = 0.05
     """By how much shares of bad events may differ and count as alike."""
+    client_header: str = ""
+    """The request header that tells clients apart; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from llmmonitor_api.conditions import Condition
+from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
 from llmmonitor_operator.anomalies.watch import Watch
@@ -37,6 +38,8 @@ class Source(msgspec.Struct, frozen=True):
     gpus: GPUs | None = None
     """Devices of the pod's own alone; others that its sidecar sees are counted in `beyond`."""
     system_fingerprint: str = ""
+    clients: Clients | None = None
+    """None but while versions are compared; in no checkpoint."""
     busy_nanoseconds: int = 0
     observed_nanoseconds: int = 0
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""

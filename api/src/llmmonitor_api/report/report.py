@@ -12,6 +12,7 @@ import msgspec
 
 from llmmonitor_api.configuration import PUBLIC_KEYS_LIMIT
 from llmmonitor_api.report import histogram
+from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.report.values import Count, Figure, Moment, Name, Rate, Seconds, Share, Text
@@ -228,6 +229,8 @@ class Report(msgspec.Struct, frozen=True):
     engine: Engine | None = None
     gpus: GPUs | None = None
     """None: not asked yet, or the sidecar is of a version that does not sample them."""
+    clients: Clients | None = None
+    """None: the sidecar is of a version that tells no clients apart."""
     system_fingerprint: Name = ""
     """What answers say of the system behind them (`system_fingerprint`); empty where none has said it."""
     version: int = VERSION

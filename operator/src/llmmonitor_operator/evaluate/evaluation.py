@@ -21,10 +21,11 @@ from llmmonitor_operator.evaluate.registry import EVALUATORS
 from llmmonitor_operator.evaluate.settle import settle
 from llmmonitor_operator.evaluate.status import Judged, judged_of, status_document
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
-from llmmonitor_operator.evaluate.versions import model_changed, seen_of
+from llmmonitor_operator.evaluate.versions import clients_of, model_changed, seen_of
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Pod, State
 from llmmonitor_operator.versions.history import Change, looked
+from llmmonitor_operator.versions.side_by_side import compared_further
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,9 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     pods = tuple(_pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state))
     changes: tuple[Change, ...] = ()
     if environment.spec_in_force:
-        history, changes = looked(
-            state.versions,
-            seen_of(pods, settings.versions.by),
-            now,
-            settings.versions.by,
-            settings.versions.label,
-        )
+        by = settings.versions.by
+        history, changes = looked(state.versions, seen_of(pods, by), now, by, settings.versions.label)
+        history = compared_further(history, clients_of(pods), now, settings.versions.margin)
         state = msgspec.structs.replace(state, versions=history)
     inputs = Inputs(
         settings=settings,

@@ -8,9 +8,12 @@ from llmmonitor_api.conditions import Condition, table
 from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.status import VersionStatus, VersionVerdict
 from llmmonitor_operator.evaluate.inputs import Inputs
-from llmmonitor_operator.evaluate.versions import compared
+from llmmonitor_operator.versions.history import compared
 
 _VERDICTS = {
+    reasons.BETTER.name: VersionVerdict.BETTER,
+    reasons.WORSE.name: VersionVerdict.WORSE,
+    reasons.NO_DIFFERENCE.name: VersionVerdict.NO_DIFFERENCE,
     reasons.INCONCLUSIVE.name: VersionVerdict.INCONCLUSIVE,
     reasons.CONFOUNDED_BY_TIME.name: VersionVerdict.CONFOUNDED_BY_TIME,
 }
@@ -20,7 +23,7 @@ _NAME_LIMIT, _MESSAGE_LIMIT = 256, 1024
 def version_status(inputs: Inputs, conditions: tuple[Condition, ...]) -> tuple[VersionStatus, ...]:
     """The newest first."""
     history = inputs.state.versions
-    pair = compared(inputs)
+    pair = compared(history)
     judged = next((one for one in conditions if one.type == table.VERSIONS_COMPARABLE.name), None)
     found = []
     for one in reversed(history.versions):

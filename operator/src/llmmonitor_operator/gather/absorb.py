@@ -118,6 +118,7 @@ def _source(report: Report, at: float) -> Source:
         engine=report.engine,
         gpus=_of_the_pod(report.gpus),
         system_fingerprint=report.system_fingerprint,
+        clients=report.clients if report.clients is not None and report.clients.key_id else None,
         busy_nanoseconds=report.totals.busy_nanoseconds,
         observed_nanoseconds=report.totals.observed_nanoseconds,
     )

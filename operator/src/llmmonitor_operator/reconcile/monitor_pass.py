@@ -47,6 +47,7 @@ from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_conditions import conditions_of
 from llmmonitor_operator.reconcile.publish.status_restart import restart_of
 from llmmonitor_operator.reconcile.sidecars.attaching import Attacher
+from llmmonitor_operator.reconcile.sidecars.day_key import day_key
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
 from llmmonitor_operator.reconcile.sidecars.pulling import Puller
 from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
@@ -205,6 +206,7 @@ class MonitorPass:
                 await parts.emit(known.raw, transition, now)
         if written or restart.progress == memory.restart:  # before a pod goes it is put down which
             await self._restart(known.raw, restart, memory, now)
+        memory.pods.day_key = day_key(memory.pods.day_key, monitor.spec.privacy, memory.state.versions, now)
         acted = await self._attacher.attach(monitor, standings, memory.pods, now)
         await self._pusher.push(
             configuration_for(monitor),

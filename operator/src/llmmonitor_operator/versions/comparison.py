@@ -66,7 +66,7 @@ class Comparison(msgspec.Struct, frozen=True):
     """By measure: what was found under the newest key that decided it, which that was, and by what."""
     seen: bytes = b""
     """Clients that were matched under this key, as a filter (Bloom 1970) that may take a new one for one of
-    them, never the reverse."""
+    them, never the reverse. Without it the key is as good as new."""
 
 
 def advanced(comparison: Comparison, minutes: Minutes, margin: float) -> Comparison:
@@ -79,7 +79,7 @@ def advanced(comparison: Comparison, minutes: Minutes, margin: float) -> Compari
     """
     if minutes.number <= comparison.newest:
         return comparison
-    anew = comparison.key != minutes.key or not comparison.evidence
+    anew = comparison.key != minutes.key or not comparison.seen
     one = _under(comparison, minutes.key) if anew else comparison
     fresh, seen = _without_seen(one.seen, minutes.older, minutes.newer)
     evidence = []

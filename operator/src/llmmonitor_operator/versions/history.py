@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from llmmonitor_api.spec.versions import VersionSource
+from llmmonitor_operator.versions.comparison import Comparison
 from llmmonitor_operator.versions.fingerprint import IMAGE, LABEL, OTHER_ARGUMENTS, Parts, differ, name_of
 from llmmonitor_operator.windows import Count
 
@@ -48,6 +49,8 @@ class History(msgspec.Struct, frozen=True):
     """By when they were first seen."""
     running: dict[str, str] = {}
     """Names by the UIDs of the pods that run them."""
+    comparison: Comparison | None = None
+    """Of the last two that ran side by side, as far as clients can be told apart."""
     changes: int = 0
     changed_at: float | None = None
     """When the model changed last (Unix seconds): whoever checks a model anew does it from then on."""
@@ -133,6 +136,16 @@ def looked(
         changes=history.changes + len(changes),
         changed_at=now if changes else history.changed_at,
     ), tuple(changes)
+
+
+def compared(history: History) -> tuple[Version, Version] | None:
+    """The newest version that runs, after the one beside it, else the one that ran last; None without."""
+    now = [one for one in history.versions if one.name in history.running.values()]
+    if not now or len(history.versions) == 1:
+        return None
+    newer = max(now, key=lambda one: (one.first_seen, one.name))
+    others = [one for one in now if one is not newer] or [one for one in history.versions if one is not newer]
+    return max(others, key=lambda one: (one.last_seen, one.first_seen, one.name)), newer
 
 
 def counted(history: History, happened: Mapping[str, tuple[int, Mapping[str, Count]]], now: float) -> History:

@@ -21,9 +21,11 @@ from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
 from llmmonitor_sidecar.analyser.exchange import ExchangeEvent
 from llmmonitor_sidecar.analyser.preface import Protocol
 from llmmonitor_sidecar.signals.busy import BusyTime, at_work
+from llmmonitor_sidecar.signals.clients import ClientTable
 from llmmonitor_sidecar.signals.judgements import Sample
 from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
+from llmmonitor_sidecar.signals.naming import Naming
 from llmmonitor_sidecar.signals.objectives import Objectives
 from llmmonitor_sidecar.signals.saturation import EngineLoad
 from llmmonitor_sidecar.signals.system_fingerprint import SystemFingerprint
@@ -54,7 +56,9 @@ class TrafficReader:
         self._in_flight = InFlight()
         self._busy = BusyTime(self.totals)
         self._engine_at_work: bool | None = None
-        self._objectives = Objectives(self.totals)
+        self._naming = Naming()
+        self.clients = ClientTable(self._naming)
+        self._objectives = Objectives(self.totals, self.clients)
         self._engine_load = EngineLoad()
         self._system = SystemFingerprint()
         self._saturation: Saturation | None = None
@@ -171,7 +175,7 @@ class TrafficReader:
         elif number in self._ignored:
             return
         elif record.kind == Kind.OPEN and len(self._connections) < CONNECTIONS_LIMIT:
-            self._connections[number] = _Connection(ConnectionAnalyser(number))
+            self._connections[number] = _Connection(ConnectionAnalyser(number, self._naming))
         else:
             self._ignored.add(number)
             if record.kind == Kind.OPEN:
