@@ -26,7 +26,7 @@ from bench.version.streams import MEASURES, Setting, draw
 from llmmonitor_operator.evaluate.wording import wilson_interval
 from llmmonitor_operator.versions.comparison import ERROR_RATE
 
-RUNS, ABLATION_RUNS, EFFECT_RUNS = 2_000, 400, 40
+RUNS, ABLATION_RUNS, EFFECT_RUNS = 2_000, 400, 16
 MARGIN = 0.05
 """`spec.versions.margin`'s default."""
 ALIKE = {
