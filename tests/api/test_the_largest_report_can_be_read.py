@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from llmmonitor_api.configuration import ObjectiveSetting
+from llmmonitor_api.report.clients import CLIENTS_LIMIT, MEASURES_LIMIT, ClientMet, Clients
 from llmmonitor_api.report.engine_counts import (
     BOUNDS_LIMIT,
     REASONS_LIMIT,
@@ -159,6 +160,16 @@ RESOURCES = Resources(
     network=Network(BIG, BIG, BIG, BIG),
     disk=Disk(BIG, BIG),
 )
+_MET = ClientMet(BIG, (BIG,) * MEASURES_LIMIT, (BIG,) * MEASURES_LIMIT)
+CLIENTS = Clients(
+    sealing_key=b"k" * 32,
+    key_id="k" * 256,
+    minutes=BIG,
+    level=64,
+    measures=("m" * 1024,) * MEASURES_LIMIT,
+    met={f"{number:016x}": _MET for number in range(CLIENTS_LIMIT)},
+    nameless=BIG,
+)
 LIVE = Live(saturation=Saturation(BIG, 1e12, BIG, BIG, 1e15, -1e15, 1e15, BIG, BIG))
 
 
@@ -191,12 +202,17 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
         )
     )
 
-    encoded = encode(msgspec.structs.replace(full, resources=RESOURCES, live=LIVE))
+    largest = msgspec.structs.replace(
+        full, resources=RESOURCES, live=LIVE, clients=CLIENTS, system_fingerprint="f" * 256
+    )
+    encoded = encode(largest)
 
     assert len(encoded) <= BYTES_LIMIT
     assert len(decode(encoded).totals.traffic) == SERIES_LIMIT
     assert decode(encoded).totals.engine == engine()
     assert decode(encoded).totals.features == features()
+    assert decode(encoded).clients == CLIENTS
+    assert len(msgspec.json.encode(CLIENTS)) < 512 * 1024
     assert decode(encoded).totals.objectives == objectives()
 
 

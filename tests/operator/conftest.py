@@ -11,6 +11,7 @@ import pytest
 from tests.operator import kube_server
 
 from llmmonitor_api.configuration import Configuration, ObjectiveSetting
+from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import (
     Engine,
@@ -66,6 +67,8 @@ class Replica:
     gpus: GPUs | None = None
     older: bool = False
     """Whether it knows no objectives of some requests alone."""
+    system_fingerprint: str = ""
+    clients: Clients | None = None
 
     def __post_init__(self) -> None:
         for objective in self.counted:
@@ -131,6 +134,8 @@ class Replica:
                     resources=self.resources,
                     engine=self.engine,
                     gpus=self.gpus,
+                    system_fingerprint=self.system_fingerprint,
+                    clients=self.clients,
                 )
             )
         )

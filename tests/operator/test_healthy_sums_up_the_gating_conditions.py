@@ -110,7 +110,7 @@ def test_what_this_version_does_not_judge_exists_and_never_gates(
 
     result = one.gather([replica])
 
-    for kind in ("DataValid", "InteractionsSafe", "QualityHealthy", "VersionsComparable"):
+    for kind in ("DataValid", "InteractionsSafe", "QualityHealthy"):
         assert said(result, kind)[:2] == ("Unknown", "NotConfigured")
     assert said(result, "WithinBudget")[:2] == ("Unknown", "NoPrice")
     assert said(result, "Injected")[:2] == ("Unknown", "NotApplicable")

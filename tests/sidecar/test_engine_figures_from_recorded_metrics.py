@@ -104,7 +104,8 @@ def test_an_engine_is_told_by_its_metrics(text: str, name: str | None) -> None:
 def test_an_engine_is_told_by_who_owns_its_models() -> None:
     models = detect.served_models(recorded("llamacpp_models.json").encode())
 
-    assert models == detect.ServedModels(("SmolLM2-135M-Instruct.Q4_1.gguf",), "llamacpp")
+    weights = "type Q4_1, parameters 134515008, vocabulary 49152, bytes 96576768"
+    assert models == detect.ServedModels(("SmolLM2-135M-Instruct.Q4_1.gguf",), "llamacpp", weights)
     assert detect.by_owner("llamacpp") is LLAMA_CPP
     assert detect.by_owner("") is None
 
@@ -188,3 +189,14 @@ def test_no_text_does_more_than_be_refused(text: str) -> None:
             continue
         assert got.kv_cache_use is None or 0 <= got.kv_cache_use <= 1
         assert got.prefix_cache_hit_rate is None or 0 <= got.prefix_cache_hit_rate <= 1
+
+
+def test_weights_are_told_by_where_they_are_from_where_the_name_does_not_say() -> None:
+    body = b'{"data": [{"id": "chat", "owned_by": "vllm", "root": "/models/b", "max_model_len": 4096}]}'
+
+    models = detect.served_models(body)
+
+    assert models == detect.ServedModels(("chat",), "vllm", "from /models/b")
+    same = detect.served_models(b'{"data": [{"id": "chat", "root": "chat"}]}')
+    assert same is not None
+    assert same.weights == ""

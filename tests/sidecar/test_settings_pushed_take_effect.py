@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.sidecar.whole_sidecar import Whole, until
+from tests.sidecar.whole_sidecar import POD, Whole, until
 
-from llmmonitor_api.configuration import Configuration, ObjectiveSetting
+from llmmonitor_api.configuration import ClientSetting, Configuration, ObjectiveSetting
 from llmmonitor_api.report.totals import objective_key
+from llmmonitor_api.signing.sealed import sealed
 
 SLOW = ObjectiveSetting("slow", "RequestDuration", 5.0, "5s")
 UP = ObjectiveSetting("up", "Availability")
@@ -54,4 +56,28 @@ def _let_pass(sidecar: Whole, seconds: float) -> None:
 
 def _objectives(sidecar: Whole) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = sidecar.report()["totals"].get("objectives", {})
+    return found
+
+
+def test_clients_are_known_by_a_key_that_this_sidecar_alone_can_read(start: Callable[..., Whole]) -> None:
+    sidecar = start()
+    until(sidecar.answers)
+    public = base64.b64decode(_clients(sidecar)["sealing_key"])
+    assert "key_id" not in _clients(sidecar)
+
+    told = ClientSetting("X-User", "day-1", sealed(b"k" * 32, public, POD))
+    assert sidecar.put(Configuration(generation=1, clients=told)) == 200
+    assert _clients(sidecar)["key_id"] == "day-1"
+
+    for_another = ClientSetting("X-User", "day-2", sealed(b"k" * 32, public, "another pod"))
+    assert sidecar.put(Configuration(generation=2, clients=for_another)) == 200
+    assert "key_id" not in _clients(sidecar)  # so that the operator sends it again
+
+    assert sidecar.put(Configuration(generation=3, clients=told)) == 200
+    assert sidecar.put(Configuration(generation=4)) == 200
+    assert "key_id" not in _clients(sidecar)
+
+
+def _clients(sidecar: Whole) -> dict[str, str]:
+    found: dict[str, str] = sidecar.report()["clients"]
     return found

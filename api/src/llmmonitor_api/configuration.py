@@ -6,10 +6,14 @@ Unknown fields are ignored: an older sidecar takes what it knows from a newer op
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from llmmonitor_api.report.totals import objective_key
 
+SEALED_LIMIT = 256
+"""Bytes of what is sealed to a sidecar."""
 PUBLIC_KEYS_LIMIT = 4
 """Two are trusted while one replaces the other."""
 
@@ -54,6 +58,17 @@ class ObjectiveSetting(msgspec.Struct, frozen=True):
         return objective_key(self.name, self.signal, self.threshold_text, self.models, self.operations)
 
 
+class ClientSetting(msgspec.Struct, frozen=True):
+    """How clients are told apart, while versions are compared."""
+
+    header: str
+    """The request header whose value tells them apart."""
+    key_id: str
+    """Of the key of the day."""
+    sealed_key: Annotated[bytes, msgspec.Meta(max_length=SEALED_LIMIT)]
+    """The key itself, sealed to this sidecar (`signing.sealed`)."""
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """All that can be changed in a running sidecar."""
 
@@ -72,6 +87,8 @@ class Configuration(msgspec.Struct, frozen=True):
     what is in flight, end. While no successor waits nothing happens."""
     drain_idle_seconds: float = 0.0
     """Close connections that bypass the rule once nothing moved on them for so long; 0: leave them alone."""
+    clients: ClientSetting | None = None
+    """None: clients are not looked at."""
     public_keys: tuple[bytes, ...] = ()
     """Ed25519, raw, at most `PUBLIC_KEYS_LIMIT`: whom to believe from now on, in place of all before. Empty:
     whom it believes already. A container that starts anew believes the keys of its environment again."""

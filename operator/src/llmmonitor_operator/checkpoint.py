@@ -61,7 +61,7 @@ def encode(state: State, limit: int = BYTES_LIMIT) -> Encoded:
         ValueError: if not even a state without windows and sources fits.
     """
     left_out: list[str] = []
-    state = _without_gpus_and_features(state)
+    state = _without_what_comes_again(state)
     data = _compressed(state)
     for name, reduce_state in _REDUCTIONS:
         if len(data) <= limit:
@@ -152,18 +152,26 @@ def _without_counts(place: int) -> Callable[[State], State]:
     return reduce_state
 
 
-def _without_gpus_and_features(state: State) -> State:
-    """The next report has them again, and those of a hundred pods would take the room of what is counted."""
+def _without_what_comes_again(state: State) -> State:
+    """With the next report: GPUs and features of a hundred pods would take the room of what is counted.
+
+    And what single clients met is nobody's to keep, nor which were there: who restores this has another key.
+    """
     pods = {
         uid: msgspec.structs.replace(
             pod,
             boots=tuple(
-                msgspec.structs.replace(one, gpus=None, features=_if_none(one.features)) for one in pod.boots
+                msgspec.structs.replace(one, gpus=None, clients=None, features=_if_none(one.features))
+                for one in pod.boots
             ),
         )
         for uid, pod in state.pods.items()
     }
-    return msgspec.structs.replace(state, pods=pods)
+    versions, comparison = state.versions, state.versions.comparison
+    if comparison is not None:
+        comparison = msgspec.structs.replace(comparison, seen=b"")
+        versions = msgspec.structs.replace(versions, comparison=comparison)
+    return msgspec.structs.replace(state, pods=pods, versions=versions)
 
 
 def _if_none(features: FeatureCounts | None) -> FeatureCounts | None:
@@ -179,6 +187,11 @@ def _without_open_window(state: State) -> State:
     return msgspec.structs.replace(state, drift=msgspec.structs.replace(state.drift, open=Window()))
 
 
+def _without_comparison(state: State) -> State:
+    versions = msgspec.structs.replace(state.versions, comparison=None)
+    return msgspec.structs.replace(state, versions=versions)
+
+
 def _with_cost_by_the_month(state: State) -> State:
     return msgspec.structs.replace(state, cost=folded(state.cost))
 
@@ -192,6 +205,7 @@ _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
     ("figures of the last minutes", _without_figures(0)),
     ("figures by the hour", _without_figures(2)),
     ("the window of drift that is being filled", _without_open_window),
+    ("the comparison of versions", _without_comparison),
     ("events of the last minutes", _without_counts(0)),
     ("figures of the last hour", _without_figures(1)),
     ("events by the day", _without_counts(3)),

@@ -16,7 +16,13 @@ from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMo
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
 from llmmonitor_operator.generations import configuration_generation
-from llmmonitor_operator.settings import CostSettings, ObjectiveSettings, Settings, TokenPrices
+from llmmonitor_operator.settings import (
+    CostSettings,
+    ObjectiveSettings,
+    Settings,
+    TokenPrices,
+    VersionSettings,
+)
 
 DRAIN_IDLE_SECONDS = 60.0
 """For `existingConnections: DrainIdle`; the sidecar waits ten times as long where the model may work."""
@@ -61,6 +67,12 @@ def settings_for(monitor: LLMMonitor) -> Settings:
         clear_after_seconds=spec.clear_after.total_seconds(),
         cost=_cost(spec.cost),
         drift=drift_settings(monitor),
+        versions=VersionSettings(
+            by=spec.versions.by,
+            label=spec.versions.label or "",
+            margin=float(spec.versions.margin),
+            client_header=spec.privacy.client_header or "",
+        ),
         roles=spec.condition_roles,
     )
 

@@ -14,6 +14,7 @@ from llmmonitor_api.conditions import Role
 from llmmonitor_api.configuration import is_further
 from llmmonitor_api.report.totals import objective_key
 from llmmonitor_api.spec.cost import BudgetPeriod
+from llmmonitor_api.spec.versions import VersionSource
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
 
@@ -80,6 +81,18 @@ class CostSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionSettings:
+    """How versions are told apart and compared."""
+
+    by: VersionSource = VersionSource.FINGERPRINT
+    label: str = ""
+    margin: float = 0.05
+    """By how much shares of bad events may differ and count as alike."""
+    client_header: str = ""
+    """The request header that tells clients apart; empty without one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One monitor, as evaluation reads it."""
 
@@ -97,6 +110,7 @@ class Settings:
     clear_after_seconds: float = 300.0
     cost: CostSettings = CostSettings()
     drift: DriftSettings = field(default_factory=DriftSettings)
+    versions: VersionSettings = VersionSettings()
     roles: Mapping[str, Role] = field(default_factory=dict)
     """Condition type to the role that the owner gave it."""
 

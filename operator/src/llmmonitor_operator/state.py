@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from llmmonitor_api.conditions import Condition
+from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
@@ -16,6 +17,7 @@ from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures, total
+from llmmonitor_operator.versions.history import History
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
 
 
@@ -37,6 +39,9 @@ class Source(msgspec.Struct, frozen=True):
     engine: Engine | None = None
     gpus: GPUs | None = None
     """Devices of the pod's own alone; others that its sidecar sees are counted in `beyond`."""
+    system_fingerprint: str = ""
+    clients: Clients | None = None
+    """None but while versions are compared; in no checkpoint."""
     busy_nanoseconds: int = 0
     observed_nanoseconds: int = 0
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""
@@ -115,6 +120,8 @@ class State(msgspec.Struct, frozen=True):
     """What the detectors of anomalies know and remember; the history they learn from is kept apart."""
     drift: DriftWatch = DriftWatch()
     """The window that is being filled, and what the last ones said; the baseline is kept apart."""
+    versions: History = History()
+    """Which versions of the model ran, and which runs where."""
     valid_spec: str = ""
     """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 

@@ -67,14 +67,14 @@ def test_a_pod_is_kept_without_what_nobody_reads() -> None:
     thing["metadata"]["managedFields"] = [{"manager": "kubelet"}]
     thing["spec"]["volumes"] = [{"name": "models"}]
     thing["spec"]["containers"][0]["volumeMounts"] = [{"name": "models", "mountPath": "/models"}]
-    thing["status"]["containerStatuses"][0]["imageID"] = "sha256:0"
+    thing["status"]["containerStatuses"][0]["containerID"] = "containerd://0"
     before = json.dumps(thing)
 
     found = kept_pod(thing)
 
     assert isinstance(found, Kept)
     assert json.dumps(thing) == before
-    for gone in ("managedFields", "volumes", "volumeMounts", "imageID"):
+    for gone in ("managedFields", "volumes", "volumeMounts", "containerID"):
         assert gone not in json.dumps(found)
     assert found["spec"]["containers"][0]["image"] == thing["spec"]["containers"][0]["image"]
     assert (

@@ -41,6 +41,7 @@ class SidecarDouble:
     boot_id: str = "boot"
     begun: int = 0
     """Requests that it has counted."""
+    configurations_taken: int = 0
     resources: Resources | None = None
     keys: PublicKeys = field(default_factory=dict)
     requests: RequestVerifier = field(init=False)
@@ -99,6 +100,7 @@ class SidecarDouble:
 
     def apply(self, signed: SignedConfiguration) -> None:
         self.configuration = signed.configuration
+        self.configurations_taken += 1
         given = signed.configuration.public_keys
         if given and self.says_whom_it_believes:
             self.believe(public_keys_by_id(public_key_from_bytes(key) for key in given))

@@ -128,3 +128,18 @@ async def test_one_that_somebody_else_put_there_is_left_and_said(
 
     assert server.at(SECRET)["data"] == secret(theirs)["data"]
     assert "llm-monitor-signing-key" in caplog.text
+
+
+async def test_the_key_of_fingerprints_is_made_once_beside_it_and_outlives_a_rotation(
+    kube: Kube, server: KubeServer
+) -> None:
+    in_use = await keys(kube)
+    kept = SigningKeys(kube, "llm-monitor", "llm-monitor")
+
+    made = await kept.fingerprint_key()
+    rotated = await kept.look(in_use, lambda *_: Step(Keyring(SigningKey.new())), lambda *_: "")
+
+    assert len(made) == 32
+    assert rotated != in_use
+    assert await SigningKeys(kube, "llm-monitor", "llm-monitor").fingerprint_key() == made
+    assert "fingerprint.key" in server.at(SECRET)["data"]

@@ -7,7 +7,6 @@ makes the first use of one takes it out here, and a test sees to that.
 from typing import Final
 
 from llmmonitor_api.conditions import reasons_content as content
-from llmmonitor_api.conditions import reasons_performance as performance
 
 NOT_SAID_YET: Final = frozenset(
     {
@@ -38,12 +37,5 @@ NOT_SAID_YET: Final = frozenset(
         content.PROBES_PENDING,
         content.PROBES_UNAUTHORIZED,
         content.NOT_ENOUGH_PAIRS,
-        # versions
-        performance.NO_DIFFERENCE,
-        performance.BETTER,
-        performance.WORSE,
-        performance.INCONCLUSIVE,
-        performance.CONFOUNDED_BY_TIME,
-        performance.ONE_VERSION,
     }
 )

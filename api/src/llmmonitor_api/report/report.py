@@ -12,6 +12,7 @@ import msgspec
 
 from llmmonitor_api.configuration import PUBLIC_KEYS_LIMIT
 from llmmonitor_api.report import histogram
+from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.report.values import Count, Figure, Moment, Name, Rate, Seconds, Share, Text
@@ -208,6 +209,9 @@ class Engine(msgspec.Struct, frozen=True):
     prompt_tokens: Count | None = None
     generation_tokens: Count | None = None
     finished_requests: Annotated[dict[Name, Count], msgspec.Meta(max_length=64)] | None = None
+    weights: Text = ""
+    """What it says by which the model's weights are told from others under the same name: where they are
+    from, their number, type and size; empty where it says nothing."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -225,6 +229,10 @@ class Report(msgspec.Struct, frozen=True):
     engine: Engine | None = None
     gpus: GPUs | None = None
     """None: not asked yet, or the sidecar is of a version that does not sample them."""
+    clients: Clients | None = None
+    """None: the sidecar is of a version that tells no clients apart."""
+    system_fingerprint: Name = ""
+    """What answers say of the system behind them (`system_fingerprint`); empty where none has said it."""
     version: int = VERSION
     histogram_layout: int = histogram.LAYOUT
 

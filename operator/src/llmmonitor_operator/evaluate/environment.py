@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from llmmonitor_api.status import RestartStatus
 from llmmonitor_operator.evaluate.measured import Measured
@@ -38,6 +39,8 @@ class ExpectedPod:
     """Why its report could not be fetched the last time, in words; empty when it could."""
     measured: Measured | None = None
     """What its model's container uses, where its sidecar cannot see that."""
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    """What its spec and status tell of the model's version (`versions.fingerprint`)."""
 
 
 @dataclass(frozen=True, slots=True)

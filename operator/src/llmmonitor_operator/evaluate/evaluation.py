@@ -21,8 +21,11 @@ from llmmonitor_operator.evaluate.registry import EVALUATORS
 from llmmonitor_operator.evaluate.settle import settle
 from llmmonitor_operator.evaluate.status import Judged, judged_of, status_document
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
+from llmmonitor_operator.evaluate.versions import clients_of, model_changed, seen_of
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Pod, State
+from llmmonitor_operator.versions.history import Change, looked
+from llmmonitor_operator.versions.side_by_side import compared_further
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,12 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     if environment.spec_in_force:  # else nobody knows which objectives it has
         state = _without_other_objectives(state, settings)
     pods = tuple(_pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state))
+    changes: tuple[Change, ...] = ()
+    if environment.spec_in_force:
+        by = settings.versions.by
+        history, changes = looked(state.versions, seen_of(pods, by), now, by, settings.versions.label)
+        history = compared_further(history, clients_of(pods), now, settings.versions.margin)
+        state = msgspec.structs.replace(state, versions=history)
     inputs = Inputs(
         settings=settings,
         state=state,
@@ -81,7 +90,7 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     return Evaluation(
         conditions=conditions,
         state=msgspec.structs.replace(state, conditions=conditions, held=held),
-        transitions=transitions(state.conditions, conditions),
+        transitions=(*map(model_changed, changes), *transitions(state.conditions, conditions)),
         inputs=inputs,
     )
 

@@ -17,6 +17,7 @@ from llmmonitor_operator.evaluate import (
     ready,
     reporting,
     resources,
+    versions,
 )
 from llmmonitor_operator.evaluate.inputs import Judge
 
@@ -44,7 +45,7 @@ EVALUATORS = (
     Row(table.DATA_VALID, not_judged.data_validity),
     Row(table.INTERACTIONS_SAFE, not_judged.interactions),
     Row(table.QUALITY_HEALTHY, not_judged.quality),
-    Row(table.VERSIONS_COMPARABLE, not_judged.versions),
+    Row(table.VERSIONS_COMPARABLE, versions.judge),
     Row(table.WITHIN_BUDGET, budget.judge, settles=True),
     Row(table.HEALTHY, healthy.judge),
 )

@@ -37,6 +37,7 @@ from llmmonitor_operator.evaluate.engine_counts import engine_counts
 from llmmonitor_operator.evaluate.gpu_throughput import gpus_at_work
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.objectives import NO_SUCH_REQUEST, ObjectiveStanding
+from llmmonitor_operator.evaluate.version_status import version_status
 from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
 from llmmonitor_operator.settings import ObjectiveSettings
 
@@ -63,6 +64,7 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         objectives=tuple(_objective(one, inputs) for one in inputs.objectives),
         resources=_resources(inputs),
         engine_counts=engine_counts(inputs, figures),
+        versions=version_status(inputs, conditions),
         cost=cost_status(inputs.cost, inputs.settings.cost),
         drift=drift_status(inputs),
     ).to_api()

@@ -71,6 +71,7 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
                 figures=_figures_since(source, before),
                 counts=_counts_since(source, before),
                 features=_features_since(source, before),
+                pod=uid,
             )
         except _Refused as refusal:
             pods[uid] = msgspec.structs.replace(pod, refused_at=now, refused=str(refusal))
@@ -118,6 +119,8 @@ def _source(report: Report, at: float) -> Source:
         resources=report.resources,
         engine=report.engine,
         gpus=_of_the_pod(report.gpus),
+        system_fingerprint=report.system_fingerprint,
+        clients=report.clients if report.clients is not None and report.clients.key_id else None,
         busy_nanoseconds=report.totals.busy_nanoseconds,
         observed_nanoseconds=report.totals.observed_nanoseconds,
         features=report.totals.features,

@@ -18,6 +18,7 @@ from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.drift.window import joined
 from llmmonitor_operator.figures import NOTHING, Figures, total
 from llmmonitor_operator.state import State
+from llmmonitor_operator.versions.history import counted
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier, spread, without_old
 
 T = TypeVar("T")
@@ -33,6 +34,8 @@ class Happened:
     counts: dict[str, Count]
     """By objective key; only of objectives that had events."""
     features: FeatureCounts = field(default_factory=FeatureCounts)
+    pod: str = ""
+    """The UID of the pod that it happened on."""
 
     def has_place(self, tier: Tier) -> bool:
         """Whether the time is short against the tier's reach."""
@@ -67,6 +70,7 @@ def accumulate(state: State, happened: Sequence[Happened], now: float) -> State:
         events_at=_events_at(state.events_at, happened),
         progress_at=state.progress_at if progressed is None else _latest(progressed, state.progress_at),
         drift=_drift(state.drift, happened),
+        versions=counted(state.versions, {one.pod: (one.figures.ended, one.counts) for one in happened}, now),
     )
 
 

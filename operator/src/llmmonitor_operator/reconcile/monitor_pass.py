@@ -17,12 +17,9 @@ from typing import Any
 import msgspec
 
 from llmmonitor_api.conditions import event_reasons
-from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_api.status import RestartStatus
-from llmmonitor_operator.admit.injectable import Asked
-from llmmonitor_operator.attach.proof import provers
 from llmmonitor_operator.configure import configuration_for, drift_settings
 from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
@@ -35,7 +32,6 @@ from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key, Known
 from llmmonitor_operator.pods.contradiction import contradiction
-from llmmonitor_operator.process_settings import Certificates
 from llmmonitor_operator.reconcile.charging import restored_cost, with_cost
 from llmmonitor_operator.reconcile.due import due_seconds
 from llmmonitor_operator.reconcile.keep.anomaly_watcher import AnomalyWatcher
@@ -48,19 +44,15 @@ from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_conditions import conditions_of
 from llmmonitor_operator.reconcile.publish.status_restart import restart_of
 from llmmonitor_operator.reconcile.sidecars.attaching import Attacher
+from llmmonitor_operator.reconcile.sidecars.day_key import day_key
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
 from llmmonitor_operator.reconcile.sidecars.pulling import Puller
 from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
 from llmmonitor_operator.reconcile.sidecars.restarting import Look, Mine, Restarter, stop_of
-from llmmonitor_operator.reconcile.sidecars.standing import (
-    LOOK_AGAIN_SECONDS,
-    Facts,
-    Standing,
-    address_of,
-    standing,
-)
+from llmmonitor_operator.reconcile.sidecars.standing import LOOK_AGAIN_SECONDS, Standing, address_of
 from llmmonitor_operator.reconcile.sidecars.succeeding import with_successions
-from llmmonitor_operator.reconcile.watch.memory_use import MeasuredMemory, reported
+from llmmonitor_operator.reconcile.standings import Standings, after_refusals, memory_reported
+from llmmonitor_operator.reconcile.watch.memory_use import MeasuredMemory
 from llmmonitor_operator.state import State
 
 _AT_ONCE = 4
@@ -68,7 +60,6 @@ _AT_ONCE = 4
 namespace with many of them changes, thousands of turns of some milliseconds would be due before the lease is
 renewed."""
 _ABSORBED_AT_ONCE = 64
-_LOOKED_AT_AT_ONCE = 16
 
 _log = logging.getLogger(__name__)
 
@@ -99,6 +90,7 @@ class MonitorPass:
         self._memories: dict[Key, Memory] = {}
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._measured = MeasuredMemory(parts.kube)
+        self._standings = Standings(parts, self._measured)
         self._attacher = Attacher(parts.kube, parts.keeper, parts.metrics)
         self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
         self._anomalies = AnomalyWatcher(parts.kube, parts.settings.namespace, parts.settings.name)
@@ -160,13 +152,11 @@ class MonitorPass:
         async with self._turn:
             memory.pods.look(mine.pods, now)
             memory.state = with_valid_spec(not_after(memory.state, now), known)
-            facts = await self._facts(key[0], monitor, mine, memory, now)
-            found = []
-            for number, pod in enumerate(mine.pods):
-                if number % _LOOKED_AT_AT_ONCE == 0:
-                    await asyncio.sleep(0)  # a thousand take a second: the lease is renewed in between
-                found.append(await self._standing(pod, facts, memory.state))
-        standings = [self._after_refusals(one, memory, now) for one in found if isinstance(one, Standing)]
+            facts = await self._standings.facts(
+                key[0], monitor, mine.pods, memory.pods, state=memory.state, now=now
+            )
+            found = await self._standings.of(mine.pods, facts, memory.state)
+        standings = [after_refusals(one, memory.pods, now) for one in found if isinstance(one, Standing)]
         models = [(one.pod, one.serving.container) for one in standings if one.serving]
         measured = await self._measured.of_hidden(models, memory.state)
         reports = await self._reports(standings, mine.leaving, memory, now)
@@ -180,7 +170,7 @@ class MonitorPass:
             for uid, report in reports.items():
                 memory.pods.of(uid).heard(report.identity.container, now)
             standings, handing_over = with_successions(
-                standings, reports, facts, memory.pods, lambda one: self._reported(one, memory.state, now)
+                standings, reports, facts, memory.pods, lambda one: memory_reported(one, memory.state, now)
             )
             own = Mine(
                 facts=facts,
@@ -209,6 +199,7 @@ class MonitorPass:
                 await parts.emit(known.raw, transition, now)
         if written or restart.progress == memory.restart:  # before a pod goes it is put down which
             await self._restart(known.raw, restart, memory, now)
+        memory.pods.day_key = day_key(memory.pods.day_key, monitor.spec.privacy, memory.state.versions, now)
         acted = await self._attacher.attach(monitor, standings, memory.pods, now)
         await self._pusher.push(
             configuration_for(monitor),
@@ -228,64 +219,12 @@ class MonitorPass:
         )
         return min(due, LOOK_AGAIN_SECONDS) if mine.leaving else due
 
-    async def _facts(
-        self, namespace: str, monitor: LLMMonitor, mine: Owned, memory: Memory, now: float
-    ) -> Facts:
-        parts = self._parts
-        facts = Facts(
-            monitor=monitor,
-            common=parts.keeper.common,
-            verdict=parts.keeper.of(namespace, now),
-            namespace=parts.view.namespace(namespace),
-            proving_pod="",
-            now=now,
-            first_seen=memory.pods.first_seen,
-            at_work=memory.pods.at_work,
-            quotas=parts.view.resource_quotas(namespace),
-            limit_ranges=parts.view.limit_ranges(namespace),
-            webhook=Asked(
-                parts.settings.certificates is not Certificates.NONE, parts.settings.webhook_namespaces
-            ),
-            left_out=parts.keeper.is_left_out(namespace),
-        )
-        return replace(facts, proving_pod=await self._proving_pod(mine.pods, facts, memory))
-
     async def _restart(self, raw: Raw, restart: Look, memory: Memory, now: float) -> None:
         news = stop_of(memory.restart, restart.progress), await self._restarter.evict(restart, now)
         memory.restart = restart.progress
         for transition in news:
             if transition is not None:
                 await self._parts.emit(raw, transition, now)
-
-    async def _proving_pod(self, pods: Sequence[Raw], facts: Facts, memory: Memory) -> str:
-        """The UID of the pod that shall prove the image: one that can be attached to now, if there is one.
-
-        Else the first that should, whose standing says what speaks against it; empty once it is proved.
-        """
-        if facts.verdict.proves(facts.common.image):
-            return ""
-        able = provers(pods, facts.common.image)
-        for pod in able:
-            uid = pod["metadata"]["uid"]
-            found = await self._standing(pod, replace(facts, proving_pod=uid), memory.state)
-            if isinstance(found, Standing) and self._after_refusals(found, memory, facts.now).attach:
-                return str(uid)
-        return str(able[0]["metadata"]["uid"]) if able else ""
-
-    async def _standing(self, pod: Raw, facts: Facts, state: State) -> Standing | LeftOut:
-        found = standing(pod, facts)
-        if isinstance(found, LeftOut):
-            return found
-        too_little = found.expected.injection == reasons.NO_MEMORY_HEADROOM.name
-        if found.attach is None and not too_little:
-            return found
-        used = self._reported(found, state, facts.now)
-        if used is None and too_little:
-            used = await self._measured.of(pod)
-        return found if used is None else standing(pod, facts, used)
-
-    def _reported(self, one: Standing, state: State, now: float) -> float | None:
-        return reported(state, one.pod, one.serving.container, now) if one.serving else None
 
     async def _ask(self, namespace: str, monitor: LLMMonitor, mine: Owned, now: float) -> None:
         keeper = self._parts.keeper
@@ -303,15 +242,6 @@ class MonitorPass:
             return await self._puller.pull(addresses, memory.pods)
         memory.pulled = True
         return await self._puller.pull_patiently(addresses, memory.pods)
-
-    def _after_refusals(self, one: Standing, memory: Memory, now: float) -> Standing:
-        """An attach that the API server has just refused is not tried again at once."""
-        known = memory.pods.of(one.expected.uid)
-        if one.attach is None or known.refused_attach is None or now >= known.attach_again_at:
-            return one
-        reason, message = known.refused_attach
-        expected = replace(one.expected, injection=reason, injection_message=message)
-        return replace(one, expected=expected, attach=None, look_again_seconds=known.attach_again_at - now)
 
     def _expected(self, one: Standing, memory: Memory, measured: Mapping[str, Measured]) -> ExpectedPod:
         uid = one.expected.uid

@@ -33,5 +33,7 @@ class Parts:
     checkpoints: Checkpoints
     metrics: OperatorMetrics
     evictor: Evictor = field(default_factory=Evictor)
+    fingerprint_key: bytes = b""
+    """By which arguments of the model's container that are not shown are hashed."""
     emit: Callable[[Raw, Transition, float], Awaitable[None]]
     """Make an Event of a transition."""

@@ -137,6 +137,7 @@ class Leader:
                 status=StatusWriter(kube),
                 checkpoints=Checkpoints(kube, settings.namespace, settings.name),
                 metrics=self._metrics,
+                fingerprint_key=await signing_keys.fingerprint_key(),
                 emit=partial(self.emit, view),
             )
             one_pass = MonitorPass(parts)

@@ -25,6 +25,7 @@ from llmmonitor_sidecar.analyser.exchange_reader import ExchangeReader
 from llmmonitor_sidecar.analyser.http1 import REQUEST, RESPONSE, Head, Malformed, MessageReader
 from llmmonitor_sidecar.analyser.preface import Protocol, recognise
 from llmmonitor_sidecar.analyser.responses import Responses
+from llmmonitor_sidecar.signals.naming import NOBODY, Naming
 
 _ENDED_BY_RELAY = {"stopped": "relay_stopped", "relay_died": "relay_died"}
 """The relay's reason for a connection's end, and the exchange's."""
@@ -46,6 +47,7 @@ class ConnectionAnalyser:
         "_connection",
         "_emitted",
         "_first",
+        "_naming",
         "_next_number",
         "_queue",
         "_requests",
@@ -57,8 +59,9 @@ class ConnectionAnalyser:
         "protocol",
     )
 
-    def __init__(self, connection_id: int) -> None:
+    def __init__(self, connection_id: int, naming: Naming = NOBODY) -> None:
         self._connection = connection_id
+        self._naming = naming
         self._emitted: list[ExchangeEvent] = []
         self._queue: deque[ExchangeReader] = deque()
         self._writing: ExchangeReader | None = None
@@ -154,6 +157,7 @@ class ConnectionAnalyser:
             generates=route.generates,
             request_model=model,
             request_began_ns=self._began_ns,
+            client=self._naming.name(head.header(self._naming.header)) if self._naming.header else "",
         )
         self._next_number += 1
         self._writing = ExchangeReader(exchange, route, head, self._emit)
@@ -182,7 +186,7 @@ class ConnectionAnalyser:
                 self._ignore()
                 return
             data, self._first = self._first, b""
-            self._requests = MessageReader(REQUEST, self)
+            self._requests = MessageReader(REQUEST, self, self._naming)
             self._responses = Responses(self._queue)
         try:
             while data and not self._requests_over and not self._awaits_tunnel():

@@ -101,6 +101,10 @@ class Exchange:
     request_model: str | None = None
     response_model: str | None = None
     system_fingerprint: str | None = None
+    client: str = ""
+    """A keyed hash of who sent it; empty where clients are not looked at, or did not say."""
+    request_bytes: int = 0
+    """Of its body, as far as it is read."""
     stream: bool = False
     status: int = 0
     outcome: Outcome = Outcome.IN_FLIGHT

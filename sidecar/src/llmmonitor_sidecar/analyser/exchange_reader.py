@@ -93,6 +93,7 @@ class ExchangeReader:
             return
         exchange = self.exchange
         body, self._request_body = self._request_body, None
+        exchange.request_bytes = body.size if body is not None else 0
         if body is not None and not body.whole:
             exchange.request_model = body.search_model()
             exchange.stream = body.search_stream()

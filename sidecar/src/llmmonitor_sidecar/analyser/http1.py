@@ -14,6 +14,7 @@ from typing import Protocol
 import httptools
 
 from llmmonitor_sidecar.analyser import limits
+from llmmonitor_sidecar.signals.naming import NOBODY, Naming
 
 REQUEST, RESPONSE = 0, 1
 """Directions: client to model, model to client."""
@@ -72,6 +73,7 @@ class MessageReader:
         "_body_skipped",
         "_in_head",
         "_muted",
+        "_naming",
         "_owner",
         "_parser",
         "_reason",
@@ -81,8 +83,10 @@ class MessageReader:
         "on_body",
     )
 
-    def __init__(self, direction: int, owner: Owner) -> None:
+    def __init__(self, direction: int, owner: Owner, naming: Naming = NOBODY) -> None:
+        """Args: naming: whose header is looked at as well."""
         self._owner = owner
+        self._naming = naming
         self.on_body = owner.on_body
         self.head = Head()
         self._in_head = False
@@ -156,7 +160,7 @@ class MessageReader:
         if not self._in_head:
             return
         name = name.lower()
-        if name in _LOOKED_AT and value is not None:
+        if (name in _LOOKED_AT or name == self._naming.header) and value is not None:
             self.head.headers[name] = value[: limits.HEADER_VALUE_BYTES].decode("latin-1")
 
     def on_headers_complete(self) -> None:

@@ -14,12 +14,14 @@ import time
 import uuid
 from importlib.metadata import version
 
+from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.signing import (
     ConfigurationVerifier,
     RequestVerifier,
     SignedConfiguration,
 )
+from llmmonitor_api.signing.sealed import CannotUnseal, generate_sealing_key, unsealed
 from llmmonitor_sidecar.analyser.engine_watch import EngineWatch
 from llmmonitor_sidecar.analyser.in_force import InForce
 from llmmonitor_sidecar.analyser.intake import Intake
@@ -72,6 +74,9 @@ class _Process:
         self._boot = Boot(uuid.uuid4().hex, time.time(), time.monotonic_ns(), version("llmmonitor-sidecar"))
         self._reader = TrafficReader()
         self._reports = ReportMaker(settings, page, self._reader, self._boot)
+        self._sealing_key = generate_sealing_key()
+        self._reports.sealing_key = self._sealing_key.public_key().public_bytes_raw()
+        self._reader.clients.set_clock(self._boot.started_at, self._boot.started_ns)
         self._throughput = Throughput()
         self._memory = MemoryWatch(settings.memory_cap_bytes)
         keys, pod_uid = self._in_force.public_keys, settings.pod_uid
@@ -220,9 +225,20 @@ class _Process:
         self._in_force.take(signed)
         self._put_in_force()
 
+    def _name_clients(self, configuration: Configuration) -> None:
+        """By the key of the day; one that was sealed to an analyser before this one comes again."""
+        given, key = configuration.clients, b""
+        if given is not None:
+            try:
+                key = unsealed(given.sealed_key, self._sealing_key, self._settings.pod_uid)
+            except CannotUnseal as error:
+                _log.info("clients are not told apart for now: the key of the day is %s", error)
+        self._reader.clients.name_by(given.header if given else "", given.key_id if given else "", key)
+
     def _put_in_force(self) -> None:
         configuration = self._in_force.configuration
         self._reader.configure(configuration)
+        self._name_clients(configuration)
         self._reports.generation = configuration.generation
         keys = self._in_force.public_keys
         self._requests.trust(keys)

@@ -21,12 +21,15 @@ from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
 from llmmonitor_sidecar.analyser.exchange import ExchangeEvent
 from llmmonitor_sidecar.analyser.preface import Protocol
 from llmmonitor_sidecar.signals.busy import BusyTime, at_work
+from llmmonitor_sidecar.signals.clients import ClientTable
 from llmmonitor_sidecar.signals.features import Features
 from llmmonitor_sidecar.signals.judgements import Sample
 from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
+from llmmonitor_sidecar.signals.naming import Naming
 from llmmonitor_sidecar.signals.objectives import Objectives
 from llmmonitor_sidecar.signals.saturation import EngineLoad
+from llmmonitor_sidecar.signals.system_fingerprint import SystemFingerprint
 from llmmonitor_sidecar.signals.traffic import REASONS_LIMIT, Traffic
 from llmmonitor_sidecar.tee import CloseReason, Kind, TeeRecord
 
@@ -55,8 +58,11 @@ class TrafficReader:
         self._in_flight = InFlight()
         self._busy = BusyTime(self.totals)
         self._engine_at_work: bool | None = None
-        self._objectives = Objectives(self.totals)
+        self._naming = Naming()
+        self.clients = ClientTable(self._naming)
+        self._objectives = Objectives(self.totals, self.clients)
         self._engine_load = EngineLoad()
+        self._system = SystemFingerprint()
         self._saturation: Saturation | None = None
         self._connections: dict[int, _Connection] = {}
         self._ignored: set[int] = set()
@@ -143,6 +149,11 @@ class TrafficReader:
         """What is going on as of `now_ns`."""
         return msgspec.structs.replace(self._in_flight.live(now_ns), saturation=self._saturation)
 
+    @property
+    def system_fingerprint(self) -> str:
+        """What answers call the system that made them; empty while none has."""
+        return self._system.current
+
     def tokens_so_far(self) -> int:
         """Completion tokens of ended exchanges and of those in flight, as far as seen on the wire."""
         ended = sum(
@@ -166,7 +177,7 @@ class TrafficReader:
         elif number in self._ignored:
             return
         elif record.kind == Kind.OPEN and len(self._connections) < CONNECTIONS_LIMIT:
-            self._connections[number] = _Connection(ConnectionAnalyser(number))
+            self._connections[number] = _Connection(ConnectionAnalyser(number, self._naming))
         else:
             self._ignored.add(number)
             if record.kind == Kind.OPEN:
@@ -188,3 +199,4 @@ class TrafficReader:
             self._objectives.handle(event)
             self._traffic.handle(event)
             self._features.handle(event)
+            self._system.handle(event)

@@ -66,6 +66,8 @@ class ReportMaker:
         self.gpu_energy_millijoules = 0
         self.generation = 0
         self.trusted_keys: tuple[str, ...] = ()
+        self.sealing_key = b""
+        """Public: to which the operator seals what only this sidecar may read."""
         self.stopped_because = ""
         """Why this sidecar idles; empty while it works."""
 
@@ -101,6 +103,8 @@ class ReportMaker:
             resources=self.resources,
             engine=self.engine,
             gpus=self.gpus,
+            system_fingerprint=self._reader.system_fingerprint,
+            clients=self._reader.clients.report(watermark_ns, self.sealing_key),
         )
 
     def _path_since_boot(self) -> dict[str, int]:

@@ -9,11 +9,25 @@ from llmmonitor_sidecar.engines.table import ENGINES
 
 SERVED_LIMIT = 64
 """Models of `/v1/models` that are kept."""
+_WEIGHTS_LIMIT = 256
+"""Characters."""
+
+
+class _Meta(msgspec.Struct):
+    """What llama.cpp says of the file that it has loaded."""
+
+    n_params: int | None = None
+    n_vocab: int | None = None
+    size: int | None = None
+    ftype: str | None = None
 
 
 class _Model(msgspec.Struct):
     id: str
     owned_by: str = ""
+    root: str | None = None
+    """Where vLLM and SGLang have it from: a repository or a path."""
+    meta: _Meta | None = None
 
 
 class _Models(msgspec.Struct):
@@ -25,6 +39,8 @@ class ServedModels(msgspec.Struct, frozen=True):
 
     names: tuple[str, ...]
     owned_by: str
+    weights: str = ""
+    """What tells the first one's weights from others under the same name; empty where nothing does."""
 
 
 def by_metrics(exposition: str) -> EngineKind | None:
@@ -66,7 +82,21 @@ def served_models(body: bytes) -> ServedModels | None:
         models = msgspec.json.decode(body, type=_Models).data[:SERVED_LIMIT]
     except (msgspec.MsgspecError, RecursionError):
         return None
-    return ServedModels(tuple(model.id for model in models), models[0].owned_by if models else "")
+    if not models:
+        return ServedModels((), "")
+    return ServedModels(tuple(model.id for model in models), models[0].owned_by, _weights(models[0]))
+
+
+def _weights(model: _Model) -> str:
+    meta = model.meta or _Meta()
+    said = (
+        ("from", model.root if model.root != model.id else None),
+        ("type", meta.ftype),
+        ("parameters", meta.n_params),
+        ("vocabulary", meta.n_vocab),
+        ("bytes", meta.size),
+    )
+    return ", ".join(f"{name} {value}" for name, value in said if value is not None)[:_WEIGHTS_LIMIT]
 
 
 def text_field(body: bytes, name: str) -> str | None:

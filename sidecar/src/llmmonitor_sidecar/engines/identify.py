@@ -30,6 +30,7 @@ class Identity:
     detected_by: str = ""
     version: str | None = None
     models: tuple[str, ...] = ()
+    weights: str = ""
     source: str = ANYONES
     """One of the kind's `sources`."""
 
@@ -115,6 +116,7 @@ async def identify(
         detected_by=detected_by,
         version=await _version(asker, kind),
         models=models.names if models else (),
+        weights=models.weights if models else "",
         source=place,
     ), elsewhere
 

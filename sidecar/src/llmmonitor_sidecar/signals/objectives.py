@@ -19,6 +19,7 @@ from itertools import chain
 from llmmonitor_api.configuration import ObjectiveSetting
 from llmmonitor_api.report.totals import ObjectiveCounts, Totals
 from llmmonitor_sidecar.analyser.exchange import EventKind, Exchange, ExchangeEvent, Outcome
+from llmmonitor_sidecar.signals.clients import ClientTable
 from llmmonitor_sidecar.signals.judgements import (
     AT_EVENT,
     AT_SAMPLE,
@@ -28,8 +29,11 @@ from llmmonitor_sidecar.signals.judgements import (
     Judgement,
     Sample,
 )
+from llmmonitor_sidecar.signals.naming import NOBODY
 from llmmonitor_sidecar.signals.scope import Scope
 from llmmonitor_sidecar.signals.traffic import NANO
+
+_OF_REQUESTS = frozenset(signal for signal, _ in AT_EVENT)
 
 
 @dataclass(slots=True)
@@ -39,6 +43,8 @@ class _Counter:
     scope: Scope
     judged: set[tuple[int, int]] = field(default_factory=set)
     """Exchanges in flight that this objective has already counted."""
+    place: int = 0
+    """Among those that judge requests."""
 
     def count(self, judgement: Judgement) -> None:
         if judgement is True:
@@ -50,8 +56,9 @@ class _Counter:
 class Objectives:
     """Counts events of the configured objectives into `totals.objectives`."""
 
-    def __init__(self, totals: Totals) -> None:
+    def __init__(self, totals: Totals, clients: ClientTable | None = None) -> None:
         self._totals = totals
+        self._clients = clients or ClientTable(NOBODY)
         self._counters: list[_Counter] = []
         self._met: set[tuple[int, int]] = set()
         """Exchanges in flight that an objective found good,"""
@@ -82,6 +89,10 @@ class Objectives:
         counted.update({counter.setting.key: counter.counts for counter in counters})
         self._counters = counters
         self._beyond_generating = any(counter.scope.beyond_generating for counter in counters)
+        requests = [counter for counter in counters if counter.setting.signal in _OF_REQUESTS]
+        for place, counter in enumerate(requests):
+            counter.place = place
+        self._clients.judge_by([counter.setting.key for counter in requests])
 
     def handle(self, event: ExchangeEvent) -> None:
         """Judge what just became known."""
@@ -97,6 +108,7 @@ class Objectives:
                     judgement = judge(exchange, counter.setting.threshold or 0.0)
                 if judgement is not None:
                     self._judge(counter, key, judgement=judgement)
+                    self._clients.judged(exchange, counter.place, event.at_ns, good=judgement)
             if event.kind is EventKind.ENDED:
                 counter.judged.discard(key)
         if event.kind is EventKind.ENDED:
@@ -143,6 +155,7 @@ class Objectives:
                 judgement = False if late else during and during(exchange, counter.setting.threshold or 0.0)
                 if judgement is not None:
                     self._judge(counter, key, judgement=judgement)
+                    self._clients.judged(exchange, counter.place, now_ns, good=judgement)
 
     def _judge(self, counter: _Counter, key: tuple[int, int], *, judgement: bool) -> None:
         counter.count(judgement)

@@ -14,6 +14,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from secrets import token_bytes
 from typing import Any
 
 from llmmonitor_api.signing.keys import private_key_from_pem, private_key_to_pem
@@ -30,6 +31,8 @@ from llmmonitor_operator.shards import SHARDS_LIMIT, Shard
 
 FILE = "ed25519.pem"
 """The key in use: PKCS #8 in PEM, as all of them."""
+FINGERPRINT_FILE = "fingerprint.key"
+_FINGERPRINT_KEY_BYTES = 32
 NEXT_FILE = "ed25519-next.pem"
 _OLD_FILE = re.compile(r"ed25519-old-(\d{1,12})\.pem")
 """With the Unix seconds at which it was replaced."""
@@ -82,6 +85,28 @@ class SigningKeys:
             return _keyring(await self._kube.get(self._path))
         _log.info("made the signing key %s in Secret %s/%s", keys.current.id, self._namespace, self._name)
         return keys
+
+    async def fingerprint_key(self) -> bytes:
+        """By which arguments that may hold secrets are hashed, made once: it never leaves the operator.
+
+        Not a signing key, which is replaced now and then: every model would seem to have changed.
+
+        Raises:
+            ApiError: the API server refuses or is away, or there is no Secret.
+        """
+        secret = await self._kube.get(self._path)
+        data: Mapping[str, str] = secret.get("data") or {}
+        with contextlib.suppress(binascii.Error, ValueError):
+            kept = base64.b64decode(data.get(FINGERPRINT_FILE, ""), validate=True)
+            if len(kept) >= _FINGERPRINT_KEY_BYTES:
+                return kept
+        made = token_bytes(_FINGERPRINT_KEY_BYTES)
+        body = {**secret, "data": {**data, FINGERPRINT_FILE: base64.b64encode(made).decode()}}
+        try:
+            await self._kube.replace(self._path, body)
+        except Conflict:  # another shard's operator wrote it at the same moment: what it made counts
+            return await self.fingerprint_key()
+        return made
 
     async def look(self, in_use: Keyring, decide: Decide, progress: Progress) -> Keyring:
         """Take the step that is due and keep it; the keys to use from now on.

@@ -27,6 +27,8 @@ from llmmonitor_operator.reconcile.metrics.drift_families import drift_families
 from llmmonitor_operator.reconcile.metrics.objective_families import objective_events
 from llmmonitor_operator.reconcile.metrics.pod_families import pod_families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
+from llmmonitor_operator.reconcile.metrics.version_families import version_families
+from llmmonitor_operator.versions.history import History
 
 MONITOR = ("namespace", "monitor")
 """The labels that every family here begins with."""
@@ -48,6 +50,8 @@ class Shown:
     anomalies: Mapping[str, bool] = field(default_factory=dict)
     """By signal: whether it has an alarm; only of those with history enough."""
     drift: DriftWatch = field(default_factory=DriftWatch)
+    versions: History | None = None
+    """None before the first evaluation."""
 
 
 Monitors = Mapping[tuple[str, str], Shown]
@@ -66,6 +70,8 @@ def families(monitors: Monitors) -> Iterator[Metric]:
     priced = {key: one.cost for key, one in judged_by.items() if one.cost is not None}
     yield from cost_families(priced, _gauge)
     yield from drift_families({key: one.drift for key, one in monitors.items()}, _gauge)
+    judged = {key: one.versions for key, one in monitors.items() if one.versions is not None}
+    yield from version_families(judged, _gauge, _counter)
 
 
 def _verdicts(monitors: Monitors) -> Iterator[Metric]:

@@ -101,6 +101,7 @@ class OperatorMetrics:
             inputs=evaluation.inputs,
             anomalies=evaluation.state.anomalies.alarms,
             drift=evaluation.state.drift,
+            versions=evaluation.state.versions,
         )
 
     def forget(self, monitor: Monitor) -> None:

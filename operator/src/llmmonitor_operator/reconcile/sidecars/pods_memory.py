@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import our_sidecar
+from llmmonitor_operator.reconcile.sidecars.day_key import DayKey
 
 REFRESH_SECONDS = 6 * 3600.0
 """A configuration holds for 24 h; it is pushed anew long before."""
@@ -47,6 +48,8 @@ class PodsMemory:
     pods: dict[str, PodMemory] = field(default_factory=dict)
     first_seen: dict[tuple[str, str], float] = field(default_factory=dict)
     """When each container of ours was first seen, by pod UID and container."""
+    day_key: DayKey | None = None
+    """By which clients are known; None while none are told apart."""
 
     @property
     def at_work(self) -> dict[str, str]:

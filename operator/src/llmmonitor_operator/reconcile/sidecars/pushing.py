@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.configuration import ClientSetting, Configuration
 from llmmonitor_api.report.report import Report
+from llmmonitor_api.signing.sealed import sealed
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.day_key import DayKey
 from llmmonitor_operator.reconcile.sidecars.pods_memory import REFRESH_SECONDS, PodsMemory
 from llmmonitor_operator.reconcile.sidecars.standing import Standing
 
@@ -38,6 +40,7 @@ class _Due:
     has: int
     """The generation of its configuration."""
     hand_over: bool
+    clients: ClientSetting | None
 
 
 class Pusher:
@@ -59,9 +62,11 @@ class Pusher:
     ) -> None:
         """Push `configuration` where it is missing, to all at once.
 
-        Those in `handing_over` (pod UIDs) are told to make room for their successors.
+        Those in `handing_over` (pod UIDs) are told to make room for their successors. With a key of the
+        day each is told to know clients by it, sealed to each alone; without, to look at none.
         """
         configuration = msgspec.structs.replace(configuration, public_keys=self._sidecars.public_keys)
+        key = memory.day_key
         believed = {key.id for key in self._sidecars.keys.trusted}
         due = []
         for one in standings:
@@ -74,13 +79,19 @@ class Pusher:
             believes = set(report.identity.trusted_keys) in (believed, set())  # an older one does not say
             again = now >= known.push_at or report.interception.reason == STOPPED
             hand_over = one.expected.uid in handing_over
+            says = report.clients
+            knows = says is None or says.key_id == (key.id if key is not None else "")
             tell = hand_over and report.interception.reason != HANDING_OVER
-            if again or tell or not has_it or not believes:
-                due.append(_Due(one.expected.name, one.address, has, hand_over=hand_over))
+            if again or tell or not has_it or not believes or not knows:
+                sealing_key = says.sealing_key if says is not None else b""
+                clients = _clients(key, sealing_key, one.expected.uid)
+                due.append(_Due(one.expected.name, one.address, has, hand_over=hand_over, clients=clients))
         await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
 
     async def _push(self, configuration: Configuration, one: _Due, memory: PodsMemory, now: float) -> None:
-        given = msgspec.structs.replace(_above(configuration, one.has), hand_over=one.hand_over)
+        given = msgspec.structs.replace(
+            _above(configuration, one.has), hand_over=one.hand_over, clients=one.clients
+        )
         try:
             await self._sidecars.push(one.address, given)
         except (NoAnswer, RefusedBySidecar) as error:
@@ -91,6 +102,15 @@ class Pusher:
         known.push_at = now + REFRESH_SECONDS
         known.renumbered = (configuration.generation, given.generation)
         self._metrics.pushed("ok")
+
+
+def _clients(key: DayKey | None, sealing_key: bytes, pod_uid: str) -> ClientSetting | None:
+    if key is None:
+        return None
+    try:
+        return ClientSetting(key.header, key.id, sealed(key.secret, sealing_key, pod_uid))
+    except ValueError:  # no public key: of a version before, or damaged
+        return None
 
 
 def _above(configuration: Configuration, has: int) -> Configuration:

@@ -28,6 +28,7 @@ from llmmonitor_operator.preflight.limits import objection_then
 from llmmonitor_operator.preflight.mode import choose_mode
 from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict
 from llmmonitor_operator.reconcile.sidecars.client import Address
+from llmmonitor_operator.versions.fingerprint import LABEL, parts_of_pod
 
 LOOK_AGAIN_SECONDS = 2.0
 """While something is about to happen: a container starts, a first report is due."""
@@ -56,6 +57,8 @@ class Facts:
     """When the webhook is asked."""
     left_out: bool = False
     """Whether the webhook is told nothing of the namespace, for want of room."""
+    fingerprint_key: bytes = b""
+    """By which arguments that are not shown are hashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +273,15 @@ def _expected(  # noqa: PLR0913 - all parts of one record
         attached=sidecar is not None and sidecar.kind == "ephemeral",
         not_reading=not_reading,
         not_reading_message=words,
+        fingerprint=_fingerprint(pod, facts, serving) if serving is not None else {},
     )
+
+
+def _fingerprint(pod: Raw, facts: Facts, serving: Serving) -> Mapping[str, str]:
+    found = parts_of_pod(pod, serving.container, facts.fingerprint_key)
+    label = facts.monitor.spec.versions.label
+    value = (pod["metadata"].get("labels") or {}).get(label) if label else None
+    return {**found, LABEL: value} if value else found
 
 
 def _not_reading(pod: Raw, facts: Facts, serving: Serving) -> tuple[str, str]:

@@ -35,7 +35,7 @@ _OF_CONTAINERS = frozenset(
 )
 _OF_STATUS = frozenset({"hostIPs", "podIPs", "resourceClaimStatuses"})
 _OF_CONTAINER_STATUSES = frozenset(
-    {"allocatedResources", "allocatedResourcesStatus", "containerID", "imageID", "user", "volumeMounts"}
+    {"allocatedResources", "allocatedResourcesStatus", "containerID", "user", "volumeMounts"}
 )
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 _CONTAINER_STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")

@@ -1,0 +1,165 @@
+"""From reports and pods to versions, an Event, a condition and figures: what an owner sees of a change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.operator.conftest import Watch
+
+from llmmonitor_api.conditions.event_reasons import MODEL_CHANGED
+from llmmonitor_api.report.report import Engine
+from llmmonitor_operator.checkpoint import decode, encode
+from llmmonitor_operator.evaluate import Evaluation
+from llmmonitor_operator.versions.history import VERSIONS_LIMIT
+
+Make = Callable[..., Watch]
+Said = Callable[[Evaluation, str], tuple[str, str, str]]
+SMALL = Engine("llama.cpp", version="b6", model="chat", weights="parameters 134515008")
+LARGE = Engine("llama.cpp", version="b6", model="chat", weights="parameters 268098176")
+
+
+def changes(result: Evaluation) -> list[str]:
+    return [one.message for one in result.transitions if one.reason == MODEL_CHANGED]
+
+
+def versions(result: Evaluation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = result.status.get("versions", [])
+    return found
+
+
+def test_one_version_is_named_with_what_it_is_known_by(watch: Make, said: Said) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.engine = SMALL
+    replica.serve(5)
+
+    result = one.gather([replica])
+
+    status, reason, message = said(result, "VersionsComparable")
+    assert (status, reason) == ("Unknown", "OneVersion")
+    assert "engine llama.cpp b6" in message
+    assert changes(result) == []
+    [version] = versions(result)
+    assert version["pods"] == 1
+
+
+def test_other_weights_behind_the_same_name_are_an_event_and_a_new_version(watch: Make, said: Said) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.engine = SMALL
+    one.gather([replica])
+    replica.serve(5)
+    before = one.gather([replica])
+
+    replica.engine = LARGE
+    after = one.gather([replica])
+    replica.serve(7)
+    later = one.gather([replica])
+
+    [text] = changes(after)
+    assert "weights parameters 134515008 → parameters 268098176" in text
+    assert "chat-0" in text
+    assert changes(before) == changes(later) == []
+    newest, oldest = versions(later)
+    assert (newest["requests"], oldest["requests"]) == (7, 5)
+    assert newest["comparedWith"] == oldest["name"] == versions(before)[0]["name"]
+    assert newest["verdict"] == "Inconclusive"
+    assert said(later, "VersionsComparable")[1] == "Inconclusive"
+    assert one.state.versions.changed_at == one.now - 15
+
+
+def test_what_is_not_known_yet_begins_no_version(watch: Make) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.engine = Engine("llama.cpp", model="chat")
+    one.gather([replica])
+
+    replica.engine = SMALL
+    known = one.gather([replica])
+    replica.engine = None
+    silent = one.gather([replica])
+
+    assert len(versions(known)) == len(versions(silent)) == 1
+    assert versions(silent)[0]["pods"] == 1
+    assert changes(known) == changes(silent) == []
+
+
+def test_a_rolling_change_is_said_once_and_a_way_back_once_more(watch: Make) -> None:
+    one = watch()
+    pods = [one.replica(number) for number in range(3)]
+    for pod in pods:
+        pod.engine = SMALL
+    one.gather(pods)
+    told: list[str] = []
+
+    for engine in (LARGE, SMALL):
+        for pod in pods:
+            pod.engine = engine
+            told += changes(one.gather(pods))
+
+    assert len(told) == 2
+    assert one.state.versions.changes == 2
+    assert len(one.state.versions.versions) == 2
+
+
+def test_a_model_that_comes_back_from_zero_pods_as_another_has_changed(watch: Make) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.engine = SMALL
+    one.gather([replica])
+    one.judge(3600)
+
+    other = one.replica(7)
+    starting = one.gather([other])
+    other.engine = LARGE
+
+    assert changes(starting) == []
+    assert len(changes(one.gather([other]))) == 1
+
+
+def test_versions_by_label_ignore_what_the_engine_says(watch: Make, said: Said) -> None:
+    one = watch(versions={"by": "Label", "label": "version"})
+    replica = one.replica()
+    replica.engine = SMALL
+
+    result = one.gather([replica])
+
+    assert "no pod has the label version" in said(result, "VersionsComparable")[2]
+    assert versions(result) == []
+
+
+@pytest.mark.parametrize(("later", "reason"), [(0.0, "Inconclusive"), (0.4, "ConfoundedByTime")])
+def test_one_after_the_other_is_compared_by_the_hour_and_never_blamed(
+    watch: Make, said: Said, later: float, reason: str
+) -> None:
+    one = watch()
+    replica = one.replica()
+    for hour in range(20):
+        replica.engine = SMALL if hour < 10 else LARGE
+        replica.serve(100 + hour)
+        replica.serve(round(200 * (later if hour >= 10 else 0)) + hour % 3, outcome="server_error")
+        result = one.gather([replica], 3600)
+
+    status, why, message = said(result, "VersionsComparable")
+
+    assert (status, why) == ("Unknown", reason)
+    assert ("may be the cause" in message) is (reason == "ConfoundedByTime")
+    assert "errors" in message
+    assert versions(result)[0]["verdict"] == reason
+
+
+def test_versions_outlive_the_operator_and_are_bounded(watch: Make) -> None:
+    one = watch()
+    replica = one.replica()
+    for number in range(2 * VERSIONS_LIMIT):
+        replica.engine = Engine("vLLM", version=str(number), model="chat")
+        replica.serve(1)
+        one.gather([replica])
+
+    assert len(one.state.versions.versions) == VERSIONS_LIMIT
+    restored = decode(encode(one.state).data)
+    assert restored.versions == one.state.versions
+    one.state = restored
+    assert changes(one.gather([replica])) == []
