@@ -18,6 +18,8 @@ from llmmonitor_sidecar.analyser.ndjson import NdjsonReader
 from llmmonitor_sidecar.analyser.outcomes import error_of_body, outcome_of_status
 from llmmonitor_sidecar.analyser.progress import Emit, Progress
 from llmmonitor_sidecar.analyser.sse import SseReader
+from llmmonitor_sidecar.detectors.request_text import messages_of
+from llmmonitor_sidecar.detectors.said import Said
 
 _REDIRECTION = 300
 """RFC 9110, section 15.4: from here on the answer is elsewhere."""
@@ -69,6 +71,7 @@ class ExchangeReader:
     def buffered_bytes(self) -> int:
         """Memory held for bodies that are not complete."""
         bodies = sum(body.kept_bytes for body in (self._request_body, self._answer_body) if body)
+        bodies += self.exchange.said.kept_bytes if self.exchange.said is not None else 0
         return bodies + (self._answer.progress.form.kept_bytes if self._answer is not None else 0)
 
     def request_body(self, data: bytes) -> None:
@@ -194,6 +197,9 @@ class ExchangeReader:
                 self.exchange.generates = route.generates
             if route.request is not None:
                 route.request(self.exchange, data)
+            if route.generates:
+                self.exchange.said = Said()
+                self.exchange.said.ask(messages_of(data))
         except NotJson as bad:
             self.exchange.malformed_reason = f"request_{bad.reason}"
 

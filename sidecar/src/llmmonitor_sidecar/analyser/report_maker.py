@@ -101,6 +101,7 @@ class ReportMaker:
             resources=self.resources,
             engine=self.engine,
             gpus=self.gpus,
+            interactions=self._reader.interactions(now_ns),
         )
 
     def _path_since_boot(self) -> dict[str, int]:
