@@ -8,7 +8,7 @@ MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-anomalies train-detectors bench-gpu bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-anomalies bench-detectors train-detectors bench-gpu bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,7 @@ lint: $(READY) ## Style, types, import contracts, and that generated files are c
 	$(BIN)/python -m llmmonitor_api.condition_docs --check
 	$(BIN)/python -m llmmonitor_api.objective_docs --check
 	$(BIN)/python -m llmmonitor_cli.metric_docs --check
+	$(BIN)/python -m llmmonitor_cli.interaction_docs --check
 	$(BIN)/python -m tests.sidecar.engine_docs --check
 
 format: $(READY) ## Format the code
@@ -55,10 +56,11 @@ format: $(READY) ## Format the code
 crds: $(READY) ## Generate crds/ from api/
 	$(BIN)/python -m llmmonitor_api.crd
 
-docs: $(READY) ## Generate the pages of docs/ that derive from code: conditions, objectives, metrics and engines
+docs: $(READY) ## Generate the pages of docs/ that derive from code: conditions, objectives, metrics, interactions, engines
 	$(BIN)/python -m llmmonitor_api.condition_docs
 	$(BIN)/python -m llmmonitor_api.objective_docs
 	$(BIN)/python -m llmmonitor_cli.metric_docs
+	$(BIN)/python -m llmmonitor_cli.interaction_docs
 	$(BIN)/python -m tests.sidecar.engine_docs
 
 lock: $(READY) ## Lock all dependencies anew, with hashes
@@ -86,6 +88,9 @@ bench-gpu: $(READY) ## What sampling GPUs costs the sidecar, beside a driver who
 
 bench-anomalies: $(READY) ## False alarms and faults found, on two weeks of real clients' traffic
 	$(BIN)/python -m bench.anomalies $(ARGS)
+
+bench-detectors: $(DETECTORS) ## What each detector finds, raises by mistake and costs, beside others' (minutes)
+	PYTHONPATH=. $(BIN)/python -m bench.detectors $(ARGS)
 
 train-detectors: $(DETECTORS) ## Train the injection model anew from pinned packages (minutes); the same file comes out
 	PYTHONPATH=. $(BIN)/python -m bench.detection.train

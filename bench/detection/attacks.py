@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # no stubs are locked
 from bench.detection.texts import PACKAGES, Text
 
 INJECTION, JAILBREAK = "promptInjection", "jailbreak"

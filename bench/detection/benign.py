@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # no stubs are locked
 from bench.detection.attacks import _lines, _strings
 from bench.detection.texts import PACKAGES, Text
 

@@ -154,7 +154,7 @@ def _without_gpus(state: State) -> State:
     """The next report has them again, and those of a hundred pods would take the room of what is counted."""
     pods = {
         uid: msgspec.structs.replace(
-            pod, boots=tuple(msgspec.structs.replace(one, gpus=None) for one in pod.boots)
+            pod, boots=tuple(msgspec.structs.replace(one, gpus=None, interactions=None) for one in pod.boots)
         )
         for uid, pod in state.pods.items()
     }

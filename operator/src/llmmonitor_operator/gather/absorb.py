@@ -18,6 +18,7 @@ from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import InterceptionState, Live, Report
 from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
 from llmmonitor_operator.gather.accumulate import Happened, accumulate
+from llmmonitor_operator.interaction_counts import counts_of
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import Count
 
@@ -64,11 +65,12 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
             _check_pod(report, uid)
             source = _source(report, min(report.at, now))
             before = known or _baseline(state, source)
+            figures = _figures_since(source, before)
             what = Happened(
                 begin=min(before.at, source.at),
                 end=source.at,
-                figures=_figures_since(source, before),
-                counts=_counts_since(source, before),
+                figures=figures,
+                counts=_counts_since(source, before) | counts_of(figures.interactions, state.limited_kinds),
             )
         except _Refused as refusal:
             pods[uid] = msgspec.structs.replace(pod, refused_at=now, refused=str(refusal))
@@ -116,6 +118,7 @@ def _source(report: Report, at: float) -> Source:
         resources=report.resources,
         engine=report.engine,
         gpus=_of_the_pod(report.gpus),
+        interactions=report.interactions,
         busy_nanoseconds=report.totals.busy_nanoseconds,
         observed_nanoseconds=report.totals.observed_nanoseconds,
     )

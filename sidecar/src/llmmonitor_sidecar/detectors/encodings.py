@@ -13,12 +13,16 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+import re2
+
 from llmmonitor_api.interactions import kinds, table
-from llmmonitor_sidecar.detectors.finding import Finding, ends
+from llmmonitor_sidecar.detectors.finding import Finding
 from llmmonitor_sidecar.detectors.said import Message
 
 CHARACTERS = 32_768
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{24,8192}={0,2}(?![A-Za-z0-9+/_-])")
+_LONG_WORD = re2.compile(r"[A-Za-z0-9+/_-]{24}")
+"""Without one there is no base64: by RE2, since most texts have none."""
 _WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s,.;:!?'-]+[^\W\d_]{1,}){2,}")
 _PRINTABLE = 0.95
 _INVISIBLE = "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u180e"
@@ -59,14 +63,16 @@ def plain(text: str) -> str:
     return _TWO_ALPHABETS.sub(lambda word: word.group().translate(_LOOK_ALIKES), text)
 
 
-def judge(message: Message) -> Iterator[Finding]:
-    """Whether a message hides text."""
-    if hidden(ends(message.text, CHARACTERS)):
+def judge(message: Message, found: tuple[str, ...]) -> Iterator[Finding]:
+    """Whether a message hides text; `found` is what is `hidden` in it."""
+    if found:
         facts = table.ENCODINGS
         yield Finding(kinds.ENCODED_CONTENT.name, facts.name, facts.version, message.origin, verified=True)
 
 
 def _decoded(text: str) -> Iterator[str]:
+    if not _LONG_WORD.search(text):
+        return
     for found in _BASE64.finditer(text):
         piece = found.group().rstrip("=").replace("-", "+").replace("_", "/")
         if len(piece) % 4 == 1:

@@ -42,16 +42,7 @@ _ANSWER_DETECTORS = (
     leakage.judge,
     repetition.judge,
 )
-_MESSAGE_DETECTORS = (
-    injection_rules.judge,
-    injection_model.judge,
-    encodings.judge,
-    many_shot.judge,
-    pii.received,
-)
 _ATTEMPTS = (injection_rules.judge, injection_model.judge)
-_OWNERS_OWN = (encodings.judge, pii.received)
-"""A system prompt says what its owner wants: to set rules there is no attempt at anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +78,12 @@ def _steps(heard: Heard, patterns: tuple[OwnPattern, ...]) -> Iterator[Iterator[
     if patterns:
         yield own_patterns.judge(heard, patterns)
     for message in heard.new:
-        for of_message in _OWNERS_OWN if message.origin is Origin.SYSTEM else _MESSAGE_DETECTORS:
-            yield of_message(message)
-        if message.origin is not Origin.SYSTEM:
-            for text in encodings.hidden(ends(message.text, encodings.CHARACTERS)):
+        concealed = encodings.hidden(ends(message.text, encodings.CHARACTERS))
+        yield encodings.judge(message, concealed)
+        yield pii.received(message)
+        if message.origin is not Origin.SYSTEM:  # which says what its owner wants: no attempt at anything
+            yield many_shot.judge(message)
+            for text in (message.text, *concealed):
                 for attempt in _ATTEMPTS:
                     yield attempt(Message(message.origin, text))
     if any(one.origin is Origin.USER for one in heard.new):

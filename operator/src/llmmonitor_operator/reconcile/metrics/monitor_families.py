@@ -22,6 +22,7 @@ from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.reconcile.metrics.cost_families import cost_families
+from llmmonitor_operator.reconcile.metrics.interaction_families import interaction_families
 from llmmonitor_operator.reconcile.metrics.objective_families import objective_events
 from llmmonitor_operator.reconcile.metrics.pod_families import pod_families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
@@ -62,6 +63,8 @@ def families(monitors: Monitors) -> Iterator[Metric]:
     yield from pod_families(judged_by, _gauge)
     priced = {key: one.cost for key, one in judged_by.items() if one.cost is not None}
     yield from cost_families(priced, _gauge)
+    found = {key: one.totals.figures.interactions for key, one in monitors.items()}
+    yield from interaction_families(found, _counter)
 
 
 def _verdicts(monitors: Monitors) -> Iterator[Metric]:
