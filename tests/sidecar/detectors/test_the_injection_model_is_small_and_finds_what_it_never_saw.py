@@ -24,7 +24,7 @@ def at(text: str) -> tuple[float, ...]:
 def test_the_file_is_small_and_of_the_version_that_the_table_names() -> None:
     file = files(injection_model.__package__).joinpath(FILE)
 
-    assert len(file.read_bytes()) < 100_000
+    assert len(file.read_bytes()) < 300_000
     assert tuple(head.kind for head in load()) == HEADS
     assert all(head.at_one_percent < head.at_one_per_mille for head in load())
 

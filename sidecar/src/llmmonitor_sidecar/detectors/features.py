@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 
-BITS = 15
+BITS = 17
 BUCKETS = 1 << BITS
 WORDS_LIMIT = 4096
 """Of one text; of a longer one the first and the last."""

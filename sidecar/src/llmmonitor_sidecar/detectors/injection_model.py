@@ -3,7 +3,7 @@
 A short instruction in a long document must not drown in it, so windows of WINDOW words are scored each by
 itself; running sums make that as cheap as one score. `bench/detectors/train.py` makes the file: two rows of
 signed bytes, with their scale, bias, and the thresholds that 1 % and 0.1 % of benign messages reach which the
-training never saw. Pure Python: nothing to load but 64 KiB.
+training never saw. Pure Python: nothing to load but 256 KiB.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from llmmonitor_sidecar.detectors.features import BUCKETS, buckets, words
 from llmmonitor_sidecar.detectors.finding import Finding
 from llmmonitor_sidecar.detectors.said import Message
 
-WINDOW = 64
+WINDOW = 48
 """Words."""
-STRIDE = 32
+STRIDE = 24
 HEADS = (kinds.PROMPT_INJECTION.name, kinds.JAILBREAK.name)
 FILE = "injection_model.msgpack"
 
