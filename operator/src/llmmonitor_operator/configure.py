@@ -8,16 +8,28 @@ from __future__ import annotations
 from fractions import Fraction
 
 import msgspec
+from pydantic.alias_generators import to_camel
 
-from llmmonitor_api.configuration import Configuration, ObjectiveSetting
+from llmmonitor_api.configuration import (
+    Configuration,
+    InteractionsSetting,
+    ObjectiveSetting,
+    PatternSetting,
+)
+from llmmonitor_api.interactions.kinds import PATTERN_PREFIX
+from llmmonitor_api.quantities import format_percentage
 from llmmonitor_api.spec import LLMMonitor, Objective, ObjectiveSource
 from llmmonitor_api.spec.cost import BudgetPeriod, Cost
+from llmmonitor_api.spec.interactions import FloodLimit, Interactions, Side
+from llmmonitor_api.spec.interactions import InteractionLimit as SpecLimit
 from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
 from llmmonitor_operator.generations import configuration_generation
 from llmmonitor_operator.settings import (
     CostSettings,
+    InteractionLimit,
+    InteractionSettings,
     ObjectiveSettings,
     Settings,
     TokenPrices,
@@ -36,6 +48,7 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         generation=configuration_generation(metadata.creation_timestamp, metadata.uid, metadata.generation),
         objectives=tuple(one for one in settings if not one.further),
         further_objectives=tuple(one for one in settings if one.further),
+        interactions=_interactions_setting(spec.interactions),
         resource_interval_seconds=spec.sampling.resource_interval.total_seconds(),
         max_added_latency_seconds=spec.interception.max_added_latency.total_seconds(),
         drain_idle_seconds=DRAIN_IDLE_SECONDS
@@ -73,6 +86,11 @@ def settings_for(monitor: LLMMonitor) -> Settings:
             margin=float(spec.versions.margin),
             client_header=spec.privacy.client_header or "",
         ),
+        interactions=InteractionSettings(
+            limits=_limits(spec.interactions),
+            window_seconds=spec.interactions.window.total_seconds(),
+            clear_after_seconds=spec.interactions.clear_after.total_seconds(),
+        ),
         roles=spec.condition_roles,
     )
 
@@ -99,6 +117,46 @@ def _cost(cost: Cost) -> CostSettings:
         )
         if other
         else None,
+    )
+
+
+def _interactions_setting(interactions: Interactions) -> InteractionsSetting:
+    return InteractionsSetting(
+        window_seconds=interactions.window.total_seconds(),
+        patterns=tuple(
+            PatternSetting(
+                name=one.name,
+                pattern=one.pattern,
+                input=one.side is not Side.OUTPUT,
+                output=one.side is not Side.INPUT,
+            )
+            for one in interactions.patterns
+        ),
+    )
+
+
+def _limits(interactions: Interactions) -> tuple[InteractionLimit, ...]:
+    """Those of the spec, and of the owner's patterns that have one."""
+    given = [_limit(to_camel(name), limit) for name, limit in interactions.limits.items()]
+    own = [_limit(PATTERN_PREFIX + one.name, one, own=True) for one in interactions.patterns]
+    return (*given, *own)
+
+
+def _limit(kind: str, limit: SpecLimit | FloodLimit, *, own: bool = False) -> InteractionLimit:
+    most = limit.max if isinstance(limit, SpecLimit) else None
+    rate = limit.max_rate if isinstance(limit, SpecLimit) else None
+    parts = [
+        None if most is None else f"max {most}",
+        None if rate is None else f"maxRate {format_percentage(rate)}",
+        None if limit.max_per_client is None else f"maxPerClient {limit.max_per_client}",
+    ]
+    return InteractionLimit(
+        kind=kind,
+        text=", ".join(filter(None, parts)),
+        most=most,
+        most_rate=None if rate is None else float(rate),
+        most_per_client=limit.max_per_client,
+        own=own,
     )
 
 

@@ -18,6 +18,7 @@ from llmmonitor_api.report.engine_counts import Compared, EngineCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import GAMMA, Histogram
 from llmmonitor_api.report.totals import InterceptionCounts, Totals, TrafficSeries
+from llmmonitor_operator import interaction_counts
 from llmmonitor_operator.engine_figures import (
     NO_ENGINE,
     NOT_COMPARED,
@@ -80,6 +81,8 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
     engine: EngineCounts = NO_ENGINE
     """`engine_figures.without_bounds`."""
     compared: Compared = NOT_COMPARED
+    interactions: dict[str, int] = {}
+    """`interaction_counts.figures_of`."""
 
     @property
     def ended(self) -> int:
@@ -137,6 +140,7 @@ def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
         gpu_energy_tokens=sum([one.gpu_energy_tokens for one in every]),
         engine=total_engine([one.engine for one in every]),
         compared=total_compared([one.compared for one in every]),
+        interactions=_total_counts([one.interactions for one in every]),
     )
     if not histograms:
         return bare
@@ -185,6 +189,7 @@ def since(newer: Figures, older: Figures) -> Figures:
         gpu_energy_tokens=_grown(newer, older, "gpu_energy_tokens"),
         engine=engine_since(newer.engine, older.engine),
         compared=compared_since(newer.compared, older.compared),
+        interactions=merge.counts_since(newer.interactions, older.interactions, "interactions"),
     )
 
 
@@ -280,6 +285,7 @@ def figures_of(totals: Totals) -> Figures:
         interception=msgspec.structs.replace(path, malformed=_short(path.malformed)),
         engine=without_bounds(totals.engine),
         compared=totals.compared,
+        interactions=interaction_counts.figures_of(totals.interactions),
     )
 
 

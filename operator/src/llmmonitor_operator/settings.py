@@ -93,6 +93,35 @@ class VersionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class InteractionLimit:
+    """What is allowed of one kind of finding; each part that is given must hold."""
+
+    kind: str
+    """As reports call it."""
+    text: str
+    """As the owner wrote it."""
+    most: int | None = None
+    most_rate: float | None = None
+    most_per_client: int | None = None
+    own: bool = False
+    """Whether it is the owner's pattern."""
+
+    @property
+    def per_client_alone(self) -> bool:
+        """Whether nothing of it can be judged without telling clients apart."""
+        return self.most is None and self.most_rate is None
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionSettings:
+    """Limits on what is said."""
+
+    limits: tuple[InteractionLimit, ...] = ()
+    window_seconds: float = 3600.0
+    clear_after_seconds: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One monitor, as evaluation reads it."""
 
@@ -111,6 +140,7 @@ class Settings:
     cost: CostSettings = CostSettings()
     drift: DriftSettings = field(default_factory=DriftSettings)
     versions: VersionSettings = VersionSettings()
+    interactions: InteractionSettings = InteractionSettings()
     roles: Mapping[str, Role] = field(default_factory=dict)
     """Condition type to the role that the owner gave it."""
 

@@ -12,6 +12,7 @@ from llmmonitor_api.conditions import Condition
 from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.gpus import GPUs
+from llmmonitor_api.report.interactions import InteractionsState
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
 from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.cost.ledger import Ledger
@@ -42,6 +43,7 @@ class Source(msgspec.Struct, frozen=True):
     system_fingerprint: str = ""
     clients: Clients | None = None
     """None but while versions are compared; in no checkpoint."""
+    interactions: InteractionsState | None = None
     busy_nanoseconds: int = 0
     observed_nanoseconds: int = 0
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""
@@ -103,6 +105,8 @@ class State(msgspec.Struct, frozen=True):
     """The newest report: windows end here, since nothing is known of later."""
     events_at: dict[str, float] = {}
     """When each objective last had an event."""
+    limited_kinds: tuple[str, ...] = ()
+    """Kinds of interaction that had a limit at the last evaluation: of the others no time is kept."""
     progress_at: float | None = None
     """When the model last completed an answer or began one."""
     forgotten_until: float | None = None
@@ -136,6 +140,14 @@ class State(msgspec.Struct, frozen=True):
             return Count()
         found = list(within(cells, COUNT_TIERS[place], seconds, self.events_at.get(key, 0.0)))
         return Count(sum([one.good for one in found]), sum([one.bad for one in found]))
+
+    def newest_bad(self, key: str) -> float | None:
+        """The start of the cell of the last bad event, of the finest tier that has it; None without one."""
+        for cells, tier in zip(self.counts, COUNT_TIERS, strict=True):
+            bad = [index for index, count in cells.get(key, {}).items() if count.bad]
+            if bad:
+                return float(max(bad) * tier.cell_seconds)
+        return None
 
     def known_seconds(self, key: str, seconds: float) -> float:
         """How much of the window of `count` is known: less than `seconds` until that long has passed."""

@@ -14,12 +14,13 @@ from llmmonitor_api.configuration import PUBLIC_KEYS_LIMIT
 from llmmonitor_api.report import histogram
 from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.gpus import GPUs
+from llmmonitor_api.report.interactions import InteractionsState
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.report.values import Count, Figure, Moment, Name, Rate, Seconds, Share, Text
 
 VERSION = 1
 """Readers understand this one and the one before; a newer one is said, not guessed."""
-BYTES_LIMIT = 2 * 1024 * 1024
+BYTES_LIMIT = 3 * 1024 * 1024
 """What a reader accepts of one report; a test holds the largest report under it."""
 
 
@@ -233,6 +234,8 @@ class Report(msgspec.Struct, frozen=True):
     """None: the sidecar is of a version that tells no clients apart."""
     system_fingerprint: Name = ""
     """What answers say of the system behind them (`system_fingerprint`); empty where none has said it."""
+    interactions: InteractionsState | None = None
+    """None: the sidecar looks at no text, or is of a version that does not."""
     version: int = VERSION
     histogram_layout: int = histogram.LAYOUT
 

@@ -16,6 +16,7 @@ from llmmonitor_api.report.engine_counts import Compared, EngineCounts
 from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.interactions import InteractionCounts
 from llmmonitor_api.report.values import Count, Key, Name
 
 SERIES_LIMIT = 32
@@ -141,6 +142,7 @@ class Totals(msgspec.Struct, omit_defaults=True):
     compared: Compared = Compared()
     features: FeatureCounts = msgspec.field(default_factory=FeatureCounts)
     """What drift is found by; empty from a sidecar that does not count it."""
+    interactions: InteractionCounts = InteractionCounts()
 
 
 def series_key(

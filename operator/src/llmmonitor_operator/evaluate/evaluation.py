@@ -22,6 +22,7 @@ from llmmonitor_operator.evaluate.settle import settle
 from llmmonitor_operator.evaluate.status import Judged, judged_of, status_document
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
 from llmmonitor_operator.evaluate.versions import clients_of, model_changed, seen_of
+from llmmonitor_operator.interaction_counts import flagged_key, verified_key
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Pod, State
 from llmmonitor_operator.versions.history import Change, looked
@@ -103,7 +104,8 @@ def _judged(inputs: Inputs) -> tuple[dict[str, Verdict], dict[str, Held]]:
         name = row.kind.name
         verdict = row.judge(replace(inputs, verdicts=verdicts, held=held.get(name)))
         if row.settles:
-            verdict, memory = settle(row.kind, verdict, held.get(name), inputs.now, inputs.settings)
+            settings = row.settled_by(inputs.settings)
+            verdict, memory = settle(row.kind, verdict, held.get(name), inputs.now, settings)
             if memory is not None:
                 held[name] = memory
         verdicts[name] = verdict
@@ -139,12 +141,16 @@ def _pod(expected: ExpectedPod, known: Pod | None, settings: Settings, now: floa
 
 
 def _without_other_objectives(state: State, settings: Settings) -> State:
-    """Counts of objectives that the spec no longer has are not kept."""
+    """Counts of objectives and limits that the spec no longer has are not kept."""
     keys = {objective.key for objective in settings.objectives}
-    if keys.issuperset(state.events_at):
+    kinds = tuple(limit.kind for limit in settings.interactions.limits)
+    for kind in kinds:
+        keys |= {flagged_key(kind), verified_key(kind)}
+    if keys.issuperset(state.events_at) and kinds == state.limited_kinds:
         return state
     return msgspec.structs.replace(
         state,
         counts=tuple({key: cells for key, cells in tier.items() if key in keys} for tier in state.counts),
         events_at={key: at for key, at in state.events_at.items() if key in keys},
+        limited_kinds=kinds,
     )

@@ -14,11 +14,6 @@ def data_validity(_inputs: Inputs) -> Verdict:
     return Verdict(shared.NOT_CONFIGURED, "checks of requests are not made by this version")
 
 
-def interactions(_inputs: Inputs) -> Verdict:
-    """InteractionsSafe."""
-    return Verdict(shared.NOT_CONFIGURED, "interactions are not looked at by this version")
-
-
 def quality(_inputs: Inputs) -> Verdict:
     """QualityHealthy."""
     return Verdict(shared.NOT_CONFIGURED, "no probes are sent by this version")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from llmmonitor_api.conditions import ConditionType, table
 from llmmonitor_operator.evaluate import (
@@ -11,6 +12,7 @@ from llmmonitor_operator.evaluate import (
     gpu_visible,
     healthy,
     injected,
+    interactions,
     intercepting,
     not_judged,
     performance,
@@ -20,6 +22,7 @@ from llmmonitor_operator.evaluate import (
     versions,
 )
 from llmmonitor_operator.evaluate.inputs import Judge
+from llmmonitor_operator.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,14 @@ class Row:
     settles: bool = False
     """Whether its verdict is held without traffic and cleared slowly (`settle.py`); the others say what is so
     at this moment."""
+    clear_after: Callable[[Settings], float] | None = None
+    """Seconds after which it clears, where that is not the spec's `clearAfter`."""
+
+    def settled_by(self, settings: Settings) -> Settings:
+        """The settings that its verdict is held and cleared by."""
+        if self.clear_after is None:
+            return settings
+        return replace(settings, clear_after_seconds=self.clear_after(settings))
 
 
 EVALUATORS = (
@@ -43,7 +54,12 @@ EVALUATORS = (
     Row(table.PERFORMANCE_HEALTHY, performance.judge, settles=True),
     Row(table.DRIFT_FREE, drift.judge),
     Row(table.DATA_VALID, not_judged.data_validity),
-    Row(table.INTERACTIONS_SAFE, not_judged.interactions),
+    Row(
+        table.INTERACTIONS_SAFE,
+        interactions.judge,
+        settles=True,
+        clear_after=lambda settings: settings.interactions.clear_after_seconds,
+    ),
     Row(table.QUALITY_HEALTHY, not_judged.quality),
     Row(table.VERSIONS_COMPARABLE, versions.judge),
     Row(table.WITHIN_BUDGET, budget.judge, settles=True),

@@ -6,6 +6,7 @@ them to three significant digits and check them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -36,6 +37,7 @@ from llmmonitor_operator.evaluate.drift import drift_status
 from llmmonitor_operator.evaluate.engine_counts import engine_counts
 from llmmonitor_operator.evaluate.gpu_throughput import gpus_at_work
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
+from llmmonitor_operator.evaluate.interaction_status import interactions
 from llmmonitor_operator.evaluate.objectives import NO_SUCH_REQUEST, ObjectiveStanding
 from llmmonitor_operator.evaluate.version_status import version_status
 from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
@@ -65,9 +67,15 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         resources=_resources(inputs),
         engine_counts=engine_counts(inputs, figures),
         versions=version_status(inputs, conditions),
+        interactions=interactions(inputs, _interaction_figures(inputs)),
         cost=cost_status(inputs.cost, inputs.settings.cost),
         drift=drift_status(inputs),
     ).to_api()
+
+
+def _interaction_figures(inputs: Inputs) -> Mapping[str, int]:
+    seconds = inputs.settings.interactions.window_seconds
+    return inputs.state.window(seconds, histograms=False).interactions
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import InterceptionState, Live, Report
 from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
 from llmmonitor_operator.gather.accumulate import Happened, accumulate
+from llmmonitor_operator.interaction_counts import counts_of
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import Count
 
@@ -65,11 +66,12 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
             _check_pod(report, uid)
             source = _source(report, min(report.at, now))
             before = known or _baseline(state, source)
+            figures = _figures_since(source, before)
             what = Happened(
                 begin=min(before.at, source.at),
                 end=source.at,
-                figures=_figures_since(source, before),
-                counts=_counts_since(source, before),
+                figures=figures,
+                counts=_counts_since(source, before) | counts_of(figures.interactions, state.limited_kinds),
                 features=_features_since(source, before),
                 pod=uid,
             )
@@ -121,6 +123,7 @@ def _source(report: Report, at: float) -> Source:
         gpus=_of_the_pod(report.gpus),
         system_fingerprint=report.system_fingerprint,
         clients=report.clients if report.clients is not None and report.clients.key_id else None,
+        interactions=report.interactions,
         busy_nanoseconds=report.totals.busy_nanoseconds,
         observed_nanoseconds=report.totals.observed_nanoseconds,
         features=report.totals.features,

@@ -17,6 +17,7 @@ from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.drift.window import joined
 from llmmonitor_operator.figures import NOTHING, Figures, total
+from llmmonitor_operator.interaction_counts import is_interaction
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.history import counted
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier, spread, without_old
@@ -70,8 +71,13 @@ def accumulate(state: State, happened: Sequence[Happened], now: float) -> State:
         events_at=_events_at(state.events_at, happened),
         progress_at=state.progress_at if progressed is None else _latest(progressed, state.progress_at),
         drift=_drift(state.drift, happened),
-        versions=counted(state.versions, {one.pod: (one.figures.ended, one.counts) for one in happened}, now),
+        versions=counted(state.versions, {one.pod: _of_objectives(one) for one in happened}, now),
     )
+
+
+def _of_objectives(one: Happened) -> tuple[int, dict[str, Count]]:
+    """Requests, and what versions are compared by."""
+    return one.figures.ended, {key: count for key, count in one.counts.items() if not is_interaction(key)}
 
 
 def _drift(before: DriftWatch, happened: Sequence[Happened]) -> DriftWatch:

@@ -1,7 +1,7 @@
-"""What a request asks for, apart from its text: how many turns it carries, and which parameters it sets.
+"""What a request asks for: its messages, how many turns it carries, and which parameters it sets.
 
-One struct for every dialect, since they name these alike. Values are passed over, and nothing of them is
-kept: which parameters are there is all that is counted.
+One struct and one reading for every dialect, since they name these alike. Values of parameters are passed
+over: which are there is all that is counted. Messages are for the detectors, who forget them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import msgspec
 
 from llmmonitor_api.report.features import PARAMETER_NAMES
 from llmmonitor_sidecar.analyser.exchange import Exchange
-from llmmonitor_sidecar.analyser.json_reading import JsonReader, NotJson, Skipped
+from llmmonitor_sidecar.analyser.json_reading import JsonReader, NotJson
+from llmmonitor_sidecar.detectors.request_text import RequestText, messages_of
+from llmmonitor_sidecar.detectors.said import Said
 
 _ABSENT = (b"", b"null", b"false", b"[]")
 
 
-class _Asked(msgspec.Struct):
-    messages: msgspec.Raw = msgspec.Raw()
+class _Asked(RequestText):
     temperature: msgspec.Raw = msgspec.Raw()
     top_p: msgspec.Raw = msgspec.Raw()
     top_k: msgspec.Raw = msgspec.Raw()
@@ -50,18 +51,19 @@ _ALSO = {
 _BITS = {
     field.name: 1 << PARAMETER_NAMES.index(_ALSO.get(field.name, field.name))
     for field in msgspec.structs.fields(_Asked)
-    if field.name != "messages"
+    if field.type is msgspec.Raw
 }
 _read = JsonReader(_Asked)
-_read_messages = msgspec.json.Decoder(list[Skipped]).decode
 
 
 def read_asked(exchange: Exchange, data: bytes) -> None:
-    """Take turns and parameters from a request's body; from what is no JSON object, nothing."""
+    """Take messages, turns and parameters from a request's body; from what is no JSON object, nothing."""
+    exchange.said = Said()
     try:
         asked = _read(data)
     except NotJson:
         return
+    exchange.said.ask(messages_of(asked))
     exchange.turns = _turns(asked.messages)
     exchange.parameters = 0
     for name, bit in _BITS.items():
@@ -69,8 +71,8 @@ def read_asked(exchange: Exchange, data: bytes) -> None:
             exchange.parameters |= bit
 
 
-def _turns(messages: msgspec.Raw) -> int:
-    try:
-        return len(_read_messages(messages)) if bytes(messages) not in _ABSENT else 0
-    except msgspec.MsgspecError:
+def _turns(messages: object) -> int:
+    """0 where they are not those of a chat, which are all objects."""
+    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         return 0
+    return len(messages)

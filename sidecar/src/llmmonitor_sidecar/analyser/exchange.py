@@ -5,13 +5,15 @@ bytes arrive, and says so by `ExchangeEvent`s; accounting reads it, also *while 
 wait for completion, or an outage would censor the very requests that suffered from it.
 
 Times are CLOCK_MONOTONIC nanoseconds, stamped by the relay when it read the bytes; 0 means "not yet".
-Nothing a user typed is kept here.
+What was said is kept in `said` alone, until detectors have looked at it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+
+from llmmonitor_sidecar.detectors.said import Said
 
 GAPS_LIMIT = 65_536
 """Gaps kept between two drains of one exchange; beyond it they are counted in `gaps_dropped`."""
@@ -148,6 +150,8 @@ class Exchange:
     """Which it sets, by the bits of `report.features.PARAMETER_NAMES`; None where it was not read."""
     wants_json: bool = False
     """Whether the request asked for JSON (`response_format`)."""
+    said: Said | None = None
+    """Its text, where the operation generates; taken away once it was looked at."""
     forms: tuple[tuple[str, bool], ...] = ()
     """Kinds of output written for a program, `tool_call` or `json`, and whether it is well formed."""
 

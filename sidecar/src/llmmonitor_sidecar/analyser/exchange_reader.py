@@ -70,6 +70,7 @@ class ExchangeReader:
     def buffered_bytes(self) -> int:
         """Memory held for bodies that are not complete."""
         bodies = sum(body.kept_bytes for body in (self._request_body, self._answer_body) if body)
+        bodies += self.exchange.said.kept_bytes if self.exchange.said is not None else 0
         return bodies + (self._answer.progress.form.kept_bytes if self._answer is not None else 0)
 
     def request_body(self, data: bytes) -> None:

@@ -44,6 +44,8 @@ from llmmonitor_sidecar.tee import TeeReceiver
 TICK_SECONDS = 0.25
 IDLE_SECONDS = 1.0
 """Between looks while there is nothing to do but to wait for a document."""
+INSPECTION_SECONDS = 0.05
+"""Between slices of the detectors' work, which so take a tenth of a core at most."""
 API_RETRY_SECONDS = 1.0
 """A predecessor in this pod may still have the port; it must never be the end of us."""
 LAST_PULL_SECONDS = 4.0
@@ -99,7 +101,7 @@ class _Process:
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal's Ctrl-C: the supervisor decides
         self._intake.start()
         async with asyncio.TaskGroup() as group:
-            work = (self._serve(), self._tick(), self._sample())
+            work = (self._serve(), self._tick(), self._inspect(), self._sample())
             tasks = [group.create_task(one) for one in work]
             await stop.wait()
             await self._last_pull()
@@ -150,6 +152,17 @@ class _Process:
             self._page[Slot.MODEL_AT_REST_NS] = now_ns if is_at_rest(self._reports.engine) else 0
             self._watch_memory(now_ns)
             self._look_at_expiry()
+
+    async def _inspect(self) -> None:
+        """A defect of a detector costs what it looked at, never the analyser."""
+        while True:
+            await asyncio.sleep(INSPECTION_SECONDS)
+            try:
+                self._reader.inspect()
+            except Exception as error:  # noqa: BLE001 - its traceback could show what was said
+                _log.error(
+                    "a detector failed with %s; what it looked at is not counted", type(error).__name__
+                )
 
     def _read_on(self) -> None:
         self._intake.drain()

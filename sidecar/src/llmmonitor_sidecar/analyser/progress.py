@@ -107,6 +107,12 @@ class Progress:
         if reasoning is not None:
             self.exchange.reasoning_tokens = reasoning
 
+    def say(self, index: int, text: str | None) -> None:
+        """Choice `index` says `text`, which a user would see."""
+        said = self.exchange.said
+        if text and said is not None:
+            said.answer(index, text)
+
     def settle(self) -> None:
         """Write the sums: nothing more will come."""
         exchange = self.exchange

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.interactions import InteractionsState
 from llmmonitor_api.report.report import Live, Saturation
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
@@ -23,6 +24,7 @@ from llmmonitor_sidecar.analyser.preface import Protocol
 from llmmonitor_sidecar.signals.busy import BusyTime, at_work
 from llmmonitor_sidecar.signals.clients import ClientTable
 from llmmonitor_sidecar.signals.features import Features
+from llmmonitor_sidecar.signals.interactions import Interactions
 from llmmonitor_sidecar.signals.judgements import Sample
 from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
@@ -31,7 +33,7 @@ from llmmonitor_sidecar.signals.objectives import Objectives
 from llmmonitor_sidecar.signals.saturation import EngineLoad
 from llmmonitor_sidecar.signals.system_fingerprint import SystemFingerprint
 from llmmonitor_sidecar.signals.traffic import REASONS_LIMIT, Traffic
-from llmmonitor_sidecar.tee import CloseReason, Kind, TeeRecord
+from llmmonitor_sidecar.tee import CloseReason, Kind, TeeRecord, decode_addresses
 
 CONNECTIONS_LIMIT = 8_192
 PARSER_DEFECT = "parser_defect"
@@ -43,6 +45,8 @@ _log = logging.getLogger(__name__)
 @dataclass(slots=True)
 class _Connection:
     analyser: ConnectionAnalyser
+    client: str = ""
+    """Its address."""
     protocol: str = ""
     """As counted already; only what is not HTTP/1 is."""
 
@@ -61,6 +65,7 @@ class TrafficReader:
         self._naming = Naming()
         self.clients = ClientTable(self._naming)
         self._objectives = Objectives(self.totals, self.clients)
+        self._interactions = Interactions(self.totals)
         self._engine_load = EngineLoad()
         self._system = SystemFingerprint()
         self._saturation: Saturation | None = None
@@ -69,8 +74,9 @@ class TrafficReader:
         self._opaque: set[int] = set()
 
     def configure(self, configuration: Configuration) -> None:
-        """Count these objectives from now on."""
+        """Count these objectives, and look for these patterns, from now on."""
         self._objectives.configure(configuration.counted)
+        self._interactions.configure(configuration.interactions)
 
     def take(self, records: Iterable[TeeRecord]) -> None:
         """Everything these records say."""
@@ -99,24 +105,24 @@ class TrafficReader:
         if kind == Kind.DATA:
             events = analyser.feed(record.direction, record.at_ns, record.payload)
             if events:
-                self._handle(events)
+                self._handle(events, connection.client)
             if analyser.protocol != connection.protocol:
                 self._protocol_known(connection, record.connection)
         elif kind == Kind.EOF:
-            self._handle(analyser.eof(record.direction, record.at_ns))
+            self._handle(analyser.eof(record.direction, record.at_ns), connection.client)
         elif kind == Kind.CLOSE:
             if record.payload in (CloseReason.REFUSED, CloseReason.TIMEOUT):
                 self._objectives.refused()
-            self._handle(analyser.close(record.payload.decode(), record.at_ns))
+            self._handle(analyser.close(record.payload.decode(), record.at_ns), connection.client)
         elif kind == Kind.LOST:
-            self._handle(analyser.lost(record.at_ns))
+            self._handle(analyser.lost(record.at_ns), connection.client)
 
     def _give_up(self, number: int, connection: _Connection, at_ns: int) -> None:
         """Read this connection no further."""
         del self._connections[number]
         self._opaque.discard(number)
         try:
-            self._handle(connection.analyser.lost(at_ns))
+            self._handle(connection.analyser.lost(at_ns), connection.client)
         except Exception:  # noqa: BLE001 - the same defect once more, or another: neither may end the analyser
             _log.exception("connection %d: the parser failed when it was given up", number)
 
@@ -136,6 +142,15 @@ class TrafficReader:
         for exchange in self._in_flight:
             self._traffic.drain(exchange)
         self._objectives.tick(self._in_flight, now_ns)
+        self._interactions.tick(self._in_flight, now_ns)
+
+    def inspect(self) -> bool:
+        """Let detectors look at some of what was said; whether more of it waits."""
+        return self._interactions.work()
+
+    def interactions(self, now_ns: int) -> InteractionsState:
+        """How detectors are doing as of `now_ns`."""
+        return self._interactions.state(now_ns)
 
     def sample(self, sample: Sample, now_ns: int) -> None:
         """One look at the engine's gauges, once per resource interval."""
@@ -177,7 +192,9 @@ class TrafficReader:
         elif number in self._ignored:
             return
         elif record.kind == Kind.OPEN and len(self._connections) < CONNECTIONS_LIMIT:
-            self._connections[number] = _Connection(ConnectionAnalyser(number, self._naming))
+            self._connections[number] = _Connection(
+                ConnectionAnalyser(number, self._naming), _client_of(record.payload)
+            )
         else:
             self._ignored.add(number)
             if record.kind == Kind.OPEN:
@@ -192,7 +209,7 @@ class TrafficReader:
             opaque[connection.protocol] = opaque.get(connection.protocol, 0) + 1
             self._opaque.add(number)
 
-    def _handle(self, events: list[ExchangeEvent]) -> None:
+    def _handle(self, events: list[ExchangeEvent], client: str) -> None:
         for event in events:
             self._in_flight.handle(event)
             self._busy.step(event.at_ns, len(self._in_flight))
@@ -200,3 +217,12 @@ class TrafficReader:
             self._traffic.handle(event)
             self._features.handle(event)
             self._system.handle(event)
+            self._interactions.handle(event, client)
+
+
+def _client_of(opened: bytes) -> str:
+    """The client's address; empty where the record does not say."""
+    try:
+        return decode_addresses(opened).client_host
+    except ValueError:
+        return ""

@@ -105,6 +105,7 @@ class ReportMaker:
             gpus=self.gpus,
             system_fingerprint=self._reader.system_fingerprint,
             clients=self._reader.clients.report(watermark_ns, self.sealing_key),
+            interactions=self._reader.interactions(now_ns),
         )
 
     def _path_since_boot(self) -> dict[str, int]:

@@ -24,6 +24,7 @@ from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.reconcile.metrics.cost_families import cost_families
 from llmmonitor_operator.reconcile.metrics.drift_families import drift_families
+from llmmonitor_operator.reconcile.metrics.interaction_families import interaction_families
 from llmmonitor_operator.reconcile.metrics.objective_families import objective_events
 from llmmonitor_operator.reconcile.metrics.pod_families import pod_families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
@@ -72,6 +73,8 @@ def families(monitors: Monitors) -> Iterator[Metric]:
     yield from drift_families({key: one.drift for key, one in monitors.items()}, _gauge)
     judged = {key: one.versions for key, one in monitors.items() if one.versions is not None}
     yield from version_families(judged, _gauge, _counter)
+    found = {key: one.totals.figures.interactions for key, one in monitors.items()}
+    yield from interaction_families(found, _counter)
 
 
 def _verdicts(monitors: Monitors) -> Iterator[Metric]:

@@ -7,14 +7,18 @@ every counter does: what was known at the takeover is not counted again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
+from llmmonitor_api.interactions.kinds import BY_NAME, Origin
+from llmmonitor_api.interactions.table import DETECTORS
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, NOTHING, OK, TRUNCATED, Figures, total
 from llmmonitor_operator.gather.accumulate import Happened
+from llmmonitor_operator.interaction_counts import FOUND, NAMES, is_interaction
 from llmmonitor_operator.windows import Count
 
 OTHER = "other"
@@ -24,6 +28,8 @@ _FINISH_REASONS = frozenset({"stop", TRUNCATED, "tool_calls", "content_filter", 
 _ENGINES_REASONS = frozenset(
     {"stop", TRUNCATED, "abort", "error", "unknown", "repetition", "timeout", "cancelled"}
 )
+_KINDS = frozenset(BY_NAME)
+_DETECTORS = frozenset(one.name for one in DETECTORS)
 FORMS = frozenset({"tool_call", "json"})
 """Label values. A report may hold any others: their number must not grow with what a pod likes to send."""
 
@@ -43,7 +49,7 @@ class RunningTotals:
             happened: as `gather.absorb` found it.
             keys: of the objectives that there are now.
         """
-        objectives = {key: self.objectives.get(key, Count()) for key in keys}
+        objectives = {key: self.objectives.get(key, Count()) for key in keys if not is_interaction(key)}
         for one in happened:
             for key, count in one.counts.items():
                 if key in objectives:
@@ -67,10 +73,26 @@ def _bounded(figures: Figures) -> Figures:
             _folded({**reasons.counts, OTHER: reasons.counts.get(OTHER, 0) + reasons.other}, _FINISH_REASONS)
         ),
         interception=shown,
+        interactions=_known_interactions(figures.interactions),
         engine=msgspec.structs.replace(
             figures.engine, finished_requests=_folded(figures.engine.finished_requests, _ENGINES_REASONS)
         ),
     )
+
+
+def _known_interactions(figures: Mapping[str, int]) -> dict[str, int]:
+    """Of the kinds and detectors that this version knows, and a bounded number of owner's patterns."""
+    return {name: n for name, n in figures.items() if name in NAMES or _is_known(name)}
+
+
+def _is_known(name: str) -> bool:
+    if not name.startswith(FOUND):
+        return name.partition(":")[2] in _KINDS
+    try:
+        kind, detector, _, origin = json.loads(name.removeprefix(FOUND))
+    except ValueError:
+        return False
+    return kind in _KINDS and detector in _DETECTORS and origin in tuple(Origin)
 
 
 def _folded(counts: Mapping[str, int], known: frozenset[str]) -> dict[str, int]:

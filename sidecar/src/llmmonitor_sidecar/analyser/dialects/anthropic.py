@@ -72,6 +72,8 @@ class AnthropicAnswer(Answer):
         """Take one event; its type stands in the data too, where proxies that drop names leave it."""
         if self._template.match(data) >= 0:
             self.progress.output(0, at_ns)
+            if self.progress.exchange.said is not None:
+                self.progress.exchange.said.answer_spelled(0, self._template.text(data))
             return
         event = _read(data)
         kind = event.type or name.decode("latin-1")
@@ -95,6 +97,7 @@ class AnthropicAnswer(Answer):
     def _take_delta(self, delta: _Part, data: bytes, at_ns: int) -> None:
         if delta.text or delta.thinking or delta.partial_json:
             self.progress.output(0, at_ns, content=bool(delta.text))
+            self.progress.say(0, delta.text)
             if not (delta.thinking or delta.partial_json):
                 self._template.learn(data, b'"text"', delta.text, 0, content=True)
 
@@ -106,6 +109,8 @@ class AnthropicAnswer(Answer):
             return
         self.progress.exchange.response_model = message.model
         self.progress.whole(0, has_output=any(_says_something(part) for part in message.content or ()))
+        for part in message.content or ():
+            self.progress.say(0, part.text)
         self.progress.finish(0, message.stop_reason)
         self._take_usage(message.usage, final=True)
 

@@ -37,6 +37,10 @@ class ChunkTemplate:
             return self._index
         return -1
 
+    def text(self, data: bytes) -> bytes:
+        """The text of data that matched, as JSON spells it."""
+        return data[self._head_size : -self._tail_size]
+
     def learn(self, data: bytes, key: bytes, text: str | None, index: int, *, content: bool) -> None:
         """Remember the form of a chunk whose `key` holds `text` and that carried nothing else."""
         if not text or self._left <= 0 or data.count(key) != 1:

@@ -89,6 +89,8 @@ class SglangAnswer(Answer):
         elif counted > before and (index in self._counts or len(self._counts) < _COUNTED_CHOICES):
             self._counts[index] = counted
             self.progress.output(index, at_ns, counted - before, TOKEN_IDS, content=bool(event.text))
+        if event.text and self.progress.exchange.said is not None:
+            self.progress.exchange.said.restart(index, event.text)
         self._finish(index, meta)
         self.progress.prompt(meta.prompt_tokens, meta.cached_tokens)
         if self._counts:
@@ -106,6 +108,7 @@ class SglangAnswer(Answer):
             if answer.error is not None:
                 self.fail(answer.error)
             self.progress.whole(index, has_output=bool(answer.text))
+            self.progress.say(index, answer.text)
             self._finish(index, meta)
             prompt += meta.prompt_tokens or 0
             cached += meta.cached_tokens or 0
@@ -134,12 +137,15 @@ class VllmDemoAnswer(Answer):
         for index, text in enumerate(line.text or ()):
             if text:
                 self.progress.output(index, at_ns)
+                if self.progress.exchange.said is not None:
+                    self.progress.exchange.said.restart(index, text)
         self.complete = True  # nothing marks the last line: the end of the message has to do
 
     def body(self, data: bytes) -> None:
         """Take a whole answer."""
         for index, text in enumerate(_read_vllm(data).text or ()):
             self.progress.whole(index, has_output=bool(text))
+            self.progress.say(index, text)
 
 
 _SGLANG = Route(

@@ -46,6 +46,7 @@ class GenerateAnswer(Answer):
             self.progress.exchange.response_model = output.model_name
         if output.text_output:
             self.progress.output(0, at_ns)
+            self._say(output.text_output)
         self.complete = True  # nothing marks the last event: the end of the message has to do
 
     def body(self, data: bytes) -> None:
@@ -56,6 +57,10 @@ class GenerateAnswer(Answer):
             return
         self.progress.exchange.response_model = output.model_name
         self.progress.whole(0, has_output=bool(output.text_output))
+        self._say(output.text_output)
+
+    def _say(self, text: object) -> None:
+        self.progress.say(0, text if isinstance(text, str) else None)
 
 
 def _whole(exchange: Exchange, data: bytes) -> None:  # noqa: ARG001 - the path says all

@@ -56,6 +56,7 @@ class CompletionAnswer(Answer):
         tokens, rank = _tokens_of(part)
         if part.content or (rank == TOKEN_IDS and not part.stop):
             self.progress.output(part.index, at_ns, tokens, rank, content=bool(part.content))
+            self.progress.say(part.index, part.content)
         else:
             self.progress.announce(part.index)
         if part.stop:
@@ -68,6 +69,7 @@ class CompletionAnswer(Answer):
             self.fail(whole.error)
             return
         self.progress.whole(whole.index, has_output=bool(whole.content))
+        self.progress.say(whole.index, whole.content)
         self._finish(whole)
 
     def _finish(self, part: _Completion) -> None:

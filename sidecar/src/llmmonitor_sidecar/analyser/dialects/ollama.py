@@ -72,6 +72,7 @@ class OllamaAnswer(Answer):
         visible, any_output = _output_of(line)
         if line.message is not None and line.message.tool_calls:
             self.progress.exchange.calls_tool = True
+        self._say(line)
         if any_output:
             entries = len(line.logprobs or ())
             rank = LOGPROBS if entries else COUNTED
@@ -87,7 +88,11 @@ class OllamaAnswer(Answer):
             return
         self.progress.exchange.response_model = line.model
         self.progress.whole(0, has_output=_output_of(line)[1])
+        self._say(line)
         self._finish(line)
+
+    def _say(self, line: _Line) -> None:
+        self.progress.say(0, line.response or (line.message.content if line.message else None))
 
     def _finish(self, line: _Line) -> None:
         self.complete = True

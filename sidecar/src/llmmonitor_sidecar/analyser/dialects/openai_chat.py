@@ -116,6 +116,9 @@ class OpenAIAnswer(Answer):
         index = self._template.match(data)
         if index >= 0:
             self.progress.output(index, at_ns, 1, COUNTED, content=self._template.content)
+            said = self.progress.exchange.said
+            if said is not None and self._template.content:
+                said.answer_spelled(index, self._template.text(data))
             return
         if data == b"[DONE]":
             self.complete = True
@@ -141,6 +144,7 @@ class OpenAIAnswer(Answer):
             known = tokens if rank else 0
             self.progress.whole(choice.index, has_output=_has_output(said), tokens=known, rank=rank)
             self._take_form(choice.index, said)
+            self._take_text(choice.index, said)
             self.progress.finish(choice.index, choice.finish_reason)
         self._take_facts(answer)
 
@@ -154,6 +158,7 @@ class OpenAIAnswer(Answer):
         self._take_form(choice.index, delta)
         if delta.tool_calls or delta.function_call:
             self.progress.exchange.calls_tool = True
+        self._take_text(choice.index, delta)
         if _has_output(delta) or rank == TOKEN_IDS:
             self.progress.output(
                 choice.index, at_ns, tokens, rank, content=bool(delta.content or delta.refusal)
@@ -171,6 +176,11 @@ class OpenAIAnswer(Answer):
             if call.function is not None and call.function.arguments:
                 number = place if call.index is None else call.index
                 form.arguments(index, number, call.function.arguments)
+
+    def _take_text(self, index: int, said: _Delta) -> None:
+        self.progress.say(index, said.content or said.refusal)
+        if said.refusal and self.progress.exchange.said is not None:
+            self.progress.exchange.said.refused = True
 
     def _take_facts(self, answer: _Answer) -> None:
         exchange = self.progress.exchange

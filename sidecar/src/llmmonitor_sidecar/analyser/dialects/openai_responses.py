@@ -25,8 +25,14 @@ class _Incomplete(msgspec.Struct):
     reason: str | None = None
 
 
+class _Content(msgspec.Struct):
+    text: str | None = None
+    refusal: str | None = None
+
+
 class _Item(msgspec.Struct):
     type: str | None = None
+    content: list[_Content] | None = None
 
 
 class _Response(msgspec.Struct):
@@ -71,6 +77,8 @@ class ResponsesAnswer(Answer):
                 if "_call_" in kind:  # function_call_arguments, mcp_call_arguments, custom_tool_call_input
                     self.progress.exchange.calls_tool = True
                 self.progress.output(0, at_ns, tokens or 1, rank, content=kind in _VISIBLE)
+                if kind in _VISIBLE:
+                    self._say(event.delta, refused=kind == "response.refusal.delta")
         elif kind in ("response.completed", "response.incomplete", "response.failed", "response.cancelled"):
             self.complete = True
             self._take(event.response or _Response(), kind.removeprefix("response."))
@@ -82,7 +90,14 @@ class ResponsesAnswer(Answer):
         response = _read_response(data)
         made = any(item.type == "message" or item.type in _CALLS for item in response.output or ())
         self.progress.whole(0, has_output=made)
+        for part in (part for item in response.output or () for part in item.content or ()):
+            self._say(part.text or part.refusal, refused=bool(part.refusal))
         self._take(response, response.status or "other")
+
+    def _say(self, text: str | None, *, refused: bool) -> None:
+        self.progress.say(0, text)
+        if refused and self.progress.exchange.said is not None:
+            self.progress.exchange.said.refused = True
 
     def usage(self, data: bytes) -> None:
         """Take the usage of an answer too long to be kept."""

@@ -66,6 +66,8 @@ class TgiAnswer(Answer):
         token = event.token
         if token is not None:
             self.progress.output(0, at_ns, 1, TOKEN_IDS, content=bool(token.text) and not token.special)
+            if not token.special:
+                self.progress.say(0, token.text)
         if event.generated_text is not None:
             self._finish(event)
 
@@ -76,6 +78,7 @@ class TgiAnswer(Answer):
             self.fail(answer.error, answer.error_type)
             return
         self.progress.whole(0, has_output=bool(answer.generated_text))
+        self.progress.say(0, answer.generated_text)
         self._finish(answer)
 
     def _finish(self, event: _Event) -> None:

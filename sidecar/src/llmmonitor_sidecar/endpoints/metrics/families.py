@@ -11,6 +11,7 @@ from llmmonitor_sidecar.endpoints.metrics import (
     engine,
     engine_counts,
     gpus,
+    interactions,
     interception,
     objectives,
     resources,
@@ -35,6 +36,8 @@ def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Ite
     yield from objectives.families(report.totals)
     yield from interception.families(report.interception, report.totals.interception)
     yield from sidecar.families(report, refusals)
+    if report.interactions is not None:
+        yield from interactions.families(report.totals.interactions, report.interactions)
     if report.resources is not None:
         yield from resources.families(report.resources)
     if report.engine is not None:

@@ -1,0 +1,47 @@
+"""What a detector says: that something of a kind was found, where, and how surely. Never what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmmonitor_api.interactions.kinds import Origin
+from llmmonitor_sidecar.detectors.said import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding in one exchange."""
+
+    kind: str
+    detector: str
+    version: int
+    origin: Origin
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An exchange as detectors get it: plain text, and what the API itself said of the answer."""
+
+    context: tuple[Message, ...] = ()
+    """Every message of the request."""
+    new: tuple[Message, ...] = ()
+    """Those of them that were not seen before in this conversation."""
+    answers: tuple[str, ...] = ()
+    """What each choice said; none of an exchange that failed."""
+    complete: bool = False
+    """Whether the exchange was answered to its end."""
+    refused: bool = False
+    """Whether the API itself calls the answer a refusal."""
+    empty: bool = False
+    finish_reasons: tuple[str, ...] = ()
+
+    @property
+    def characters(self) -> int:
+        """Of text that is judged."""
+        return sum(len(one.text) for one in self.new) + sum(map(len, self.answers))
+
+
+def ends(text: str, limit: int) -> str:
+    """`text` itself, or its first and last characters, so that no detector reads a megabyte."""
+    return text if len(text) <= limit else f"{text[: limit // 2]}\n{text[-(limit // 2) :]}"
