@@ -25,6 +25,14 @@ from llmmonitor_api.report.gpus import (
     MIGInstance,
 )
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.probing import (
+    RESULTS_LIMIT,
+    ROUNDS_LIMIT,
+    ProbeCounts,
+    ProbeResult,
+    ProbeRound,
+    Probing,
+)
 from llmmonitor_api.report.report import (
     BYTES_LIMIT,
     Disk,
@@ -145,6 +153,12 @@ RESOURCES = Resources(
     network=Network(BIG, BIG, BIG, BIG),
     disk=Disk(BIG, BIG),
 )
+RESULT = ProbeResult("n" * 63, "s" * 63, BIG, BIG, BIG, "b" * 80)
+PROBING = Probing(
+    message="m" * 8192,
+    unknown_suites=("s" * 63,) * 20,
+    rounds=(ProbeRound(1e10, "v" * 256, BIG, 1e10, (RESULT,) * RESULTS_LIMIT),) * ROUNDS_LIMIT,
+)
 LIVE = Live(saturation=Saturation(BIG, 1e12, BIG, BIG, 1e15, -1e15, 1e15, BIG, BIG))
 
 
@@ -173,10 +187,12 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
             missed_objectives=2**63 - 1,
             busy_nanoseconds=2**63 - 1,
             observed_nanoseconds=2**63 - 1,
+            probing_nanoseconds=2**63 - 1,
+            probes=ProbeCounts(BIG, BIG, BIG, BIG, BIG, BIG),
         )
     )
 
-    encoded = encode(msgspec.structs.replace(full, resources=RESOURCES, live=LIVE))
+    encoded = encode(msgspec.structs.replace(full, resources=RESOURCES, live=LIVE, probing=PROBING))
 
     assert len(encoded) <= BYTES_LIMIT
     assert len(decode(encoded).totals.traffic) == SERIES_LIMIT

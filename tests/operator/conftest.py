@@ -12,6 +12,7 @@ from tests.operator import kube_server
 
 from llmmonitor_api.configuration import Configuration, ObjectiveSetting
 from llmmonitor_api.report.gpus import GPUs
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import (
     Engine,
     Identity,
@@ -66,6 +67,7 @@ class Replica:
     gpus: GPUs | None = None
     older: bool = False
     """Whether it knows no objectives of some requests alone."""
+    probing: Probing | None = None
 
     def __post_init__(self) -> None:
         for objective in self.counted:
@@ -131,6 +133,7 @@ class Replica:
                     resources=self.resources,
                     engine=self.engine,
                     gpus=self.gpus,
+                    probing=self.probing,
                 )
             )
         )

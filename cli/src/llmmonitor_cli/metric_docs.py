@@ -18,6 +18,7 @@ from llmmonitor_api.generated import keep_current
 from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import (
     Disk,
     Engine,
@@ -170,6 +171,7 @@ REPORT: Final = Report(
         engine=EngineCounts(time_to_first_token=_TIMES, time_per_output_token=_TIMES),
         compared=Compared(_PAIR, 1, _PAIR, _PAIR, 1, 1, _PAIR, _PAIR),
     ),
+    probing=Probing(waits="saturated"),
     live=Live(
         seconds_without_progress=0.0,
         last_request_age_seconds=0.0,

@@ -10,10 +10,12 @@ import msgspec
 
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.report.gpus import GPUs
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
 from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.figures import Figures, total
+from llmmonitor_operator.quality_kept import QualityKept
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
 
 
@@ -37,7 +39,10 @@ class Source(msgspec.Struct, frozen=True):
     """Devices of the pod's own alone; others that its sidecar sees are counted in `beyond`."""
     busy_nanoseconds: int = 0
     observed_nanoseconds: int = 0
+    probing_nanoseconds: int = 0
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""
+    probing: Probing | None = None
+    """Without its rounds, which are in `State.quality`."""
 
 
 class Pod(msgspec.Struct, frozen=True):
@@ -109,6 +114,8 @@ class State(msgspec.Struct, frozen=True):
     """What was spent, by the day."""
     anomalies: Watch = Watch()
     """What the detectors of anomalies know and remember; the history they learn from is kept apart."""
+    quality: QualityKept = QualityKept()
+    """What probes found."""
     valid_spec: str = ""
     """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 

@@ -34,12 +34,7 @@ NOT_SAID_YET: Final = frozenset(
         content.DETECTOR_SUSPENDED,
         content.CLIENTS_NOT_DISTINGUISHABLE,
         # quality
-        content.PROBES_PASS,
-        content.PROBE_FAILED,
         content.BIAS_FOUND,
-        content.REGRESSED,
-        content.PROBES_PENDING,
-        content.PROBES_UNAUTHORIZED,
         content.NOT_ENOUGH_PAIRS,
         # versions
         performance.NO_DIFFERENCE,

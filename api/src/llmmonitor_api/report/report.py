@@ -13,6 +13,7 @@ import msgspec
 from llmmonitor_api.configuration import PUBLIC_KEYS_LIMIT
 from llmmonitor_api.report import histogram
 from llmmonitor_api.report.gpus import GPUs
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.report.values import Count, Figure, Moment, Name, Rate, Seconds, Share, Text
 
@@ -225,6 +226,8 @@ class Report(msgspec.Struct, frozen=True):
     engine: Engine | None = None
     gpus: GPUs | None = None
     """None: not asked yet, or the sidecar is of a version that does not sample them."""
+    probing: Probing | None = None
+    """None: the sidecar is of a version that sends no probes."""
     version: int = VERSION
     histogram_layout: int = histogram.LAYOUT
 

@@ -15,6 +15,7 @@ import msgspec
 from llmmonitor_api.report.engine_counts import Compared, EngineCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.probing import ProbeCounts
 from llmmonitor_api.report.values import Count, Key, Name
 
 SERIES_LIMIT = 32
@@ -138,6 +139,9 @@ class Totals(msgspec.Struct, omit_defaults=True):
     """Of the pod's GPUs, as far as they could be told from others; not of partitioned ones."""
     engine: EngineCounts = EngineCounts()
     compared: Compared = Compared()
+    probes: ProbeCounts = ProbeCounts()
+    probing_nanoseconds: Count = 0
+    """Time with a probe of ours in flight and no request of a client."""
 
 
 def series_key(

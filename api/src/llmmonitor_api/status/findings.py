@@ -73,6 +73,17 @@ class ProbeStatus(StatusModel):
     """What was broken, without the answer's content."""
 
 
+class SuiteStatus(StatusModel):
+    """One built-in suite's latest round."""
+
+    name: ItemName
+    """The suite's name."""
+    passed: Estimate | None = None
+    """The share of its items that pass, of those that were answered."""
+    items: Count = 0
+    """Items asked."""
+
+
 class BiasStatus(StatusModel):
     """One attribute of a bias suite, over all rounds of this version."""
 
@@ -95,6 +106,8 @@ class QualityStatus(StatusModel):
     """When the next one is due."""
     probes: Annotated[tuple[ProbeStatus, ...], Field(max_length=50), by_name("name")] = ()
     """Each probe's latest round."""
+    suites: Annotated[tuple[SuiteStatus, ...], Field(max_length=20), by_name("name")] = ()
+    """Each suite's latest round."""
     bias: Annotated[tuple[BiasStatus, ...], Field(max_length=20), by_name("attribute")] = ()
     """Each attribute of the bias suites."""
     positive_feedback: Estimate | None = None

@@ -24,11 +24,6 @@ def interactions(_inputs: Inputs) -> Verdict:
     return Verdict(shared.NOT_CONFIGURED, "interactions are not looked at by this version")
 
 
-def quality(_inputs: Inputs) -> Verdict:
-    """QualityHealthy."""
-    return Verdict(shared.NOT_CONFIGURED, "no probes are sent by this version")
-
-
 def versions(_inputs: Inputs) -> Verdict:
     """VersionsComparable."""
     return Verdict(shared.NOT_CONFIGURED, "versions are not compared by this version")

@@ -36,6 +36,7 @@ from llmmonitor_operator.evaluate.engine_counts import engine_counts
 from llmmonitor_operator.evaluate.gpu_throughput import gpus_at_work
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.objectives import NO_SUCH_REQUEST, ObjectiveStanding
+from llmmonitor_operator.evaluate.quality_status import quality_status
 from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
 from llmmonitor_operator.settings import ObjectiveSettings
 
@@ -62,6 +63,7 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         objectives=tuple(_objective(one, inputs) for one in inputs.objectives),
         resources=_resources(inputs),
         engine_counts=engine_counts(inputs, figures),
+        quality=quality_status(inputs),
         cost=cost_status(inputs.cost, inputs.settings.cost),
     ).to_api()
 

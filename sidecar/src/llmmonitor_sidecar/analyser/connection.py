@@ -154,6 +154,7 @@ class ConnectionAnalyser:
             generates=route.generates,
             request_model=model,
             request_began_ns=self._began_ns,
+            probe_mark=head.header(b"llm-monitor-probe"),
         )
         self._next_number += 1
         self._writing = ExchangeReader(exchange, route, head, self._emit)

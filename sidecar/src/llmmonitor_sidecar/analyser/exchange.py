@@ -138,6 +138,9 @@ class Exchange:
     empty: bool = False
     """A complete, successful answer of a generating operation without any output."""
 
+    probe_mark: str = ""
+    """What the request says in the header of our probes; anybody can write there."""
+
     wants_json: bool = False
     """Whether the request asked for JSON (`response_format`)."""
     forms: tuple[tuple[str, bool], ...] = ()

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 import msgspec
 
 from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.probe_plan import ProbePlan
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Report
+from llmmonitor_operator.probe_shares import shares
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_operator.reconcile.sidecars.pods_memory import REFRESH_SECONDS, PodsMemory
@@ -38,6 +41,7 @@ class _Due:
     has: int
     """The generation of its configuration."""
     hand_over: bool
+    probes: ProbePlan | None
 
 
 class Pusher:
@@ -62,6 +66,8 @@ class Pusher:
         Those in `handing_over` (pod UIDs) are told to make room for their successors.
         """
         configuration = msgspec.structs.replace(configuration, public_keys=self._sidecars.public_keys)
+        given = _shares(configuration, reports, now)
+        digest = configuration.probes.digest if configuration.probes is not None else ""
         believed = {key.id for key in self._sidecars.keys.trusted}
         due = []
         for one in standings:
@@ -75,12 +81,16 @@ class Pusher:
             again = now >= known.push_at or report.interception.reason == STOPPED
             hand_over = one.expected.uid in handing_over
             tell = hand_over and report.interception.reason != HANDING_OVER
-            if again or tell or not has_it or not believes:
-                due.append(_Due(one.expected.name, one.address, has, hand_over=hand_over))
+            plan = given.get(one.expected.uid)
+            asks_as_told = report.probing is None or _asks(report.probing, plan, digest)
+            if again or tell or not (has_it and believes and asks_as_told):
+                due.append(_Due(one.expected.name, one.address, has, hand_over=hand_over, probes=plan))
         await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
 
     async def _push(self, configuration: Configuration, one: _Due, memory: PodsMemory, now: float) -> None:
-        given = msgspec.structs.replace(_above(configuration, one.has), hand_over=one.hand_over)
+        given = msgspec.structs.replace(
+            _above(configuration, one.has), hand_over=one.hand_over, probes=one.probes
+        )
         try:
             await self._sidecars.push(one.address, given)
         except (NoAnswer, RefusedBySidecar) as error:
@@ -91,6 +101,25 @@ class Pusher:
         known.push_at = now + REFRESH_SECONDS
         known.renumbered = (configuration.generation, given.generation)
         self._metrics.pushed("ok")
+
+
+def _shares(configuration: Configuration, reports: Mapping[str, Report], now: float) -> dict[str, ProbePlan]:
+    """Each replica's plan; none where nothing is asked, or nobody could."""
+    plan = configuration.probes
+    if plan is None:
+        return {}
+    able = {uid: report.probing.version for uid, report in reports.items() if report.probing is not None}
+    return {
+        uid: msgspec.structs.replace(plan, index=index, of=of)
+        for uid, (index, of) in shares(able, now).items()
+    }
+
+
+def _asks(probing: Probing, plan: ProbePlan | None, digest: str) -> bool:
+    """Whether it asks what it shall; `digest` is the plan's, of all shares."""
+    if plan is None:
+        return not probing.plan
+    return (probing.plan, probing.index, probing.of) == (digest, plan.index, plan.of)
 
 
 def _above(configuration: Configuration, has: int) -> Configuration:
