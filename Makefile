@@ -7,7 +7,7 @@ MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-anomalies bench-gpu bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-anomalies bench-bias bench-gpu bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-gpu: $(READY) ## What sampling GPUs costs the sidecar, beside a driver who
 
 bench-anomalies: $(READY) ## False alarms and faults found, on two weeks of real clients' traffic
 	$(BIN)/python -m bench.anomalies $(ARGS)
+
+bench-bias: $(READY) ## False findings of bias under continuous looks, and power
+	$(BIN)/python -m bench.bias $(ARGS)
 
 bench-smoke: $(READY) ## Prove in seconds that the benchmarks run
 	$(BIN)/python -m bench.relay --quick $(ARGS)

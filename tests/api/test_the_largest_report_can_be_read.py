@@ -28,6 +28,8 @@ from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.probing import (
     RESULTS_LIMIT,
     ROUNDS_LIMIT,
+    SCENARIOS_LIMIT,
+    PairOutcomes,
     ProbeCounts,
     ProbeResult,
     ProbeRound,
@@ -157,6 +159,7 @@ RESULT = ProbeResult("n" * 63, "s" * 63, BIG, BIG, BIG, "b" * 80)
 PROBING = Probing(
     message="m" * 8192,
     unknown_suites=("s" * 63,) * 20,
+    pairs=(PairOutcomes("a" * 63, "v" * 256, BIG, ("g" * 63, "h" * 63), "?" * SCENARIOS_LIMIT),) * 16,
     rounds=(ProbeRound(1e10, "v" * 256, BIG, 1e10, (RESULT,) * RESULTS_LIMIT),) * ROUNDS_LIMIT,
 )
 LIVE = Live(saturation=Saturation(BIG, 1e12, BIG, BIG, 1e15, -1e15, 1e15, BIG, BIG))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import msgspec
 
 ROUNDS_LIMIT = 4
+PAIRS_LIMIT = 24
+"""Attributes by versions."""
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
@@ -47,6 +49,17 @@ class Round(msgspec.Struct, frozen=True):
         return len(self.results) >= self.items
 
 
+class PairsKept(msgspec.Struct, frozen=True):
+    """What came of the counterfactual pairs of one attribute, of one version and suite."""
+
+    attribute: str
+    version: str
+    suite_version: int
+    groups: tuple[str, str]
+    outcomes: str
+    """A letter for each scenario; see `report.probing`."""
+
+
 class QualityKept(msgspec.Struct, frozen=True):
     """Everything; `QualityKept()` before any probe."""
 
@@ -54,6 +67,8 @@ class QualityKept(msgspec.Struct, frozen=True):
     """By when they began and ended, the newest last."""
     baseline: Round | None = None
     """The last complete round of the version before; of the first version, its own first."""
+    pairs: tuple[PairsKept, ...] = ()
+    """At most `PAIRS_LIMIT`, those heard of last at the end."""
 
 
 def key_of(suite: str, name: str) -> str:

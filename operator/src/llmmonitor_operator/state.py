@@ -42,7 +42,7 @@ class Source(msgspec.Struct, frozen=True):
     probing_nanoseconds: int = 0
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""
     probing: Probing | None = None
-    """Without its rounds, which are in `State.quality`."""
+    """Without its rounds and pairs, which are in `State.quality`."""
 
 
 class Pod(msgspec.Struct, frozen=True):

@@ -33,9 +33,6 @@ NOT_SAID_YET: Final = frozenset(
         content.PATTERN_FOUND,
         content.DETECTOR_SUSPENDED,
         content.CLIENTS_NOT_DISTINGUISHABLE,
-        # quality
-        content.BIAS_FOUND,
-        content.NOT_ENOUGH_PAIRS,
         # versions
         performance.NO_DIFFERENCE,
         performance.BETTER,

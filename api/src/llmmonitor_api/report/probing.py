@@ -70,6 +70,29 @@ class ProbeRound(msgspec.Struct, frozen=True, omit_defaults=True):
     results: Annotated[tuple[ProbeResult, ...], msgspec.Meta(max_length=RESULTS_LIMIT)] = ()
 
 
+NOT_ASKED = "."
+UNDECIDED = "?"
+"""An answer is missing, or neither yes nor no."""
+NOTHING_CHANGED = "0"
+CONTROL_CHANGED = "c"
+"""With other words for the same group, and not with the other group."""
+BOTH_CHANGED = "b"
+TO_FIRST_GROUP, TO_SECOND_GROUP = "+", "-"
+"""With the other group alone; in whose favour."""
+SCENARIOS_LIMIT = 512
+
+
+class PairOutcomes(msgspec.Struct, frozen=True):
+    """What came of the counterfactual pairs of one attribute, so far and of one version."""
+
+    attribute: Name
+    version: Name
+    suite_version: Count
+    groups: tuple[Name, Name]
+    outcomes: Annotated[str, msgspec.Meta(max_length=SCENARIOS_LIMIT, pattern="^[.?0cb+-]*$")]
+    """A letter for each scenario, in the order of the suite."""
+
+
 class Probing(msgspec.Struct, frozen=True, omit_defaults=True):
     """How this replica's probes stand."""
 
@@ -88,6 +111,8 @@ class Probing(msgspec.Struct, frozen=True, omit_defaults=True):
     """Unix seconds; 0: when the model changes."""
     rounds: Annotated[tuple[ProbeRound, ...], msgspec.Meta(max_length=ROUNDS_LIMIT)] = ()
     """The newest last."""
+    pairs: Annotated[tuple[PairOutcomes, ...], msgspec.Meta(max_length=16)] = ()
+    """By attribute, of the version that is asked now."""
 
 
 UNAUTHORIZED = "unauthorized"

@@ -92,7 +92,8 @@ class BiasStatus(StatusModel):
     pairs: Count = 0
     """Pair templates judged."""
     difference: Estimate | None = None
-    """The share of pairs whose answers differ by it."""
+    """The share of pairs whose answers changed with it alone, less those that changed with other words alone;
+    the upper bound holds at any moment."""
     found: bool | None = None
     """The verdict; absent while there are not enough pairs."""
 

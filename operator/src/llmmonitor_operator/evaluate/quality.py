@@ -11,6 +11,12 @@ from llmmonitor_api.conditions import reasons_content as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_api.report.probing import UNAUTHORIZED
 from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate.bias import (
+    bias_standings,
+    found_in_words,
+    holding_in_words,
+    not_enough_in_words,
+)
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.evaluate.probes import ProbesStanding, probes_standing
 
@@ -37,9 +43,15 @@ def _judged(inputs: Inputs, standing: ProbesStanding) -> Verdict:
         return Verdict(reasons.PROBES_PENDING, pending)
     if broken := _broken(inputs, standing):
         return Verdict(reasons.PROBE_FAILED, f"{broken}; {_round(standing)}")
+    bias = bias_standings(inputs)
+    if differs := found_in_words(bias):
+        return Verdict(reasons.BIAS_FOUND, differs)
     if standing.regressed and standing.change is not None:
         return Verdict(reasons.REGRESSED, f"{standing.change.words} {_since(standing)}; {_round(standing)}")
-    return Verdict(reasons.PROBES_PASS, f"{_holding(inputs, standing)}; {_round(standing)}")
+    holding = "; ".join(filter(None, [*_holding(inputs, standing), holding_in_words(bias), _round(standing)]))
+    if few := not_enough_in_words(bias):
+        return Verdict(reasons.NOT_ENOUGH_PAIRS, "; ".join(filter(None, [few, _waiting(inputs), holding])))
+    return Verdict(reasons.PROBES_PASS, holding)
 
 
 def _pending(inputs: Inputs, standing: ProbesStanding) -> str:
@@ -53,10 +65,11 @@ def _pending(inputs: Inputs, standing: ProbesStanding) -> str:
             f"{len(under_way.results)} of {under_way.items} probes are done" if under_way else "no round yet"
         )
         return "; ".join(filter(None, [begun, why, *_next(inputs)]))
-    if not standing.answers:
+    if standing.round.items and not standing.answers:
         return f"none of {wording.count(standing.round.items)} probes got an answer: {_unanswered(standing)}"
     age = inputs.now - standing.round.ended
-    if schedule is not None and age > max(STALE_ROUNDS * schedule, inputs.settings.hold_for_seconds):
+    limit = max(STALE_ROUNDS * (schedule or 0.0), inputs.settings.hold_for_seconds)
+    if schedule is not None and standing.round.items and age > limit:
         return "; ".join(filter(None, [f"the last whole round ended {wording.duration(age)} ago", why]))
     return ""
 
@@ -96,15 +109,14 @@ def _broken(inputs: Inputs, standing: ProbesStanding) -> str:
     return "; ".join(failed[:_SHOWN]) + (f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else "")
 
 
-def _holding(inputs: Inputs, standing: ProbesStanding) -> str:
+def _holding(inputs: Inputs, standing: ProbesStanding) -> list[str]:
     judged = [one for one in standing.own.values() if one.judged]
     parts = [f"{len(judged)} of {wording.counted(len(standing.own), 'probe')} pass"] if standing.own else []
     parts += [one.words for one in standing.suites]
     if standing.change is not None:
         parts.append(f"{standing.change.words} {_since(standing)}")
     parts += [f"not answered: {missing}"] if (missing := _unanswered(standing)) else []
-    parts += _not_asked(inputs)
-    return "; ".join(parts)
+    return [*parts, *_not_asked(inputs)]
 
 
 def _not_asked(inputs: Inputs) -> list[str]:
@@ -134,7 +146,7 @@ def _since(standing: ProbesStanding) -> str:
 
 
 def _round(standing: ProbesStanding) -> str:
-    if standing.round is None:
+    if standing.round is None or not standing.round.items:
         return ""
     ended = wording.moment(standing.round.ended)
     return (

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from llmmonitor_api.status import Estimate, ProbeStatus, QualityStatus, SuiteStatus
+from llmmonitor_api.status import BiasStatus, Estimate, ProbeStatus, QualityStatus, SuiteStatus
+from llmmonitor_operator.evaluate.bias import AttributeStanding, bias_standings
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.evaluate.probes import SuiteStanding, probes_standing
 
-_PROBES_LIMIT, _SUITES_LIMIT = 50, 20
+_PROBES_LIMIT, _SUITES_LIMIT, _ATTRIBUTES_LIMIT = 50, 20, 20
 
 
 def quality_status(inputs: Inputs) -> QualityStatus | None:
@@ -27,7 +28,27 @@ def quality_status(inputs: Inputs) -> QualityStatus | None:
             for name, one in sorted(standing.own.items())
         )[:_PROBES_LIMIT],
         suites=tuple(map(_suite, standing.suites))[:_SUITES_LIMIT],
+        bias=tuple(map(_bias, _of_one_version(bias_standings(inputs))))[:_ATTRIBUTES_LIMIT],
     )
+
+
+def _of_one_version(standings: tuple[AttributeStanding, ...]) -> tuple[AttributeStanding, ...]:
+    """With several served at once, of each attribute the one with the most against it."""
+    worst: dict[str, AttributeStanding] = {}
+    for one in standings:
+        if one.name not in worst or one.evidence > worst[one.name].evidence:
+            worst[one.name] = one
+    return tuple(worst.values())
+
+
+def _bias(one: AttributeStanding) -> BiasStatus:
+    tally = one.tally
+    if not tally.pairs:
+        return BiasStatus(attribute=one.name)
+    share = max(0, tally.group_alone - tally.words_alone) / tally.pairs
+    difference = Estimate(value=share, high=max(share, one.difference_below), count=tally.pairs)
+    verdict = one.found if one.found or one.enough else None
+    return BiasStatus(attribute=one.name, pairs=tally.pairs, difference=difference, found=verdict)
 
 
 def _suite(one: SuiteStanding) -> SuiteStatus:

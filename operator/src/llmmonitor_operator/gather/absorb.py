@@ -125,8 +125,13 @@ def _source(report: Report, at: float) -> Source:
         busy_nanoseconds=report.totals.busy_nanoseconds,
         observed_nanoseconds=report.totals.observed_nanoseconds,
         probing_nanoseconds=report.totals.probing_nanoseconds,
-        probing=None if report.probing is None else msgspec.structs.replace(report.probing, rounds=()),
+        probing=_without_findings(report.probing),
     )
+
+
+def _without_findings(probing: Probing | None) -> Probing | None:
+    """They are kept once for all pods."""
+    return None if probing is None else msgspec.structs.replace(probing, rounds=(), pairs=())
 
 
 def _of_the_pod(gpus: GPUs | None) -> GPUs | None:

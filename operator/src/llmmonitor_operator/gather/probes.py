@@ -6,17 +6,33 @@ A report says its newest rounds whole, so a second reading changes nothing. Wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from itertools import zip_longest
 
 import msgspec
 
-from llmmonitor_api.report.probing import RESULTS_LIMIT, ProbeResult, ProbeRound, Probing
-from llmmonitor_operator.quality_kept import ROUNDS_LIMIT, Outcome, QualityKept, Round, key_of
+from llmmonitor_api.report.probing import (
+    NOT_ASKED,
+    RESULTS_LIMIT,
+    PairOutcomes,
+    ProbeResult,
+    ProbeRound,
+    Probing,
+)
+from llmmonitor_operator.quality_kept import (
+    PAIRS_LIMIT,
+    ROUNDS_LIMIT,
+    Outcome,
+    PairsKept,
+    QualityKept,
+    Round,
+    key_of,
+)
 
 _AHEAD_SECONDS = 60.0
 
 
-def with_probes(kept: QualityKept, reports: Iterable[Probing], now: float) -> QualityKept:
+def with_probes(kept: QualityKept, reports: Collection[Probing], now: float) -> QualityKept:
     """What is known with these reports in it; the same object if they say nothing new.
 
     Args:
@@ -32,9 +48,31 @@ def with_probes(kept: QualityKept, reports: Iterable[Probing], now: float) -> Qu
                 before = rounds.get(name) or Round(one.started, one.version, probing.plan, one.items)
                 rounds[name] = _with(before, one, now)
     newest = tuple(sorted(rounds.values(), key=lambda one: (one.started, one.ended))[-ROUNDS_LIMIT:])
-    if newest == kept.rounds:
+    pairs = _pairs(kept.pairs, [one for probing in reports for one in probing.pairs])
+    if (newest, pairs) == (kept.rounds, kept.pairs):
         return kept
-    return QualityKept(newest, _baseline(kept, newest))
+    return QualityKept(newest, _baseline(kept, newest), pairs)
+
+
+def _pairs(kept: tuple[PairsKept, ...], reported: Iterable[PairOutcomes]) -> tuple[PairsKept, ...]:
+    """A scenario counts as it came out first: asked again, it is no new evidence."""
+    known = {(one.attribute, one.version): one for one in kept}
+    for one in reported:
+        key = (one.attribute, one.version)
+        new = PairsKept(one.attribute, one.version, one.suite_version, one.groups, one.outcomes)
+        before = known.get(key)
+        if before is None or before.suite_version < new.suite_version:
+            known.pop(key, None)
+            known[key] = new
+        elif before.suite_version == new.suite_version:
+            known[key] = msgspec.structs.replace(before, outcomes=_first(before.outcomes, new.outcomes))
+    return tuple(known.values())[-PAIRS_LIMIT:]
+
+
+def _first(before: str, new: str) -> str:
+    return "".join(
+        there if there != NOT_ASKED else said for there, said in zip_longest(before, new, fillvalue=NOT_ASKED)
+    )
 
 
 def _name(one: Round) -> tuple[float, str, str]:

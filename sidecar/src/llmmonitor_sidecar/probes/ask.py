@@ -37,15 +37,19 @@ class NoAnswer(Exception):
     """There is nothing to judge; the message says why, in fixed words and figures."""
 
 
-class Unauthorized(NoAnswer):
+class Refused(NoAnswer):
+    """It says nothing of this question: it is asked again later."""
+
+
+class Unauthorized(Refused):
     """The server wants another credential."""
 
 
-class Unsupported(NoAnswer):
+class Unsupported(Refused):
     """The server has no chat completions."""
 
 
-class Overloaded(NoAnswer):
+class Overloaded(Refused):
     """The server has too much to do."""
 
 

@@ -24,6 +24,8 @@ from llmmonitor_api.signing.probe_mark import ProbeMarks
 from llmmonitor_sidecar.engines.http import model_session
 from llmmonitor_sidecar.probes import ask, schedule
 from llmmonitor_sidecar.probes.ask import Answer, Envelope, NoAnswer
+from llmmonitor_sidecar.probes.bias.book import PairBook, letter_of
+from llmmonitor_sidecar.probes.bias.pairs import PREFIX, Attribute, attribute, scenarios, triple
 from llmmonitor_sidecar.probes.budget import TokenBudget
 from llmmonitor_sidecar.probes.gate import in_the_way
 from llmmonitor_sidecar.probes.grading import broken
@@ -35,6 +37,10 @@ LOOK_SECONDS = 1.0
 AFTER_REFUSAL_SECONDS = 300.0
 """Until a server that refused the credential, or has no chat completions, is asked again."""
 AFTER_OVERLOAD_SECONDS = 15.0
+PAIRS_A_ROUND = 20
+"""Of each attribute, at each replica; without a schedule all."""
+PAIR_COST = 360
+"""Tokens of three short questions, at most."""
 _CHARACTERS_A_TOKEN = 3
 """For the cost of a question before it is asked; languages with fewer are dearer than thought."""
 
@@ -73,6 +79,10 @@ class Prober:
         self._credential = environment.get(CREDENTIAL, "")
         self._budget = TokenBudget()
         self._items: tuple[Item, ...] = ()
+        self._attributes: tuple[Attribute, ...] = ()
+        self._book = PairBook()
+        self._pairs_left = 0
+        """In this round."""
         self._round: tuple[float, str] = (-1.0, "")
         self._asked = ""
         """The version that this round's questions went to first."""
@@ -83,12 +93,12 @@ class Prober:
         """Ask this from now on; the plan in force again changes nothing but the share."""
         before, self.standing.plan = self.standing.plan, plan
         if plan is None:
-            self._items = ()
+            self._items, self._attributes = (), ()
             self.standing.forget()
             return
         if before is None or before.digest != plan.digest:
             self.standing.forget()
-            self._items, self.standing.unknown_suites = _items(plan)
+            self._items, self._attributes, self.standing.unknown_suites = _items(plan)
             self._round, self._done, self._not_before = (-1.0, ""), {}, 0.0
 
     async def run(self) -> None:
@@ -105,13 +115,14 @@ class Prober:
     async def step(self, session: aiohttp.ClientSession, now: float) -> bool:
         """Ask the next question if one is due at `now` (Unix seconds) and may be sent; whether one was."""
         plan, around = self.standing.plan, self._look()
-        if plan is None or not around.working or not self._items:
+        if plan is None or not around.working or not (self._items or self._attributes):
             self.standing.waits = self.standing.message = ""
             return False
         self._know_version(around.engine)
         started = self._begin(plan, now)
         item = self._next(plan, started)
-        if item is None:
+        pair = self._next_pair(plan) if item is None else None
+        if item is None and pair is None:
             if now >= self._not_before:
                 self.standing.waits = self.standing.message = ""
             return False
@@ -120,12 +131,16 @@ class Prober:
         waits, message = in_the_way(around.engine, around.live, listening=around.listening)
         if not waits and not self.standing.version:
             return False
-        if not waits and (left := self._left(plan, item, now)) < 0:
+        needed = _cost(self._items[item].setting) if item is not None else PAIR_COST
+        if not waits and (left := self._left(plan, needed, now)) < 0:
             waits, message = BUDGET, f"{plan.tokens_per_day} tokens a day are used; {-left} more are needed"
         self.standing.waits, self.standing.message = waits, message
         if waits:
             return False
-        await self._ask(session, item, around, now)
+        if item is not None:
+            await self._ask_item(session, item, around, now)
+        elif pair is not None:
+            await self._ask_pair(session, pair, around, now)
         return True
 
     def _know_version(self, engine: Engine | None) -> None:
@@ -140,6 +155,10 @@ class Prober:
         key = started, self.standing.version if version_counts else ""
         if self.standing.version and key != self._round:
             self._round, self._done, self._asked = key, {}, self.standing.version
+            self._pairs_left = PAIRS_A_ROUND if plan.schedule_seconds is not None else len(scenarios())
+            self._pairs_left *= len(self._attributes)
+            self._book.configure(self._attributes, self._asked)
+            self.standing.pairs = self._book.outcomes
             self.standing.begin(started, self.standing.version, len(self._items))
         return started
 
@@ -152,17 +171,57 @@ class Prober:
                 return number
         return None
 
-    def _left(self, plan: ProbePlan, number: int, now: float) -> int:
-        share = plan.tokens_per_day // max(1, plan.of)
-        return share - self._budget.spent(now) - _cost(self._items[number].setting)
+    def _next_pair(self, plan: ProbePlan) -> tuple[Attribute, int] | None:
+        if self._pairs_left <= 0 or not self._asked:
+            return None
+        return self._book.next(plan.index, plan.of)
 
-    async def _ask(
+    def _left(self, plan: ProbePlan, needed: int, now: float) -> int:
+        return plan.tokens_per_day // max(1, plan.of) - self._budget.spent(now) - needed
+
+    async def _ask_item(
         self, session: aiohttp.ClientSession, number: int, around: Surroundings, now: float
     ) -> None:
-        plan, item, started = self.standing.plan, self._items[number], self._round[0]
-        version, setting = self._asked, item.setting
-        if plan is None:
-            return
+        item, started, version = self._items[number], self._round[0], self._asked
+        found = self._done.setdefault(number, Found(item))
+        try:
+            answer = await self._answer(session, item.setting, around, now)
+        except NoAnswer as problem:
+            if not self._refused(problem, now):
+                found.missed(str(problem))
+        else:
+            found.judged(broken(item.setting.expected, answer.text, answer.seconds))
+        if found.asked >= item.setting.repeats:
+            self.standing.add(started, version, found, time.time())
+
+    async def _ask_pair(
+        self, session: aiohttp.ClientSession, pair: tuple[Attribute, int], around: Surroundings, now: float
+    ) -> None:
+        """All three questions; one without an answer leaves the pair undecided."""
+        attribute, number = pair
+        asked = triple(attribute, number, self._asked)
+        said = []
+        for setting in (asked.base, asked.control, asked.counterfactual):
+            try:
+                said.append((await self._answer(session, setting, around, now)).text)
+            except NoAnswer as problem:
+                if self._refused(problem, now):
+                    return
+                said.append("")
+        self._pairs_left -= 1
+        letter = letter_of(scenarios()[number], asked, (said[0], said[1], said[2]))
+        self._book.put(attribute, number, letter)
+        self.standing.pairs = self._book.outcomes
+
+    async def _answer(
+        self, session: aiohttp.ClientSession, setting: ProbeSetting, around: Surroundings, now: float
+    ) -> Answer:
+        """What came back of one question, counted and paid for.
+
+        Raises:
+            NoAnswer: with what happened instead.
+        """
+        plan = self.standing.plan or ProbePlan()
         envelope = Envelope(
             mark=self._marks.sign(now),
             model=(around.engine.model if around.engine else None) or "",
@@ -170,26 +229,26 @@ class Prober:
             credential=self._credential if plan.credential else "",
             prefix=f"[{secrets.token_hex(8)}]\n" if setting.expected.max_latency_seconds is not None else "",
         )
-        found = self._done.setdefault(number, Found(item))
         self.standing.count(begun=1)
         self._on_air(1)
         try:
             answer = await ask.ask(session, around.base_url, setting, envelope)
-        except NoAnswer as problem:
+            self._count(answer, setting, now)
+        except ask.Refused:
             self.standing.count(unanswered=1)
-            if not self._refused(problem, now):
-                found.missed(str(problem))
-                self._budget.spend(_cost(setting), now)
-        else:
-            self._count(answer, item, now)
-            found.judged(broken(setting.expected, answer.text, answer.seconds))
+            raise
+        except NoAnswer:
+            self.standing.count(unanswered=1)
+            self._budget.spend(_cost(setting), now)
+            raise
         finally:
             self._on_air(-1)
-        if found.asked >= setting.repeats:
-            self.standing.add(started, version, found, time.time())
+        return answer
 
     def _refused(self, problem: NoAnswer, now: float) -> bool:
         """Whether it says nothing of this probe: it is asked again later."""
+        if not isinstance(problem, ask.Refused):
+            return False
         if isinstance(problem, ask.Overloaded):
             self._wait(SATURATED, f"the model server answers {problem}", now + AFTER_OVERLOAD_SECONDS)
         elif isinstance(problem, ask.Unauthorized):
@@ -199,24 +258,22 @@ class Prober:
                 f"the model server answers {problem} to probes {sent} a credential",
                 now + AFTER_REFUSAL_SECONDS,
             )
-        elif isinstance(problem, ask.Unsupported):
+        else:
             self._wait(
                 UNSUPPORTED, f"the model server answers {problem} to {ask.PATH}", now + AFTER_REFUSAL_SECONDS
             )
-        else:
-            return False
         return True
 
     def _wait(self, waits: str, message: str, until: float) -> None:
         self.standing.waits, self.standing.message, self._not_before = waits, message, until
 
-    def _count(self, answer: Answer, item: Item, now: float) -> None:
+    def _count(self, answer: Answer, setting: ProbeSetting, now: float) -> None:
         exact = answer.prompt_tokens is not None and answer.completion_tokens is not None
         prompt, completion = answer.prompt_tokens or 0, answer.completion_tokens or 0
         self.standing.count(
             answered=1, prompt_tokens=prompt, completion_tokens=completion, uncounted=0 if exact else 1
         )
-        self._budget.spend(prompt + completion if exact else _cost(item.setting), now)
+        self._budget.spend(prompt + completion if exact else _cost(setting), now)
 
 
 def _cost(setting: ProbeSetting) -> int:
@@ -224,13 +281,15 @@ def _cost(setting: ProbeSetting) -> int:
     return sum(len(one.content) for one in setting.messages) // _CHARACTERS_A_TOKEN + setting.max_tokens
 
 
-def _items(plan: ProbePlan) -> tuple[tuple[Item, ...], tuple[str, ...]]:
-    """The owner's probes, then the suites' items; and the suites that there are not."""
-    items = [Item("", one) for one in plan.probes]
-    unknown = []
+def _items(plan: ProbePlan) -> tuple[tuple[Item, ...], tuple[Attribute, ...], tuple[str, ...]]:
+    """The owner's probes and the suites' items; attributes of bias suites; suites that there are not."""
+    items, attributes, unknown = [Item("", one) for one in plan.probes], [], []
     for name in plan.suites:
         try:
-            items += [Item(name, one) for one in suite(name).items]
+            if name.startswith(PREFIX):
+                attributes.append(attribute(name))
+            else:
+                items += [Item(name, one) for one in suite(name).items]
         except KeyError:
             unknown.append(name)
-    return tuple(items), tuple(unknown)
+    return tuple(items), tuple(attributes), tuple(unknown)

@@ -13,6 +13,7 @@ from llmmonitor_api.probe_plan import ProbePlan, ProbeSetting
 from llmmonitor_api.report.probing import (
     RESULTS_LIMIT,
     ROUNDS_LIMIT,
+    PairOutcomes,
     ProbeCounts,
     ProbeResult,
     ProbeRound,
@@ -83,12 +84,14 @@ class Standing:
     message: str = ""
     unknown_suites: tuple[str, ...] = ()
     next_round: float = 0.0
+    pairs: tuple[PairOutcomes, ...] = ()
     _rounds: list[ProbeRound] = field(default_factory=list)
 
     def forget(self) -> None:
         """Another plan: what was found by the old one is not said any more."""
         self._rounds.clear()
-        self.waits, self.message, self.next_round, self.unknown_suites = "", "", 0.0, ()
+        self.waits, self.message, self.next_round = "", "", 0.0
+        self.unknown_suites, self.pairs = (), ()
 
     def begin(self, started: float, version: str, items: int) -> None:
         """A round is on; the same again changes nothing."""
@@ -132,4 +135,5 @@ class Standing:
             unknown_suites=self.unknown_suites,
             next_round=self.next_round,
             rounds=tuple(self._rounds),
+            pairs=self.pairs,
         )

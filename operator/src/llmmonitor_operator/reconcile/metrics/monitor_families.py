@@ -24,7 +24,7 @@ from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.reconcile.metrics.cost_families import cost_families
 from llmmonitor_operator.reconcile.metrics.objective_families import objective_events
 from llmmonitor_operator.reconcile.metrics.pod_families import pod_families
-from llmmonitor_operator.reconcile.metrics.quality_families import quality_families
+from llmmonitor_operator.reconcile.metrics.quality_families import bias_families, quality_families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 
 MONITOR = ("namespace", "monitor")
@@ -64,6 +64,7 @@ def families(monitors: Monitors) -> Iterator[Metric]:
     priced = {key: one.cost for key, one in judged_by.items() if one.cost is not None}
     yield from cost_families(priced, _gauge)
     yield from quality_families(judged_by, _gauge)
+    yield from bias_families(judged_by, _gauge)
 
 
 def _verdicts(monitors: Monitors) -> Iterator[Metric]:

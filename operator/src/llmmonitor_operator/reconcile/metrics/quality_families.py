@@ -1,4 +1,4 @@
-"""The metric families of probes: each one's newest whole round."""
+"""The metric families of probes: each one's newest whole round, and evidence from counterfactual pairs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import Metric
 
+from llmmonitor_operator.evaluate.bias import AttributeStanding, bias_standings
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.evaluate.probes import probes_standing
 
@@ -16,7 +17,7 @@ Gauge = Callable[[str, str, tuple[str, ...], Samples], Metric]
 
 
 def quality_families(judged_by: Mapping[Key, Inputs], gauge: Gauge) -> Iterator[Metric]:
-    """All of them; those without samples too."""
+    """Of rounds; those without samples too."""
     standings = {
         key: probes_standing(one.settings.quality, one.state.quality)
         for key, one in judged_by.items()
@@ -53,4 +54,32 @@ def quality_families(judged_by: Mapping[Key, Inputs], gauge: Gauge) -> Iterator[
         "When the last whole round of probes ended, in Unix seconds.",
         (),
         ((key, one.round.ended) for key, one in standings.items() if one.round is not None),
+    )
+
+
+def bias_families(judged_by: Mapping[Key, Inputs], gauge: Gauge) -> Iterator[Metric]:
+    """Of attributes; of several versions served at once the one with the most evidence."""
+    worst: dict[tuple[str, ...], AttributeStanding] = {}
+    for key, inputs in judged_by.items():
+        for one in bias_standings(inputs):
+            labels = (*key, one.name)
+            if labels not in worst or one.evidence > worst[labels].evidence:
+                worst[labels] = one
+    yield gauge(
+        "bias_pairs",
+        "Counterfactual pairs that were judged, of the version served now.",
+        ("attribute",),
+        ((labels, one.tally.pairs) for labels, one in worst.items()),
+    )
+    yield gauge(
+        "bias_evidence",
+        "E-value against the attribute not mattering: over 20 by chance at most once in 20.",
+        ("attribute",),
+        ((labels, one.evidence) for labels, one in worst.items()),
+    )
+    yield gauge(
+        "bias_difference_upper_bound",
+        "The share of pairs that the attribute changes is less than this; 95 %, at any moment.",
+        ("attribute",),
+        ((labels, one.difference_below) for labels, one in worst.items() if one.tally.pairs),
     )
