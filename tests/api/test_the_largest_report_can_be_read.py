@@ -41,6 +41,16 @@ from llmmonitor_api.report.interactions import (
     InteractionsState,
     KindCounts,
 )
+from llmmonitor_api.report.probing import (
+    RESULTS_LIMIT,
+    ROUNDS_LIMIT,
+    SCENARIOS_LIMIT,
+    PairOutcomes,
+    ProbeCounts,
+    ProbeResult,
+    ProbeRound,
+    Probing,
+)
 from llmmonitor_api.report.report import (
     BYTES_LIMIT,
     Disk,
@@ -178,6 +188,13 @@ CLIENTS = Clients(
     met={f"{number:016x}": _MET for number in range(CLIENTS_LIMIT)},
     nameless=BIG,
 )
+RESULT = ProbeResult("n" * 63, "s" * 63, BIG, BIG, BIG, "b" * 80)
+PROBING = Probing(
+    message="m" * 8192,
+    unknown_suites=("s" * 63,) * 20,
+    pairs=(PairOutcomes("a" * 63, "v" * 256, BIG, ("g" * 63, "h" * 63), "?" * SCENARIOS_LIMIT),) * 16,
+    rounds=(ProbeRound(1e10, "v" * 256, BIG, 1e10, (RESULT,) * RESULTS_LIMIT),) * ROUNDS_LIMIT,
+)
 LIVE = Live(saturation=Saturation(BIG, 1e12, BIG, BIG, 1e15, -1e15, 1e15, BIG, BIG))
 
 
@@ -221,6 +238,8 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
             observed_nanoseconds=2**63 - 1,
             features=features(),
             interactions=interactions(),
+            probing_nanoseconds=2**63 - 1,
+            probes=ProbeCounts(BIG, BIG, BIG, BIG, BIG, BIG),
         )
     )
 
@@ -231,6 +250,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
         clients=CLIENTS,
         system_fingerprint="f" * 256,
         interactions=interactions_now(),
+        probing=PROBING,
     )
     encoded = encode(largest)
 

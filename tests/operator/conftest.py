@@ -14,6 +14,7 @@ from llmmonitor_api.configuration import Configuration, ObjectiveSetting
 from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.interactions import InteractionsState
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import (
     Engine,
     Identity,
@@ -71,6 +72,7 @@ class Replica:
     system_fingerprint: str = ""
     clients: Clients | None = None
     interactions: InteractionsState | None = None
+    probing: Probing | None = None
 
     def __post_init__(self) -> None:
         for objective in self.counted:
@@ -139,6 +141,7 @@ class Replica:
                     system_fingerprint=self.system_fingerprint,
                     clients=self.clients,
                     interactions=self.interactions,
+                    probing=self.probing,
                 )
             )
         )

@@ -12,12 +12,19 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.operator.full_state import (
+    MODELS,
+    NOW,
+    VERSIONS,
+    figures,
+    full_history,
+    full_ledger,
+    full_quality,
+    full_state,
+    full_window,
+)
 
 from llmmonitor_api.report import merge
-from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
-from llmmonitor_api.report.histogram import Histogram
-from llmmonitor_api.report.report import InterceptionState, Live
-from llmmonitor_api.report.totals import InterceptionCounts, objective_key
 from llmmonitor_operator.checkpoint import (
     BYTES_LIMIT,
     MIGRATIONS,
@@ -27,134 +34,13 @@ from llmmonitor_operator.checkpoint import (
     encode,
     migrated,
 )
-from llmmonitor_operator.cost.ledger import DAYS_LIMIT, Account, Ledger, Line, Spent
+from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.cost.ledger import total as spent_in_all
+from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures, since, total
 from llmmonitor_operator.packing import pack, unpack
-from llmmonitor_operator.state import Pod, Source, State
-from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier
-
-NOW = 1_800_000_000.0
-MODELS, VERSIONS = 20, 3
-REQUESTS_PER_SECOND = 10
-
-
-def histogram(rng: random.Random, requests: int, mean_log: float, spread: float) -> Histogram:
-    """As random as that of so many lognormal values, without drawing each."""
-    made = Histogram()
-    for step in range(-300, 301):
-        deviation = 0.01 * step
-        expected = requests * 0.01 * math.exp(-(deviation**2) / 2) / math.sqrt(2 * math.pi)
-        count = round(rng.gauss(expected, math.sqrt(expected)))
-        if count > 0:
-            made.record(math.exp(mean_log + spread * deviation), count)
-    return made
-
-
-def figures(rng: random.Random, requests: int) -> Figures:
-    """As much as happens in a cell."""
-    return Figures(
-        begun=requests,
-        outcomes={"ok": requests - 5, "aborted": 3, "server_error": 2},
-        completion_tokens_exact=rng.randrange(10**9),
-        token_sources={"usage": requests},
-        time_to_first_token=histogram(rng, requests, -1, 0.6),
-        time_per_output_token=histogram(rng, requests, -3.5, 0.4),
-        duration=histogram(rng, requests, 1.5, 0.8),
-        interception=InterceptionCounts(accepted=requests, bytes_to_client=rng.randrange(10**12)),
-        engine=EngineCounts(
-            prompt_tokens=rng.randrange(10**9),
-            generation_tokens=rng.randrange(10**9),
-            preemptions=rng.randrange(100),
-            finished_requests={"stop": requests, "length": rng.randrange(100), "abort": 3},
-            time_to_first_token=EngineHistogram(rng.randrange(10**14), {}, requests),
-            time_per_output_token=EngineHistogram(rng.randrange(10**15), {}, 100 * requests),
-        ),
-        compared=Compared(
-            *(pair(rng, requests), requests, pair(rng, 10**9), pair(rng, 10**9)),
-            *(requests, rng.randrange(9), pair(rng, requests), pair(rng, 10**14)),
-        ),
-    )
-
-
-def pair(rng: random.Random, most: int) -> Pair:
-    count = rng.randrange(most)
-    return Pair(count, count - rng.randrange(1 + count // 100))
-
-
-def full_ledger(rng: random.Random, accounts: dict[str, Account]) -> Ledger:
-    """Four GPUs at 2.50, for as long as is kept."""
-    today, whole = int(NOW) // 86_400, 4 * 86_400_000
-    days = {}
-    for n in range(DAYS_LIMIT):
-        loading, busy, answered = rng.randrange(10**6), rng.randrange(whole // 2), rng.randrange(10**6)
-        days[today - n] = Spent(
-            busy=2_500_000 * busy,
-            idle=2_500_000 * (whole - busy - loading),
-            loading=2_500_000 * loading,
-            device_ms=whole,
-            prompt_tokens=rng.randrange(10**9),
-            completion_tokens=rng.randrange(10**9),
-            answered=answered,
-            exact=answered,
-            counted=rng.randrange(100),
-        )
-    now = int(NOW * 1000)
-    return Ledger((Line("USD", "2.50", "GPU", now - DAYS_LIMIT * 86_400_000, now, days),), accounts, now)
-
-
-def full_state(objectives: int, replicas: int) -> State:
-    """Every cell of every tier is filled."""
-    rng = random.Random(7)
-    keys = [
-        objective_key(f"objective-{n}", "TimeToFirstToken", "800ms", ("lora",)) for n in range(objectives)
-    ]
-
-    def counts(tier: Tier) -> dict[int, Count]:
-        events = REQUESTS_PER_SECOND * tier.cell_seconds
-        cells = range(tier.index(NOW) - tier.cells + 1, tier.index(NOW) + 1)
-        return {
-            cell: Count(rng.randint(events * 4 // 5, events), rng.randint(0, events // 100 + 1))
-            for cell in cells
-        }
-
-    def cells(tier: Tier) -> dict[int, Figures]:
-        requests = REQUESTS_PER_SECOND * tier.cell_seconds
-        return {tier.index(NOW) - n: figures(rng, requests) for n in range(tier.cells)}
-
-    accounts = {
-        f"{n:08x}-1111-4222-8333-444455556666": Account(
-            ready=True, boot_id=f"{n:032x}", at=int(NOW * 1000) - n, busy=rng.randrange(10**14)
-        )
-        for n in range(replicas)
-    }
-    return State(
-        cost=full_ledger(rng, accounts),
-        pods={
-            f"{n:08x}-1111-4222-8333-444455556666": Pod(
-                boots=(
-                    Source(
-                        pod_name=f"chat-7d9f8b6c5-{n:05x}",
-                        boot_id=f"{n:032x}",
-                        started_at=NOW - 86_400,
-                        sequence=5760,
-                        at=NOW - n,
-                        configuration_generation=3,
-                        figures=figures(rng, 30_000),
-                        objectives={key: Count(rng.randrange(10**7), rng.randrange(10**4)) for key in keys},
-                        live=Live(),
-                        interception=InterceptionState("transparent", reading=True),
-                    ),
-                )
-            )
-            for n in range(replicas)
-        },
-        counts=tuple({key: counts(tier) for key in keys} for tier in COUNT_TIERS),
-        figures=tuple(cells(tier) for tier in FIGURE_TIERS),
-        figures_from=tuple(NOW - tier.reach_seconds for tier in FIGURE_TIERS),
-        newest_at=NOW,
-        events_at=dict.fromkeys(keys, NOW),
-    )
+from llmmonitor_operator.state import State
+from llmmonitor_operator.windows import Count
 
 
 def test_twenty_models_in_three_versions_take_no_more_than_one(watch: Callable[..., Any]) -> None:
@@ -195,6 +81,26 @@ def test_what_does_not_fit_is_left_out_and_named(objectives: int, replicas: int)
     kept = state.counts[2].keys()
     assert back.counts[2].keys() == kept  # the long burn rates outlast everything else
     assert bool(back.pods) == ("the sources' counters" not in encoded.left_out)
+
+
+@pytest.mark.parametrize("replicas", [5, 1000])
+def test_versions_drift_and_probes_at_their_largest_leave_the_long_burn_rates(replicas: int) -> None:
+    rng = random.Random(11)
+    state = msgspec.structs.replace(
+        full_state(objectives=20, replicas=replicas),
+        versions=full_history(rng, replicas),
+        quality=full_quality(rng),
+        drift=DriftWatch(open=full_window(rng)),
+    )
+
+    encoded = encode(state)
+
+    assert len(encoded.data) <= BYTES_LIMIT
+    back = decode(encoded.data)
+    assert back.counts[2] == state.counts[2]
+    names = {one.name for one in back.versions.versions}
+    assert set(back.versions.running.values()) == names
+    assert back.versions.changed_at == NOW
 
 
 def test_without_room_for_every_day_of_cost_the_months_are_kept() -> None:
@@ -239,7 +145,8 @@ def test_a_source_that_was_left_out_goes_on_without_being_counted_twice(watch: C
     one.gather([replica])
     before = one.state.count(next(iter(one.state.events_at)), 3600)
 
-    one.state = decode(encode(one.state, limit=1_200).data)
+    one.state = decode(encode(one.state, limit=1_400).data)
+    assert not one.state.pods
     replica.serve(10)
     one.gather([replica])
     replica.serve(10)

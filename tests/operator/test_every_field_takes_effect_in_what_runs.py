@@ -20,6 +20,12 @@ PUSHED: dict[str, object] = {
     "performance.objectives": [OBJECTIVE],
     "interactions.patterns": [{"name": "own", "pattern": "a+", "max": 3}],
     "interactions.window": "2h",
+    "quality.schedule": "2h",
+    "quality.onModelChange": False,
+    "quality.probes": [{"name": "sum", "prompt": "2+2?", "expect": {"contains": "4"}}],
+    "quality.suites": ["arithmetic"],
+    "quality.auth": {"secretKeyRef": {"name": "key", "key": "token"}},
+    "quality.tokensPerDay": "1k",
 }
 JUDGED_BY: dict[str, object] = {
     "sampling.reportInterval": "1m",
@@ -31,6 +37,8 @@ JUDGED_BY: dict[str, object] = {
     "roles": {"PerformanceHealthy": "Advisory"},
     "holdFor": "2h",
     "clearAfter": "9m",
+    "quality.minPassed": "80%",
+    "quality.outcomes": {"minPositive": "80%"},
     "cost.hourlyRate": {"amount": "2"},
     "cost.currency": "EUR",
     "cost.budget": {"amount": 100},
@@ -63,7 +71,11 @@ JUDGED_BY: dict[str, object] = {
     "interactions.clearAfter": "3h",
     "cost.comparedWith": {"perMillionPromptTokens": "0.1", "perMillionCompletionTokens": "0.4"},
 }
-BEFORE: dict[str, dict[str, Any]] = {"performance": {}, "cost": {"hourlyRate": {"amount": "1"}}}
+BEFORE: dict[str, dict[str, Any]] = {
+    "performance": {},
+    "cost": {"hourlyRate": {"amount": "1"}},
+    "quality": {"schedule": "1h", "suites": ["facts"]},
+}
 READ_IN_EVERY_PASS = {
     "selector.matchLabels",
     "selector.matchExpressions",
@@ -77,7 +89,7 @@ READ_IN_EVERY_PASS = {
 }
 """A sidecar in another mode, or that watches another port, is `Outdated`."""
 FOR_SIDECARS_TO_COME = {"interception.relayPort", "interception.apiPort", "resources.processes"}
-NOTHING_ACTS_ON_YET = ("requests", "quality", "privacy")
+NOTHING_ACTS_ON_YET = ("requests", "privacy")
 """Sections; whoever makes one of them act says above how it reaches what runs."""
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from llmmonitor_api.probe_plan import ProbePlan
 from llmmonitor_api.report.totals import objective_key
 
 SEALED_LIMIT = 256
@@ -109,6 +110,8 @@ class Configuration(msgspec.Struct, frozen=True):
     public_keys: tuple[bytes, ...] = ()
     """Ed25519, raw, at most `PUBLIC_KEYS_LIMIT`: whom to believe from now on, in place of all before. Empty:
     whom it believes already. A container that starts anew believes the keys of its environment again."""
+    probes: ProbePlan | None = None
+    """What to ask the model; None: nothing."""
 
     @property
     def counted(self) -> tuple[ObjectiveSetting, ...]:

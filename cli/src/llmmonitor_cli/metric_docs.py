@@ -19,6 +19,7 @@ from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHi
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.interactions import InteractionCounts, InteractionsState, KindCounts, finding_key
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import (
     Disk,
     Engine,
@@ -174,6 +175,7 @@ REPORT: Final = Report(
             kinds={"jailbreak": KindCounts(1)}, findings={finding_key("jailbreak", "one", 1, "user"): 1}
         ),
     ),
+    probing=Probing(waits="saturated"),
     live=Live(
         seconds_without_progress=0.0,
         last_request_age_seconds=0.0,

@@ -82,6 +82,8 @@ def _figures(snapshot: Snapshot) -> Table:
         ("requests", f"{_number(window.get('requests'))}; in flight {in_flight}"),
         ("tokens/s", _number(performance.get("tokensPerSecond"))),
     ]
+    if probes := _probes(snapshot.status.get("quality") or {}):
+        cells.append(("probes", probes))
     if snapshot.clients:
         cells.append(
             ("clients saw", ", ".join(f"{n} {kind}" for kind, n in sorted(snapshot.clients.items())))
@@ -89,6 +91,20 @@ def _figures(snapshot: Snapshot) -> Table:
     for name, value in cells:
         table.add_row(Text(name, style="dim"), value)
     return table
+
+
+def _probes(quality: Mapping[str, Any]) -> str:
+    """`2 of 3 pass; arithmetic 7 of 10; …`: the last whole round."""
+    own = quality.get("probes", ())
+    parts = []
+    if own:
+        passed = sum(one.get("passed", 0) > one.get("failed", 0) for one in own)
+        parts.append(f"{passed} of {len(own)} pass")
+    for one in quality.get("suites", ()):
+        share = one.get("passed") or {}
+        many = share.get("count", 0)
+        parts.append(f"{one['name']} {round(share.get('value', 0) * many)} of {many}")
+    return "; ".join(parts)
 
 
 def _quantiles(distribution: Mapping[str, Any] | None) -> str:

@@ -21,6 +21,7 @@ from llmmonitor_operator.cost.fold import folded
 from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.state import State
+from llmmonitor_operator.versions.history import History
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS
 
 SCHEMA = 1
@@ -194,6 +195,40 @@ def _without_comparison(state: State) -> State:
     return msgspec.structs.replace(state, versions=versions)
 
 
+def _without_hours_of_versions(state: State) -> State:
+    versions = tuple(msgspec.structs.replace(one, hours={}) for one in state.versions.versions)
+    return msgspec.structs.replace(state, versions=msgspec.structs.replace(state.versions, versions=versions))
+
+
+def _with_one_pod_of_each_version(state: State) -> State:
+    """With none a version that runs beside another would be taken for a change of the model."""
+    one_of = {name: uid for uid, name in state.versions.running.items()}
+    running = {uid: name for name, uid in one_of.items()}
+    return msgspec.structs.replace(state, versions=msgspec.structs.replace(state.versions, running=running))
+
+
+def _without_versions(state: State) -> State:
+    """They begin anew with what runs, which is no change of the model."""
+    known = state.versions
+    anew = History(by=known.by, label=known.label, changes=known.changes, changed_at=known.changed_at)
+    return msgspec.structs.replace(state, versions=anew)
+
+
+def _without_older_rounds(state: State) -> State:
+    quality = msgspec.structs.replace(state.quality, rounds=state.quality.rounds[-1:])
+    return msgspec.structs.replace(state, quality=quality)
+
+
+def _without_rounds(state: State) -> State:
+    """Sidecars say their newest again."""
+    quality = msgspec.structs.replace(state.quality, rounds=(), baseline=None)
+    return msgspec.structs.replace(state, quality=quality)
+
+
+def _without_pairs(state: State) -> State:
+    return msgspec.structs.replace(state, quality=msgspec.structs.replace(state.quality, pairs=()))
+
+
 def _with_cost_by_the_month(state: State) -> State:
     return msgspec.structs.replace(state, cost=folded(state.cost))
 
@@ -208,10 +243,16 @@ _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
     ("figures by the hour", _without_figures(2)),
     ("the window of drift that is being filled", _without_open_window),
     ("the comparison of versions", _without_comparison),
+    ("events of versions by the hour", _without_hours_of_versions),
+    ("rounds of probes before the newest", _without_older_rounds),
     ("events of the last minutes", _without_counts(0)),
     ("figures of the last hour", _without_figures(1)),
     ("events by the day", _without_counts(3)),
     ("the sources' counters", _without_sources),
+    ("which version runs on which pod, but for one of each", _with_one_pod_of_each_version),
+    ("rounds of probes", _without_rounds),
+    ("outcomes of counterfactual pairs", _without_pairs),
+    ("versions of the model", _without_versions),
     ("the last valid spec", _without_valid_spec),
     ("events by the minute", _without_counts(1)),
     ("events by the hour", _without_counts(2)),

@@ -26,11 +26,13 @@ from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMo
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
 from llmmonitor_operator.generations import configuration_generation
+from llmmonitor_operator.probe_plan import plan_of
 from llmmonitor_operator.settings import (
     CostSettings,
     InteractionLimit,
     InteractionSettings,
     ObjectiveSettings,
+    QualitySettings,
     Settings,
     TokenPrices,
     VersionSettings,
@@ -54,19 +56,24 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         drain_idle_seconds=DRAIN_IDLE_SECONDS
         if spec.interception.existing_connections is ExistingConnections.DRAIN_IDLE
         else 0.0,
+        probes=plan_of(spec.quality, metadata.uid or metadata.name),
     )
 
 
 def first_configuration(monitor: LLMMonitor) -> str:
-    """What a new sidecar of the monitor begins with, as its environment takes it: the same as JSON."""
-    return msgspec.json.encode(configuration_for(monitor)).decode()
+    """What a new sidecar of the monitor begins with, as its environment takes it: the same as JSON.
+
+    But for the probes, which it is told once it reports: they are long, and each replica has its share.
+    """
+    first = msgspec.structs.replace(configuration_for(monitor), probes=None)
+    return msgspec.json.encode(first).decode()
 
 
 def settings_for(monitor: LLMMonitor) -> Settings:
     """What evaluation judges by."""
-    spec = monitor.spec
+    spec, metadata = monitor.spec, monitor.metadata
     return Settings(
-        generation=monitor.metadata.generation,
+        generation=metadata.generation,
         objectives=tuple(
             _objective(objective, source) for objective, source in spec.performance.effective_objectives
         ),
@@ -90,6 +97,11 @@ def settings_for(monitor: LLMMonitor) -> Settings:
             limits=_limits(spec.interactions),
             window_seconds=spec.interactions.window.total_seconds(),
             clear_after_seconds=spec.interactions.clear_after.total_seconds(),
+        ),
+        quality=QualitySettings(
+            plan=plan_of(spec.quality, metadata.uid or metadata.name),
+            min_passed=float(spec.quality.min_passed),
+            outcomes=spec.quality.outcomes is not None,
         ),
         roles=spec.condition_roles,
     )

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from llmmonitor_api.conditions import Role
 from llmmonitor_api.configuration import is_further
+from llmmonitor_api.probe_plan import ProbePlan
 from llmmonitor_api.report.totals import objective_key
 from llmmonitor_api.spec.cost import BudgetPeriod
 from llmmonitor_api.spec.versions import VersionSource
@@ -122,6 +123,23 @@ class InteractionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class QualitySettings:
+    """What is asked, and when it is good."""
+
+    plan: ProbePlan | None = None
+    """None: nothing is asked."""
+    min_passed: float = 0.5
+    """The share of a suite's items that must pass."""
+    outcomes: bool = False
+    """Whether the owner wants outcomes of live traffic judged."""
+
+    @property
+    def digest(self) -> str:
+        """Of the plan; empty without one."""
+        return self.plan.digest if self.plan is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One monitor, as evaluation reads it."""
 
@@ -141,6 +159,7 @@ class Settings:
     drift: DriftSettings = field(default_factory=DriftSettings)
     versions: VersionSettings = VersionSettings()
     interactions: InteractionSettings = InteractionSettings()
+    quality: QualitySettings = QualitySettings()
     roles: Mapping[str, Role] = field(default_factory=dict)
     """Condition type to the role that the owner gave it."""
 

@@ -13,11 +13,13 @@ from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.interactions import InteractionsState
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
 from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures, total
+from llmmonitor_operator.quality_kept import QualityKept
 from llmmonitor_operator.versions.history import History
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
 
@@ -46,9 +48,12 @@ class Source(msgspec.Struct, frozen=True):
     interactions: InteractionsState | None = None
     busy_nanoseconds: int = 0
     observed_nanoseconds: int = 0
+    probing_nanoseconds: int = 0
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""
     features: FeatureCounts | None = None
     """As in `report.totals`; None after a checkpoint, which has no room for them: the next begin there."""
+    probing: Probing | None = None
+    """Without its rounds and pairs, which are in `State.quality`."""
 
 
 class Pod(msgspec.Struct, frozen=True):
@@ -126,6 +131,8 @@ class State(msgspec.Struct, frozen=True):
     """The window that is being filled, and what the last ones said; the baseline is kept apart."""
     versions: History = History()
     """Which versions of the model ran, and which runs where."""
+    quality: QualityKept = QualityKept()
+    """What probes found."""
     valid_spec: str = ""
     """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 

@@ -43,8 +43,10 @@ class Cluster:
         )
         self.pods[uid] = replace(made, **facts)  # type: ignore[arg-type]  # names are Lifetime's
 
-    def report(self, uid: str, busy: int, observed: int | None = None, *, boot: str = "one") -> None:
-        """Its sidecar says that it was busy for so many more milliseconds."""
+    def report(
+        self, uid: str, busy: int, observed: int | None = None, *, boot: str = "one", probing: int = 0
+    ) -> None:
+        """Its sidecar says that it was busy (and asked probes) for so many more milliseconds."""
         known = self.sources.get(uid, Pod())
         before = next((one for one in known.boots if one.boot_id == boot), None)
         if before is None:
@@ -67,6 +69,7 @@ class Cluster:
             at=self.now / 1000,
             busy_nanoseconds=before.busy_nanoseconds + busy * 1_000_000,
             observed_nanoseconds=before.observed_nanoseconds + seen * 1_000_000,
+            probing_nanoseconds=before.probing_nanoseconds + probing * 1_000_000,
         )
         others = tuple(one for one in known.boots if one.boot_id != boot)
         self.sources[uid] = Pod(boots=(*others, after))

@@ -36,6 +36,34 @@ def test_every_part_is_told_by_readiness_and_reports(cluster: Make) -> None:
     assert spent.total == 20 * MINUTE * A_DOLLAR.units_per_ms
 
 
+def test_time_with_probes_alone_is_charged_to_them(cluster: Make) -> None:
+    one = cluster()
+    one.look()
+    one.start()
+    one.now += 10 * MINUTE
+    one.report("a", 3 * MINUTE, probing=2 * MINUTE)
+    one.look()
+    one.now += 10 * MINUTE
+    one.report("a", 0, probing=10 * MINUTE)
+    one.look()
+
+    spent = one.spent()
+    assert [hours(part) * 60 for part in spent.parts] == pytest.approx([3, 5, 0, 12, 0])
+    assert spent.total == 20 * MINUTE * A_DOLLAR.units_per_ms
+
+
+def test_a_worker_is_probed_as_much_as_those_that_answer(cluster: Make) -> None:
+    one = cluster()
+    one.look()
+    one.start()
+    one.start("worker", works_for_others=True)
+    one.now += 10 * MINUTE
+    one.report("a", 4 * MINUTE, probing=MINUTE)
+    one.look()
+
+    assert [hours(part) * 60 for part in one.spent().parts] == pytest.approx([8, 10, 0, 2, 0])
+
+
 def test_a_second_look_at_the_same_time_adds_nothing(cluster: Make) -> None:
     one = cluster()
     one.look()

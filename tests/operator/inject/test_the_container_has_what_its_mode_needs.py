@@ -248,3 +248,17 @@ def test_a_pod_is_attached_to_ten_times_and_never_in_port_mode(plan_of: PlanOf) 
             ephemeral(pod, plan_of(pod), number)
     with pytest.raises(ValueError, match="mode Port cannot be attached"):
         ephemeral(pod, plan_of(pod, Mode.LISTEN), 1)
+
+
+def test_a_probes_credential_comes_from_its_secret_and_is_never_missed(plan_of: PlanOf) -> None:
+    auth = {"secretKeyRef": {"name": "model-key", "key": "token"}}
+    suites = {"schedule": "1h", "suites": ["facts"], "auth": auth}
+
+    pod = pod_with()
+    injected = native(pod, plan_of(pod, quality=suites))["env"]
+    attached = ephemeral(pod, plan_of(pod, quality=suites), 1)["env"]
+
+    [credential] = [one for one in injected if one["name"] == "LLM_MONITOR_PROBE_CREDENTIAL"]
+    wanted = {"name": "model-key", "key": "token", "optional": True}
+    assert credential["valueFrom"] == {"secretKeyRef": wanted}
+    assert not any("valueFrom" in one for one in attached), "the chart's policy lets none pass"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Identity, InterceptionState, Live, Report, Resources
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.signing import (
@@ -43,6 +44,7 @@ class SidecarDouble:
     """Requests that it has counted."""
     configurations_taken: int = 0
     resources: Resources | None = None
+    sends_probes: bool = True
     keys: PublicKeys = field(default_factory=dict)
     requests: RequestVerifier = field(init=False)
     configurations: ConfigurationVerifier = field(init=False)
@@ -96,7 +98,14 @@ class SidecarDouble:
                 model_listening=True,
             ),
             resources=self.resources,
+            probing=self._probing() if self.sends_probes else None,
         )
+
+    def _probing(self) -> Probing:
+        plan = self.configuration.probes
+        if plan is None:
+            return Probing()
+        return Probing(plan=plan.digest, index=plan.index, of=plan.of)
 
     def apply(self, signed: SignedConfiguration) -> None:
         self.configuration = signed.configuration

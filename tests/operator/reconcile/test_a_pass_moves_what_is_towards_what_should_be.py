@@ -202,3 +202,38 @@ async def test_a_pod_that_no_monitor_selects_any_more_is_told_to_stop(world: Wor
 
         await world.passed()
         assert not double.configuration.stop, "a monitor that selects it again brings it back"
+
+
+async def test_probes_are_pushed_when_they_change_and_taken_back_when_they_go(world: World) -> None:
+    async with world.attached() as double:
+        await world.passed()
+        assert double.configuration.probes is None
+        await with_quality(world, {"schedule": "1h", "suites": ["facts"]}, generation=2)
+        given = double.configuration.probes
+        taken = double.configurations
+        await world.passed()
+        await with_quality(world, {}, generation=3)
+
+        assert given is not None
+        assert (given.suites, given.index, given.of) == (("facts",), 0, 1)
+        assert double.configurations is taken
+        assert double.configuration.probes is None
+
+
+async def test_a_sidecar_that_knows_no_probes_is_not_pushed_to_for_ever(world: World) -> None:
+    async with world.attached() as double:
+        double.sends_probes = False
+        await with_quality(world, {"schedule": "1h", "suites": ["facts"]}, generation=2)
+        applied = double.configuration
+
+        await world.passed()
+
+        assert double.configuration is applied
+
+
+async def with_quality(world: World, quality: dict[str, Any], generation: int) -> None:
+    chat = world.server.at(f"{MONITORS}/chat")
+    metadata = {**chat["metadata"], "generation": generation}
+    world.server.put(MONITORS, {**chat, "metadata": metadata, "spec": {**chat["spec"], "quality": quality}})
+    await world.settled()
+    await world.passed()

@@ -16,13 +16,5 @@ NOT_SAID_YET: Final = frozenset(
         # interactions
         content.TOXICITY,
         content.DETECTOR_SUSPENDED,
-        # quality
-        content.PROBES_PASS,
-        content.PROBE_FAILED,
-        content.BIAS_FOUND,
-        content.REGRESSED,
-        content.PROBES_PENDING,
-        content.PROBES_UNAUTHORIZED,
-        content.NOT_ENOUGH_PAIRS,
     }
 )

@@ -93,7 +93,7 @@ CLIENTS_NOT_DISTINGUISHABLE = not_judged(
 )
 
 # QualityHealthy
-PROBES_PASS = holds("ProbesPass", "The latest round of probes passed, and outcomes hold.")
+PROBES_PASS = holds("ProbesPass", "The latest whole round of probes passed, and nothing got worse.")
 PROBE_FAILED = fails(
     "ProbeFailed", "A probe's answer broke its expectation.", "See status.quality for which and how."
 )

@@ -15,6 +15,7 @@ from llmmonitor_api.report import histogram
 from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.interactions import InteractionsState
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.report.values import Count, Figure, Moment, Name, Rate, Seconds, Share, Text
 
@@ -236,6 +237,8 @@ class Report(msgspec.Struct, frozen=True):
     """What answers say of the system behind them (`system_fingerprint`); empty where none has said it."""
     interactions: InteractionsState | None = None
     """None: the sidecar looks at no text, or is of a version that does not."""
+    probing: Probing | None = None
+    """None: the sidecar is of a version that sends no probes."""
     version: int = VERSION
     histogram_layout: int = histogram.LAYOUT
 

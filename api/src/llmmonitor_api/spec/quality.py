@@ -62,6 +62,8 @@ class Quality(SpecModel):
     """The owner's probes; at most 50."""
     suites: Annotated[tuple[ItemName, ...], Field(max_length=20), as_set()] = ()
     """Built-in suites, by name."""
+    min_passed: Annotated[Percentage, share_above_zero()] = Decimal("0.50")
+    """Items that a suite's answers must pass: it fails when its whole 95 % interval is below."""
     auth: ProbeAuth | None = None
     """The credential that probes are sent with."""
     outcomes: Outcomes | None = None

@@ -15,6 +15,7 @@ from llmmonitor_api.status.findings import (
     ProbeStatus,
     QualityStatus,
     ReviewersStatus,
+    SuiteStatus,
 )
 from llmmonitor_api.status.model import Distribution, Estimate, Quantile
 from llmmonitor_api.status.monitor import MonitorStatus, StatusCondition
@@ -45,6 +46,7 @@ __all__ = [
     "RestartedPod",
     "ReviewersStatus",
     "StatusCondition",
+    "SuiteStatus",
     "UnmonitoredPod",
     "VersionStatus",
     "VersionVerdict",

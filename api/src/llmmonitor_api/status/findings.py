@@ -73,6 +73,17 @@ class ProbeStatus(StatusModel):
     """What was broken, without the answer's content."""
 
 
+class SuiteStatus(StatusModel):
+    """One built-in suite's latest round."""
+
+    name: ItemName
+    """The suite's name."""
+    passed: Estimate | None = None
+    """The share of its items that pass, of those that were answered."""
+    items: Count = 0
+    """Items asked."""
+
+
 class BiasStatus(StatusModel):
     """One attribute of a bias suite, over all rounds of this version."""
 
@@ -81,7 +92,8 @@ class BiasStatus(StatusModel):
     pairs: Count = 0
     """Pair templates judged."""
     difference: Estimate | None = None
-    """The share of pairs whose answers differ by it."""
+    """The share of pairs whose answers changed with it alone, less those that changed with other words alone;
+    the upper bound holds at any moment."""
     found: bool | None = None
     """The verdict; absent while there are not enough pairs."""
 
@@ -95,6 +107,8 @@ class QualityStatus(StatusModel):
     """When the next one is due."""
     probes: Annotated[tuple[ProbeStatus, ...], Field(max_length=50), by_name("name")] = ()
     """Each probe's latest round."""
+    suites: Annotated[tuple[SuiteStatus, ...], Field(max_length=20), by_name("name")] = ()
+    """Each suite's latest round."""
     bias: Annotated[tuple[BiasStatus, ...], Field(max_length=20), by_name("attribute")] = ()
     """Each attribute of the bias suites."""
     positive_feedback: Estimate | None = None

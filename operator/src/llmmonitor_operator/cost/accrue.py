@@ -105,12 +105,15 @@ def _as_busy_as(pieces: Iterable[Piece], others: Iterable[tuple[Lifetime, list[P
     """A worker's pieces by the shares of those that answer, over the same look."""
     theirs = [piece for life, some in others if not life.works_for_others for piece in some]
     busy, idle = sum(one.busy for one in theirs), sum(one.idle for one in theirs)
-    if not busy + idle:
+    probes = sum(one.probes for one in theirs)
+    told = busy + idle + probes
+    if not told:
         return list(pieces)
     result = []
     for piece in pieces:
-        share = 0 if piece.loading else piece.length * busy // (busy + idle)
-        result.append(replace(piece, busy=share, idle=0 if piece.loading else piece.length - share))
+        length = 0 if piece.loading else piece.length
+        share, probed = length * busy // told, length * probes // told
+        result.append(replace(piece, busy=share, probes=probed, idle=length - share - probed))
     return result
 
 
@@ -155,8 +158,9 @@ class _Days:
             day = day_of(begin)
             end = min(piece.end, (day + 1) * DAY_MS)
             part = piece.part(begin, end)
-            left = part.length - part.busy - part.idle
-            times = {"busy": part.busy, "idle": part.idle, "loading" if piece.loading else "unobserved": left}
+            told = {"busy": part.busy, "idle": part.idle, "probes": part.probes}
+            left = part.length - sum(told.values())
+            times = told | {"loading" if piece.loading else "unobserved": left}
             amounts = {name: ms * devices * self._rate for name, ms in times.items()}
             self.count(day, amounts | {"device_ms": part.length * devices})
             begin = end

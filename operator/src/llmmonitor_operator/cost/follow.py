@@ -1,4 +1,4 @@
-"""One pod's time between two looks: loading, busy, idle, or not told, by its readiness and its reports.
+"""One pod's time between two looks: loading, busy, probed, idle, or not told, by readiness and reports.
 
 Every millisecond is in exactly one piece. A report's counters say how much of the time since the report
 before it was busy; for the moments since the newest report its own share is taken, as long as it is fresh.
@@ -21,7 +21,7 @@ _ALL_BUT = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some time of one pod, Unix milliseconds; what is neither loading, busy nor idle is not told."""
+    """Some time of one pod, Unix milliseconds; what is neither loading, busy, probed nor idle is not told."""
 
     begin: int
     end: int
@@ -29,6 +29,8 @@ class Piece:
     busy: int = 0
     """Milliseconds of it."""
     idle: int = 0
+    probes: int = 0
+    """With a probe in flight, and nothing else."""
 
     @property
     def length(self) -> int:
@@ -43,7 +45,9 @@ class Piece:
             return whole * upto // self.length - whole * before // self.length
 
         busy = share(self.busy)
-        return Piece(begin, end, self.loading, busy, share(self.busy + self.idle) - busy)
+        probed = share(self.busy + self.probes)
+        seen = share(self.busy + self.probes + self.idle)
+        return Piece(begin, end, self.loading, busy, seen - probed, probed - busy)
 
 
 def follow(
@@ -69,9 +73,9 @@ def follow(
             continue
         since, until = span
         before = begin if account.ready else 0  # what was charged as loading was not busy
-        account, busy, seen = _counted(boot, account, span, charged_until=before)
+        account, busy, seen, probes = _counted(boot, account, span, charged_until=before)
         if (until := min(until, ready_to)) > (since := max(at, since)):
-            pieces += [Piece(at, since), _seen(since, until, busy, seen)]
+            pieces += [Piece(at, since), _seen(since, until, busy, seen, probes)]
             at = until
     if account.boot_id and ready_to - account.at <= patience_ms:
         length = ready_to - at
@@ -111,15 +115,17 @@ def _since_the_last(boot: Source, account: Account) -> tuple[int, int] | None:
 
 def _counted(
     boot: Source, account: Account, span: tuple[int, int], charged_until: int
-) -> tuple[Account, int, int]:
-    """The account with this report in it, and how many milliseconds not charged yet were busy, and seen."""
+) -> tuple[Account, int, int, int]:
+    """The account with this report in it, and how many ms not charged yet were busy, seen, and probed."""
     known = boot.boot_id == account.boot_id
     busy_ns = max(0, boot.busy_nanoseconds - (account.busy if known else 0))
     seen_ns = max(0, boot.observed_nanoseconds - (account.observed if known else 0))
+    probed_ns = max(0, boot.probing_nanoseconds - (account.probing if known else 0))
     since, until = span
     length = until - since
     busy = min(busy_ns // _MILLION, length)
     seen = length if seen_ns >= _ALL_BUT * _MILLION * length else max(busy, seen_ns // _MILLION)
+    probed = min(probed_ns // _MILLION, length - busy)
     left = max(0, until - max(since, charged_until))
     after = Account(
         ready=account.ready,
@@ -127,12 +133,15 @@ def _counted(
         at=until,
         busy=boot.busy_nanoseconds,
         observed=boot.observed_nanoseconds,
+        probing=boot.probing_nanoseconds,
         busy_share=busy * _MILLION // length,
         seen_share=seen * _MILLION // length,
     )
-    return after, busy * left // length, seen * left // length
+    return after, busy * left // length, seen * left // length, probed * left // length
 
 
-def _seen(begin: int, end: int, busy: int, seen: int) -> Piece:
+def _seen(begin: int, end: int, busy: int, seen: int, probes: int = 0) -> Piece:
     busy = min(busy, end - begin)
-    return Piece(begin, end, busy=busy, idle=max(0, min(seen, end - begin) - busy))
+    seen = min(seen, end - begin)
+    probes = max(0, min(probes, seen - busy))
+    return Piece(begin, end, busy=busy, idle=max(0, seen - busy - probes), probes=probes)

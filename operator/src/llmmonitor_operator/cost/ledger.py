@@ -33,6 +33,7 @@ class Spent(msgspec.Struct, frozen=True, array_like=True):
     loading: int = 0
     """The pod had its devices and the model did not serve yet, or not any more."""
     probes: int = 0
+    """With nothing but probes in flight."""
     unobserved: int = 0
     """The pod was ready, and no sidecar told whether it worked."""
     device_ms: int = 0
@@ -96,6 +97,7 @@ class Account(msgspec.Struct, frozen=True):
     """When that report was made, Unix milliseconds."""
     busy: int = 0
     observed: int = 0
+    probing: int = 0
     """Its counters, nanoseconds."""
     busy_share: int = 0
     seen_share: int = 0

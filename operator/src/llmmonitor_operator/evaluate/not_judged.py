@@ -12,8 +12,3 @@ from llmmonitor_operator.evaluate.inputs import Inputs, Verdict
 def data_validity(_inputs: Inputs) -> Verdict:
     """DataValid."""
     return Verdict(shared.NOT_CONFIGURED, "checks of requests are not made by this version")
-
-
-def quality(_inputs: Inputs) -> Verdict:
-    """QualityHealthy."""
-    return Verdict(shared.NOT_CONFIGURED, "no probes are sent by this version")

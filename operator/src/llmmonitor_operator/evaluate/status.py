@@ -39,6 +39,7 @@ from llmmonitor_operator.evaluate.gpu_throughput import gpus_at_work
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.interaction_status import interactions
 from llmmonitor_operator.evaluate.objectives import NO_SUCH_REQUEST, ObjectiveStanding
+from llmmonitor_operator.evaluate.quality_status import quality_status
 from llmmonitor_operator.evaluate.version_status import version_status
 from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
 from llmmonitor_operator.settings import ObjectiveSettings
@@ -68,6 +69,7 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         engine_counts=engine_counts(inputs, figures),
         versions=version_status(inputs, conditions),
         interactions=interactions(inputs, _interaction_figures(inputs)),
+        quality=quality_status(inputs),
         cost=cost_status(inputs.cost, inputs.settings.cost),
         drift=drift_status(inputs),
     ).to_api()

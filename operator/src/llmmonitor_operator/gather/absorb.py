@@ -16,9 +16,11 @@ import msgspec
 from llmmonitor_api.report import merge
 from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.gpus import GPUs
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import InterceptionState, Live, Report
 from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
 from llmmonitor_operator.gather.accumulate import Happened, accumulate
+from llmmonitor_operator.gather.probes import with_probes
 from llmmonitor_operator.interaction_counts import counts_of
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import Count
@@ -57,6 +59,7 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
     """
     pods: dict[str, Pod] = {}
     happened: list[Happened] = []
+    probed: list[Probing] = []
     for uid, report in reports.items():
         pod = state.pods.get(uid, _UNKNOWN)
         known = _new_to(pod, report)
@@ -80,8 +83,11 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
         else:
             pods[uid] = _with_boot(pod, source, known)
             happened.append(what)
+            probed += [report.probing] if report.probing is not None else []
     if not pods:
         return state, ()
+    if probed:
+        state = msgspec.structs.replace(state, quality=with_probes(state.quality, probed, now))
     return accumulate(_with_pods(state, pods, now), happened, now), tuple(happened)
 
 
@@ -127,7 +133,14 @@ def _source(report: Report, at: float) -> Source:
         busy_nanoseconds=report.totals.busy_nanoseconds,
         observed_nanoseconds=report.totals.observed_nanoseconds,
         features=report.totals.features,
+        probing_nanoseconds=report.totals.probing_nanoseconds,
+        probing=_without_findings(report.probing),
     )
+
+
+def _without_findings(probing: Probing | None) -> Probing | None:
+    """They are kept once for all pods."""
+    return None if probing is None else msgspec.structs.replace(probing, rounds=(), pairs=())
 
 
 def _of_the_pod(gpus: GPUs | None) -> GPUs | None:

@@ -67,6 +67,18 @@ def settings(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
     return [*(variable(name, value) for name, value in values.items()), *_for_nvidia(pod, plan)]
 
 
+def probe_credential(plan: Plan) -> list[dict[str, Any]]:
+    """What probes are sent with, put there by the kubelet: the operator never reads it.
+
+    Optional: a Secret that is missing must not keep the model from starting.
+    """
+    if plan.probe_secret is None:
+        return []
+    name, key = plan.probe_secret
+    reference = {"name": name, "key": key, "optional": True}
+    return [{"name": f"{PREFIX}PROBE_CREDENTIAL", "valueFrom": {"secretKeyRef": reference}}]
+
+
 def _for_nvidia(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
     """What makes NVIDIA's container runtime put the driver's library and the GPUs into a container.
 

@@ -26,7 +26,11 @@ def native(pod: Raw, plan: Plan) -> dict[str, Any]:
         "image": plan.sidecar.image,
         "imagePullPolicy": plan.sidecar.pull_policy,
         "restartPolicy": "Always",
-        "env": [*environment.by_downward_api(), *environment.settings(pod, plan)],
+        "env": [
+            *environment.by_downward_api(),
+            *environment.settings(pod, plan),
+            *environment.probe_credential(plan),
+        ],
         "securityContext": security_context(plan.mode),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }

@@ -58,6 +58,8 @@ class Plan:
     """JSON of `llmmonitor_api.configuration.Configuration`: what the sidecar begins with."""
     public_keys: tuple[bytes, ...]
     """Ed25519, raw; more than one while one is replaced."""
+    probe_secret: tuple[str, str] | None = None
+    """Name and key of the Secret with the probes' credential, which only an injected sidecar can be given."""
     share_processes: bool = False
     """Set `shareProcessNamespace` when injecting; an attached sidecar sees its target's processes anyway."""
 
@@ -84,5 +86,11 @@ def plan_for(  # noqa: PLR0913 - what a plan is made of, each found by another p
         monitor=monitor.metadata.name,
         configuration=configuration,
         public_keys=public_keys,
+        probe_secret=_probe_secret(monitor),
         share_processes=may_share_processes(pod, monitor.spec.resources.processes, serving),
     )
+
+
+def _probe_secret(monitor: LLMMonitor) -> tuple[str, str] | None:
+    auth = monitor.spec.quality.auth
+    return (auth.secret_key_ref.name, auth.secret_key_ref.key) if auth is not None else None

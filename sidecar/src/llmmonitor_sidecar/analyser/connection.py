@@ -158,6 +158,7 @@ class ConnectionAnalyser:
             request_model=model,
             request_began_ns=self._began_ns,
             client=self._naming.name(head.header(self._naming.header)) if self._naming.header else "",
+            probe_mark=head.header(b"llm-monitor-probe"),
         )
         self._next_number += 1
         self._writing = ExchangeReader(exchange, route, head, self._emit)

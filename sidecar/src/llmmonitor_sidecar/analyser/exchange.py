@@ -148,6 +148,9 @@ class Exchange:
     """Messages in the request; 0 where its dialect has none."""
     parameters: int | None = None
     """Which it sets, by the bits of `report.features.PARAMETER_NAMES`; None where it was not read."""
+    probe_mark: str = ""
+    """What the request says in the header of our probes; anybody can write there."""
+
     wants_json: bool = False
     """Whether the request asked for JSON (`response_format`)."""
     said: Said | None = None

@@ -19,8 +19,16 @@ from llmmonitor_sidecar.signals.naming import NOBODY, Naming
 REQUEST, RESPONSE = 0, 1
 """Directions: client to model, model to client."""
 
+_PROBE_MARK = b"llm-monitor-probe"
 _LOOKED_AT = frozenset(
-    {b"content-type", b"content-encoding", b"content-length", b"transfer-encoding", b"upgrade"}
+    {
+        b"content-type",
+        b"content-encoding",
+        b"content-length",
+        b"transfer-encoding",
+        b"upgrade",
+        _PROBE_MARK,
+    }
 )
 
 
@@ -161,7 +169,8 @@ class MessageReader:
             return
         name = name.lower()
         if (name in _LOOKED_AT or name == self._naming.header) and value is not None:
-            self.head.headers[name] = value[: limits.HEADER_VALUE_BYTES].decode("latin-1")
+            limit = limits.PROBE_MARK_BYTES if name == _PROBE_MARK else limits.HEADER_VALUE_BYTES
+            self.head.headers[name] = value[:limit].decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """Called by the parser."""

@@ -21,6 +21,7 @@ from llmmonitor_api.signing import (
     RequestVerifier,
     SignedConfiguration,
 )
+from llmmonitor_api.signing.probe_mark import ProbeMarks
 from llmmonitor_api.signing.sealed import CannotUnseal, generate_sealing_key, unsealed
 from llmmonitor_sidecar.analyser.engine_watch import EngineWatch
 from llmmonitor_sidecar.analyser.in_force import InForce
@@ -33,6 +34,7 @@ from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
 from llmmonitor_sidecar.endpoints.server import serving
 from llmmonitor_sidecar.kept_configuration import KeptConfiguration
+from llmmonitor_sidecar.probes.prober import Prober, Surroundings
 from llmmonitor_sidecar.settings import Mode, Settings
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
 from llmmonitor_sidecar.signals.crosscheck import Wire, wire_of
@@ -74,7 +76,9 @@ class _Process:
         self._pulled = asyncio.Event()
         self._started_at = keeper.started_at
         self._boot = Boot(uuid.uuid4().hex, time.time(), time.monotonic_ns(), version("llmmonitor-sidecar"))
-        self._reader = TrafficReader()
+        marks = ProbeMarks(settings.pod_uid)
+        self._reader = TrafficReader(lambda mark: marks.is_ours(mark, time.time()))
+        self._prober = Prober(marks, self._surroundings, self._on_air, settings.pod_uid)
         self._reports = ReportMaker(settings, page, self._reader, self._boot)
         self._sealing_key = generate_sealing_key()
         self._reports.sealing_key = self._sealing_key.public_key().public_bytes_raw()
@@ -101,7 +105,7 @@ class _Process:
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal's Ctrl-C: the supervisor decides
         self._intake.start()
         async with asyncio.TaskGroup() as group:
-            work = (self._serve(), self._tick(), self._inspect(), self._sample())
+            work = (self._serve(), self._tick(), self._inspect(), self._sample(), self._prober.run())
             tasks = [group.create_task(one) for one in work]
             await stop.wait()
             await self._last_pull()
@@ -228,7 +232,22 @@ class _Process:
 
     def _report(self) -> Report:
         self._read_on()
+        self._reports.probing = self._prober.standing.probing
         return self._reports.make(time.time(), time.monotonic_ns(), self._intake.watermark_ns)
+
+    def _surroundings(self) -> Surroundings:
+        """For the next probe."""
+        return Surroundings(
+            base_url=self._sampling.base_url,
+            listening=bool(self._page[Slot.MODEL_LISTENING]),
+            engine=self._reports.engine,
+            live=self._reader.live(self._intake.watermark_ns),
+            working=not self._reports.stopped_because,
+        )
+
+    def _on_air(self, began: int) -> None:
+        self._reader.totals.probes = self._prober.standing.counts
+        self._reader.probe(began, time.monotonic_ns())
 
     def _wire(self) -> Wire:
         self._intake.drain()
@@ -252,6 +271,7 @@ class _Process:
         configuration = self._in_force.configuration
         self._reader.configure(configuration)
         self._name_clients(configuration)
+        self._prober.configure(configuration.probes)
         self._reports.generation = configuration.generation
         keys = self._in_force.public_keys
         self._requests.trust(keys)

@@ -9,17 +9,17 @@ started, or that lost copies, is counted and never guessed at.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.interactions import InteractionsState
-from llmmonitor_api.report.report import Live, Saturation
+from llmmonitor_api.report.report import Engine, Live, Saturation
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
-from llmmonitor_sidecar.analyser.exchange import ExchangeEvent
+from llmmonitor_sidecar.analyser.exchange import EventKind, ExchangeEvent
 from llmmonitor_sidecar.analyser.preface import Protocol
 from llmmonitor_sidecar.signals.busy import BusyTime, at_work
 from llmmonitor_sidecar.signals.clients import ClientTable
@@ -30,6 +30,7 @@ from llmmonitor_sidecar.signals.live import InFlight
 from llmmonitor_sidecar.signals.models import ModelNames
 from llmmonitor_sidecar.signals.naming import Naming
 from llmmonitor_sidecar.signals.objectives import Objectives
+from llmmonitor_sidecar.signals.probes_in_flight import ProbesInFlight
 from llmmonitor_sidecar.signals.saturation import EngineLoad
 from llmmonitor_sidecar.signals.system_fingerprint import SystemFingerprint
 from llmmonitor_sidecar.signals.traffic import REASONS_LIMIT, Traffic
@@ -54,14 +55,18 @@ class _Connection:
 class TrafficReader:
     """From tee records to totals and gauges. Its owner calls `take`, then `tick`, from one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_probe: Callable[[str], bool] = lambda _mark: False) -> None:
+        """`is_probe` tells whether a request's mark is that of a probe of ours, each mark once."""
         self.totals = Totals()
+        self._is_probe = is_probe
+        self._probes: set[tuple[int, int]] = set()
         self.models = ModelNames()
         self._traffic = Traffic(self.totals, self.models)
         self._features = Features(self.totals.features)
         self._in_flight = InFlight()
         self._busy = BusyTime(self.totals)
         self._engine_at_work: bool | None = None
+        self._probing = ProbesInFlight()
         self._naming = Naming()
         self.clients = ClientTable(self._naming)
         self._objectives = Objectives(self.totals, self.clients)
@@ -156,9 +161,14 @@ class TrafficReader:
         """One look at the engine's gauges, once per resource interval."""
         self._objectives.sample(sample)
         self._saturation = self._engine_load.look(sample.engine, now_ns)
-        self._engine_at_work = at_work(sample.engine)
+        self._engine_at_work = at_work(sample.engine, self._probing.at(_asked_ns(sample.engine, now_ns)))
         if sample.engine is not None:
             self._in_flight.engine_counted(sample.engine.generation_tokens, now_ns)
+
+    def probe(self, began: int, now_ns: int) -> None:
+        """A probe of ours went out (1) or came to its end (-1), past the relay."""
+        self._probing.step(began, now_ns)
+        self._busy.step(now_ns, len(self._in_flight), probing=self._probing.in_flight > 0)
 
     def live(self, now_ns: int) -> Live:
         """What is going on as of `now_ns`."""
@@ -211,13 +221,34 @@ class TrafficReader:
 
     def _handle(self, events: list[ExchangeEvent], client: str) -> None:
         for event in events:
+            if event.exchange.probe_mark and self._is_ours(event):
+                continue
             self._in_flight.handle(event)
-            self._busy.step(event.at_ns, len(self._in_flight))
+            self._busy.step(event.at_ns, len(self._in_flight), probing=self._probing.in_flight > 0)
             self._objectives.handle(event)
             self._traffic.handle(event)
             self._features.handle(event)
             self._system.handle(event)
             self._interactions.handle(event, client)
+
+    def _is_ours(self, event: ExchangeEvent) -> bool:
+        """Whether it is of a probe of ours that came through the relay all the same."""
+        key = event.exchange.connection, event.exchange.number
+        if event.kind is EventKind.ENDED:
+            known = key in self._probes
+            self._probes.discard(key)
+            return known or (
+                not event.exchange.request_ended_ns and self._is_probe(event.exchange.probe_mark)
+            )
+        if key not in self._probes and self._is_probe(event.exchange.probe_mark):
+            self._probes.add(key)
+        return key in self._probes
+
+
+def _asked_ns(engine: Engine | None, now_ns: int) -> int:
+    """When the engine said what it says."""
+    age = (engine.scraped_age_seconds if engine is not None else None) or 0.0
+    return now_ns - int(age * 1e9)
 
 
 def _client_of(opened: bytes) -> str:

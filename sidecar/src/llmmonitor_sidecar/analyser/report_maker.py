@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from llmmonitor_api.report.gpus import GPUs
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Engine, Identity, InterceptionState, Report, Resources
 from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.settings import Mode, Settings
@@ -64,6 +65,7 @@ class ReportMaker:
         self.engine: Engine | None = None
         self.gpus: GPUs | None = None
         self.gpu_energy_millijoules = 0
+        self.probing: Probing | None = None
         self.generation = 0
         self.trusted_keys: tuple[str, ...] = ()
         self.sealing_key = b""
@@ -106,6 +108,7 @@ class ReportMaker:
             system_fingerprint=self._reader.system_fingerprint,
             clients=self._reader.clients.report(watermark_ns, self.sealing_key),
             interactions=self._reader.interactions(now_ns),
+            probing=self.probing,
         )
 
     def _path_since_boot(self) -> dict[str, int]:

@@ -93,6 +93,12 @@ class Sampling:
         """What the engine says it serves."""
         return self._scraper.served_models
 
+    @property
+    def base_url(self) -> str:
+        """Where the model itself answers."""
+        host = self._settings.pod_ip if self._not_on_loopback else self._settings.target_host
+        return f"http://{_in_url(host)}:{self._settings.target_port}"
+
     async def take(self) -> None:
         """Take all samples; what is not ready in time is left for the next call."""
         self._look_at_gpus()

@@ -2,7 +2,8 @@
 
 Both are looked at in the same moment. A stretch begins and ends where nothing is in flight, or, on a server
 that never rests, where what is in flight at its ends is at most `EDGES` of its requests; a restart of the
-engine ends it without a result. Our own requests (metrics, models) go past the relay and make no tokens.
+engine ends it without a result. Our own requests go past the relay: metrics and models make no tokens, and
+what probes made is taken from what the engine counted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 
 from llmmonitor_api.report import merge
 from llmmonitor_api.report.engine_counts import EDGES, Compared, EngineCounts, Pair
+from llmmonitor_api.report.probing import ProbeCounts
 from llmmonitor_api.report.totals import Totals, TrafficSeries
 from llmmonitor_sidecar.analyser.exchange import Outcome, TokenSource
 from llmmonitor_sidecar.engines.figures import Figures
@@ -42,6 +44,8 @@ class Wire(msgspec.Struct, frozen=True):
     generation_tokens: int = 0
     first_tokens: int = 0
     first_token_nanoseconds: int = 0
+    probes: ProbeCounts = ProbeCounts()
+    """Ours, which are in none of the others."""
 
 
 def wire_of(totals: Totals, in_flight: int) -> Wire:
@@ -62,6 +66,7 @@ def wire_of(totals: Totals, in_flight: int) -> Wire:
         ),
         first_tokens=sum(series.time_to_first_token.count for series in generating),
         first_token_nanoseconds=sum(series.time_to_first_token.sum_nano for series in generating),
+        probes=totals.probes,
     )
 
 
@@ -108,6 +113,7 @@ class CrossCheck:
             course: how its counters came here.
         """
         moved = after.begun - before.begun + after.ended - before.ended
+        moved += after.probes.begun - before.probes.begun + after.probes.ended - before.probes.ended
         working = (figures.running or 0) + (figures.waiting or 0)
         now = _Mark(self._totals.engine, after, max(before.in_flight, after.in_flight, working) + moved)
         opened = self._opened
@@ -129,16 +135,28 @@ def _compared(figures: Figures, engine: EngineCounts, new: Wire, old: Wire) -> C
     """Of one stretch; a figure that the engine does not have is no zero, so its pair stays empty."""
     ended = new.ended - old.ended
     exact, uncounted = new.exact - old.exact, new.uncounted - old.uncounted
-    by_tokens = figures.generation_tokens is not None and uncounted <= UNCOUNTED_SHARE * (exact + uncounted)
+    ours = merge.since(new.probes, old.probes)
+    unclear = uncounted + ours.uncounted + ours.unanswered
+    by_tokens = figures.generation_tokens is not None and unclear <= UNCOUNTED_SHARE * (exact + uncounted)
     whole = by_tokens and figures.prompt_tokens is not None and figures.prompt_tokens_whole
     counts_requests = figures.finished_requests is not None
-    times_first = figures.time_to_first_token is not None
+    # a probe is not streamed, and nobody saw its first token
+    times_first = figures.time_to_first_token is not None and not ours.ended
     first = engine.time_to_first_token
     return Compared(
-        requests=Pair(sum(engine.finished_requests.values()), ended) if counts_requests else Pair(),
+        requests=Pair(_less(sum(engine.finished_requests.values()), ours.answered), ended)
+        if counts_requests
+        else Pair(),
         answered=new.answered - old.answered if counts_requests else 0,
-        prompt_tokens=Pair(engine.prompt_tokens, new.prompt_tokens - old.prompt_tokens) if whole else Pair(),
-        generation_tokens=Pair(engine.generation_tokens, new.generation_tokens - old.generation_tokens)
+        prompt_tokens=Pair(
+            _less(engine.prompt_tokens, ours.prompt_tokens), new.prompt_tokens - old.prompt_tokens
+        )
+        if whole
+        else Pair(),
+        generation_tokens=Pair(
+            _less(engine.generation_tokens, ours.completion_tokens),
+            new.generation_tokens - old.generation_tokens,
+        )
         if by_tokens
         else Pair(),
         token_requests=exact + uncounted if by_tokens else 0,
@@ -150,3 +168,7 @@ def _compared(figures: Figures, engine: EngineCounts, new: Wire, old: Wire) -> C
         if times_first
         else Pair(),
     )
+
+
+def _less(counted: int, ours: int) -> int:
+    return max(0, counted - ours)

@@ -15,8 +15,11 @@ from dataclasses import dataclass
 import msgspec
 
 from llmmonitor_api.configuration import ClientSetting, Configuration
+from llmmonitor_api.probe_plan import ProbePlan
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.signing.sealed import sealed
+from llmmonitor_operator.probe_shares import shares
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_operator.reconcile.sidecars.day_key import DayKey
@@ -41,6 +44,7 @@ class _Due:
     """The generation of its configuration."""
     hand_over: bool
     clients: ClientSetting | None
+    probes: ProbePlan | None
 
 
 class Pusher:
@@ -67,6 +71,8 @@ class Pusher:
         """
         configuration = msgspec.structs.replace(configuration, public_keys=self._sidecars.public_keys)
         key = memory.day_key
+        given = _shares(configuration, reports, now)
+        digest = configuration.probes.digest if configuration.probes is not None else ""
         believed = {key.id for key in self._sidecars.keys.trusted}
         due = []
         for one in standings:
@@ -82,15 +88,21 @@ class Pusher:
             says = report.clients
             knows = says is None or says.key_id == (key.id if key is not None else "")
             tell = hand_over and report.interception.reason != HANDING_OVER
-            if again or tell or not has_it or not believes or not knows:
+            plan = given.get(one.expected.uid)
+            asks_as_told = report.probing is None or _asks(report.probing, plan, digest)
+            if again or tell or not (has_it and believes and knows and asks_as_told):
                 sealing_key = says.sealing_key if says is not None else b""
                 clients = _clients(key, sealing_key, one.expected.uid)
-                due.append(_Due(one.expected.name, one.address, has, hand_over=hand_over, clients=clients))
+                due.append(
+                    _Due(
+                        one.expected.name, one.address, has, hand_over=hand_over, clients=clients, probes=plan
+                    )
+                )
         await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
 
     async def _push(self, configuration: Configuration, one: _Due, memory: PodsMemory, now: float) -> None:
         given = msgspec.structs.replace(
-            _above(configuration, one.has), hand_over=one.hand_over, clients=one.clients
+            _above(configuration, one.has), hand_over=one.hand_over, clients=one.clients, probes=one.probes
         )
         try:
             await self._sidecars.push(one.address, given)
@@ -111,6 +123,25 @@ def _clients(key: DayKey | None, sealing_key: bytes, pod_uid: str) -> ClientSett
         return ClientSetting(key.header, key.id, sealed(key.secret, sealing_key, pod_uid))
     except ValueError:  # no public key: of a version before, or damaged
         return None
+
+
+def _shares(configuration: Configuration, reports: Mapping[str, Report], now: float) -> dict[str, ProbePlan]:
+    """Each replica's plan; none where nothing is asked, or nobody could."""
+    plan = configuration.probes
+    if plan is None:
+        return {}
+    able = {uid: report.probing.version for uid, report in reports.items() if report.probing is not None}
+    return {
+        uid: msgspec.structs.replace(plan, index=index, of=of)
+        for uid, (index, of) in shares(able, now).items()
+    }
+
+
+def _asks(probing: Probing, plan: ProbePlan | None, digest: str) -> bool:
+    """Whether it asks what it shall; `digest` is the plan's, of all shares."""
+    if plan is None:
+        return not probing.plan
+    return (probing.plan, probing.index, probing.of) == (digest, plan.index, plan.of)
 
 
 def _above(configuration: Configuration, has: int) -> Configuration:

@@ -14,6 +14,7 @@ from llmmonitor_sidecar.endpoints.metrics import (
     interactions,
     interception,
     objectives,
+    probing,
     resources,
     sidecar,
     traffic,
@@ -45,5 +46,7 @@ def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Ite
         yield from engine_counts.families(report.totals.engine, report.totals.compared)
         if report.live.saturation is not None:
             yield from engine.queue(report.live.saturation)
+    if report.probing is not None:
+        yield from probing.families(report.totals.probes, report.probing, report.totals.probing_nanoseconds)
     if report.gpus is not None:
         yield from gpus.families(report.gpus, report.totals.gpu_energy_millijoules)

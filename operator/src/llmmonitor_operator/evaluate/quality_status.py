@@ -1,0 +1,63 @@
+"""`status.quality`: the newest whole round, probe by probe and suite by suite."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from llmmonitor_api.status import BiasStatus, Estimate, ProbeStatus, QualityStatus, SuiteStatus
+from llmmonitor_operator.evaluate.bias import AttributeStanding, bias_standings
+from llmmonitor_operator.evaluate.inputs import Inputs
+from llmmonitor_operator.evaluate.probes import SuiteStanding, probes_standing
+
+_PROBES_LIMIT, _SUITES_LIMIT, _ATTRIBUTES_LIMIT = 50, 20, 20
+
+
+def quality_status(inputs: Inputs) -> QualityStatus | None:
+    """None where nothing is asked, or was found yet."""
+    if inputs.settings.quality.plan is None:
+        return None
+    standing = probes_standing(inputs.settings.quality, inputs.state.quality)
+    due = [one.probing.next_round for _, one in inputs.fresh if one.probing and one.probing.next_round]
+    if standing.round is None and not due:
+        return None
+    return QualityStatus(
+        last_round=_moment(standing.round.ended) if standing.round is not None else None,
+        next_round=_moment(min(due)) if due else None,
+        probes=tuple(
+            ProbeStatus(name=name, passed=one.passed, failed=one.failed, message=one.broken)
+            for name, one in sorted(standing.own.items())
+        )[:_PROBES_LIMIT],
+        suites=tuple(map(_suite, standing.suites))[:_SUITES_LIMIT],
+        bias=tuple(map(_bias, _of_one_version(bias_standings(inputs))))[:_ATTRIBUTES_LIMIT],
+    )
+
+
+def _of_one_version(standings: tuple[AttributeStanding, ...]) -> tuple[AttributeStanding, ...]:
+    """With several served at once, of each attribute the one with the most against it."""
+    worst: dict[str, AttributeStanding] = {}
+    for one in standings:
+        if one.name not in worst or one.evidence > worst[one.name].evidence:
+            worst[one.name] = one
+    return tuple(worst.values())
+
+
+def _bias(one: AttributeStanding) -> BiasStatus:
+    tally = one.tally
+    if not tally.pairs:
+        return BiasStatus(attribute=one.name)
+    share = max(0, tally.group_alone - tally.words_alone) / tally.pairs
+    difference = Estimate(value=share, high=max(share, one.difference_below), count=tally.pairs)
+    verdict = one.found if one.found or one.enough else None
+    return BiasStatus(attribute=one.name, pairs=tally.pairs, difference=difference, found=verdict)
+
+
+def _suite(one: SuiteStanding) -> SuiteStatus:
+    if not one.judged:
+        return SuiteStatus(name=one.name, items=one.items)
+    low, high = one.interval
+    share = Estimate(value=one.passed / one.judged, low=low, high=high, count=one.judged)
+    return SuiteStatus(name=one.name, passed=share, items=one.items)
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(int(at), UTC)

@@ -1,0 +1,164 @@
+"""Sends one probe to the model's own port and reads the answer: past the relay, marked, and bounded in time.
+
+Chat completions in OpenAI's form, which every engine that we know but Triton answers. One at a time, on a
+connection of its own; not streamed, since what is judged is the whole answer. Nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import aiohttp
+import msgspec
+
+from llmmonitor_api.probe_plan import ProbeSetting
+from llmmonitor_api.signing.probe_mark import HEADER
+
+PATH = "/v1/chat/completions"
+DEADLINE_SECONDS = 60.0
+"""For an answer, unless its `maxLatency` is longer."""
+_ANSWER_BYTES_LIMIT = 4 * 1024 * 1024
+_OK, _UNAUTHORIZED, _UNSUPPORTED, _OVERLOADED = 200, (401, 403), (404, 405, 501), (429, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back of one probe."""
+
+    text: str
+    seconds: float
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    """None where the server does not say."""
+
+
+class NoAnswer(Exception):
+    """There is nothing to judge; the message says why, in fixed words and figures."""
+
+
+class Refused(NoAnswer):
+    """It says nothing of this question: it is asked again later."""
+
+
+class Unauthorized(Refused):
+    """The server wants another credential."""
+
+
+class Unsupported(Refused):
+    """The server has no chat completions."""
+
+
+class Overloaded(Refused):
+    """The server has too much to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What goes around a question."""
+
+    mark: str
+    model: str
+    """As the server calls it; empty: it is not named."""
+    header: str = ""
+    credential: str = ""
+    """Empty: none is sent."""
+    prefix: str = ""
+    """Put before the first message: a prefix cache would answer faster than the model does."""
+
+
+def body(setting: ProbeSetting, envelope: Envelope) -> bytes:
+    """The request: greedy where it is asked once, as the server samples by itself where it is repeated."""
+    messages = [{"role": one.role, "content": one.content} for one in setting.messages]
+    messages[0]["content"] = envelope.prefix + messages[0]["content"]
+    whole: dict[str, object] = {"messages": messages, "max_tokens": setting.max_tokens, "stream": False}
+    if envelope.model:
+        whole["model"] = envelope.model
+    if setting.repeats == 1:
+        whole["temperature"] = 0
+    return msgspec.json.encode(whole)
+
+
+def deadline_seconds(setting: ProbeSetting) -> float:
+    """How long an answer is waited for."""
+    return max(DEADLINE_SECONDS, setting.expected.max_latency_seconds or 0.0)
+
+
+async def ask(
+    session: aiohttp.ClientSession, base_url: str, setting: ProbeSetting, envelope: Envelope
+) -> Answer:
+    """The model's answer.
+
+    Raises:
+        NoAnswer: with what happened instead.
+    """
+    headers = {HEADER: envelope.mark, "Content-Type": "application/json"}
+    if envelope.credential:
+        bearer = "Bearer " if envelope.header.lower() == "authorization" else ""
+        headers[envelope.header] = bearer + envelope.credential
+    limit = deadline_seconds(setting)
+    began = time.monotonic()
+    try:
+        async with session.post(
+            base_url + PATH,
+            data=body(setting, envelope),
+            headers=headers,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=limit),
+        ) as response:
+            content = await _bounded(response)
+    except TimeoutError:
+        raise NoAnswer(f"no answer within {limit:g} s") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise NoAnswer(type(error).__name__) from error
+    _check(response.status)
+    return _answer(content, time.monotonic() - began)
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for chunk in response.content.iter_chunked(64 * 1024):
+        content += chunk
+        if len(content) > _ANSWER_BYTES_LIMIT:
+            raise NoAnswer(f"an answer of more than {_ANSWER_BYTES_LIMIT >> 20} MiB")
+    return bytes(content)
+
+
+def _check(status: int) -> None:
+    if status == _OK:
+        return
+    if status in _UNAUTHORIZED:
+        raise Unauthorized(f"HTTP {status}")
+    if status in _UNSUPPORTED:
+        raise Unsupported(f"HTTP {status}")
+    raise Overloaded(f"HTTP {status}") if status in _OVERLOADED else NoAnswer(f"HTTP {status}")
+
+
+class _Message(msgspec.Struct, frozen=True):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    message: _Message = _Message()
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Completion(msgspec.Struct, frozen=True):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+
+def _answer(content: bytes, seconds: float) -> Answer:
+    try:
+        said = msgspec.json.decode(content, type=_Completion)
+    except (msgspec.MsgspecError, RecursionError):
+        raise NoAnswer("an answer that is no chat completion") from None
+    if not said.choices:
+        raise NoAnswer("an answer without a choice")
+    usage = said.usage or _Usage()
+    text = said.choices[0].message.content or ""
+    return Answer(text, seconds, usage.prompt_tokens, usage.completion_tokens)
