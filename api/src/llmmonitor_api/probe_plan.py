@@ -72,9 +72,11 @@ class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """This replica's place among those that ask."""
     of: int = 1
     """How many ask; 0: this one does not."""
+    version: str = ""
+    """Of the model that this replica runs, as `status.versions` calls it; empty while that is not known."""
 
     @property
     def digest(self) -> str:
-        """Of everything but the share: by it a reader sees whether a sidecar has this plan."""
-        whole = msgspec.structs.replace(self, index=0, of=1)
+        """Of everything but share and version: by it a reader sees whether a sidecar has this plan."""
+        whole = msgspec.structs.replace(self, index=0, of=1, version="")
         return blake2b(msgspec.json.encode(whole), digest_size=8).hexdigest()

@@ -105,7 +105,7 @@ class SidecarDouble:
         plan = self.configuration.probes
         if plan is None:
             return Probing()
-        return Probing(plan=plan.digest, index=plan.index, of=plan.of)
+        return Probing(plan=plan.digest, index=plan.index, of=plan.of, version=plan.version)
 
     def apply(self, signed: SignedConfiguration) -> None:
         self.configuration = signed.configuration

@@ -38,3 +38,25 @@ async def test_another_image_is_an_event_and_a_version_in_status_and_checkpoint(
     uid = world.server.at(f"{MONITORS}/chat")["metadata"]["uid"]
     kept = world.server.at(f"/api/v1/namespaces/llm-monitor/configmaps/llm-monitor-checkpoint-{uid}")
     assert base64.b64decode(kept["binaryData"]["state"])
+
+
+async def test_another_version_is_told_to_the_sidecar_that_probes_it(world: World) -> None:
+    async with world.attached() as double:
+        chat = world.server.at(f"{MONITORS}/chat")
+        quality = {"schedule": "1h", "suites": ["facts"]}
+        world.server.put(MONITORS, {**chat, "spec": {**chat["spec"], "quality": quality}})
+        await runs(world, OLD)
+        await world.passed()
+        first = double.configuration.probes
+
+        await runs(world, NEW)
+        await world.passed()
+        second, pushed = double.configuration.probes, double.configurations
+        await world.passed()
+
+        assert first is not None
+        assert second is not None
+        assert first.version
+        assert second.version not in {"", first.version}
+        assert second.digest == first.digest
+        assert double.configurations is pushed

@@ -54,6 +54,18 @@ async def test_another_version_of_the_model_begins_the_round_anew(beside: Make) 
     assert [each.version for each in one.prober.standing.probing.rounds] == ["m vLLM 1", "m vLLM 2"]
 
 
+async def test_a_change_that_only_the_operator_sees_begins_the_round_anew(beside: Make) -> None:
+    one = await beside()
+    one.prober.configure(plan(version="0123"))
+    await one.round(LATE)
+
+    one.prober.configure(plan(version="4567"))
+
+    assert one.prober.standing.probing.version == "4567"
+    assert await one.round(LATE + 1) == 1
+    assert [each.version for each in one.prober.standing.probing.rounds] == ["0123", "4567"]
+
+
 async def test_without_a_schedule_each_version_is_asked_once(beside: Make) -> None:
     one = await beside()
     one.prober.configure(plan(schedule_seconds=None))

@@ -208,6 +208,7 @@ class MonitorPass:
             memory=memory.pods,
             now=now,
             handing_over=handing_over,
+            versions=memory.state.versions.running,
         )
         mistaken = known.invalid and parts.checkpoints.lacks_spec(memory.uid, memory.state)
         if mistaken or parts.checkpoints.due(memory.uid, memory.state, now):

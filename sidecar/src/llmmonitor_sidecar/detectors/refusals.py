@@ -23,6 +23,7 @@ _DO = r"(?:help|assist|fulfil|fulfill|provide|support|comply|complete|generate|c
 _HARMLESS = re2.compile(r"(?i)\bcan(?:not|['’]t) (?:wait|help but|stress|believe|overstate|recommend)")
 _REFUSALS = (
     rf"\b(?:i|we)(?: am|['’]m)?(?: really| very| truly| so)?(?: sorry|afraid)?[,;]?(?: but)?(?: that)?(?: i| we)? {_CANNOT}\b.*\b{_DO}\b",
+    rf"\b(?:i['’]m|we['’]re) (?:unable|not (?:able|going|comfortable|allowed|permitted|programmed))\b.*\b{_DO}\b",
     rf"\b(?:sorry|apologi[sz]e|apologies|unfortunately)\b.*\b(?:i|we)(?: am|['’]m)? ?{_CANNOT}",
     r"\bas an? (?:ai|language model|artificial|responsible|ethical)\b.*\b(?:cannot|can['’]t|unable|not able|must not|won['’]t|don['’]t)\b",
     r"\b(?:against|violates?|violate) (?:my|our|the|openai|any)\b.*\b(?:polic|guideline|principle|programming|ethic|rules|terms)",

@@ -90,12 +90,13 @@ class Prober:
         self._not_before = 0.0
 
     def configure(self, plan: ProbePlan | None) -> None:
-        """Ask this from now on; the plan in force again changes nothing but the share."""
+        """Ask this from now on; the plan in force again changes nothing but share and version."""
         before, self.standing.plan = self.standing.plan, plan
         if plan is None:
             self._items, self._attributes = (), ()
             self.standing.forget()
             return
+        self.standing.version = plan.version or self.standing.version
         if before is None or before.digest != plan.digest:
             self.standing.forget()
             self._items, self._attributes, self.standing.unknown_suites = _items(plan)
@@ -118,7 +119,7 @@ class Prober:
         if plan is None or not around.working or not (self._items or self._attributes):
             self.standing.waits = self.standing.message = ""
             return False
-        self._know_version(around.engine)
+        self._know_version(plan, around.engine)
         started = self._begin(plan, now)
         item = self._next(plan, started)
         pair = self._next_pair(plan) if item is None else None
@@ -143,8 +144,9 @@ class Prober:
             await self._ask_pair(session, pair, around, now)
         return True
 
-    def _know_version(self, engine: Engine | None) -> None:
-        if engine is not None and not engine.error:
+    def _know_version(self, plan: ProbePlan, engine: Engine | None) -> None:
+        """By what the engine says, as long as nobody who knows the fingerprint has said it."""
+        if not plan.version and engine is not None and not engine.error:
             self.standing.version = " ".join(filter(None, [engine.model, engine.name, engine.version]))
 
     def _begin(self, plan: ProbePlan, now: float) -> float:

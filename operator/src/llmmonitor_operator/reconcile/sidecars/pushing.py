@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -30,6 +31,9 @@ HANDING_OVER = "HandingOver"
 """What a sidecar says that makes room for its successor."""
 STOPPED = "Stopped"
 """What a sidecar says that was told to stop, or whose settings ran out."""
+
+_NAME_LIMIT = 256
+"""As in `report.values.Name`."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,15 +67,17 @@ class Pusher:
         memory: PodsMemory,
         now: float,
         handing_over: Collection[str] = (),
+        versions: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Push `configuration` where it is missing, to all at once.
 
         Those in `handing_over` (pod UIDs) are told to make room for their successors. With a key of the
-        day each is told to know clients by it, sealed to each alone; without, to look at none.
+        day each is told to know clients by it, sealed to each alone; without, to look at none. By
+        `versions` (names by pod UID) each is told whose answers its probes get.
         """
         configuration = msgspec.structs.replace(configuration, public_keys=self._sidecars.public_keys)
         key = memory.day_key
-        given = _shares(configuration, reports, now)
+        given = _shares(configuration, reports, versions, now)
         digest = configuration.probes.digest if configuration.probes is not None else ""
         believed = {key.id for key in self._sidecars.keys.trusted}
         due = []
@@ -125,14 +131,20 @@ def _clients(key: DayKey | None, sealing_key: bytes, pod_uid: str) -> ClientSett
         return None
 
 
-def _shares(configuration: Configuration, reports: Mapping[str, Report], now: float) -> dict[str, ProbePlan]:
+def _shares(
+    configuration: Configuration, reports: Mapping[str, Report], versions: Mapping[str, str], now: float
+) -> dict[str, ProbePlan]:
     """Each replica's plan; none where nothing is asked, or nobody could."""
     plan = configuration.probes
     if plan is None:
         return {}
-    able = {uid: report.probing.version for uid, report in reports.items() if report.probing is not None}
+    able = {
+        uid: versions.get(uid) or report.probing.version
+        for uid, report in reports.items()
+        if report.probing is not None
+    }
     return {
-        uid: msgspec.structs.replace(plan, index=index, of=of)
+        uid: msgspec.structs.replace(plan, index=index, of=of, version=versions.get(uid, "")[:_NAME_LIMIT])
         for uid, (index, of) in shares(able, now).items()
     }
 
@@ -141,6 +153,8 @@ def _asks(probing: Probing, plan: ProbePlan | None, digest: str) -> bool:
     """Whether it asks what it shall; `digest` is the plan's, of all shares."""
     if plan is None:
         return not probing.plan
+    if plan.version not in {"", probing.version}:
+        return False
     return (probing.plan, probing.index, probing.of) == (digest, plan.index, plan.of)
 
 
