@@ -140,6 +140,22 @@ def test_a_probe_that_comes_through_the_relay_is_known_by_its_mark() -> None:
     assert through_the_relay(make(), "").begun == 1
 
 
+@pytest.mark.parametrize(("ours", "counted"), [(True, 0), (False, 1)])
+def test_a_probe_is_neither_drift_nor_an_interaction(
+    ours: bool,  # noqa: FBT001 - a parameter of the test
+    counted: int,
+) -> None:
+    marks, now = ProbeMarks("uid"), time.time()
+    reader = TrafficReader(lambda mark: marks.is_ours(mark, now))
+
+    totals = through_the_relay(reader, marks.sign(now) if ours else "")
+    while reader.inspect():
+        pass
+
+    assert totals.features.requests == counted
+    assert totals.interactions.exchanges == counted
+
+
 @pytest.mark.parametrize(
     "forge",
     [

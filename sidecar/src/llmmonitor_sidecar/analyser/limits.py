@@ -12,9 +12,9 @@ HEAD_BYTES = 65_536
 TARGET_BYTES = 8_192
 """Request target; more ends analysis of the connection."""
 HEADER_VALUE_BYTES = 256
-PROBE_MARK_BYTES = 1024
-"""A signature is longer than what other headers say."""
 """Kept of a header that is looked at."""
+PROBE_MARK_BYTES = 1024
+"""Of the one with a signature, which is longer than what others say."""
 PIPELINED_REQUESTS = 64
 """Requests on one connection without an answer; more ends analysis of the connection."""
 
