@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from llmmonitor_api.spec.drift import DriftFeature
 from llmmonitor_operator.drift.baseline import Baseline, grown
 from llmmonitor_operator.drift.judge import GIVEN_INPUT, OUTPUT, Score, scores
 from llmmonitor_operator.drift.window import Window, closed
@@ -26,7 +27,7 @@ class DriftSettings:
     """Requests."""
     min_seconds: float = 7 * 86_400.0
     """That a baseline spans at least."""
-    features: tuple[str, ...] = ()
+    features: tuple[str, ...] = tuple(feature.value for feature in DriftFeature)
     """Those that are judged."""
 
 
