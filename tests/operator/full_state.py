@@ -143,7 +143,7 @@ def full_state(objectives: int, replicas: int) -> State:
     )
 
 
-def full_history(rng: random.Random, replicas: int) -> History:
+def full_history(rng: random.Random, replicas: int, parts: int = PARTS_LIMIT) -> History:
     """With as many versions, arguments and hours as there may be."""
     hours = {
         objective_key(f"objective-{n}", "TimeToFirstToken", "800ms", ("lora",)): {
@@ -155,7 +155,7 @@ def full_history(rng: random.Random, replicas: int) -> History:
     versions = tuple(
         Version(
             name=f"{n:012x}",
-            parts={f"--argument-{part}": rng.randbytes(64).hex() for part in range(PARTS_LIMIT)},
+            parts={f"--argument-{part}": rng.randbytes(64).hex() for part in range(parts)},
             first_seen=NOW - n,
             last_seen=NOW,
             hours=hours,

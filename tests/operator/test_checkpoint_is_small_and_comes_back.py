@@ -98,9 +98,20 @@ def test_versions_drift_and_probes_at_their_largest_leave_the_long_burn_rates(re
     assert len(encoded.data) <= BYTES_LIMIT
     back = decode(encoded.data)
     assert back.counts[2] == state.counts[2]
-    names = {one.name for one in back.versions.versions}
-    assert set(back.versions.running.values()) == names
     assert back.versions.changed_at == NOW
+    assert back.quality.pairs == state.quality.pairs
+
+
+def test_of_a_thousand_pods_it_is_forgotten_which_runs_which_version_but_not_which_run() -> None:
+    rng = random.Random(12)
+    history = full_history(rng, replicas=1000, parts=8)
+    state = msgspec.structs.replace(full_state(objectives=20, replicas=1000), versions=history)
+
+    back = decode(encode(state).data).versions
+
+    assert [one.name for one in back.versions] == [one.name for one in history.versions]
+    assert len(back.running) == len(history.versions)
+    assert set(back.running.values()) == set(history.running.values())
 
 
 def test_without_room_for_every_day_of_cost_the_months_are_kept() -> None:

@@ -12,7 +12,11 @@ from llmmonitor_api.conditions.event_reasons import MODEL_CHANGED
 from llmmonitor_api.report.report import Engine
 from llmmonitor_operator.checkpoint import decode, encode
 from llmmonitor_operator.evaluate import Evaluation
+from llmmonitor_operator.figures import NOTHING
+from llmmonitor_operator.gather.accumulate import Happened, accumulate
+from llmmonitor_operator.interaction_counts import flagged_key
 from llmmonitor_operator.versions.history import VERSIONS_LIMIT
+from llmmonitor_operator.windows import Count
 
 Make = Callable[..., Watch]
 Said = Callable[[Evaluation, str], tuple[str, str, str]]
@@ -163,3 +167,20 @@ def test_versions_outlive_the_operator_and_are_bounded(watch: Make) -> None:
     assert restored.versions == one.state.versions
     one.state = restored
     assert changes(one.gather([replica])) == []
+
+
+def test_what_is_found_in_interactions_is_nothing_that_versions_are_compared_by(watch: Make) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.engine = SMALL
+    replica.serve(5)
+    one.gather([replica])
+    objective = next(iter(one.state.events_at))
+    counts = {flagged_key("jailbreak"): Count(4, 1), objective: Count(5, 0)}
+
+    state = accumulate(one.state, [Happened(one.now, one.now, NOTHING, counts, pod=replica.uid)], one.now)
+
+    [version] = state.versions.versions
+    assert objective in version.hours
+    assert flagged_key("jailbreak") not in version.hours
+    assert state.count(flagged_key("jailbreak"), 3600.0) == Count(4, 1)
