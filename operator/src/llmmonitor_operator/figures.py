@@ -87,6 +87,17 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
         return sum(self.outcomes.values())
 
     @property
+    def exact_requests(self) -> int:
+        """Ended requests whose completion tokens are exact."""
+        return sum(count for source, count in self.token_sources.items() if source in EXACT_SOURCES)
+
+    @property
+    def inexact_requests(self) -> int:
+        """Ended requests that got tokens of which a lower bound is known."""
+        every = sum(count for source, count in self.token_sources.items() if source != NO_TOKENS)
+        return every - self.exact_requests
+
+    @property
     def progress(self) -> int:
         """Signs that the model works: answers completed and first tokens seen."""
         return self.outcomes.get(OK, 0) + self.time_to_first_token.count

@@ -17,7 +17,7 @@ from llmmonitor_api.report.report import Engine, Pressure, Resources
 from llmmonitor_api.status import GPUStatus
 from llmmonitor_operator.evaluate import gpus, memory_forecast, saturation
 from llmmonitor_operator.evaluate.inputs import Inputs
-from llmmonitor_operator.evaluate.status import throttled_share
+from llmmonitor_operator.evaluate.resources import throttled_share
 from llmmonitor_operator.state import Source
 
 Key = tuple[str, str]
