@@ -8,7 +8,7 @@ from llmmonitor_api.conditions import Role
 from llmmonitor_api.crd import custom_resource_definition
 from llmmonitor_api.crd.instance import instance_errors, with_defaults
 from llmmonitor_api.spec import SIGNALS, Objective, ObjectiveSignal, ObjectiveSource, load_monitor
-from llmmonitor_api.spec.objectives import BadWhen, EventKind, ThresholdUnit
+from llmmonitor_api.spec.signals import BadWhen, EventKind, ThresholdUnit
 
 SCHEMA = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 SMALLEST: dict[str, Any] = {

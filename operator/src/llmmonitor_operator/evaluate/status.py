@@ -14,8 +14,9 @@ from typing import Any
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.histogram import Histogram
-from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
+from llmmonitor_api.spec.objectives import ObjectiveSource
 from llmmonitor_api.spec.scope import Operation
+from llmmonitor_api.spec.signals import ObjectiveSignal
 from llmmonitor_api.status import (
     Distribution,
     EngineStatus,
