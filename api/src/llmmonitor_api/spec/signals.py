@@ -1,7 +1,7 @@
 """The table of signals: what an objective can be about.
 
-A signal's row says whether single requests or slices of time are good or bad, the threshold's unit, and on
-which side of it bad is. What makes an event bad, the sidecar decides where events happen.
+A signal's row says whether single requests or slices of time are good or bad, the threshold's unit, and what
+a bad one is, for people. What makes an event bad, the sidecar decides where events happen.
 """
 
 from dataclasses import dataclass
@@ -48,14 +48,6 @@ class ThresholdUnit(StrEnum):
     NONE = "none"
 
 
-class BadWhen(StrEnum):
-    """On which side of the threshold an event is bad."""
-
-    ABOVE = "above"
-    BELOW = "below"
-    IT_HAPPENED = "it happened"
-
-
 @dataclass(frozen=True, slots=True)
 class SignalFacts:
     """One row of the signal table.
@@ -63,13 +55,11 @@ class SignalFacts:
     Attributes:
         counts: requests, or slices of time as long as the resource interval.
         unit: the threshold's unit; NONE where a threshold is forbidden.
-        bad_when: the bad side of the threshold, or that the event itself is bad.
         bad_event: what a bad event is, for a person.
     """
 
     counts: EventKind
     unit: ThresholdUnit
-    bad_when: BadWhen
     bad_event: str
 
     @property
@@ -83,71 +73,65 @@ SIGNALS: Final[dict[ObjectiveSignal, SignalFacts]] = {
     ObjectiveSignal.TIME_TO_FIRST_TOKEN: SignalFacts(
         _REQUEST,
         ThresholdUnit.SECONDS,
-        BadWhen.ABOVE,
         "a streamed request without its first token when the threshold has passed",
     ),
     ObjectiveSignal.TIME_PER_OUTPUT_TOKEN: SignalFacts(
-        _REQUEST, ThresholdUnit.SECONDS, BadWhen.ABOVE, "a request whose tokens come slower, on its mean"
+        _REQUEST, ThresholdUnit.SECONDS, "a request whose tokens come slower, on its mean"
     ),
     ObjectiveSignal.REQUEST_DURATION: SignalFacts(
-        _REQUEST, ThresholdUnit.SECONDS, BadWhen.ABOVE, "a request not finished when the threshold has passed"
+        _REQUEST, ThresholdUnit.SECONDS, "a request not finished when the threshold has passed"
     ),
     ObjectiveSignal.ERROR_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that failed by the server's fault"
+        _REQUEST, ThresholdUnit.NONE, "a request that failed by the server's fault"
     ),
     ObjectiveSignal.TRUNCATION_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "an answer cut at a length limit"
+        _REQUEST, ThresholdUnit.NONE, "an answer cut at a length limit"
     ),
     ObjectiveSignal.ABORT_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that its client gave up"
+        _REQUEST, ThresholdUnit.NONE, "a request that its client gave up"
     ),
     ObjectiveSignal.TIME_TO_FIRST_CONTENT: SignalFacts(
         _REQUEST,
         ThresholdUnit.SECONDS,
-        BadWhen.ABOVE,
         "a streamed request without visible text when the threshold has passed; reasoning is none, and a tool"
         " that is called makes up for it",
     ),
     ObjectiveSignal.CHUNK_GAP: SignalFacts(
         _REQUEST,
         ThresholdUnit.SECONDS,
-        BadWhen.ABOVE,
         "a streamed request with a longer time between two chunks, counted while it waits",
     ),
     ObjectiveSignal.REQUEST_THROUGHPUT: SignalFacts(
         _REQUEST,
         ThresholdUnit.TOKENS_PER_SECOND,
-        BadWhen.BELOW,
         "a request with fewer tokens for each second from its last byte to the end of the answer",
     ),
     ObjectiveSignal.OVERLOAD_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that the server refused for load"
+        _REQUEST, ThresholdUnit.NONE, "a request that the server refused for load"
     ),
     ObjectiveSignal.TIMEOUT_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that the server's time-out ended"
+        _REQUEST, ThresholdUnit.NONE, "a request that the server's time-out ended"
     ),
     ObjectiveSignal.EMPTY_ANSWER_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a successful answer without any output"
+        _REQUEST, ThresholdUnit.NONE, "a successful answer without any output"
     ),
     ObjectiveSignal.MALFORMED_ANSWER_RATE: SignalFacts(
         _REQUEST,
         ThresholdUnit.NONE,
-        BadWhen.IT_HAPPENED,
         "an answer with a tool call, or with JSON that was asked for, that no program can read",
     ),
     ObjectiveSignal.QUEUE_DEPTH: SignalFacts(
-        _SLICE, ThresholdUnit.REQUESTS, BadWhen.ABOVE, "a time in which more requests waited in the engine"
+        _SLICE, ThresholdUnit.REQUESTS, "a time in which more requests waited in the engine"
     ),
     ObjectiveSignal.KV_CACHE_USE: SignalFacts(
-        _SLICE, ThresholdUnit.RATIO, BadWhen.ABOVE, "a time in which more of the KV cache was in use"
+        _SLICE, ThresholdUnit.RATIO, "a time in which more of the KV cache was in use"
     ),
     ObjectiveSignal.AVAILABILITY: SignalFacts(
-        _SLICE, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a time in which the model did not answer"
+        _SLICE, ThresholdUnit.NONE, "a time in which the model did not answer"
     ),
     ObjectiveSignal.THROUGHPUT: SignalFacts(
         _SLICE,
         ThresholdUnit.TOKENS_PER_SECOND,
-        BadWhen.BELOW,
         "a time with requests in flight in which fewer tokens came",
     ),
 }
