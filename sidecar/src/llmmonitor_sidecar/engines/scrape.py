@@ -7,6 +7,7 @@ another version may have come back.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -110,7 +111,8 @@ class EngineScraper:
         if problem is not None:
             raise problem
         if self._identity.kind.has_figures:
-            self._figures = self._identity.kind.figures(body)
+            # megabytes of it take a second, which the loop shall not be held up for
+            self._figures = await asyncio.to_thread(self._identity.kind.figures, body)
         self._scraped_at = now
 
     def _engine(self, now: float) -> Engine:
