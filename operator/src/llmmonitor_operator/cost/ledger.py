@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from llmmonitor_api.spec.cost import PricedBy
-from llmmonitor_operator.cost.period import day_of
+from llmmonitor_operator.cost.period import DAY_MS, day_of
 from llmmonitor_operator.cost.price import Price
 
 DAYS_LIMIT = 400
@@ -71,6 +71,7 @@ class Line(msgspec.Struct, frozen=True):
     amount: str
     """Per hour; empty where lines of several prices were put together."""
     per: str
+    """Empty where lines that were put together do not count the same, or not without a gap."""
     since: int
     """Unix milliseconds."""
     until: int
@@ -184,5 +185,8 @@ def _bounded(lines: tuple[Line, ...]) -> tuple[Line, ...]:
         return lines[1:]
     newer = lines[place]
     days = added(older.days, newer.days.items())
-    both = msgspec.structs.replace(newer, amount="", since=older.since, days=days)
+    # where they count the same devices without a gap, a forecast can still rest on these
+    alike = newer.per == older.per and newer.since - older.until <= DAY_MS
+    per = newer.per if alike else ""
+    both = msgspec.structs.replace(newer, amount="", per=per, since=older.since, days=days)
     return (both, *(one for n, one in enumerate(lines) if n not in {0, place}))

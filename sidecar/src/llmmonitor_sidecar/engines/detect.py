@@ -9,11 +9,13 @@ from llmmonitor_sidecar.engines.table import ENGINES
 
 SERVED_LIMIT = 64
 """Models of `/v1/models` that are kept."""
+NAME_LIMIT = 256
+"""Characters of a name that a report takes: a longer one is no model's, and no version."""
 
 
 class _Model(msgspec.Struct):
     id: str
-    owned_by: str = ""
+    owned_by: str | None = None
 
 
 class _Models(msgspec.Struct):
@@ -66,7 +68,8 @@ def served_models(body: bytes) -> ServedModels | None:
         models = msgspec.json.decode(body, type=_Models).data[:SERVED_LIMIT]
     except (msgspec.MsgspecError, RecursionError):
         return None
-    return ServedModels(tuple(model.id for model in models), models[0].owned_by if models else "")
+    names = tuple(model.id for model in models if len(model.id) <= NAME_LIMIT)
+    return ServedModels(names, (models[0].owned_by or "") if models else "")
 
 
 def text_field(body: bytes, name: str) -> str | None:
@@ -76,4 +79,4 @@ def text_field(body: bytes, name: str) -> str | None:
     except (msgspec.MsgspecError, RecursionError):
         return None
     value = content.get(name) if isinstance(content, dict) else None
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and len(value) <= NAME_LIMIT else None

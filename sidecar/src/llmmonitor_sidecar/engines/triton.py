@@ -7,13 +7,14 @@ from the backends alone.
 from __future__ import annotations
 
 from llmmonitor_sidecar.engines import vllm
-from llmmonitor_sidecar.engines.figures import UNSAID, EngineKind, Figures, Told
+from llmmonitor_sidecar.engines.figures import UNSAID, EngineKind, Figures, Told, as_share
 from llmmonitor_sidecar.engines.picker import Picker, of_histogram
 from llmmonitor_sidecar.engines.samples import Samples
 
 _SUCCESS = "nv_inference_request_success"
 _REQUESTS = "nv_trt_llm_request_metrics"
 _BLOCKS = "nv_trt_llm_kv_cache_block_metrics"
+_BLOCK_TYPE = "kv_cache_block_type"
 _OUTPUT, _INPUT = "nv_llm_output_token_len", "nv_llm_input_token_len"
 _VLLM_KV_CACHE = "vllm:gpu_cache_usage_perc"
 _VLLM_ITL = "vllm:time_per_output_token_seconds"
@@ -44,12 +45,20 @@ def _of_tensorrt_llm(samples: Samples, pick: Picker) -> Figures:
 
 
 def _blocks_in_use(samples: Samples) -> float | None:
+    """Of the fullest cache: each model has its own, and shares do not add."""
+    caches: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
+    for labels, value in samples.values.get(_BLOCKS, ()):
+        model = tuple(sorted(item for item in labels.items() if item[0] != _BLOCK_TYPE))
+        caches.setdefault(model, {})[labels.get(_BLOCK_TYPE, "")] = value
+    return max((share for one in caches.values() if (share := _in_use(one)) is not None), default=None)
+
+
+def _in_use(blocks: dict[str, float]) -> float | None:
     """Newer backends say the share, older ones the numbers it is of."""
-    blocks = samples.by(_BLOCKS, "kv_cache_block_type") if _BLOCKS in samples else {}
     if "fraction" in blocks:
-        return min(1.0, blocks["fraction"])
+        return as_share(blocks["fraction"])
     if "used" in blocks and blocks.get("max"):
-        return min(1.0, blocks["used"] / blocks["max"])
+        return as_share(blocks["used"] / blocks["max"])
     return None
 
 

@@ -20,6 +20,8 @@ from llmmonitor_sidecar.samplers.gpu.xids import kind
 
 _MIB = 1 << 20
 _PERCENT = 0.01
+_REMEMBERED = 4 * GPUS_LIMIT
+"""GPUs: some may be away for a while."""
 _MOST_MIB = float(1 << 32)
 _MOST_WATTS = 1e6
 _MOST_MILLIJOULES = 1e15
@@ -63,6 +65,7 @@ class DCGMFigures:
         ]
         alone = {unit.uuid for unit in mine if not unit.instance and not _others(unit)}
         self._energy.add({one.uuid: one.energy_joules for one in devices if one.uuid in alone})
+        self._forget()
         devices.sort(key=lambda one: one.index)
         return GPUs(
             visible=True,
@@ -74,11 +77,16 @@ class DCGMFigures:
             beyond=max(0, len(devices) - GPUS_LIMIT),
         )
 
+    def _forget(self) -> None:
+        """Keep those heard of last: an exporter may have other names for its GPUs at every look."""
+        self._remembered = dict(list(self._remembered.items())[-_REMEMBERED:])
+        self._last_xids = dict(list(self._last_xids.items())[-_REMEMBERED * MIG_LIMIT :])
+
     def _gpu(self, every: tuple[Unit, ...], mine: tuple[Unit, ...], now_ns: int) -> GPU:
         """One GPU: `every` row of it, the pod's of which are `mine`."""
         whole = next((unit for unit in every if not unit.instance), mine[0])
         partitioned = any(unit.instance for unit in every)
-        remembered = self._remembered.setdefault(whole.uuid, Remembered())
+        remembered = self._remembered[whole.uuid] = self._remembered.pop(whole.uuid, Remembered())
         self._count_xids(remembered, whole, mine, now_ns)
         give = whole.figures.get
         watts, counted = _up_to(_MOST_WATTS, give(dcgm.POWER)), _up_to(_MOST_MILLIJOULES, give(dcgm.ENERGY))
@@ -122,7 +130,7 @@ class DCGMFigures:
             number = _whole(unit.figures.get(dcgm.XID))
             if number is None:
                 continue
-            before = self._last_xids.get(unit.key)
+            before = self._last_xids.pop(unit.key, None)
             self._last_xids[unit.key] = number
             if before is None or number in {0, before}:
                 continue

@@ -14,6 +14,10 @@ from llmmonitor_sidecar.samplers.gpu.remembered import Remembered
 
 _MILLI = 1e-3
 _PERCENT = 0.01
+_MOST_MILLIWATTS = 1_000_000_000
+_MOST_CELSIUS = 10_000
+_MOST_COUNTED = 1 << 62
+"""What is more no GPU has, and no report takes: drivers spell "not available" as the largest of a type."""
 
 
 class Device:
@@ -73,7 +77,7 @@ class Device:
         ask = self._answers.ask
         memory = self._answers.memory()
         used = None if self._partitioned else ask("utilisation", "nvmlDeviceGetUtilizationRates")
-        power = ask("power", "nvmlDeviceGetPowerUsage")
+        power = self._answers.number("power", "nvmlDeviceGetPowerUsage", most=_MOST_MILLIWATTS)
         watts = None if power is None else power * _MILLI
         self._add_energy(watts, now_ns)
         reasons = self._answers.first(
@@ -86,7 +90,12 @@ class Device:
         corrected, uncorrected = self._ecc("CORRECTED"), self._ecc("UNCORRECTED")
         pending, failed = self._repairs()
         grew_ns = self.remembered.count_uncorrected(uncorrected, now_ns)
-        temperature = ask("temperature", "nvmlDeviceGetTemperature", self._nvml.NVML_TEMPERATURE_GPU)
+        temperature = self._answers.number(
+            "temperature",
+            "nvmlDeviceGetTemperature",
+            self._nvml.NVML_TEMPERATURE_GPU,
+            most=_MOST_CELSIUS,
+        )
         return GPU(
             uuid=self.uuid,
             problem=self._answers.problem,
@@ -111,13 +120,17 @@ class Device:
     def _add_energy(self, watts: float | None, now_ns: int) -> None:
         counted = None
         if self.remembered.energy.counter_due(now_ns):
-            counted = self._answers.ask("energy counter", "nvmlDeviceGetTotalEnergyConsumption")
-        self.remembered.energy.add(now_ns, watts, None if counted is None else int(counted))
+            counted = self._answers.number(
+                "energy counter", "nvmlDeviceGetTotalEnergyConsumption", most=_MOST_COUNTED
+            )
+        self.remembered.energy.add(now_ns, watts, counted)
 
     def _ecc(self, which: str) -> int | None:
         error = getattr(self._nvml, f"NVML_MEMORY_ERROR_TYPE_{which}")
-        count = self._answers.ask("ECC", "nvmlDeviceGetTotalEccErrors", error, self._nvml.NVML_VOLATILE_ECC)
-        return None if count is None else int(count)
+        volatile = self._nvml.NVML_VOLATILE_ECC
+        return self._answers.number(
+            f"{which.lower()} ECC", "nvmlDeviceGetTotalEccErrors", error, volatile, most=_MOST_COUNTED
+        )
 
     def _repairs(self) -> tuple[bool | None, bool | None]:
         """Pending and failed: rows that are remapped since Ampere, pages that are retired before."""
