@@ -136,7 +136,7 @@ def test_an_exporter_with_other_names_at_every_look_takes_no_more_memory() -> No
         pod.reads(gpu(0, CHAT, labels={"UUID": f"GPU-{number}"}) + gpu(1, OTHER))
         pod.reads(gpu(0, CHAT, part=(str(number), "1g.10gb")))
 
-    assert len(pod.figures._memory) <= 64
+    assert len(pod.figures._remembered) <= 64
     assert len(pod.figures._last_xids) <= 512
 
 
