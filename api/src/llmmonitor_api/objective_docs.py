@@ -3,12 +3,11 @@
 `python -m llmmonitor_api.objective_docs [--check] [PATH]` writes the page or says whether it is current.
 """
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Final
 
-from llmmonitor_api.generated import keep_current
+from llmmonitor_api import generated
 from llmmonitor_api.spec.scope import MODELS_LIMIT, Operation
 from llmmonitor_api.spec.signals import SIGNALS, EventKind, ObjectiveSignal, SignalFacts, ThresholdUnit
 
@@ -89,11 +88,7 @@ def _row(signal: ObjectiveSignal, facts: SignalFacts) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0, or 1 when `--check` finds the page stale or missing."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Writes docs/objectives.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is stale")
-    parser.add_argument("path", nargs="?", type=Path, default=Path("docs/objectives.md"))
-    options = parser.parse_args(arguments)
-    return keep_current(options.path, render(), check=options.check, by=COMMAND)
+    return generated.command(arguments, render, prog=COMMAND, paths=[Path("docs/objectives.md")])
 
 
 if __name__ == "__main__":
