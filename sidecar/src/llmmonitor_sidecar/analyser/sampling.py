@@ -3,8 +3,8 @@
 procfs may block (a process in uninterruptible sleep), so the process sampler has one thread of its own; while
 it hangs, no second sample is begun and the last one ages. A defect of it costs the sample and never the
 analyser. The engine is asked directly, never through the relay, and one that is slow to answer, as before it
-runs out of memory, holds up no other sample. The GPUs have a
-thread that is never waited for (`samplers/gpu/thread.py`), and a DCGM exporter is asked in the background.
+runs out of memory, holds up no other sample. The GPUs have a thread that is never waited for
+(`samplers/gpu/thread.py`), and a DCGM exporter is asked in the background.
 """
 
 from __future__ import annotations
