@@ -29,6 +29,8 @@ from llmmonitor_operator.engine_figures import (
 )
 
 K = TypeVar("K")
+HISTOGRAMS = ("time_to_first_token", "time_per_output_token", "duration")
+"""Fields of `Figures`."""
 OK = "ok"
 ABORTED = "aborted"
 FAILED = frozenset({"overloaded", "timed_out", "server_error", "cut_off"})

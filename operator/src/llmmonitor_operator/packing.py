@@ -7,7 +7,7 @@ msgpack extensions: `pack` makes a tree of plain values with them, `unpack` is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -23,13 +23,17 @@ _MORE = 0x80
 _SEVEN_BITS = 0x7F
 
 
-def pack(value: Any) -> Any:
+def pack(value: Any, enc_hook: Callable[[Any], Any] | None = None) -> Any:
     """`value` as plain values, its maps from integers packed.
+
+    Args:
+        value: whatever msgspec can write.
+        enc_hook: msgspec's, for what it cannot.
 
     Raises:
         ValueError: if such a map holds anything but integers >= 0 or equally long lists of them.
     """
-    return _packed(msgspec.to_builtins(value, builtin_types=(datetime,)))
+    return _packed(msgspec.to_builtins(value, builtin_types=(datetime,), enc_hook=enc_hook))
 
 
 def unpack(code: int, data: memoryview) -> Any:
