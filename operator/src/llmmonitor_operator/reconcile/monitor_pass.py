@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -20,7 +20,6 @@ from llmmonitor_api.conditions import event_reasons
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.spec import LLMMonitor, load_monitor
-from llmmonitor_api.status import RestartStatus
 from llmmonitor_operator.admit.injectable import Asked
 from llmmonitor_operator.attach.proof import provers
 from llmmonitor_operator.configure import configuration_for
@@ -42,12 +41,12 @@ from llmmonitor_operator.reconcile.keep.anomaly_watcher import AnomalyWatcher
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.keep.valid_spec import recalled, with_valid_spec
 from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS
+from llmmonitor_operator.reconcile.memory import Memory
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_conditions import conditions_of
 from llmmonitor_operator.reconcile.publish.status_restart import restart_of
 from llmmonitor_operator.reconcile.sidecars.attaching import Attacher
-from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
 from llmmonitor_operator.reconcile.sidecars.pulling import Puller
 from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
 from llmmonitor_operator.reconcile.sidecars.restarting import Look, Mine, Restarter, stop_of
@@ -70,23 +69,6 @@ _ABSORBED_AT_ONCE = 64
 _LOOKED_AT_AT_ONCE = 16
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Memory:
-    """What is kept of one monitor between two passes."""
-
-    uid: str
-    state: State
-    pods: PodsMemory = field(default_factory=PodsMemory)
-    restart: RestartStatus | None = None
-    """How far `existingPods: Restart` has come, as it stands in the status."""
-    pulled: bool = False
-    """Whether this process has asked its sidecars before."""
-    status_failures: int = 0
-    """How often in a row its status could not be written."""
-    status_again_at: float = 0.0
-    """When it is tried again (Unix seconds)."""
 
 
 class MonitorPass:
@@ -129,6 +111,17 @@ class MonitorPass:
         due = await self._look_and_act(key, known, memory)
         parts.metrics.passed(time.monotonic() - began)
         return due
+
+    async def push_change(self, key: Key) -> None:
+        """Push a spec that has just changed to the sidecars that are known, beside any pass."""
+        parts = self._parts
+        known, memory = parts.monitors.get(key), self._memories.get(key)
+        if known is None or known.monitor is None or memory is None or memory.uid != known.uid:
+            return
+        mine = owned(known, parts.monitors.of(key[0]), parts.view.pods(key[0]))
+        await self._pusher.push_change(
+            configuration_for(known.monitor), mine.pods, memory.state, memory=memory.pods, now=self._clock()
+        )
 
     async def recall(self) -> None:
         """Put last valid specs in force again: before a pass, which may give their pods to other monitors.
@@ -206,14 +199,15 @@ class MonitorPass:
         if written or restart.progress == memory.restart:  # before a pod goes it is put down which
             await self._restart(known.raw, restart, memory, now)
         acted = await self._attacher.attach(monitor, standings, memory.pods, now)
-        await self._pusher.push(
-            configuration_for(monitor),
-            standings,
-            reports,
-            memory=memory.pods,
-            now=now,
-            handing_over=handing_over,
-        )
+        if _is_in_force(known, parts.monitors.get(key)):
+            await self._pusher.push(
+                configuration_for(monitor),
+                standings,
+                reports,
+                memory=memory.pods,
+                now=now,
+                handing_over=handing_over,
+            )
         mistaken = known.invalid and parts.checkpoints.lacks_spec(memory.uid, memory.state)
         if mistaken or parts.checkpoints.due(memory.uid, memory.state, now):
             await self._save(key, memory, now)
@@ -374,6 +368,11 @@ class MonitorPass:
         self._anomalies.forget(memory.uid)
         self._parts.metrics.forget(key)
         self._restarter.forget(memory.uid)
+
+
+def _is_in_force(known: Known, now: Known | None) -> bool:
+    """Whether a pass may push what it began with: of a spec that changed since, the new one was pushed."""
+    return now is not None and now.uid == known.uid and now.monitor is known.monitor
 
 
 def _stand_in(raw: dict[str, Any]) -> LLMMonitor:
