@@ -19,6 +19,7 @@ import msgspec
 from llmmonitor_api.conditions import event_reasons
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.report import Report
+from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.admit.injectable import Asked
 from llmmonitor_operator.attach.proof import provers
@@ -58,6 +59,7 @@ from llmmonitor_operator.reconcile.sidecars.standing import (
     standing,
 )
 from llmmonitor_operator.reconcile.sidecars.succeeding import with_successions
+from llmmonitor_operator.reconcile.turns import Turns
 from llmmonitor_operator.reconcile.watch.memory_use import MeasuredMemory, reported
 from llmmonitor_operator.state import State
 
@@ -67,6 +69,8 @@ namespace with many of them changes, thousands of turns of some milliseconds wou
 renewed."""
 _ABSORBED_AT_ONCE = 64
 _LOOKED_AT_AT_ONCE = 16
+_TAKEN = Totals()
+"""In place of what a report has brought, most of its size: what follows may wait, a thousandfold."""
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +82,7 @@ class MonitorPass:
         self._parts = parts
         self._clock = clock
         self._memories: dict[Key, Memory] = {}
-        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._turns = Turns(_AT_ONCE)
         self._measured = MeasuredMemory(parts.kube)
         self._attacher = Attacher(parts.kube, parts.keeper, parts.metrics)
         self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
@@ -105,7 +109,7 @@ class MonitorPass:
         await parts.view.watch_pods(key[0])
         memory = self._memories.get(key)
         if memory is None:
-            async with self._turn:
+            async with self._turns.taken():
                 memory = await self._remembered(key, known)
         known = recalled(parts.monitors, known, memory.state)
         due = await self._look_and_act(key, known, memory)
@@ -148,7 +152,7 @@ class MonitorPass:
         monitor = known.monitor or _stand_in(known.raw)
         mine = owned(known, parts.monitors.of(key[0]), parts.view.pods(key[0]))
         await self._ask(key[0], monitor, mine, now)
-        async with self._turn:
+        async with self._turns.taken():
             memory.pods.look(mine.pods, now)
             memory.state = with_valid_spec(not_after(memory.state, now), known)
             facts = await self._facts(key[0], monitor, mine, memory, now)
@@ -163,8 +167,9 @@ class MonitorPass:
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
         memory.state = await self._anomalies.look(key, memory.uid, memory.state, now)
-        async with self._turn:
+        async with self._turns.taken(first=True):
             memory.state, happened = await _absorbed(memory.state, reports, now)
+            reports = {uid: msgspec.structs.replace(one, totals=_TAKEN) for uid, one in reports.items()}
             memory.state = with_cost(memory.state, known, mine, parts, happened, now)
             for uid, report in reports.items():
                 memory.pods.of(uid).heard(report.identity.container, now)
