@@ -129,7 +129,7 @@ def migrated(
 
 
 def _compressed(state: State) -> bytes:
-    return zlib.compress(msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), pack(state, written_out))), level=9)
+    return zlib.compress(msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), pack(state, written_out))), level=6)
 
 
 def _without_figures(place: int) -> Callable[[State], State]:
