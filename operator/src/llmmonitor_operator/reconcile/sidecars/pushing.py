@@ -16,10 +16,12 @@ import msgspec
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Report
+from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_operator.reconcile.sidecars.pods_memory import REFRESH_SECONDS, PodsMemory
-from llmmonitor_operator.reconcile.sidecars.standing import Standing
+from llmmonitor_operator.reconcile.sidecars.standing import Standing, address_of
+from llmmonitor_operator.state import State
 
 HANDING_OVER = "HandingOver"
 """What a sidecar says that makes room for its successor."""
@@ -77,6 +79,36 @@ class Pusher:
             tell = hand_over and report.interception.reason != HANDING_OVER
             if again or tell or not has_it or not believes:
                 due.append(_Due(one.expected.name, one.address, has, hand_over=hand_over))
+        await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
+
+    async def push_change(
+        self,
+        configuration: Configuration,
+        pods: Sequence[Raw],
+        state: State,
+        *,
+        memory: PodsMemory,
+        now: float,
+    ) -> None:
+        """Push a `configuration` that has just changed to those of `pods` that have reported, asking none.
+
+        By what they had in their last report. Whoever makes room for a successor, or has not been heard, is
+        left to the pass.
+        """
+        configuration = msgspec.structs.replace(configuration, public_keys=self._sidecars.public_keys)
+        due = []
+        for pod in pods:
+            uid, address = pod["metadata"]["uid"], address_of(pod)
+            source, known = (state.pods[uid].newest if uid in state.pods else None), memory.pods.get(uid)
+            if address is None or source is None or known is None:
+                continue
+            if source.interception.reason == HANDING_OVER or known.unreachable:
+                continue
+            has = source.configuration_generation
+            if known.renumbered is not None:
+                has = max(has, known.renumbered[1])
+            if has != configuration.generation:
+                due.append(_Due(pod["metadata"]["name"], address, has, hand_over=False))
         await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
 
     async def _push(self, configuration: Configuration, one: _Due, memory: PodsMemory, now: float) -> None:
