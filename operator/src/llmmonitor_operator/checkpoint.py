@@ -19,6 +19,7 @@ from llmmonitor_api.report import histogram
 from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_operator.cost.fold import folded
 from llmmonitor_operator.drift.window import Window
+from llmmonitor_operator.packed_figures import read_in, written_out
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.history import History
@@ -105,7 +106,7 @@ def _state(schema: int, layout: str, state: dict[str, Any]) -> State:
         )
     if not _is_finite(state):
         raise ValueError("a time or figure that is no number")
-    found = msgspec.convert(state, State)
+    found = msgspec.convert(state, State, dec_hook=read_in)
     tiers = len(found.counts), len(found.figures), len(found.figures_from) or len(FIGURE_TIERS)
     if tiers != (len(COUNT_TIERS), len(FIGURE_TIERS), len(FIGURE_TIERS)):
         raise ValueError(f"{tiers} tiers of counts, figures and their begins")
@@ -131,7 +132,7 @@ def migrated(
 
 
 def _compressed(state: State) -> bytes:
-    return zlib.compress(msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), pack(state))), level=9)
+    return zlib.compress(msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), pack(state, written_out))), level=6)
 
 
 def _without_figures(place: int) -> Callable[[State], State]:

@@ -41,7 +41,7 @@ FIGURE_TIERS = (Tier(10, 60), Tier(300, 15), Tier(10_800, 9))
 """Histograms, which are a hundred times larger: 10 min, 75 min, 27 h."""
 
 
-class Count(msgspec.Struct, frozen=True, array_like=True):
+class Count(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Good and bad events."""
 
     good: int = 0
@@ -66,15 +66,11 @@ def tier_for(tiers: tuple[Tier, ...], seconds: float) -> int:
 
 def within(cells: Mapping[int, T], tier: Tier, seconds: float, end: float) -> Iterator[T]:
     """The cells of the window that ends at `end`, in no particular order."""
-    begin = end - seconds
-    half = tier.cell_seconds / 2
     last = tier.index(end)
-    first = tier.index(begin)
+    first = tier.index(end - seconds - tier.cell_seconds / 2) + 1  # the first whose middle is after the begin
     if last - first < len(cells):
-        indexes = [index for index in range(first, last + 1) if index in cells]
-    else:
-        indexes = [index for index in cells if first <= index <= last]
-    return (cells[index] for index in indexes if index * tier.cell_seconds + half > begin)
+        return iter([cells[index] for index in range(first, last + 1) if index in cells])
+    return iter([cell for index, cell in cells.items() if first <= index <= last])
 
 
 def without_old(cells: Mapping[int, T], tier: Tier, now: float) -> dict[int, T]:

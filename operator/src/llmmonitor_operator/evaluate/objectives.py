@@ -42,8 +42,7 @@ _BAD_EVENTS = {
     "Availability": "samples without the model listening",
     "Throughput": "samples under {threshold} tokens/s",
 }
-
-NO_SUCH_REQUEST = "no such request has counted yet"
+_NO_SUCH_REQUEST = "no such request has counted yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,17 @@ class ObjectiveStanding:
     def judged(self) -> bool:
         """Whether there are events enough to say that it holds."""
         return self.events >= self.events_needed
+
+    def is_recent(self, now: float, hold_for_seconds: float) -> bool:
+        """Whether its newest event may be judged by at `now` (Unix seconds)."""
+        return self.last_event_at is not None and now - self.last_event_at <= hold_for_seconds
+
+    @property
+    def why_no_event(self) -> str:
+        """Of an objective for some requests that has counted none, why, in words; else empty."""
+        if not self.objective.filtered or self.last_event_at is not None:
+            return ""
+        return self.not_counted or _NO_SUCH_REQUEST
 
     @property
     def budget_spent(self) -> float | None:
@@ -196,8 +206,8 @@ def too_few_message(standing: ObjectiveStanding) -> str:
     burn, title = standing.judged_over, titled(standing.objective)
     if burn is None:
         return f"{title} (its target can reach no burn rate)"
-    if standing.objective.filtered and standing.last_event_at is None:
-        return f"{title} ({standing.not_counted or NO_SUCH_REQUEST})"
+    if standing.why_no_event:
+        return f"{title} ({standing.why_no_event})"
     few = (
         f"n={wording.count(standing.events)} over {window_text(burn)},"
         f" a verdict needs {wording.count(standing.events_needed)}"

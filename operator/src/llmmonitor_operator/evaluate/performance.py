@@ -27,11 +27,7 @@ def judge(inputs: Inputs) -> Verdict:
     if stalled:
         return Verdict(reasons.STALLED, "; ".join(stalled))
     hold_for = inputs.settings.hold_for_seconds
-    recent = [
-        one
-        for one in inputs.objectives
-        if one.last_event_at is not None and inputs.now - one.last_event_at <= hold_for
-    ]
+    recent = [one for one in inputs.objectives if one.is_recent(inputs.now, hold_for)]
     if not recent:
         return _no_traffic(inputs)
     evidence_at = _evidence_at(inputs, recent)

@@ -118,14 +118,18 @@ def _stalled(resources: Resources, resource: str) -> str:
     return f"{whose} waited for {resource} in {wording.share(found.some_60s)} of the last minute"
 
 
-def _throttled(resources: Resources) -> tuple[float, str] | None:
+def throttled_share(resources: Resources) -> float | None:
     """By the kernel's count of periods, else by what can be seen from outside of the cgroup."""
-    ratio = resources.cpu_throttled_share
-    if ratio is not None:
-        return ratio, f"CPU throttled in {wording.share(ratio)} of periods"
-    ratio = resources.cpu_at_limit_share
+    counted = resources.cpu_throttled_share
+    return resources.cpu_at_limit_share if counted is None else counted
+
+
+def _throttled(resources: Resources) -> tuple[float, str] | None:
+    ratio = throttled_share(resources)
     if ratio is None:
         return None
+    if resources.cpu_throttled_share is not None:
+        return ratio, f"CPU throttled in {wording.share(ratio)} of periods"
     cores = wording.number(resources.cpu_limit_cores or 0)
     return ratio, f"CPU held back by its limit of {cores} cores in {wording.share(ratio)} of the last minute"
 

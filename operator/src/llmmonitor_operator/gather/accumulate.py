@@ -18,6 +18,7 @@ from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.drift.window import joined
 from llmmonitor_operator.figures import NOTHING, Figures, total
 from llmmonitor_operator.interaction_counts import is_interaction
+from llmmonitor_operator.packed_figures import PackedFigures
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.history import counted
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier, spread, without_old
@@ -124,8 +125,8 @@ def _count_cells(
 
 
 def _figure_cells(
-    cells: dict[int, Figures], tier: Tier, happened: Sequence[Happened], summed: Figures, now: float
-) -> dict[int, Figures]:
+    cells: dict[int, PackedFigures], tier: Tier, happened: Sequence[Happened], summed: Figures, now: float
+) -> dict[int, PackedFigures]:
     """Args: summed: of all that happened, which most often is in one cell."""
     added: dict[int, list[Figures]] = {}
     for one in happened:
@@ -136,7 +137,8 @@ def _figure_cells(
     result = dict(cells)
     for index, parts in added.items():
         what = summed if len(parts) == len(happened) else total(parts)
-        result[index] = total([result[index], what]) if index in result else what
+        before = result.get(index)
+        result[index] = PackedFigures(what if before is None else total([before.unpacked(), what]))
     return _kept(result, tier, now)
 
 

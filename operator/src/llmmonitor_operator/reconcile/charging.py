@@ -11,7 +11,7 @@ from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_api.spec.target import Target
 from llmmonitor_operator.configure import settings_for
 from llmmonitor_operator.cost.accrue import Look, accrued
-from llmmonitor_operator.cost.group import fellows
+from llmmonitor_operator.cost.group import group_workers
 from llmmonitor_operator.cost.ledger import restored
 from llmmonitor_operator.cost.lifetime import Lifetime, lifetime_of
 from llmmonitor_operator.figures import total
@@ -61,7 +61,7 @@ def _lifetimes(monitor: LLMMonitor, mine: Owned, parts: Parts) -> tuple[Lifetime
     namespace = monitor.metadata.namespace
     rivals = parts.monitors.of(namespace)
     own = [*mine.pods, *mine.leaving]
-    workers = fellows(own, lambda: parts.view.pods(namespace), lambda pod: selected(pod, rivals))
+    workers = group_workers(own, lambda: parts.view.pods(namespace), lambda pod: selected(pod, rivals))
     found = [(pod, _works_for_others(pod, monitor.spec.target)) for pod in own]
     found += [(pod, True) for pod in workers]
     lives = ((lifetime_of(pod), works) for pod, works in found)

@@ -19,6 +19,7 @@ from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, NOTHING, OK, TRUNCATED, Figures, total
 from llmmonitor_operator.gather.accumulate import Happened
 from llmmonitor_operator.interaction_counts import FOUND, NAMES, is_interaction
+from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
 from llmmonitor_operator.windows import Count
 
 OTHER = "other"
@@ -38,9 +39,14 @@ FORMS = frozenset({"tool_call", "json"})
 class RunningTotals:
     """Since the beginning."""
 
-    figures: Figures = NOTHING
+    packed: PackedFigures = NOTHING_PACKED
     objectives: Mapping[str, Count] = field(default_factory=dict)
     """By objective key; only of objectives that the spec has."""
+
+    @property
+    def figures(self) -> Figures:
+        """All of them, unpacked."""
+        return self.packed.unpacked()
 
     def after(self, happened: Sequence[Happened], keys: Iterable[str]) -> RunningTotals:
         """With what happened since.
@@ -55,8 +61,9 @@ class RunningTotals:
                 if key in objectives:
                     objectives[key] += count
         news = total(one.figures for one in happened)
-        figures = self.figures if news == NOTHING else total([self.figures, _bounded(news)])
-        return RunningTotals(figures, objectives)
+        if news == NOTHING:
+            return RunningTotals(self.packed, objectives)
+        return RunningTotals(PackedFigures(total([self.figures, _bounded(news)])), objectives)
 
 
 def _bounded(figures: Figures) -> Figures:
