@@ -1,8 +1,8 @@
 """The model of the tests: SmolLM2-135M-Instruct behind llama.cpp's own OpenAI-compatible server.
 
-Flags are llama-server's (`--port`, `--parallel`, `--threads`, `--ctx-size`, `--alias`), and LLAMA_ARG_MODEL
-names other weights as it does there, so that a pod's manifest reads like anybody's; `/metrics` and `/health`
-are on.
+Flags are llama-server's (`--port`, `--parallel`, `--threads`, `--ctx-size`, `--alias`, `--api-key`), and
+LLAMA_ARG_MODEL names other weights as it does there, so that a manifest reads like anybody's; `/metrics`
+and `/health` are on.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument(
         "--n-predict", type=int, default=0, help="tokens of an answer at most, whatever it asks for"
     )
+    parser.add_argument("--api-key", help="what clients must send as their bearer token")
     parser.add_argument("--load-seconds", type=float, default=0.0, help="pretend that loading takes so long")
     given = parser.parse_args()
     stop = {signal.SIGTERM, signal.SIGINT}
@@ -53,6 +54,8 @@ def main() -> None:
     params.cpuparams.n_threads = given.threads
     params.cpuparams_batch.n_threads = given.threads
     params.endpoint_metrics = True
+    if given.api_key:
+        params.api_keys = [given.api_key]
     params.verbosity = -1
     server = xllamacpp.Server(params)
     print(f"serving at {server.listening_address} after {time.monotonic() - began:.1f} s", flush=True)  # noqa: T201
