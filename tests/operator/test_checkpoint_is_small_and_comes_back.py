@@ -198,6 +198,14 @@ def test_what_does_not_fit_is_left_out_and_named(objectives: int, replicas: int)
     assert bool(back.pods) == ("the sources' counters" not in encoded.left_out)
 
 
+def test_a_sum_beyond_64_bits_is_refused_as_every_other_state_that_cannot_be_kept() -> None:
+    absurd = PackedFigures(Figures(begun=2**64))
+    state = State(figures=({0: absurd}, *({} for _ in FIGURE_TIERS[1:])))
+
+    with pytest.raises(ValueError, match="more than 64 bits"):
+        encode(state)
+
+
 def test_without_room_for_every_day_of_cost_the_months_are_kept() -> None:
     state = State(cost=full_ledger(random.Random(5), {}))
 
