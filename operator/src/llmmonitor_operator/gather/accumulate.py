@@ -8,7 +8,7 @@ All pods' reports of one pass are added at once: each map is copied once, whatev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -36,12 +36,39 @@ class Happened:
         return 2 * (self.end - self.begin) <= tier.reach_seconds
 
 
-def accumulate(state: State, happened: Sequence[Happened], now: float) -> State:
-    """The state with all of it; cells older than their tier keeps at `now` are dropped."""
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What all sources of some reports counted together: summed once, for whoever wants to know."""
+
+    figures: Figures = NOTHING
+    counts: Mapping[str, Count] = field(default_factory=dict)
+    """By objective key; only of objectives that had events."""
+
+
+NOTHING_ADDED = Added()
+
+
+def added(parts: Sequence[Happened | Added]) -> Added:
+    """The sum of all parts."""
+    counts: dict[str, Count] = {}
+    for one in parts:
+        for key, count in one.counts.items():
+            counts[key] = counts[key] + count if key in counts else count
+    return Added(total(one.figures for one in parts), counts)
+
+
+def accumulate(state: State, happened: Sequence[Happened], summed: Figures, now: float) -> State:
+    """The state with all of it; cells older than their tier keeps at `now` are dropped.
+
+    Args:
+        state: what was known.
+        happened: since then.
+        summed: the figures of all of it together.
+        now: Unix seconds.
+    """
     if not happened:
         return state
     with_figures = [one for one in happened if one.figures is not NOTHING and one.figures != NOTHING]
-    summed = total(one.figures for one in with_figures)
     newest = max(one.end for one in happened)
     progressed = max((one.end for one in happened if one.figures.progress), default=None)
     return msgspec.structs.replace(
