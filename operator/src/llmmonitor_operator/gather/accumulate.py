@@ -69,6 +69,7 @@ def accumulate(state: State, happened: Sequence[Happened], summed: Figures, now:
     if not happened:
         return state
     with_figures = [one for one in happened if one.figures is not NOTHING and one.figures != NOTHING]
+    packed = PackedFigures(summed)
     newest = max(one.end for one in happened)
     progressed = max((one.end for one in happened if one.figures.progress), default=None)
     return msgspec.structs.replace(
@@ -78,7 +79,7 @@ def accumulate(state: State, happened: Sequence[Happened], summed: Figures, now:
             for cells, tier in zip(state.counts, COUNT_TIERS, strict=True)
         ),
         figures=tuple(
-            _figure_cells(cells, tier, with_figures, summed, now)
+            _figure_cells(cells, tier, with_figures, packed, now)
             for cells, tier in zip(state.figures, FIGURE_TIERS, strict=True)
         ),
         figures_from=tuple(
@@ -130,7 +131,11 @@ def _count_cells(
 
 
 def _figure_cells(
-    cells: dict[int, PackedFigures], tier: Tier, happened: Sequence[Happened], summed: Figures, now: float
+    cells: dict[int, PackedFigures],
+    tier: Tier,
+    happened: Sequence[Happened],
+    summed: PackedFigures,
+    now: float,
 ) -> dict[int, PackedFigures]:
     """Args: summed: of all that happened, which most often is in one cell."""
     added: dict[int, list[Figures]] = {}
@@ -141,9 +146,11 @@ def _figure_cells(
         return cells
     result = dict(cells)
     for index, parts in added.items():
-        what = summed if len(parts) == len(happened) else total(parts)
+        what = summed if len(parts) == len(happened) else PackedFigures(total(parts))
         before = result.get(index)
-        result[index] = PackedFigures(what if before is None else total([before.unpacked(), what]))
+        if before is None:  # a new one, so that nothing comes to the others any more
+            result = {place: cell.together() for place, cell in result.items()}
+        result[index] = what if before is None else before.plus(what)
     return _kept(result, tier, now)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from llmmonitor_api.report.frequency import FrequencyTable
-from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, NOTHING, OK, TRUNCATED, Figures, total
+from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, NOTHING, OK, TRUNCATED, Figures
 from llmmonitor_operator.gather.accumulate import Added
 from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
 from llmmonitor_operator.windows import Count
@@ -52,7 +52,7 @@ class RunningTotals:
         objectives = {key: self.objectives.get(key, Count()) + news.counts.get(key, Count()) for key in keys}
         if news.figures == NOTHING:
             return RunningTotals(self.packed, objectives)
-        return RunningTotals(PackedFigures(total([self.figures, _bounded(news.figures)])), objectives)
+        return RunningTotals(self.packed.plus(PackedFigures(_bounded(news.figures))), objectives)
 
 
 def _bounded(figures: Figures) -> Figures:
