@@ -17,7 +17,7 @@ from llmmonitor_api.report import merge
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.report import InterceptionState, Live, Report
 from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
-from llmmonitor_operator.gather.accumulate import Happened, accumulate
+from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, Happened, accumulate, added
 from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import Count
@@ -49,8 +49,8 @@ def absorb(state: State, report: Report, now: float, *, pod_uid: str = "") -> St
     return absorb_all(state, {pod_uid or report.identity.pod_uid: report}, now)[0]
 
 
-def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, tuple[Happened, ...]]:
-    """The same of many, by the pod that was asked, and what happened by them.
+def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, Added]:
+    """The same of many, by the pod that was asked, and what they added together.
 
     Pods and windows are copied once for all of them.
     """
@@ -78,8 +78,9 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
             pods[uid] = _with_boot(pod, source, known)
             happened.append(what)
     if not pods:
-        return state, ()
-    return accumulate(_with_pods(state, pods, now), happened, now), tuple(happened)
+        return state, NOTHING_ADDED
+    together = added(happened)
+    return accumulate(_with_pods(state, pods, now), happened, together.figures, now), together
 
 
 def _new_to(pod: Pod, report: Report) -> Source | None:
