@@ -98,6 +98,57 @@ def accept(
     sys.stdout.write(_run(accepting.run(name, namespace, context, datetime.now(UTC))) + "\n")
 
 
+@app.command()
+def report(  # noqa: PLR0913 - one argument per option
+    name: Annotated[str, typer.Argument(help="The LLMMonitor.")],
+    *,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's if not given.")
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option(help="Of the kubeconfig; the current one by default.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Begin of the period, UTC: 2026-03-01 or 2026-03-01T06:00.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Its end; now by default.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=400, help="Its length; 30 by default.")] = None,
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help="File to write, - for the terminal; NAMESPACE-NAME-DAY.html."),
+    ] = "",
+    format_: Annotated[
+        str | None, typer.Option("--format", help="html, json or markdown; by the file's ending, else html.")
+    ] = None,
+    operator_namespace: Annotated[
+        str, typer.Option(help="Where the operator runs; looked for by default.")
+    ] = "",
+    from_checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="File or folder of saved LLMMonitor and ConfigMaps to read instead of a cluster."),
+    ] = None,
+) -> None:
+    """Write one page about a monitor's health over a period: for an auditor or a manager."""
+    from llmmonitor_cli.report import run as reporting  # noqa: PLC0415 - only this command needs it
+
+    try:
+        options = reporting.Options(
+            name=name,
+            since=since,
+            until=until,
+            days=days,
+            namespace=namespace,
+            context=context,
+            operator_namespace=operator_namespace,
+            from_checkpoint=from_checkpoint,
+            output=output,
+            format=None if format_ is None else reporting.format_of(format_),
+        )
+    except ValueError as error:
+        _stop(str(error))
+    sys.stdout.write(_run(reporting.run(options, datetime.now(UTC))))
+
+
 def main() -> None:
     """The console script."""
     app()

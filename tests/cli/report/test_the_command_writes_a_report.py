@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.report.kept_weeks import NAME, NAMESPACE
+from typer.testing import CliRunner, Result
+
+from llmmonitor_cli.main import app
+
+UNUSABLE = 2
+
+
+@pytest.fixture
+def file(kept: list[dict[str, Any]], tmp_path: Path) -> Path:
+    path = tmp_path / "kept.json"
+    path.write_text(json.dumps({"kind": "List", "items": kept}))
+    return path
+
+
+def said(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["report", *map(str, arguments)])
+
+
+def test_a_page_is_written_and_said_in_a_line(file: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+
+    result = said(NAME, "-n", NAMESPACE, "--from-checkpoint", file, "-o", page)
+
+    assert result.exit_code == 0, result.output
+    assert result.output == (
+        f"llmmonitor {NAMESPACE}/{NAME}: Not healthy (2 gaps are said in it); the report: {page}\n"
+    )
+    assert page.read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("page.md", "# prod/support-chat: Not healthy"), ("page.json", '{\n  "schemaVersion": 1')],
+)
+def test_the_ending_of_the_file_says_the_format(file: Path, tmp_path: Path, name: str, begins: str) -> None:
+    result = said(NAME, "--from-checkpoint", file, "-o", tmp_path / name)
+
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / name).read_text().startswith(begins)
+
+
+def test_what_was_saved_is_reported_up_to_when_it_was_saved(file: Path) -> None:
+    result = said(NAME, "--from-checkpoint", file, "--days", "7", "--format", "json", "-o", "-")
+
+    period = json.loads(result.output)["period"]
+    assert (period["end"], period["end"] - period["begin"]) == (1_800_622_800.0, 7 * 86_400)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--format", "pdf"), "there are html, json, markdown"),
+        (("--since", "yesterday"), "write a date such as"),
+        (("--since", "2027-01-01", "--days", "3"), "give one of them"),
+        (("-n", "elsewhere"), "0 monitors elsewhere/support-chat"),
+        (("-o", "/nowhere/page.html"), "give another file with -o"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_the_way_out(
+    file: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    result = said(NAME, "--from-checkpoint", file, *arguments)
+
+    assert result.exit_code == UNUSABLE
+    assert words in result.output
+    assert "Traceback" not in result.output
