@@ -27,6 +27,11 @@ def within(cells: Mapping[int, T], period: Period, seconds: int = CELL_SECONDS) 
     return {at: cell for at, cell in cells.items() if period.holds((at + 0.5) * seconds)}
 
 
+def whole(period: Period, seconds: int) -> Period:
+    """The period of just those cells that `within` gives: a cell belongs to it when its middle does."""
+    return Period(*(round(at / seconds) * float(seconds) for at in (period.begin, period.end)))
+
+
 def step_of(period: Period, finest: int = CELL_SECONDS) -> int:
     """Seconds of a point, so that there are not more than POINTS_LIMIT."""
     steps = [one for one in _STEPS if one >= finest and period.seconds / one <= POINTS_LIMIT]

@@ -135,7 +135,7 @@ def _amount(label: str, units: Fraction, currency: str, detail: str) -> Figure:
 
 
 def _plot(days: dict[int, Spent], currency: str, period: Period) -> Block:
-    step = timeline.step_of(period, timeline.DAY)
+    shown, step = timeline.whole(period, timeline.DAY), timeline.step_of(period, timeline.DAY)
     grouped = {at: total(some) for at, some in timeline.grouped(days, step, timeline.DAY).items()}
     every = "day" if step == timeline.DAY else wording.duration(step)
     return TimePlot(
@@ -143,15 +143,15 @@ def _plot(days: dict[int, Spent], currency: str, period: Period) -> Block:
         about=f"What each {every} cost in {currency}, by what it was spent on.",
         unit=Unit.MONEY,
         currency=currency,
-        begin=period.begin,
-        end=period.end,
+        begin=shown.begin,
+        end=shown.end,
         series=tuple(
             Series(
                 name=name,
                 points=tuple(
                     Point(
-                        begin=max(period.begin, float(at * step)),
-                        end=min(period.end, float((at + 1) * step)),
+                        begin=max(shown.begin, float(at * step)),
+                        end=min(shown.end, float((at + 1) * step)),
                         value=float(money(getattr(one, name))),
                     )
                     for at, one in grouped.items()
@@ -176,6 +176,10 @@ def _table(spent: Spent, currency: str) -> Block:
     )
 
 
+def _spelled(amount: str | None, currency: str = "") -> str:
+    return spelling.NOT_KNOWN if amount is None else f"{spelling.money(float(amount))} {currency}".rstrip()
+
+
 def _outlook(material: Material) -> list[Block]:
     cost = material.status.cost
     if cost is None or cost.period_start is None:
@@ -183,19 +187,21 @@ def _outlook(material: Material) -> list[Block]:
     figures = [
         Figure(
             label=f"Spent since {spelling.day(cost.period_start.timestamp())}",
-            text=f"{cost.spent} {cost.currency}" if cost.spent is not None else spelling.NOT_KNOWN,
+            text=_spelled(cost.spent, cost.currency),
             value=cost.spent,
             unit=Unit.MONEY,
-            detail=f"budget {cost.budget} {cost.currency}" if cost.budget is not None else "no budget",
+            detail=f"budget {_spelled(cost.budget, cost.currency)}"
+            if cost.budget is not None
+            else "no budget",
         ),
         Figure(
             label="Forecast of that period",
-            text=f"{cost.forecast} {cost.currency}" if cost.forecast is not None else spelling.NOT_KNOWN,
+            text=_spelled(cost.forecast, cost.currency),
             value=cost.forecast,
             unit=Unit.MONEY,
             low=float(cost.forecast_low) if cost.forecast_low is not None else None,
             high=float(cost.forecast_high) if cost.forecast_high is not None else None,
-            detail=f"80 % interval {cost.forecast_low} to {cost.forecast_high}"
+            detail=f"80 % interval {_spelled(cost.forecast_low)} to {_spelled(cost.forecast_high)}"
             if cost.forecast is not None
             else "needs 7 full days",
             tone=Tone.PLAIN if cost.forecast is not None else Tone.UNKNOWN,

@@ -94,11 +94,11 @@ def _plots(period: Period, counted: dict[str, tuple[dict[int, Count], int]]) -> 
     series = []
     for kind in shown[:_PLOTS_LIMIT]:
         cells, seconds = counted[kind]
-        step = timeline.step_of(period, seconds)
+        step, cut = timeline.step_of(period, seconds), timeline.whole(period, seconds)
         points = tuple(
             Point(
-                begin=max(period.begin, float(at * step)),
-                end=min(period.end, float((at + 1) * step)),
+                begin=max(cut.begin, float(at * step)),
+                end=min(cut.end, float((at + 1) * step)),
                 value=float(sum(one.bad for one in some)),
                 n=sum(one.total for one in some),
             )
@@ -107,13 +107,14 @@ def _plots(period: Period, counted: dict[str, tuple[dict[int, Count], int]]) -> 
         series.append(Series(name=kind, points=points))
     if not series:
         return []
+    cut = timeline.whole(period, min(seconds for _, seconds in counted.values()))
     return [
         TimePlot(
             title="Findings over time",
             about="Flagged exchanges by kind, stacked.",
             unit=Unit.COUNT,
-            begin=period.begin,
-            end=period.end,
+            begin=cut.begin,
+            end=cut.end,
             series=tuple(series),
             stacked=True,
             note="Exact counts of flagged exchanges."

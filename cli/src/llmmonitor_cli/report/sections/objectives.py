@@ -134,7 +134,7 @@ def _blocks(found: list[_Standing], material: Material, period: Period) -> list[
 
 
 def _plot(one: _Standing, period: Period) -> TimePlot:
-    step = timeline.step_of(period, one.seconds)
+    step, period = timeline.step_of(period, one.seconds), timeline.whole(period, one.seconds)
     points = []
     for at, some in timeline.grouped(one.cells, step, one.seconds).items():
         total = Count(sum(cell.good for cell in some), sum(cell.bad for cell in some))
