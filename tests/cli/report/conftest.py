@@ -34,7 +34,7 @@ def material(weeks: Weeks, kept: list[dict[str, Any]]) -> Material:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def month(weeks: Weeks) -> Period:
     """The thirty days up to then."""
     return Period(weeks.now - 30 * 86_400, weeks.now)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from tests.cli.report.kept_weeks import NAME, NAMESPACE, Weeks
+from tests.operator.full_state import NOW, full_history, full_quality, full_state
 
 from llmmonitor_cli.report.build import document
 from llmmonitor_cli.report.document import (
@@ -22,6 +24,7 @@ from llmmonitor_cli.report.document import (
     Tone,
 )
 from llmmonitor_cli.report.gathering.material import Material
+from llmmonitor_cli.report.page.as_html import as_html
 from llmmonitor_cli.report.page.as_json import as_json
 from llmmonitor_cli.report.page.as_markdown import as_markdown
 from llmmonitor_cli.report.period import Period
@@ -51,7 +54,7 @@ def notes(made: Section) -> str:
     return " ".join(one.text for one in made.blocks if isinstance(one, Note))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def made(material: Material, month: Period) -> Document:
     return document(material, month, month.end)
 
@@ -215,6 +218,36 @@ def test_json_is_the_document_and_says_its_schema(made: Document) -> None:
         *("performance", "objectives", "anomalies", "resources", "engine", "drift", "interactions"),
         *("quality", "bias", "versions", "cost", "conditions", "privacy", "coverage"),
     }
+
+
+def test_the_largest_state_makes_a_page_that_opens(material: Material) -> None:
+    rng = random.Random(4)
+    state = msgspec.structs.replace(
+        full_state(objectives=20, replicas=60),
+        versions=full_history(rng, replicas=60),
+        quality=full_quality(rng),
+        limited_kinds=tuple(f"pattern:{number}" for number in range(32)),
+    )
+    whole = Period(NOW - 100 * DAY, NOW)
+
+    page = as_html(document(replace(material, state=state), whole, NOW))
+
+    assert len(page) < 3_000_000
+
+
+def test_absurd_times_are_said_and_harm_nothing(material: Material, month: Period) -> None:
+    versions = material.state.versions
+    absurd = tuple(
+        msgspec.structs.replace(one, first_seen=-1e300, last_seen=1e300, requests=10**40)
+        for one in versions.versions
+    )
+    state = msgspec.structs.replace(
+        material.state, versions=msgspec.structs.replace(versions, versions=absurd, changed_at=1e300)
+    )
+
+    made = document(replace(material, state=state), month, month.end)
+
+    assert "at no time that there is" in as_html(made)
 
 
 def test_every_number_is_finite(made: Document) -> None:

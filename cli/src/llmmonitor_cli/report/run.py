@@ -79,7 +79,13 @@ async def run(options: Options, now: datetime) -> str:
             options.name, options.namespace, options.context, options.operator_namespace
         )
     period = period_of(options.since, options.until, options.days, end)
-    made = document(material, period, now.timestamp())
+    try:
+        made = document(material, period, now.timestamp())
+    except OverflowError as error:
+        raise NoReport(
+            f"LLMMonitor {material.namespace}/{material.name}: what is kept of it holds a number that nothing"
+            f" can be ({error}); a checkpoint or history was damaged or edited"
+        ) from error
     chosen = options.format or _ENDINGS.get(Path(options.output).suffix, Format.HTML)
     text = _WRITERS[chosen](made)
     if options.output == STDOUT:

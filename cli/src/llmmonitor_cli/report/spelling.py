@@ -64,12 +64,19 @@ def interval(low: float | None, high: float | None, unit: Unit, currency: str = 
 
 def moment(at: float) -> str:
     """`2026-03-01 06:00 UTC`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return _written(at, "%Y-%m-%d %H:%M UTC")
 
 
 def day(at: float) -> str:
     """`2026-03-01`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+    return _written(at, "%Y-%m-%d")
+
+
+def _written(at: float, form: str) -> str:
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime(form)
+    except (OverflowError, ValueError, OSError):  # a clock that was never set, or of year 60,000
+        return "at no time that there is"
 
 
 def detail(low: float | None, high: float | None, n: float | None, unit: Unit, window: str = "") -> str:
