@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
-from tests.cli.report.kept_weeks import NAME, NAMESPACE, OPERATOR_NAMESPACE, UID, Weeks, saved
+from tests.cli.report.kept_traffic import UID
+from tests.cli.report.kept_weeks import NAME, NAMESPACE, OPERATOR_NAMESPACE, Weeks, saved
 from tests.operator import kube_server
 from tests.operator.kube_refusal import Refusal, refused
 
@@ -146,6 +147,18 @@ def test_what_the_operator_could_not_read_itself_is_said(weeks: Weeks, kept: Kep
         material_of(NAMESPACE, NAME, weeks.monitor, [aside])
 
     assert any("unreadable-0123456789" in one for one in found.missing)
+
+
+def test_of_two_installations_the_newest_checkpoint_counts_and_that_is_said(weeks: Weeks, kept: Kept) -> None:
+    maps = config_maps(kept)
+    older = copy.deepcopy(named(maps, HOT))
+    older["metadata"]["namespace"] = "before"
+    older["metadata"]["annotations"]["llmmonitor.io/checkpoint-saved-at"] = "2026-12-01T00:00:00Z"
+
+    found = material_of(NAMESPACE, NAME, weeks.monitor, [older, *maps])
+
+    assert found.saved_at == weeks.now
+    assert any(f"before/{HOT} is not" in one for one in found.missing)
 
 
 def test_an_invalid_spec_gives_way_to_the_last_valid_one(weeks: Weeks, kept: Kept) -> None:

@@ -19,6 +19,7 @@ from llmmonitor_cli.report.document import (
     IntervalPlot,
     Note,
     Section,
+    SpanPlot,
     Table,
     TimePlot,
     Tone,
@@ -30,6 +31,7 @@ from llmmonitor_cli.report.page.as_markdown import as_markdown
 from llmmonitor_cli.report.period import Period
 from llmmonitor_operator.anomalies.cell import size
 from llmmonitor_operator.cost.price import money
+from llmmonitor_operator.interaction_counts import flagged_key
 from llmmonitor_operator.state import State
 from llmmonitor_operator.windows import Count
 
@@ -65,8 +67,10 @@ def test_the_top_says_whether_it_is_healthy_why_and_since_when(made: Document) -
     assert (top.headline, top.tone) == ("Not healthy", Tone.BAD)
     assert top.since is not None
     assert "errors" in top.text
-    assert [one.condition for one in top.failing] == ["PerformanceHealthy", "DriftFree", "WithinBudget"]
-    assert [one.gating for one in top.failing] == [True, False, False]
+    assert [one.condition for one in top.failing] == [
+        *("PerformanceHealthy", "DriftFree", "QualityHealthy", "WithinBudget")
+    ]
+    assert [one.gating for one in top.failing] == [True, False, True, False]
     assert {one.condition for one in top.not_judged} == {"DataValid", "VersionsComparable"}
 
 
@@ -166,6 +170,65 @@ def test_every_suite_and_attribute_has_its_interval(made: Document) -> None:
     assert all(one.high is not None and one.high > one.value for one in bias.rows)
     assert table(section(made, "bias"), "Attributes")["origin"][1] == "a difference"
     assert "Nothing here calls a model unbiased" in notes(section(made, "bias"))
+
+
+def test_probes_of_ones_own_and_outcomes_stand_beside_the_suites(made: Document) -> None:
+    found = section(made, "quality")
+
+    assert table(found, "Own probes")["greeting"][:3] == ["fails", "1", "2"]
+    feedback = figures(found)["Positive feedback"]
+    assert (feedback.value, feedback.low, feedback.high, feedback.n) == (0.81, 0.76, 0.85, 240)
+    assert len(table(found, "Rounds")) == 5
+
+
+def test_where_engine_and_wire_differ_is_said(made: Document) -> None:
+    found = section(made, "engine")
+
+    assert found.tone is Tone.BAD
+    assert "do not say the same of completion-tokens" in found.summary
+    rows = table(found, "Counted twice")
+    assert rows["requests"][:3] == ["Agrees", "2,540", "2,540"]
+    assert rows["time-to-first-token"][:3] == ["CannotCompare", "not known", "not known"]
+
+
+def test_drift_has_score_threshold_sample_size_and_power_of_every_feature(
+    made: Document, weeks: Weeks
+) -> None:
+    found = section(made, "drift")
+
+    rows = table(found, "Features")
+    assert rows.keys() == weeks.state.drift.tracks.keys()
+    assert rows["PromptTokens"][0].startswith("drift since 2027-01-22")
+    assert rows["FinishReason"][0] == "no drift"
+    assert all(len(row) == 7 and all(row) for row in rows.values())
+    assert figures(found)["Its requests"].value == weeks.baseline.requests
+
+
+def test_versions_say_when_they_ran_and_how_they_compare(made: Document) -> None:
+    found = section(made, "versions")
+
+    spans = next(one for one in found.blocks if isinstance(one, SpanPlot))
+    assert [one.name for one in spans.spans] == ["3f9c2d17a0be", "a41e77c09d52"]
+    assert [one.label for one in spans.moments] == ["model changed"]
+    compared = next(one for one in found.blocks if isinstance(one, IntervalPlot))
+    assert [(one.name, one.n) for one in compared.rows] == [
+        ("first-token: not decided", 900),
+        ("errors: not decided", 900),
+    ]
+    assert all(one.low is not None and one.low < one.value < (one.high or 0) for one in compared.rows)
+
+
+def test_findings_with_a_limit_are_counted_over_the_period(
+    made: Document, weeks: Weeks, month: Period
+) -> None:
+    cells = weeks.state.counts[3][flagged_key("refusals")]
+    inside = [one for day, one in cells.items() if month.begin <= (day + 0.5) * DAY <= month.end]
+
+    row = table(section(made, "interactions"), "Kinds with a limit")["refusals"]
+
+    assert row[1] == f"{sum(one.bad for one in inside):,}"
+    assert row[3] == f"{sum(one.total for one in inside):,}"
+    assert row[5].startswith("at most ")
 
 
 def test_nothing_known_stays_unknown_everywhere(month: Period) -> None:

@@ -60,7 +60,8 @@ def material_of(namespace: str, name: str, monitor: Raw | None, kept: Iterable[R
     title = f"{namespace}/{name}"
     uid = str(((monitor or {}).get("metadata") or {}).get("uid") or "")
     mine = [one for one in kept if is_of(one.get("metadata") or {}, uid, title)]
-    checkpoint = _newest(one for one in mine if _kind(one) == HOT)
+    checkpoints = [one for one in mine if _kind(one) == HOT]
+    checkpoint = _newest(checkpoints)
     if checkpoint is None:
         raise NoReport(_nothing_kept(title, mine))
     metadata = checkpoint["metadata"]
@@ -75,6 +76,12 @@ def material_of(namespace: str, name: str, monitor: Raw | None, kept: Iterable[R
             " the operator is of another version than this llm-monitor, use the llm-monitor of its version"
         ) from error
     missing: list[str] = []
+    if len(checkpoints) > 1:
+        others = ", ".join(_place(one) for one in checkpoints if one is not checkpoint)
+        missing.append(
+            f"More than one installation keeps something of it; {_place(checkpoint)} is the newest, and here,"
+            f" {others} is not."
+        )
     if monitor is None:
         missing.append(
             "The LLMMonitor is gone: figures of the last hour (resources, GPUs, engine) are not known, and"
