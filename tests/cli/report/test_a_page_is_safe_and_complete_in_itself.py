@@ -19,6 +19,8 @@ from llmmonitor_cli.report.page.as_json import as_json
 from llmmonitor_cli.report.page.as_markdown import as_markdown
 from llmmonitor_cli.report.period import Period
 
+pytestmark = pytest.mark.timeout(300)  # four weeks take seconds to make, on a busy machine a minute or two
+
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>|[a](javascript:b)`</title></style>"
 
 

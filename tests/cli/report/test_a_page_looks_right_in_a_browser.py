@@ -14,6 +14,8 @@ from llmmonitor_cli.report.gathering.material import Material
 from llmmonitor_cli.report.page.as_html import as_html
 from llmmonitor_cli.report.period import Period
 
+pytestmark = pytest.mark.timeout(300)  # four weeks take seconds to make, on a busy machine a minute or two
+
 STYLE = Path(pages.__file__).parent / "templates" / "style.css"
 MEASURE = """
 const frame = document.querySelector('iframe');
@@ -74,7 +76,7 @@ def measured(chromium: str, page: str, width: int, folder: Path, *more: str) -> 
         capture_output=True,
         text=True,
         check=True,
-        timeout=100,
+        timeout=200,
     )
     found = re.search(r'data-found="([^"]*)"', done.stdout)
     assert found is not None, done.stderr[-2000:]

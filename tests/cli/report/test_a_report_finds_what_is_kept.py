@@ -26,6 +26,9 @@ Kept = list[dict[str, Any]]
 HOT = f"llm-monitor-checkpoint-{UID}"
 
 
+pytestmark = pytest.mark.timeout(300)  # four weeks take seconds to make, on a busy machine a minute or two
+
+
 def config_maps(kept: Kept) -> Kept:
     return copy.deepcopy([one for one in kept if one.get("kind") == "ConfigMap"])
 

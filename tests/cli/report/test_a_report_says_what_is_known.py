@@ -35,6 +35,8 @@ from llmmonitor_operator.interaction_counts import flagged_key
 from llmmonitor_operator.state import State
 from llmmonitor_operator.windows import Count
 
+pytestmark = pytest.mark.timeout(300)  # four weeks take seconds to make, on a busy machine a minute or two
+
 DAY = 86_400
 
 

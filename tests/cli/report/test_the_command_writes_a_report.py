@@ -10,6 +10,8 @@ from typer.testing import CliRunner, Result
 
 from llmmonitor_cli.main import app
 
+pytestmark = pytest.mark.timeout(300)  # four weeks take seconds to make, on a busy machine a minute or two
+
 UNUSABLE = 2
 
 
