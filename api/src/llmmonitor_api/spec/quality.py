@@ -32,23 +32,37 @@ class ProbeAuth(SpecModel):
     """The HTTP header that carries it; in Authorization it is sent as a bearer token."""
 
 
+class FeedbackAuth(SpecModel):
+    """Who may give feedback."""
+
+    secret_key_ref: SecretKeyRef
+    """The token that callers send as a bearer token; it reaches the sidecar as an environment variable."""
+
+
 class Outcomes(SpecModel):
-    """What people make of the answers of live traffic."""
+    """What people make of the answers of live traffic; counted once this section is there."""
 
     min_positive: Annotated[Percentage, share_above_zero()] | None = None
-    """Positive feedback, as a share of all feedback given."""
+    """Positive feedback, as a share of all feedback given; judged by its upper 95 % bound."""
     max_regenerated: Percentage | None = None
-    """Answers that were asked for again, as a share of all."""
+    """Requests that ask the same again after an answer, as a share of all; judged by the lower 95 % bound."""
+    max_rephrased: Percentage | None = None
+    """Requests that ask nearly the same as the one before, as a share of those that go on after an answer;
+    judged by the lower 95 % bound."""
+    max_stopped: Percentage | None = None
+    """Streamed answers that their client stopped after they had begun, as a share of all; judged by the
+    lower 95 % bound."""
+    window: Annotated[Duration, within(timedelta(hours=1), timedelta(days=30))] = timedelta(days=1)
+    """The time that shares are of; from 1h to 30d."""
+    feedback_auth: FeedbackAuth | None = None
+    """Who may give feedback; left out: whoever reaches the sidecar and knows the answer's id."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            at="",
-            reads=("min_positive", "max_regenerated"),
-            message="outcomes need minPositive or maxRegenerated; without, leave them out",
-            holds=lambda one: one.min_positive is not None or one.max_regenerated is not None,
-            cel="has(self.minPositive) || has(self.maxRegenerated)",
-        ),
-    )
+    @property
+    def limits(self) -> dict[str, Decimal]:
+        """The limits that are given, by the field's name."""
+        names = ("min_positive", "max_regenerated", "max_rephrased", "max_stopped")
+        given = {name: getattr(self, name) for name in names}
+        return {name: limit for name, limit in given.items() if limit is not None}
 
 
 class Quality(SpecModel):
