@@ -9,6 +9,7 @@ import pytest
 from tests.sidecar.detectors.conversation import Chat
 
 from llmmonitor_api.configuration import Configuration, OutcomesSetting
+from llmmonitor_api.report.clients import MINUTES_SECONDS
 from llmmonitor_api.report.live_outcomes import LiveOutcomes
 from llmmonitor_sidecar.signals.live_outcomes import CHANGES_LIMIT, Rated
 from llmmonitor_sidecar.signals.wording import asks_the_same, words_of
@@ -29,11 +30,12 @@ class Talk(Chat):
     def ask(
         self, *turns: tuple[str, str] | str, answer_id: str = "", client: str = "10.0.0.7", **fields: Any
     ) -> None:
+        headers = fields.pop("headers", b"")
         said = [("user", turn) if isinstance(turn, str) else turn for turn in turns]
         request = {"messages": [{"role": role, "content": text} for role, text in said], **fields}
         choice = {"index": 0, "message": {"content": "Fine."}, "finish_reason": "stop"}
         answer = {"id": answer_id, "choices": [choice]}
-        self.exchange(request, json.dumps(answer).encode(), client=client)
+        self.exchange(request, json.dumps(answer).encode(), client=client, headers=headers)
 
     def rate(self, answer_id: str, verdict: str) -> Rated:
         return self.reader.outcomes.rate(answer_id, verdict, self.now_ns)
@@ -195,6 +197,22 @@ def test_a_whole_stream_is_not_stopped(talk: Talk) -> None:
     talk.stream(QUESTION, ["one", "two"])
 
     assert (talk.outcomes.begun, talk.outcomes.stopped) == (1, 0)
+
+
+def test_versions_are_compared_by_what_single_clients_do_too(talk: Talk) -> None:
+    cell = MINUTES_SECONDS * 10**9
+    talk.reader.clients.name_by("X-User", "day-1", b"k" * 32)
+    talk.now_ns = cell // 2
+    talk.ask(QUESTION, headers=b"X-User: ann\r\n")
+    talk.now_ns = cell
+
+    for _ in range(2):
+        talk.ask(*FIRST, QUESTION, headers=b"X-User: ann\r\n")
+
+    told = talk.reader.clients.report(2 * cell, b"")
+    [ann] = told.met.values()
+    assert told.measures == ("regenerated", "rephrased", "stopped")
+    assert (ann.events, ann.bad) == ((2, 1, 0), (1, 0, 0))
 
 
 def test_nothing_is_counted_unless_asked_for() -> None:

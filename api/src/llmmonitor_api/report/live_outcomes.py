@@ -15,6 +15,9 @@ from llmmonitor_api.report.values import Count, Name
 POSITIVE, NEUTRAL, NEGATIVE = "positive", "neutral", "negative"
 VERDICTS: Final = (POSITIVE, NEUTRAL, NEGATIVE)
 """What a feedback may say of an answer."""
+REGENERATED, REPHRASED, STOPPED = "regenerated", "rephrased", "stopped"
+MEASURES: Final = (REGENERATED, REPHRASED, STOPPED)
+"""By which versions are compared beside objectives, as `Clients.measures` has them."""
 _VERDICTS_LIMIT = 8
 _ByVerdict = Annotated[dict[Name, Count], msgspec.Meta(max_length=_VERDICTS_LIMIT)]
 

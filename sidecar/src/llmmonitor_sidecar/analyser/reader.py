@@ -16,6 +16,7 @@ import msgspec
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.interactions import InteractionsState
+from llmmonitor_api.report.live_outcomes import MEASURES
 from llmmonitor_api.report.report import Engine, Live, Saturation
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
@@ -71,7 +72,7 @@ class TrafficReader:
         self._naming = Naming()
         self.clients = ClientTable(self._naming)
         self._objectives = Objectives(self.totals, self.clients)
-        self.outcomes = LiveOutcomeCounter(self.totals)
+        self.outcomes = LiveOutcomeCounter(self.totals, self.clients)
         self._interactions = Interactions(self.totals)
         self._engine_load = EngineLoad()
         self._system = SystemFingerprint()
@@ -82,7 +83,8 @@ class TrafficReader:
 
     def configure(self, configuration: Configuration) -> None:
         """Count these objectives, and look for these patterns, from now on."""
-        self._objectives.configure(configuration.counted)
+        outcomes = MEASURES if configuration.outcomes is not None else ()
+        self._objectives.configure(configuration.counted, outcomes)
         self._interactions.configure(configuration.interactions)
         self.outcomes.configure(configuration.outcomes)
 

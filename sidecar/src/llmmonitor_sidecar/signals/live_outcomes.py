@@ -10,10 +10,12 @@ from __future__ import annotations
 from enum import Enum
 
 from llmmonitor_api.configuration import OutcomesSetting
-from llmmonitor_api.report.live_outcomes import VERDICTS, LiveOutcomes
+from llmmonitor_api.report.live_outcomes import REGENERATED, REPHRASED, STOPPED, VERDICTS, LiveOutcomes
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.exchange import EventKind, Exchange, ExchangeEvent, Outcome
 from llmmonitor_sidecar.signals.asked_again import Again, AskedAgain
+from llmmonitor_sidecar.signals.clients import ClientTable
+from llmmonitor_sidecar.signals.naming import NOBODY
 from llmmonitor_sidecar.signals.remembered import Hashing, Remembered
 
 ANSWERS_LIMIT = 65_536
@@ -42,8 +44,9 @@ class Rated(Enum):
 class LiveOutcomeCounter:
     """Told of every event, and of feedback; from one thread."""
 
-    def __init__(self, totals: Totals) -> None:
+    def __init__(self, totals: Totals, clients: ClientTable | None = None) -> None:
         self._counts: LiveOutcomes = totals.live_outcomes
+        self._clients = clients or ClientTable(NOBODY)
         self._asked: AskedAgain | None = None
         self._hashing = Hashing()
         self._answers: Remembered[int] = Remembered(ANSWERS_LIMIT, ANSWERS_SECONDS)
@@ -65,8 +68,10 @@ class LiveOutcomeCounter:
             return
         self._counts.requests += 1
         if exchange.stream and exchange.first_token_ns:
+            stopped = exchange.outcome is Outcome.ABORTED
             self._counts.begun += 1
-            self._counts.stopped += exchange.outcome is Outcome.ABORTED
+            self._counts.stopped += stopped
+            self._judge(exchange, STOPPED, good=not stopped)
         if exchange.outcome is Outcome.OK:
             self._counts.answers += 1
             if exchange.response_id:
@@ -116,10 +121,20 @@ class LiveOutcomeCounter:
         if asked.again is Again.REPEATED:
             counts.repeated += 1
             return
+        regenerated = asked.again is Again.SAME
         counts.compared += 1
-        counts.regenerated += asked.again is Again.SAME
+        counts.regenerated += regenerated
         counts.followed += asked.follows
         counts.rephrased += asked.rephrased
+        self._judge(exchange, REGENERATED, good=not regenerated)
+        if asked.follows:
+            self._judge(exchange, REPHRASED, good=not asked.rephrased)
+
+    def _judge(self, exchange: Exchange, measure: str, *, good: bool) -> None:
+        """For the comparison of versions, where clients are told apart."""
+        place = self._clients.place_of(measure)
+        if place is not None:
+            self._clients.judged(exchange, place, exchange.ended_ns, good=good)
 
     @staticmethod
     def _add(counts: dict[str, int], verdict: str) -> None:
