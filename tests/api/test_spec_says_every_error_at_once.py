@@ -216,6 +216,11 @@ def test_a_rule_across_sections_is_checked_though_another_section_is_wrong() -> 
             {"quality": {"outcomes": {"feedbackAuth": {}}}},
             "quality.outcomes.feedbackAuth.secretKeyRef: is required",
         ),
+        (
+            {"quality": _probe(expect={"meansLike": {"text": "x", "atLeast": "70%"}})},
+            "quality.embeddings: a probe with meansLike needs embeddings",
+        ),
+        ({"quality": {"embeddings": {"url": "http://key@x", "model": "m"}}}, "quality.embeddings.url: "),
         ({"quality": {"auth": {}}}, "quality.auth.secretKeyRef: is required"),
         ({"requests": {"languages": ["english"]}}, "requests.languages[0]: 'english'"),
         ({"versions": {"by": "Label"}}, "versions.label: label must be given with by: Label, and only then"),

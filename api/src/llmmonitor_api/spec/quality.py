@@ -10,7 +10,7 @@ from llmmonitor_api.quantities import Duration, Percentage, Quantity
 from llmmonitor_api.spec.limits import share_above_zero, within
 from llmmonitor_api.spec.listmap import as_set, by_name, distinct, unique
 from llmmonitor_api.spec.model import Rule, SpecModel
-from llmmonitor_api.spec.names import Flag, HeaderName, ItemName, ResourceName, SecretKey
+from llmmonitor_api.spec.names import Flag, HeaderName, ItemName, ModelName, ResourceName, SecretKey
 from llmmonitor_api.spec.probes import Probe
 
 
@@ -30,6 +30,21 @@ class ProbeAuth(SpecModel):
     """Where it is; it reaches the sidecar as an environment variable and is never read by the operator."""
     header: HeaderName = "Authorization"
     """The HTTP header that carries it; in Authorization it is sent as a bearer token."""
+
+
+Endpoint = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$", max_length=512)]
+"""The base of an API, such as http://embeddings:8080/v1; a credential has no place in it."""
+
+
+class Embeddings(SpecModel):
+    """Who turns texts into vectors, so that what they mean can be compared: an endpoint in OpenAI's form."""
+
+    url: Endpoint
+    """Its base; /embeddings is appended."""
+    model: ModelName
+    """As the endpoint calls it."""
+    auth: ProbeAuth | None = None
+    """The credential that it is asked with."""
 
 
 class FeedbackAuth(SpecModel):
@@ -80,6 +95,8 @@ class Quality(SpecModel):
     """Items that a suite's answers must pass: it fails when its whole 95 % interval is below."""
     auth: ProbeAuth | None = None
     """The credential that probes are sent with."""
+    embeddings: Embeddings | None = None
+    """Who turns the answers of probes with meansLike into vectors; it is never sent anybody else's texts."""
     outcomes: Outcomes | None = None
     """What people make of the answers of live traffic."""
     tokens_per_day: Quantity = Decimal(100_000)
@@ -105,6 +122,16 @@ class Quality(SpecModel):
             holds=lambda one: one.schedule is None or bool(one.probes or one.suites),
             cel="!has(self.schedule) || (has(self.probes) && size(self.probes) > 0) || "
             "(has(self.suites) && size(self.suites) > 0)",
+        ),
+        Rule(
+            at="embeddings",
+            reads=("probes", "embeddings"),
+            message="a probe with meansLike needs embeddings; say who makes them, or take similarTo",
+            holds=lambda one: (
+                one.embeddings is not None or all(probe.expect.means_like is None for probe in one.probes)
+            ),
+            cel="has(self.embeddings) || !has(self.probes) || "
+            "self.probes.all(probe, !has(probe.expect.meansLike))",
         ),
     )
 

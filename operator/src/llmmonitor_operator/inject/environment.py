@@ -68,11 +68,15 @@ def settings(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
 
 
 def credentials(plan: Plan) -> list[dict[str, Any]]:
-    """What probes are sent with and feedback bears: put there by the kubelet, never read by the operator.
+    """What probes are sent with, and the like: put there by the kubelet, never read by the operator.
 
     Optional: a Secret that is missing must not keep the model from starting.
     """
-    wanted = {"PROBE_CREDENTIAL": plan.probe_secret, "FEEDBACK_TOKEN": plan.feedback_secret}
+    wanted = {
+        "PROBE_CREDENTIAL": plan.probe_secret,
+        "FEEDBACK_TOKEN": plan.feedback_secret,
+        "EMBEDDINGS_CREDENTIAL": plan.embeddings_secret,
+    }
     return [
         {
             "name": PREFIX + name,

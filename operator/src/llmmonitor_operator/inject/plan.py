@@ -63,6 +63,8 @@ class Plan:
     """Name and key of the Secret with the probes' credential, which only an injected sidecar can be given."""
     feedback_secret: tuple[str, str] | None = None
     """The same of the token that feedback has to bear."""
+    embeddings_secret: tuple[str, str] | None = None
+    """And of what an endpoint of embeddings is asked with."""
     share_processes: bool = False
     """Set `shareProcessNamespace` when injecting; an attached sidecar sees its target's processes anyway."""
 
@@ -78,7 +80,7 @@ def plan_for(  # noqa: PLR0913 - what a plan is made of, each found by another p
     configuration: str,
 ) -> Plan:
     """A plan with ports that no container of the pod declares."""
-    wanted, outcomes = monitor.spec.interception, monitor.spec.quality.outcomes
+    wanted, quality = monitor.spec.interception, monitor.spec.quality
     relay_port, api_port = own_ports(pod, serving, wanted.relay_port, wanted.api_port)
     return Plan(
         sidecar=sidecar,
@@ -89,8 +91,9 @@ def plan_for(  # noqa: PLR0913 - what a plan is made of, each found by another p
         monitor=monitor.metadata.name,
         configuration=configuration,
         public_keys=public_keys,
-        probe_secret=_secret(monitor.spec.quality.auth),
-        feedback_secret=_secret(outcomes.feedback_auth if outcomes is not None else None),
+        probe_secret=_secret(quality.auth),
+        feedback_secret=_secret(quality.outcomes.feedback_auth if quality.outcomes is not None else None),
+        embeddings_secret=_secret(quality.embeddings.auth if quality.embeddings is not None else None),
         share_processes=may_share_processes(pod, monitor.spec.resources.processes, serving),
     )
 
