@@ -41,6 +41,7 @@ from llmmonitor_api.report.interactions import (
     InteractionsState,
     KindCounts,
 )
+from llmmonitor_api.report.live_outcomes import VERDICTS, LiveOutcomes
 from llmmonitor_api.report.probing import (
     RESULTS_LIMIT,
     ROUNDS_LIMIT,
@@ -195,6 +196,7 @@ PROBING = Probing(
     pairs=(PairOutcomes("a" * 63, "v" * 256, BIG, ("g" * 63, "h" * 63), "?" * SCENARIOS_LIMIT),) * 16,
     rounds=(ProbeRound(1e10, "v" * 256, BIG, 1e10, (RESULT,) * RESULTS_LIMIT),) * ROUNDS_LIMIT,
 )
+OUTCOMES = LiveOutcomes(*(BIG,) * 4, dict.fromkeys(VERDICTS, BIG), dict.fromkeys(VERDICTS, BIG), *(BIG,) * 9)
 LIVE = Live(saturation=Saturation(BIG, 1e12, BIG, BIG, 1e15, -1e15, 1e15, BIG, BIG))
 
 
@@ -238,6 +240,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
             observed_nanoseconds=2**63 - 1,
             features=features(),
             interactions=interactions(),
+            live_outcomes=OUTCOMES,
             probing_nanoseconds=2**63 - 1,
             probes=ProbeCounts(BIG, BIG, BIG, BIG, BIG, BIG),
         )
@@ -262,6 +265,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
     assert len(msgspec.json.encode(CLIENTS)) < 512 * 1024
     assert decode(encoded).totals.objectives == objectives()
     assert decode(encoded).totals.interactions == interactions()
+    assert decode(encoded).totals.live_outcomes == OUTCOMES
     assert decode(encoded).interactions == interactions_now()
 
 
@@ -347,12 +351,25 @@ def test_a_report_of_a_sidecar_without_detectors_is_read() -> None:
     assert (decoded.totals.interactions, decoded.interactions) == (InteractionCounts(), None)
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [{"answers": -1}, {"given": {"x" * 257: 1}}, {"given": {str(n): 1 for n in range(9)}}, {"rated": "many"}],
+)
+def test_a_damaged_count_of_outcomes_is_refused(damaged: dict[str, object]) -> None:
+    document = json.loads(encode(report(Totals())))
+    document["totals"]["live_outcomes"] = damaged
+
+    with pytest.raises(UnreadableReport, match="not a report"):
+        decode(json.dumps(document).encode())
+
+
 def test_a_report_without_what_came_later_is_read() -> None:
-    document = json.loads(encode(report(Totals(engine=engine()))))
-    del document["totals"]["engine"], document["totals"]["features"]
+    document = json.loads(encode(report(Totals(engine=engine(), live_outcomes=OUTCOMES))))
+    del document["totals"]["engine"], document["totals"]["features"], document["totals"]["live_outcomes"]
 
     totals = decode(json.dumps(document).encode()).totals
     assert (totals.engine, totals.features) == (EngineCounts(), FeatureCounts())
+    assert totals.live_outcomes == LiveOutcomes()
 
 
 def test_a_report_from_before_busy_time_was_told_is_read_and_so_is_one_of_a_later_version() -> None:

@@ -26,6 +26,8 @@ PUSHED: dict[str, object] = {
     "quality.suites": ["arithmetic"],
     "quality.auth": {"secretKeyRef": {"name": "key", "key": "token"}},
     "quality.tokensPerDay": "1k",
+    "quality.embeddings": {"url": "http://embeddings/v1", "model": "minilm"},
+    "quality.outcomes": {"feedbackAuth": {"secretKeyRef": {"name": "key", "key": "token"}}},
 }
 JUDGED_BY: dict[str, object] = {
     "sampling.reportInterval": "1m",

@@ -86,6 +86,13 @@ class InteractionsSetting(msgspec.Struct, frozen=True):
     patterns: tuple[PatternSetting, ...] = ()
 
 
+class OutcomesSetting(msgspec.Struct, frozen=True):
+    """That outcomes of live traffic are counted, and who may give feedback."""
+
+    token: bool = False
+    """Whether feedback is taken from those alone who bear the owner's token."""
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """All that can be changed in a running sidecar."""
 
@@ -112,6 +119,8 @@ class Configuration(msgspec.Struct, frozen=True):
     whom it believes already. A container that starts anew believes the keys of its environment again."""
     probes: ProbePlan | None = None
     """What to ask the model; None: nothing."""
+    outcomes: OutcomesSetting | None = None
+    """None: outcomes are not counted, and no feedback is taken."""
 
     @property
     def counted(self) -> tuple[ObjectiveSetting, ...]:

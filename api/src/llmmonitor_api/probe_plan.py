@@ -35,6 +35,9 @@ class Expected(msgspec.Struct, frozen=True, omit_defaults=True):
     tolerance: str = "0"
     similar_to: str = ""
     at_least: float = 0.8
+    means_like: str = ""
+    means_at_least: float = 1.0
+    """The cosine of the embeddings."""
     refuses: bool | None = None
     max_latency_seconds: float | None = None
 
@@ -47,6 +50,17 @@ class ProbeSetting(msgspec.Struct, frozen=True, omit_defaults=True):
     expected: Expected
     repeats: int = 1
     max_tokens: int = 256
+
+
+class EmbeddingsSetting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who turns texts into vectors."""
+
+    url: str
+    """/embeddings is appended."""
+    model: str
+    header: str = "Authorization"
+    credential: bool = False
+    """Whether the owner named one."""
 
 
 class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -64,6 +78,8 @@ class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """The HTTP header that the credential goes in, where there is one."""
     credential: bool = False
     """Whether the owner named one."""
+    embeddings: EmbeddingsSetting | None = None
+    """For `Expected.means_like`."""
     seed: str = ""
     """Tells monitors apart, so that not all begin their rounds at the full hour."""
     left_out: int = 0

@@ -18,6 +18,7 @@ from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHi
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.interactions import InteractionCounts, InteractionsState, KindCounts, finding_key
+from llmmonitor_api.report.live_outcomes import LiveOutcomes
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import (
     Disk,
@@ -173,6 +174,7 @@ REPORT: Final = Report(
         interactions=InteractionCounts(
             kinds={"jailbreak": KindCounts(1)}, findings={finding_key("jailbreak", "one", 1, "user"): 1}
         ),
+        live_outcomes=LiveOutcomes(answers=1),
     ),
     probing=Probing(waits="saturated"),
     live=Live(

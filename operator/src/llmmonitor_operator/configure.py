@@ -14,6 +14,7 @@ from llmmonitor_api.configuration import (
     Configuration,
     InteractionsSetting,
     ObjectiveSetting,
+    OutcomesSetting,
     PatternSetting,
 )
 from llmmonitor_api.interactions.kinds import PATTERN_PREFIX
@@ -23,6 +24,7 @@ from llmmonitor_api.spec.cost import BudgetPeriod, Cost
 from llmmonitor_api.spec.interactions import FloodLimit, Interactions, Side
 from llmmonitor_api.spec.interactions import InteractionLimit as SpecLimit
 from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
+from llmmonitor_api.spec.quality import Outcomes
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
 from llmmonitor_operator.generations import configuration_generation
@@ -32,6 +34,7 @@ from llmmonitor_operator.settings import (
     InteractionLimit,
     InteractionSettings,
     ObjectiveSettings,
+    OutcomeSettings,
     QualitySettings,
     Settings,
     TokenPrices,
@@ -57,6 +60,7 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         if spec.interception.existing_connections is ExistingConnections.DRAIN_IDLE
         else 0.0,
         probes=plan_of(spec.quality, metadata.uid or metadata.name),
+        outcomes=_outcomes_setting(spec.quality.outcomes),
     )
 
 
@@ -101,7 +105,7 @@ def settings_for(monitor: LLMMonitor) -> Settings:
         quality=QualitySettings(
             plan=plan_of(spec.quality, metadata.uid or metadata.name),
             min_passed=float(spec.quality.min_passed),
-            outcomes=spec.quality.outcomes is not None,
+            outcomes=_outcomes(spec.quality.outcomes),
         ),
         roles=spec.condition_roles,
     )
@@ -130,6 +134,17 @@ def _cost(cost: Cost) -> CostSettings:
         if other
         else None,
     )
+
+
+def _outcomes_setting(outcomes: Outcomes | None) -> OutcomesSetting | None:
+    return None if outcomes is None else OutcomesSetting(token=outcomes.feedback_auth is not None)
+
+
+def _outcomes(outcomes: Outcomes | None) -> OutcomeSettings | None:
+    if outcomes is None:
+        return None
+    limits = {name: float(limit) for name, limit in outcomes.limits.items()}
+    return OutcomeSettings(window_seconds=outcomes.window.total_seconds(), **limits)
 
 
 def _interactions_setting(interactions: Interactions) -> InteractionsSetting:

@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import msgspec
 
-from llmmonitor_api.probe_plan import PLAN_BYTES_LIMIT, Expected, ProbePlan, ProbeSetting, PromptMessage
+from llmmonitor_api.probe_plan import (
+    PLAN_BYTES_LIMIT,
+    EmbeddingsSetting,
+    Expected,
+    ProbePlan,
+    ProbeSetting,
+    PromptMessage,
+)
 from llmmonitor_api.spec.probes import Expectation, Probe
-from llmmonitor_api.spec.quality import Quality
+from llmmonitor_api.spec.quality import Embeddings, Quality
 
 
 def plan_of(quality: Quality, seed: str) -> ProbePlan | None:
@@ -29,6 +36,7 @@ def plan_of(quality: Quality, seed: str) -> ProbePlan | None:
         tokens_per_day=int(quality.tokens_per_day),
         header=quality.auth.header if quality.auth is not None else "Authorization",
         credential=quality.auth is not None,
+        embeddings=_embeddings(quality.embeddings),
         seed=seed,
     )
     left, fitting = PLAN_BYTES_LIMIT - len(msgspec.json.encode(plan)), []
@@ -39,6 +47,18 @@ def plan_of(quality: Quality, seed: str) -> ProbePlan | None:
             break
         fitting.append(setting)
     return msgspec.structs.replace(plan, probes=tuple(fitting), left_out=len(quality.probes) - len(fitting))
+
+
+def _embeddings(embeddings: Embeddings | None) -> EmbeddingsSetting | None:
+    if embeddings is None:
+        return None
+    auth = embeddings.auth
+    return EmbeddingsSetting(
+        url=embeddings.url.rstrip("/"),
+        model=embeddings.model,
+        header=auth.header if auth is not None else "Authorization",
+        credential=auth is not None,
+    )
 
 
 def _setting(probe: Probe) -> ProbeSetting:
@@ -53,7 +73,7 @@ def _setting(probe: Probe) -> ProbeSetting:
 
 
 def _expected(expect: Expectation) -> Expected:
-    number, similar, latency = expect.number, expect.similar_to, expect.max_latency
+    number, similar, meant, latency = expect.number, expect.similar_to, expect.means_like, expect.max_latency
     return Expected(
         contains=expect.contains or "",
         matches=expect.matches or "",
@@ -62,6 +82,8 @@ def _expected(expect: Expectation) -> Expected:
         tolerance=str(number.tolerance) if number is not None else "0",
         similar_to=similar.text if similar is not None else "",
         at_least=float(similar.at_least) if similar is not None else 0.8,
+        means_like=meant.text if meant is not None else "",
+        means_at_least=float(meant.at_least) if meant is not None else 1.0,
         refuses=expect.refuses,
         max_latency_seconds=latency.total_seconds() if latency is not None else None,
     )

@@ -123,6 +123,23 @@ class InteractionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeSettings:
+    """What people make of answers, and how much of it is too much."""
+
+    window_seconds: float = 86_400.0
+    min_positive: float | None = None
+    max_regenerated: float | None = None
+    max_rephrased: float | None = None
+    max_stopped: float | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether anything is judged."""
+        limits = (self.min_positive, self.max_regenerated, self.max_rephrased, self.max_stopped)
+        return any(one is not None for one in limits)
+
+
+@dataclass(frozen=True, slots=True)
 class QualitySettings:
     """What is asked, and when it is good."""
 
@@ -130,8 +147,8 @@ class QualitySettings:
     """None: nothing is asked."""
     min_passed: float = 0.5
     """The share of a suite's items that must pass."""
-    outcomes: bool = False
-    """Whether the owner wants outcomes of live traffic judged."""
+    outcomes: OutcomeSettings | None = None
+    """None: the owner does not ask for them."""
 
     @property
     def digest(self) -> str:

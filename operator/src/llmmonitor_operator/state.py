@@ -19,6 +19,7 @@ from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.outcomes_kept import OutcomesKept
 from llmmonitor_operator.packed_figures import PackedFigures, total_of
 from llmmonitor_operator.quality_kept import QualityKept
 from llmmonitor_operator.versions.history import History
@@ -144,6 +145,8 @@ class State(msgspec.Struct, frozen=True):
     """Which versions of the model ran, and which runs where."""
     quality: QualityKept = QualityKept()
     """What probes found."""
+    outcomes: OutcomesKept = OutcomesKept()
+    """What people made of answers."""
     valid_spec: str = ""
     """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 

@@ -23,7 +23,9 @@ from llmmonitor_api.signing import (
 from llmmonitor_api.signing.keys import PublicKeys
 from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
+from llmmonitor_sidecar.endpoints.feedback import FeedbackDesk
 from llmmonitor_sidecar.endpoints.server import serving
+from llmmonitor_sidecar.signals.live_outcomes import LiveOutcomeCounter
 
 
 @dataclass
@@ -124,6 +126,7 @@ async def running(pod_uid: str, *keys: Ed25519PublicKey) -> AsyncIterator[Sideca
         apply=double.apply,
         requests=double.requests,
         configurations=double.configurations,
+        feedback=FeedbackDesk(LiveOutcomeCounter(Totals())),
     )
     async with serving(make_app(sources), "127.0.0.1", 0) as port:
         double.port = port

@@ -122,3 +122,16 @@ NOT_ENOUGH_PAIRS = undecided(
     "The bias suite has too few pairs to find a difference of 10 % with 80 % power.",
     "Add pair templates, or wait until rounds have accumulated.",
 )
+OUTCOMES_HOLD = holds(
+    "OutcomesHold", "What people make of the answers of live traffic is within the owner's limits."
+)
+OUTCOMES_POOR = fails(
+    "OutcomesPoor",
+    "People like answers less, or ask again or stop them more, than is allowed; the message says which.",
+    "Look at when it began, and at status.versions; feedback is of those who gave it, not of everybody.",
+)
+FEW_OUTCOMES = not_judged(
+    "FewOutcomes",
+    "Too little feedback, or too few requests, to judge outcomes by within the window.",
+    "Wait, lengthen spec.quality.outcomes.window, or see docs/outcomes.md for how feedback is given.",
+)

@@ -113,8 +113,16 @@ class QualityStatus(StatusModel):
     """Each attribute of the bias suites."""
     positive_feedback: Estimate | None = None
     """Positive feedback as a share of all given."""
+    rated: Estimate | None = None
+    """Answers that feedback was given of, as a share of those that it could be given of."""
     regenerated: Estimate | None = None
-    """Answers asked for again."""
+    """Requests that ask the same again after an answer."""
+    rephrased: Estimate | None = None
+    """Requests that ask nearly the same, of those that go on after an answer."""
+    stopped: Estimate | None = None
+    """Streamed answers that their client stopped after they had begun."""
+    compared: Estimate | None = None
+    """Requests of which it could be told whether they ask again, as a share of all."""
 
 
 class DetectorReview(StatusModel):

@@ -17,6 +17,7 @@ from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict, fresh_of
 from llmmonitor_operator.evaluate.measured import filled_in
 from llmmonitor_operator.evaluate.objectives import standings
+from llmmonitor_operator.evaluate.outcomes import remembered
 from llmmonitor_operator.evaluate.registry import EVALUATORS
 from llmmonitor_operator.evaluate.settle import settle
 from llmmonitor_operator.evaluate.status import Judged, judged_of, status_document
@@ -71,7 +72,8 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
         by = settings.versions.by
         history, changes = looked(state.versions, seen_of(pods, by), now, by, settings.versions.label)
         history = compared_further(history, clients_of(pods), now, settings.versions.margin)
-        state = msgspec.structs.replace(state, versions=history)
+        outcomes = remembered(state.outcomes, settings.quality.outcomes, now)
+        state = msgspec.structs.replace(state, versions=history, outcomes=outcomes)
     inputs = Inputs(
         settings=settings,
         state=state,

@@ -1,8 +1,8 @@
 """QualityHealthy: the newest complete round of probes passed, and nothing got worse by more than chance.
 
 An owner's probe passes when most of its answers do. A built-in suite fails only when it is sure that less
-than `minPassed` of its items pass: what a small model cannot do is no fault of today. Feedback and other
-outcomes of live traffic are not judged by this version.
+than `minPassed` of its items pass: what a small model cannot do is no fault of today. Outcomes of live
+traffic are judged beside probes (`outcomes.py`); what fails in probes is said first.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from llmmonitor_operator.evaluate.bias import (
     not_enough_in_words,
 )
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
+from llmmonitor_operator.evaluate.outcomes import with_outcomes
 from llmmonitor_operator.evaluate.probes import ProbesStanding, probes_standing
 
 _SHOWN = 5
@@ -26,13 +27,19 @@ STALE_ROUNDS = 3
 
 
 def judge(inputs: Inputs) -> Verdict:
-    """By the rounds, and by what keeps probes from being sent."""
-    plan = inputs.settings.quality.plan
-    if plan is None:
-        unsaid = "outcomes are not judged by this version" if inputs.settings.quality.outcomes else ""
-        return Verdict(shared.NOT_CONFIGURED, unsaid or "no probes or suites are given")
+    """By the rounds, by what keeps probes from being sent, and by outcomes that have a limit."""
+    quality = inputs.settings.quality
+    if quality.plan is None and not (quality.outcomes is not None and quality.outcomes.limited):
+        unsaid = "outcomes have no limit: the status shows them" if quality.outcomes is not None else ""
+        return Verdict(
+            shared.NOT_CONFIGURED, unsaid or "no probes or suites are given, nor limits of outcomes"
+        )
     if nothing := nothing_to_judge_by(inputs):
         return nothing
+    return with_outcomes(_of_probes(inputs) if quality.plan is not None else None, inputs)
+
+
+def _of_probes(inputs: Inputs) -> Verdict:
     if refused := _waiting(inputs, only=UNAUTHORIZED):
         return Verdict(reasons.PROBES_UNAUTHORIZED, refused)
     return _judged(inputs, probes_standing(inputs.settings.quality, inputs.state.quality))

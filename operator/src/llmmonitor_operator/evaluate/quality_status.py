@@ -1,4 +1,4 @@
-"""`status.quality`: the newest whole round, probe by probe and suite by suite."""
+"""`status.quality`: the newest whole round, probe by probe and suite by suite, and outcomes of traffic."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from datetime import UTC, datetime
 from llmmonitor_api.status import BiasStatus, Estimate, ProbeStatus, QualityStatus, SuiteStatus
 from llmmonitor_operator.evaluate.bias import AttributeStanding, bias_standings
 from llmmonitor_operator.evaluate.inputs import Inputs
+from llmmonitor_operator.evaluate.outcomes import (
+    FEEDBACK,
+    REGENERATED,
+    REPHRASED,
+    STOPPED,
+    OutcomesStanding,
+    outcomes_standing,
+)
 from llmmonitor_operator.evaluate.probes import SuiteStanding, probes_standing
 
 _PROBES_LIMIT, _SUITES_LIMIT, _ATTRIBUTES_LIMIT = 50, 20, 20
@@ -14,12 +22,11 @@ _PROBES_LIMIT, _SUITES_LIMIT, _ATTRIBUTES_LIMIT = 50, 20, 20
 
 def quality_status(inputs: Inputs) -> QualityStatus | None:
     """None where nothing is asked, or was found yet."""
-    if inputs.settings.quality.plan is None:
-        return None
+    outcomes = _outcomes(outcomes_standing(inputs))
     standing = probes_standing(inputs.settings.quality, inputs.state.quality)
     due = [one.probing.next_round for _, one in inputs.fresh if one.probing and one.probing.next_round]
-    if standing.round is None and not due:
-        return None
+    if inputs.settings.quality.plan is None or (standing.round is None and not due):
+        return QualityStatus(**outcomes) if outcomes else None
     return QualityStatus(
         last_round=_moment(standing.round.ended) if standing.round is not None else None,
         next_round=_moment(min(due)) if due else None,
@@ -29,7 +36,27 @@ def quality_status(inputs: Inputs) -> QualityStatus | None:
         )[:_PROBES_LIMIT],
         suites=tuple(map(_suite, standing.suites))[:_SUITES_LIMIT],
         bias=tuple(map(_bias, _of_one_version(bias_standings(inputs))))[:_ATTRIBUTES_LIMIT],
+        **outcomes,
     )
+
+
+def _outcomes(standing: OutcomesStanding | None) -> dict[str, Estimate]:
+    """By field, of what anything is known of."""
+    if standing is None:
+        return {}
+    found = {
+        "positive_feedback": standing.get(FEEDBACK),
+        "rated": standing.rated_of_answers,
+        "regenerated": standing.get(REGENERATED),
+        "rephrased": standing.get(REPHRASED),
+        "stopped": standing.get(STOPPED),
+        "compared": standing.compared_of_requests,
+    }
+    return {
+        field: Estimate(value=one.seen / one.of, low=one.interval[0], high=one.interval[1], count=one.of)
+        for field, one in found.items()
+        if one.of
+    }
 
 
 def _of_one_version(standings: tuple[AttributeStanding, ...]) -> tuple[AttributeStanding, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import time
 import uuid
@@ -32,6 +33,7 @@ from llmmonitor_sidecar.analyser.report_maker import Boot, ReportMaker
 from llmmonitor_sidecar.analyser.sampling import Sampling, is_at_rest, own_rss_bytes
 from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
+from llmmonitor_sidecar.endpoints.feedback import TOKEN, FeedbackDesk
 from llmmonitor_sidecar.endpoints.server import serving
 from llmmonitor_sidecar.kept_configuration import KeptConfiguration
 from llmmonitor_sidecar.probes.prober import Prober, Surroundings
@@ -79,6 +81,7 @@ class _Process:
         marks = ProbeMarks(settings.pod_uid)
         self._reader = TrafficReader(lambda mark: marks.is_ours(mark, time.time()))
         self._prober = Prober(marks, self._surroundings, self._on_air, settings.pod_uid)
+        self._feedback = FeedbackDesk(self._reader.outcomes, os.environ.get(TOKEN, ""), self._read_copies)
         self._reports = ReportMaker(settings, page, self._reader, self._boot)
         self._sealing_key = generate_sealing_key()
         self._reports.sealing_key = self._sealing_key.public_key().public_bytes_raw()
@@ -168,8 +171,11 @@ class _Process:
                     "a detector failed with %s; what it looked at is not counted", type(error).__name__
                 )
 
-    def _read_on(self) -> None:
+    def _read_copies(self) -> None:
         self._intake.drain()
+
+    def _read_on(self) -> None:
+        self._read_copies()
         all_passes = bool(self._page[Slot.ARMED]) and not self._page[Slot.BYPASSING_CONNECTIONS]
         self._reader.tick(self._intake.watermark_ns, all_passes=all_passes)
 
@@ -228,6 +234,7 @@ class _Process:
             reported=self._pulled.set,
             requests=self._requests,
             configurations=self._configurations,
+            feedback=self._feedback,
         )
 
     def _report(self) -> Report:
@@ -272,6 +279,7 @@ class _Process:
         self._reader.configure(configuration)
         self._name_clients(configuration)
         self._prober.configure(configuration.probes)
+        self._feedback.configure(configuration.outcomes)
         self._reports.generation = configuration.generation
         keys = self._in_force.public_keys
         self._requests.trust(keys)

@@ -16,6 +16,7 @@ import msgspec
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.interactions import InteractionsState
+from llmmonitor_api.report.live_outcomes import MEASURES
 from llmmonitor_api.report.report import Engine, Live, Saturation
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
@@ -27,6 +28,7 @@ from llmmonitor_sidecar.signals.features import Features
 from llmmonitor_sidecar.signals.interactions import Interactions
 from llmmonitor_sidecar.signals.judgements import Sample
 from llmmonitor_sidecar.signals.live import InFlight
+from llmmonitor_sidecar.signals.live_outcomes import LiveOutcomeCounter
 from llmmonitor_sidecar.signals.models import ModelNames
 from llmmonitor_sidecar.signals.naming import Naming
 from llmmonitor_sidecar.signals.objectives import Objectives
@@ -70,6 +72,7 @@ class TrafficReader:
         self._naming = Naming()
         self.clients = ClientTable(self._naming)
         self._objectives = Objectives(self.totals, self.clients)
+        self.outcomes = LiveOutcomeCounter(self.totals, self.clients)
         self._interactions = Interactions(self.totals)
         self._engine_load = EngineLoad()
         self._system = SystemFingerprint()
@@ -80,8 +83,10 @@ class TrafficReader:
 
     def configure(self, configuration: Configuration) -> None:
         """Count these objectives, and look for these patterns, from now on."""
-        self._objectives.configure(configuration.counted)
+        outcomes = MEASURES if configuration.outcomes is not None else ()
+        self._objectives.configure(configuration.counted, outcomes)
         self._interactions.configure(configuration.interactions)
+        self.outcomes.configure(configuration.outcomes)
 
     def take(self, records: Iterable[TeeRecord]) -> None:
         """Everything these records say."""
@@ -229,6 +234,7 @@ class TrafficReader:
             self._traffic.handle(event)
             self._features.handle(event)
             self._system.handle(event)
+            self.outcomes.handle(event, client)  # before the detectors, which take the text away
             self._interactions.handle(event, client)
 
     def _is_ours(self, event: ExchangeEvent) -> bool:

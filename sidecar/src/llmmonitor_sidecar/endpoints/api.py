@@ -1,4 +1,4 @@
-"""The four answers, without a framework: what is asked goes in as text, an `Answer` comes out.
+"""The answers, without a framework: what is asked goes in as text, an `Answer` comes out.
 
 `/metrics` and `/healthz` are open and anyone may ask as often as they like: they are answered anew at most
 once a second, and so rarely that it takes at most a twentieth of our CPU time. `/v1/report` and `/v1/config`
@@ -18,6 +18,7 @@ from llmmonitor_api.signing.document import ConfigurationVerifier, SignedConfigu
 from llmmonitor_api.signing.refusal import Refused, RefusedReason
 from llmmonitor_api.signing.request import RequestVerifier
 from llmmonitor_sidecar.endpoints.answer import Answer, as_json, refusal
+from llmmonitor_sidecar.endpoints.feedback import FeedbackDesk
 from llmmonitor_sidecar.endpoints.health import health
 from llmmonitor_sidecar.endpoints.metrics.exposition import content_type, exposition
 
@@ -38,6 +39,7 @@ class Sources:
     """Called when a signed request has got its report."""
     requests: RequestVerifier
     configurations: ConfigurationVerifier
+    feedback: FeedbackDesk
     metrics_token: str = ""
     """What `/metrics` asks for as a bearer token; empty: it is open."""
     clock: Callable[[], float] = time.time
@@ -91,7 +93,10 @@ class Api:
         return refusal(refused)
 
     def _exposition(self, accept: str) -> Answer:
-        body, chosen = exposition(self._sources.current_report(), self._refusals, accept)
+        refusals = self._refusals + Counter(
+            {("feedback", reason): n for reason, n in self._sources.feedback.refusals.items()}
+        )
+        body, chosen = exposition(self._sources.current_report(), refusals, accept)
         return Answer(200, body, chosen)
 
     def _fresh(self, name: str, make: Callable[[], Answer]) -> Answer:

@@ -22,7 +22,7 @@ from llmmonitor_api.report.probing import BUDGET, SATURATED, UNAUTHORIZED, UNSUP
 from llmmonitor_api.report.report import Engine, Live
 from llmmonitor_api.signing.probe_mark import ProbeMarks
 from llmmonitor_sidecar.engines.http import model_session
-from llmmonitor_sidecar.probes import ask, schedule
+from llmmonitor_sidecar.probes import ask, embedding, schedule
 from llmmonitor_sidecar.probes.ask import Answer, Envelope, NoAnswer
 from llmmonitor_sidecar.probes.bias.book import PairBook, letter_of
 from llmmonitor_sidecar.probes.bias.pairs import PREFIX, Attribute, attribute, scenarios, triple
@@ -77,6 +77,7 @@ class Prober:
         self._on_air = on_air
         self._replica = replica
         self._credential = environment.get(CREDENTIAL, "")
+        self._embeddings_credential = environment.get(embedding.CREDENTIAL, "")
         self._budget = TokenBudget()
         self._items: tuple[Item, ...] = ()
         self._attributes: tuple[Attribute, ...] = ()
@@ -188,13 +189,34 @@ class Prober:
         found = self._done.setdefault(number, Found(item))
         try:
             answer = await self._answer(session, item.setting, around, now)
+            breaks = broken(item.setting.expected, answer.text, answer.seconds)
+            found.judged(breaks or await self._misses(session, item.setting, answer.text, now))
         except NoAnswer as problem:
             if not self._refused(problem, now):
                 found.missed(str(problem))
-        else:
-            found.judged(broken(item.setting.expected, answer.text, answer.seconds))
         if found.asked >= item.setting.repeats:
             self.standing.add(started, version, found, time.time())
+
+    async def _misses(
+        self, session: aiohttp.ClientSession, setting: ProbeSetting, answer: str, now: float
+    ) -> str:
+        """How far an answer is from what it must mean, in figures; empty if it is near enough.
+
+        Raises:
+            NoAnswer: nobody tells.
+        """
+        expected = setting.expected
+        endpoint = self.standing.plan.embeddings if self.standing.plan is not None else None
+        if not expected.means_like:
+            return ""
+        if endpoint is None:
+            raise NoAnswer("no embeddings: spec.quality.embeddings is not set")
+        found = await embedding.likeness(
+            session, endpoint, self._embeddings_credential, answer, expected.means_like
+        )
+        self._budget.spend(found.tokens, now)
+        near = found.cosine >= expected.means_at_least
+        return "" if near else f"meansLike {found.cosine:.2f} < {expected.means_at_least:.2f}"
 
     async def _ask_pair(
         self, session: aiohttp.ClientSession, pair: tuple[Attribute, int], around: Surroundings, now: float

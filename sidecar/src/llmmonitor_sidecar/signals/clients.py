@@ -68,6 +68,10 @@ class ClientTable:
             self._measures = known
             self._begin_anew()
 
+    def place_of(self, measure: str) -> int | None:
+        """Of one of them; None where it is not judged by."""
+        return self._measures.index(measure) if measure in self._measures else None
+
     def name_by(self, header: str, key_id: str, key: bytes) -> None:
         """Clients are known by this header under this key; empty ones end the counting."""
         self._naming.set(header, key)

@@ -37,6 +37,7 @@ class _Part(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
+    id: Name | None = None
     model: Name | None = None
     usage: _Usage | None = None
 
@@ -50,6 +51,7 @@ class _Event(msgspec.Struct):
     content_block: _Part | None = None
     usage: _Usage | None = None
     error: Any = None
+    id: Name | None = None
     model: Name | None = None
     content: list[_Part] | None = None
     stop_reason: str | None = None
@@ -85,6 +87,7 @@ class AnthropicAnswer(Answer):
                 self.progress.output(0, at_ns, content=False)
         elif kind == "message_start" and event.message is not None:
             self.progress.exchange.response_model = event.message.model
+            self.progress.exchange.response_id = event.message.id or None
             self._take_usage(event.message.usage, final=False)
         elif kind == "message_delta":
             self.progress.finish(0, event.delta.stop_reason if event.delta else None)
@@ -108,6 +111,7 @@ class AnthropicAnswer(Answer):
             self.fail(message.error)
             return
         self.progress.exchange.response_model = message.model
+        self.progress.exchange.response_id = message.id or None
         self.progress.whole(0, has_output=any(_says_something(part) for part in message.content or ()))
         for part in message.content or ():
             self.progress.say(0, part.text)

@@ -77,6 +77,7 @@ class _Timings(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
+    id: Name | None = None
     choices: list[_Choice] | None = None
     model: Name | None = None
     system_fingerprint: Name | None = None
@@ -184,6 +185,7 @@ class OpenAIAnswer(Answer):
 
     def _take_facts(self, answer: _Answer) -> None:
         exchange = self.progress.exchange
+        exchange.response_id = answer.id or exchange.response_id
         if answer.model is not None:
             exchange.response_model = answer.model
         if answer.system_fingerprint is not None:

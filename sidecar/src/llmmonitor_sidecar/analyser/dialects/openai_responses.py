@@ -36,6 +36,7 @@ class _Item(msgspec.Struct):
 
 
 class _Response(msgspec.Struct):
+    id: Name | None = None
     model: Name | None = None
     status: str | None = None
     usage: Usage | None = None
@@ -105,6 +106,7 @@ class ResponsesAnswer(Answer):
 
     def _take(self, response: _Response, status: str) -> None:
         exchange = self.progress.exchange
+        exchange.response_id = response.id or exchange.response_id
         if response.model is not None:
             exchange.response_model = response.model
         if response.usage is not None:

@@ -13,6 +13,7 @@ from llmmonitor_sidecar.endpoints.metrics import (
     gpus,
     interactions,
     interception,
+    live_outcomes,
     objectives,
     probing,
     resources,
@@ -39,6 +40,7 @@ def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Ite
     yield from sidecar.families(report, refusals)
     if report.interactions is not None:
         yield from interactions.families(report.totals.interactions, report.interactions)
+    yield from live_outcomes.families(report.totals.live_outcomes)
     if report.resources is not None:
         yield from resources.families(report.resources)
     if report.engine is not None:
