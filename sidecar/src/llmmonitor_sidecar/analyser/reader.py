@@ -62,7 +62,7 @@ class TrafficReader:
         self._probes: set[tuple[int, int]] = set()
         self.models = ModelNames()
         self._traffic = Traffic(self.totals, self.models)
-        self._features = Features(self.totals.features)
+        self.features = Features(self.totals.features)
         self._in_flight = InFlight()
         self._busy = BusyTime(self.totals)
         self._engine_at_work: bool | None = None
@@ -70,7 +70,7 @@ class TrafficReader:
         self._naming = Naming()
         self.clients = ClientTable(self._naming)
         self._objectives = Objectives(self.totals, self.clients)
-        self._interactions = Interactions(self.totals)
+        self._interactions = Interactions(self.totals, then=self.features.looked_at)
         self._engine_load = EngineLoad()
         self._system = SystemFingerprint()
         self._saturation: Saturation | None = None
@@ -82,6 +82,7 @@ class TrafficReader:
         """Count these objectives, and look for these patterns, from now on."""
         self._objectives.configure(configuration.counted)
         self._interactions.configure(configuration.interactions)
+        self.features.configure(configuration.drift_features)
 
     def take(self, records: Iterable[TeeRecord]) -> None:
         """Everything these records say."""
@@ -227,7 +228,7 @@ class TrafficReader:
             self._busy.step(event.at_ns, len(self._in_flight), probing=self._probing.in_flight > 0)
             self._objectives.handle(event)
             self._traffic.handle(event)
-            self._features.handle(event)
+            self.features.handle(event)
             self._system.handle(event)
             self._interactions.handle(event, client)
 
