@@ -163,7 +163,9 @@ def features() -> FeatureCounts:
     """With as many features, buckets and strata as there may be."""
     buckets = {2**32 - n: 10**15 for n in range(BUCKETS_LIMIT)}
     strata = {n: {2**32 - m: 10**15 for m in range(STRATUM_BUCKETS_LIMIT)} for n in range(STRATA_LIMIT)}
-    return FeatureCounts(10**15, {"f" * 250 + str(n): buckets for n in range(FEATURES_LIMIT)}, strata)
+    names = ["f" * 250 + str(n) for n in range(FEATURES_LIMIT)]
+    known = dict.fromkeys(names, 10**15)
+    return FeatureCounts(10**15, dict.fromkeys(names, buckets), strata, texts=10**15, known=known)
 
 
 BIG = 2**62
@@ -252,6 +254,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
         live=LIVE,
         clients=CLIENTS,
         system_fingerprint="f" * 256,
+        vocabulary_key="k" * 256,
         interactions=interactions_now(),
         probing=PROBING,
     )
@@ -310,6 +313,9 @@ def test_a_damaged_count_of_an_engine_is_refused(damaged: dict[str, object]) -> 
         {"counts": {"Turns": {str(n): 1 for n in range(BUCKETS_LIMIT + 1)}}},
         {"counts": {str(n): {} for n in range(FEATURES_LIMIT + 1)}},
         {"completions": {"-1": {}}},
+        {"texts": -1},
+        {"known": {"Vocabulary": -1}},
+        {"known": {str(n): 1 for n in range(FEATURES_LIMIT + 1)}},
         {"completions": {"1000000": {}}},
         {"completions": {str(n): {} for n in range(STRATA_LIMIT + 1)}},
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.sidecar.whole_sidecar import POD, Whole, until
 
-from llmmonitor_api.configuration import ClientSetting, Configuration, ObjectiveSetting
+from llmmonitor_api.configuration import ClientSetting, Configuration, ObjectiveSetting, VocabularySetting
 from llmmonitor_api.report.totals import objective_key
 from llmmonitor_api.signing.sealed import sealed
 
@@ -76,6 +76,26 @@ def test_clients_are_known_by_a_key_that_this_sidecar_alone_can_read(start: Call
     assert sidecar.put(Configuration(generation=3, clients=told)) == 200
     assert sidecar.put(Configuration(generation=4)) == 200
     assert "key_id" not in _clients(sidecar)
+
+
+def test_words_are_counted_by_a_key_that_this_sidecar_alone_can_read(start: Callable[..., Whole]) -> None:
+    sidecar = start()
+    until(sidecar.answers)
+    public = base64.b64decode(_clients(sidecar)["sealing_key"])
+    assert sidecar.report()["vocabulary_key"] == ""
+
+    for_another = VocabularySetting("key-1", sealed(b"k" * 32, public, "another pod"))
+    assert sidecar.put(Configuration(generation=1, vocabulary=for_another)) == 200
+    no_key = VocabularySetting("key-1", sealed(b"short", public, POD))
+    assert sidecar.put(Configuration(generation=2, vocabulary=no_key)) == 200
+    assert sidecar.report()["vocabulary_key"] == ""  # so that the operator sends it again
+
+    told = VocabularySetting("key-1", sealed(b"k" * 32, public, POD))
+    assert sidecar.put(Configuration(generation=3, vocabulary=told)) == 200
+    assert sidecar.put(Configuration(generation=4)) == 200
+    assert (
+        sidecar.report()["vocabulary_key"] == "key-1"
+    )  # a push that does not know where to seal to takes none
 
 
 def _clients(sidecar: Whole) -> dict[str, str]:

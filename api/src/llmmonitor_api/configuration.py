@@ -70,6 +70,15 @@ class ClientSetting(msgspec.Struct, frozen=True):
     """The key itself, sealed to this sidecar (`signing.sealed`)."""
 
 
+class VocabularySetting(msgspec.Struct, frozen=True):
+    """How words are put into buckets."""
+
+    key_id: str
+    """Of the monitor's key."""
+    sealed_key: Annotated[bytes, msgspec.Meta(max_length=SEALED_LIMIT)]
+    """The key itself, sealed to this sidecar (`signing.sealed`)."""
+
+
 class PatternSetting(msgspec.Struct, frozen=True):
     """An own pattern of the owner's."""
 
@@ -103,6 +112,8 @@ class Configuration(msgspec.Struct, frozen=True):
     and `operations` would count all requests for them, and report of a signal that it does not know that
     nothing happened: it does not know this field either, and reports nothing."""
     interactions: InteractionsSetting = InteractionsSetting()
+    drift_features: tuple[str, ...] = ()
+    """What drift is judged by: no other feature is looked for in texts. Empty: all."""
     resource_interval_seconds: float = 1.0
     max_added_latency_seconds: float = 0.005
     stop: bool = False
@@ -114,6 +125,8 @@ class Configuration(msgspec.Struct, frozen=True):
     """Close connections that bypass the rule once nothing moved on them for so long; 0: leave them alone."""
     clients: ClientSetting | None = None
     """None: clients are not looked at."""
+    vocabulary: VocabularySetting | None = None
+    """None: by the key it has, if it has one."""
     public_keys: tuple[bytes, ...] = ()
     """Ed25519, raw, at most `PUBLIC_KEYS_LIMIT`: whom to believe from now on, in place of all before. Empty:
     whom it believes already. A container that starts anew believes the keys of its environment again."""

@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 
 from llmmonitor_api.report import histogram
-from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_operator.cost.fold import folded
 from llmmonitor_operator.drift.window import Window
+from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
 from llmmonitor_operator.packed_figures import read_in, written_out
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.state import State
@@ -184,8 +184,8 @@ def _without_what_comes_again(state: State) -> State:
     return msgspec.structs.replace(state, pods=pods, versions=versions)
 
 
-def _if_none(features: FeatureCounts | None) -> FeatureCounts | None:
-    return None if features is not None and features.requests else features
+def _if_none(features: PackedFeatures | None) -> PackedFeatures | None:
+    return features if features == NO_FEATURES else None
 
 
 def _without_sources(state: State) -> State:

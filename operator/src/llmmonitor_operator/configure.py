@@ -54,6 +54,7 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         objectives=tuple(one for one in settings if not one.further),
         further_objectives=tuple(one for one in settings if one.further),
         interactions=_interactions_setting(spec.interactions),
+        drift_features=tuple(feature.value for feature in spec.drift.features),
         resource_interval_seconds=spec.sampling.resource_interval.total_seconds(),
         max_added_latency_seconds=spec.interception.max_added_latency.total_seconds(),
         drain_idle_seconds=DRAIN_IDLE_SECONDS
@@ -111,13 +112,14 @@ def settings_for(monitor: LLMMonitor) -> Settings:
     )
 
 
-def drift_settings(monitor: LLMMonitor) -> DriftSettings:
-    """What drift is judged by."""
+def drift_settings(monitor: LLMMonitor, vocabulary_key: str = "") -> DriftSettings:
+    """What drift is judged by; `vocabulary_key` is the id of the key by which words are counted."""
     drift = monitor.spec.drift
     return DriftSettings(
         window=drift.window,
         min_seconds=drift.baseline.min_duration.total_seconds(),
         features=tuple(feature.value for feature in drift.effective_features),
+        vocabulary_key=vocabulary_key,
     )
 
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 
+from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_operator.figures import HISTOGRAMS, NOTHING, Figures, total
+from llmmonitor_operator.packed_features import PackedFeatures
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _BARE = msgspec.msgpack.Decoder(Figures)
@@ -107,12 +109,12 @@ def total_of(parts: Iterable[PackedFigures], *, histograms: bool = True) -> Figu
 
 
 def written_out(value: object) -> Any:
-    """What msgspec shall write of packed figures: an `enc_hook`.
+    """What msgspec shall write of packed figures and features: an `enc_hook`.
 
     Raises:
         NotImplementedError: it is something else, which has no form of its own.
     """
-    if isinstance(value, PackedFigures):
+    if isinstance(value, PackedFigures | PackedFeatures):
         return value.unpacked()
     raise NotImplementedError(f"no way to write a {type(value).__name__}")
 
@@ -126,6 +128,8 @@ def read_in(kind: type, value: object) -> Any:
     """
     if kind is PackedFigures:
         return PackedFigures(msgspec.convert(value, Figures))
+    if kind is PackedFeatures:
+        return PackedFeatures(msgspec.convert(value, FeatureCounts))
     raise NotImplementedError(f"no way to read a {kind.__name__}")
 
 

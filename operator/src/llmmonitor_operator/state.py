@@ -10,7 +10,6 @@ import msgspec
 
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.report.clients import Clients
-from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.interactions import InteractionsState
 from llmmonitor_api.report.probing import Probing
@@ -20,6 +19,7 @@ from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.outcomes_kept import OutcomesKept
+from llmmonitor_operator.packed_features import PackedFeatures
 from llmmonitor_operator.packed_figures import PackedFigures, total_of
 from llmmonitor_operator.quality_kept import QualityKept
 from llmmonitor_operator.versions.history import History
@@ -52,7 +52,7 @@ class Source(msgspec.Struct, frozen=True):
     observed_nanoseconds: int = 0
     probing_nanoseconds: int = 0
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""
-    features: FeatureCounts | None = None
+    features: PackedFeatures | None = None
     """As in `report.totals`; None after a checkpoint, which has no room for them: the next begin there."""
     probing: Probing | None = None
     """Without its rounds and pairs, which are in `State.quality`."""

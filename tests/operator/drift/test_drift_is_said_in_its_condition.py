@@ -49,6 +49,21 @@ def test_a_learning_baseline_is_provisional_and_says_what_it_needs(judged: Any, 
     assert "(n=25,000)" in message
 
 
+@pytest.mark.parametrize(
+    ("texts", "words"), [(210, "; of 500 requests the text of 210 was looked at"), (490, ""), (0, "")]
+)
+def test_of_how_many_texts_a_sample_is_is_said(judged: Any, said: Said, texts: int, words: str) -> None:
+    one = learnt()
+    one.let(1)
+    one.watch = msgspec.structs.replace(one.watch, window_requests=500, window_texts=texts)
+
+    _, reason, message = said(judged(one), "DriftFree")
+
+    assert reason == "NoDrift"
+    assert message.partition("; not judged")[0].endswith(words)
+    assert ("was looked at" in message) is bool(words)
+
+
 def test_before_the_first_window_its_requests_are_counted(watch: Callable[..., Watch], said: Said) -> None:
     monitor = watch(IN_A_CLUSTER)
     replica = monitor.replica()

@@ -237,6 +237,9 @@ class Report(msgspec.Struct, frozen=True):
     """What answers say of the system behind them (`system_fingerprint`); empty where none has said it."""
     interactions: InteractionsState | None = None
     """None: the sidecar looks at no text, or is of a version that does not."""
+    vocabulary_key: Name | None = None
+    """Which key its words are put into buckets by; empty: none is known. None: the sidecar is of a version
+    that counts no words."""
     probing: Probing | None = None
     """None: the sidecar is of a version that sends no probes."""
     version: int = VERSION

@@ -51,6 +51,8 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the owner said when this one was to begin; empty if nobody asked for it."""
     window: int = 0
     """Requests per window, as asked for; windows of another size are of another baseline."""
+    vocabulary_key: str = ""
+    """By which words are in buckets, and only by this one; empty: there are none yet."""
     windows: int = 0
     """That closed since, taken in or not, while it grew."""
     taken_in: int = 0

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from llmmonitor_api.report import features as known
-from llmmonitor_api.report.features import NUMERIC, OTHER
+from llmmonitor_api.report.features import OTHER, WHOLE
 from llmmonitor_operator.drift.baseline import Baseline, Expected, Learnt
 from llmmonitor_operator.drift.index import Index, Reference, index
 from llmmonitor_operator.drift.null import Null, fitted
@@ -20,14 +20,21 @@ from llmmonitor_operator.drift.window import Window, folded, unpacked
 
 GIVEN_INPUT = "CompletionTokensGivenInput"
 """The feature that is answers within strata."""
-OUTPUT = frozenset({known.COMPLETION_TOKENS, known.FINISH_REASON, GIVEN_INPUT})
+OUTPUT = frozenset(
+    {
+        *(known.COMPLETION_TOKENS, known.FINISH_REASON, GIVEN_INPUT),
+        *(known.MEAN_LOGPROB, known.REFUSAL, known.REPETITION, *known.COMPANIONS.values()),
+    }
+)
 """Features of answers; the others are of what is asked."""
 CATEGORIES_TOLD_APART = 15
 LOOKS_OVER_SECONDS = 90 * 86_400.0
 """Chance alone passes one threshold in so long a time."""
 _HOUR_SECONDS = 3_600.0
 _LEAST_SHARE = 0.5
-"""Of a window's requests of which a feature is known."""
+"""Of a window's requests, or of those whose text was looked at, of which a feature is known."""
+LEAST_TEXTS = 100
+"""That were looked at, for what is found in them."""
 _LEAST_IN_STRATUM = 20
 
 
@@ -57,10 +64,13 @@ def scores(window: Window, baseline: Baseline, features: Iterable[str]) -> dict[
     categories = _categories(expected) if learnt is None else learnt.categories
     indexes = _indexes(window, expected, categories, features, None)
     if learnt is None:
-        return {name: Score(one.psi, one.n, _size(one)) for name, one in indexes.items()}
+        return {name: Score(one.psi, *_sizes(name, one, window)) for name, one in indexes.items()}
     judged = [name for name in indexes if name in learnt.nulls]
     alpha = alpha_of(baseline, len(judged))
-    return {name: _score(indexes[name], learnt.nulls[name], alpha) for name in judged}
+    return {
+        name: _score(indexes[name], _sizes(name, indexes[name], window), learnt.nulls[name], alpha)
+        for name in judged
+    }
 
 
 def alpha_of(baseline: Baseline, features: int) -> float:
@@ -87,19 +97,25 @@ def learn(baseline: Baseline, features: Iterable[str]) -> Learnt:
     return Learnt(nulls, categories, baseline.taken_in)
 
 
-def _score(one: Index, null: Null, alpha: float) -> Score:
+def _score(one: Index, sizes: tuple[int, int], null: Null, alpha: float) -> Score:
+    n, baseline = sizes
     return Score(
         psi=one.psi,
-        n=one.n,
-        baseline=_size(one),
+        n=n,
+        baseline=baseline,
         threshold=null.threshold(alpha, one),
         overdispersion=null.overdispersion,
         found_from=null.found_from(alpha, one),
     )
 
 
-def _size(one: Index) -> int:
-    return round(1 / (one.noise - 1 / one.n))
+def _sizes(name: str, one: Index, window: Window) -> tuple[int, int]:
+    """The window's and the baseline's, in requests, also where each has several words."""
+    baseline = 1 / (one.noise - 1 / one.n)
+    if name not in known.WORDS:
+        return one.n, round(baseline)
+    n = window.known_of(name)
+    return n, round(baseline * n / one.n)
 
 
 def _indexes(
@@ -112,7 +128,7 @@ def _indexes(
     result = {}
     for name in features:
         buckets = window.counts.get(name, {})
-        if sum(buckets.values()) < _LEAST_SHARE * max(1, window.requests):
+        if not _known_of_most(name, window):
             continue
         reference = expected.reference(name, window.hour, without)
         if reference is not None:
@@ -125,6 +141,13 @@ def _indexes(
         if given is not None:
             result[GIVEN_INPUT] = given
     return result
+
+
+def _known_of_most(name: str, window: Window) -> bool:
+    n = window.known_of(name)
+    if name not in known.TEXT:
+        return n >= _LEAST_SHARE * max(1, window.requests)
+    return window.texts >= LEAST_TEXTS and n >= _LEAST_SHARE * window.texts
 
 
 def _given_input(window: Window, strata: Mapping[int, Reference]) -> Index | None:
@@ -148,7 +171,7 @@ def _categories(expected: Expected) -> dict[str, tuple[int, ...]]:
     return {
         name: tuple(sorted(folded(buckets, CATEGORIES_TOLD_APART).keys() - {OTHER}))
         for name, buckets in expected.everything.counts.items()
-        if name not in NUMERIC
+        if name not in WHOLE
     }
 
 

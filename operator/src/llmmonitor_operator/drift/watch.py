@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from llmmonitor_api.report.features import COMPANIONS
 from llmmonitor_api.spec.drift import DriftFeature
 from llmmonitor_operator.drift.baseline import Baseline, grown
 from llmmonitor_operator.drift.judge import GIVEN_INPUT, OUTPUT, Score, scores
@@ -28,7 +29,14 @@ class DriftSettings:
     min_seconds: float = 7 * 86_400.0
     """That a baseline spans at least."""
     features: tuple[str, ...] = tuple(feature.value for feature in DriftFeature)
-    """Those that are judged."""
+    """Those that the spec names."""
+    vocabulary_key: str = ""
+    """By which words are put into buckets; empty: not known, or they are not counted."""
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The same, and of answers what is asked of requests."""
+        return (*self.features, *(COMPANIONS[one] for one in self.features if one in COMPANIONS))
 
 
 class Track(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -65,6 +73,10 @@ class Watch(msgspec.Struct, frozen=True, omit_defaults=True):
     baseline_requests: int = 0
     judging: bool = False
     """Whether the last window was judged; else its scores are provisional."""
+    window_requests: int = 0
+    """That were in it."""
+    window_texts: int = 0
+    """Those of them of which the text was looked at."""
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -76,12 +88,15 @@ def stepped(watch: Watch, baseline: Baseline, settings: DriftSettings) -> tuple[
     """Both after the open window, if it is full; the same objects if it is not."""
     if watch.open.requests < settings.window:
         return watch, baseline
-    if baseline.window != settings.window:
+    key = settings.vocabulary_key or baseline.vocabulary_key
+    if baseline.window != settings.window or baseline.vocabulary_key not in {"", key}:
         watch, baseline = _without_alarms(watch), Baseline(accepted=baseline.accepted, window=settings.window)
+    if baseline.vocabulary_key != key:
+        baseline = msgspec.structs.replace(baseline, vocabulary_key=key)
     window = closed(watch.open)
-    found = scores(window, baseline, settings.features) if baseline.taken_in else {}
+    found = scores(window, baseline, settings.judged) if baseline.taken_in else {}
     tracks = {name: _tracked(watch.tracks.get(name), score, window) for name, score in found.items()}
-    tracks = {name: track for name, track in watch.tracks.items() if name in settings.features} | tracks
+    tracks = {name: track for name, track in watch.tracks.items() if name in settings.judged} | tracks
     unusual = any(track.over or track.alarm_since is not None for track in tracks.values())
     baseline = grown(baseline, window, usual=not unusual)
     return msgspec.structs.replace(
@@ -94,6 +109,8 @@ def stepped(watch: Watch, baseline: Baseline, settings: DriftSettings) -> tuple[
         baseline_windows=baseline.taken_in,
         baseline_requests=baseline.requests,
         judging=baseline.learnt is not None,
+        window_requests=window.requests,
+        window_texts=window.texts,
     ), baseline
 
 

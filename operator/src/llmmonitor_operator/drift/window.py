@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from llmmonitor_api.report.features import FEATURES, NUMERIC, OTHER, FeatureCounts
+from llmmonitor_api.report.features import FEATURES, OTHER, WHOLE, WORDS, FeatureCounts
 from llmmonitor_operator.packing import pack, unpack
 
 K = TypeVar("K")
@@ -33,6 +33,10 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     """By feature, then bucket; `llmmonitor_api.report.features` says what they are."""
     completions: dict[int, dict[int, int]] = {}
     """By stratum."""
+    texts: int = 0
+    """Requests of which the text was looked at."""
+    known: dict[str, int] = {}
+    """By feature that counts words: the requests that they are of."""
 
     @property
     def hour(self) -> int | None:
@@ -40,6 +44,11 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.end - self.begin > LONGEST_HOURLY_SECONDS:
             return None
         return int((self.begin + self.end) / 2 // _HOUR) % _WEEK_HOURS
+
+    def known_of(self, feature: str) -> int:
+        """Requests of which the feature is known."""
+        counted = sum(self.counts.get(feature, {}).values())
+        return min(counted, self.known.get(feature, 0)) if feature in WORDS else counted
 
     @property
     def day(self) -> int:
@@ -49,23 +58,25 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def joined(window: Window, features: FeatureCounts, begin: float, end: float) -> Window:
     """The window with what happened in (begin, end]."""
-    if not features.requests:
+    if not features.requests and not features.counts:  # texts are looked at a little later
         return window
     counts = features.counts
     return Window(
-        begin=min(window.begin, begin) if window.requests else begin,
+        begin=min(window.begin, begin) if window.end else begin,
         end=max(window.end, end),
         requests=window.requests + features.requests,
         counts=summed([window.counts, {name: counts[name] for name in FEATURES if name in counts}]),
         completions=summed([window.completions, features.completions]),
+        texts=window.texts + features.texts,
+        known=window.known
+        | {name: window.known.get(name, 0) + features.known[name] for name in features.known},
     )
 
 
 def closed(window: Window, limit: int = CATEGORIES_LIMIT) -> Window:
     """The same with no more categories than are kept."""
     counts = {
-        name: buckets if name in NUMERIC else folded(buckets, limit)
-        for name, buckets in window.counts.items()
+        name: buckets if name in WHOLE else folded(buckets, limit) for name, buckets in window.counts.items()
     }
     return msgspec.structs.replace(window, counts=counts)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from llmmonitor_api.conditions import reasons_content as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
+from llmmonitor_api.report.features import TEXT
 from llmmonitor_api.spec.drift import DriftFeature
 from llmmonitor_api.status import DriftStatus, DriftVerdict
 from llmmonitor_operator.drift.judge import OUTPUT, Score
@@ -17,6 +18,7 @@ from llmmonitor_operator.drift.watch import Track, Watch, suspects_model
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 
+_NEARLY_ALL = 0.95
 _WINDOWS_STANDS = 4
 """A verdict is too old after so many times the time that its window took."""
 
@@ -122,7 +124,16 @@ def _not_known(inputs: Inputs) -> str:
         for name in inputs.settings.drift.features
         if name not in watch.tracks or watch.tracks[name].at < watch.window_at
     ]
-    return f"; not judged: {', '.join(missing)}" if missing else ""
+    sampled = _sampled(watch) if not TEXT.isdisjoint(inputs.settings.drift.features) else ""
+    return f"{sampled}; not judged: {', '.join(missing)}" if missing else sampled
+
+
+def _sampled(watch: Watch) -> str:
+    """Of how many texts what is found in texts is, where that is not nearly all."""
+    if not watch.window_texts or watch.window_texts >= _NEARLY_ALL * watch.window_requests:
+        return ""
+    texts, requests = wording.count(watch.window_texts), wording.count(watch.window_requests)
+    return f"; of {requests} requests the text of {texts} was looked at"
 
 
 def _requests(inputs: Inputs) -> str:

@@ -22,6 +22,7 @@ from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, s
 from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, Happened, accumulate, added
 from llmmonitor_operator.gather.probes import with_probes
 from llmmonitor_operator.interaction_counts import counts_of
+from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
 from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import Count
@@ -138,7 +139,7 @@ def _source(report: Report, at: float, figures: Figures) -> Source:
         interactions=report.interactions,
         busy_nanoseconds=report.totals.busy_nanoseconds,
         observed_nanoseconds=report.totals.observed_nanoseconds,
-        features=report.totals.features,
+        features=PackedFeatures(report.totals.features),
         probing_nanoseconds=report.totals.probing_nanoseconds,
         probing=_without_findings(report.probing),
     )
@@ -166,7 +167,7 @@ def _baseline(state: State, source: Source) -> Source:
     if state.forgotten_until is not None and source.started_at <= state.forgotten_until:
         return source
     return msgspec.structs.replace(
-        source, at=source.started_at, packed=NOTHING_PACKED, objectives={}, features=FeatureCounts()
+        source, at=source.started_at, packed=NOTHING_PACKED, objectives={}, features=NO_FEATURES
     )
 
 
@@ -199,7 +200,7 @@ def _features_since(source: Source, before: Source) -> FeatureCounts:
     if source.features is None or before.features is None or source.features == before.features:
         return FeatureCounts()
     try:
-        return merge.since(source.features, before.features)
+        return merge.since(source.features.unpacked(), before.features.unpacked())
     except merge.CountersWentBack as error:
         raise _Refused(
             f"report {source.sequence} of boot {source.boot_id} has smaller counts of features than report"

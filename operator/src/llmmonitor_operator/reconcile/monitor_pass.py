@@ -51,6 +51,7 @@ from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
 from llmmonitor_operator.reconcile.sidecars.restarting import Look, Mine, Restarter, stop_of
 from llmmonitor_operator.reconcile.sidecars.standing import LOOK_AGAIN_SECONDS, Standing, address_of
 from llmmonitor_operator.reconcile.sidecars.succeeding import with_successions
+from llmmonitor_operator.reconcile.sidecars.vocabulary_key import vocabulary_key
 from llmmonitor_operator.reconcile.standings import Standings, after_refusals, memory_reported
 from llmmonitor_operator.reconcile.turns import Turns
 from llmmonitor_operator.reconcile.watch.memory_use import MeasuredMemory
@@ -161,7 +162,10 @@ class MonitorPass:
         now = self._clock()
         memory.state = await self._anomalies.look(key, memory.uid, memory.state, now)
         if known.monitor is not None:  # else its window and features are not known
-            memory.state = await self._drift.look(known.raw, memory.state, drift_settings(monitor), now)
+            key_of_words = vocabulary_key(parts.fingerprint_key, memory.uid, monitor.spec.drift)
+            memory.pods.vocabulary_key = key_of_words
+            settings = drift_settings(monitor, key_of_words.id if key_of_words is not None else "")
+            memory.state = await self._drift.look(known.raw, memory.state, settings, now)
         async with self._turns.taken(first=True):
             memory.state, news = await _absorbed(memory.state, reports, now)
             reports = {uid: msgspec.structs.replace(one, totals=_TAKEN) for uid, one in reports.items()}

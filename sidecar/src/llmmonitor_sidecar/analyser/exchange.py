@@ -146,6 +146,10 @@ class Exchange:
     empty: bool = False
     """A complete, successful answer of a generating operation without any output."""
 
+    logprobs: int = 0
+    """Tokens of the answer of which it says how likely they were."""
+    logprob_sum: float = 0.0
+    """Of those, their natural logarithms added."""
     turns: int = 0
     """Messages in the request; 0 where its dialect has none."""
     parameters: int | None = None

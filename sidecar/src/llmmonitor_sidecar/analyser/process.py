@@ -274,10 +274,22 @@ class _Process:
                 _log.info("clients are not told apart for now: the key of the day is %s", error)
         self._reader.clients.name_by(given.header if given else "", given.key_id if given else "", key)
 
+    def _count_words(self, configuration: Configuration) -> None:
+        """By the monitor's key; one that was sealed to an analyser before this one comes again."""
+        given = configuration.vocabulary
+        if given is None or given.key_id == self._reader.features.vocabulary_key:
+            return
+        try:
+            key = unsealed(given.sealed_key, self._sealing_key, self._settings.pod_uid)
+            self._reader.features.count_words_by(given.key_id, key)
+        except ValueError as error:
+            _log.info("words are not counted for now: their key is %s", error)
+
     def _put_in_force(self) -> None:
         configuration = self._in_force.configuration
         self._reader.configure(configuration)
         self._name_clients(configuration)
+        self._count_words(configuration)
         self._prober.configure(configuration.probes)
         self._feedback.configure(configuration.outcomes)
         self._reports.generation = configuration.generation

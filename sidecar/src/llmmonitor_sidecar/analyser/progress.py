@@ -7,7 +7,7 @@ counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from llmmonitor_sidecar.analyser import limits
 from llmmonitor_sidecar.analyser.exchange import (
@@ -23,6 +23,8 @@ from llmmonitor_sidecar.analyser.output_form import OutputForm
 
 Emit = Callable[[EventKind, Exchange, int], None]
 
+LEAST_LOGPROB = -1_000.0
+"""What is less stands for a token that has none: vLLM 0.6 says -9999 instead of minus infinity."""
 COUNTED, LOGPROBS, TOKEN_IDS = 0, 1, 2
 """Ranks of `tokens` given to `Progress.output`."""
 
@@ -106,6 +108,14 @@ class Progress:
             self.exchange.completion_token_source = TokenSource.COUNTED if partial else TokenSource.USAGE
         if reasoning is not None:
             self.exchange.reasoning_tokens = reasoning
+
+    def likely(self, logprobs: Iterable[float | None]) -> None:
+        """Tokens that were generated have these log-probabilities, in nats."""
+        exchange = self.exchange
+        for one in logprobs:
+            if one is not None and one > LEAST_LOGPROB:
+                exchange.logprob_sum += min(0.0, one)
+                exchange.logprobs += 1
 
     def say(self, index: int, text: str | None) -> None:
         """Choice `index` says `text`, which a user would see."""

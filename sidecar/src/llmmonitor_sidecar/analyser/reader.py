@@ -64,7 +64,7 @@ class TrafficReader:
         self._probes: set[tuple[int, int]] = set()
         self.models = ModelNames()
         self._traffic = Traffic(self.totals, self.models)
-        self._features = Features(self.totals.features)
+        self.features = Features(self.totals.features)
         self._in_flight = InFlight()
         self._busy = BusyTime(self.totals)
         self._engine_at_work: bool | None = None
@@ -73,7 +73,7 @@ class TrafficReader:
         self.clients = ClientTable(self._naming)
         self._objectives = Objectives(self.totals, self.clients)
         self.outcomes = LiveOutcomeCounter(self.totals, self.clients)
-        self._interactions = Interactions(self.totals)
+        self._interactions = Interactions(self.totals, then=self.features.looked_at)
         self._engine_load = EngineLoad()
         self._system = SystemFingerprint()
         self._saturation: Saturation | None = None
@@ -87,6 +87,7 @@ class TrafficReader:
         self._objectives.configure(configuration.counted, outcomes)
         self._interactions.configure(configuration.interactions)
         self.outcomes.configure(configuration.outcomes)
+        self.features.configure(configuration.drift_features)
 
     def take(self, records: Iterable[TeeRecord]) -> None:
         """Everything these records say."""
@@ -232,7 +233,7 @@ class TrafficReader:
             self._busy.step(event.at_ns, len(self._in_flight), probing=self._probing.in_flight > 0)
             self._objectives.handle(event)
             self._traffic.handle(event)
-            self._features.handle(event)
+            self.features.handle(event)
             self._system.handle(event)
             self.outcomes.handle(event, client)  # before the detectors, which take the text away
             self._interactions.handle(event, client)

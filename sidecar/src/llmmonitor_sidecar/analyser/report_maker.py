@@ -108,6 +108,7 @@ class ReportMaker:
             system_fingerprint=self._reader.system_fingerprint,
             clients=self._reader.clients.report(watermark_ns, self.sealing_key),
             interactions=self._reader.interactions(now_ns),
+            vocabulary_key=self._reader.features.vocabulary_key,
             probing=self.probing,
         )
 

@@ -12,7 +12,7 @@ import random
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -59,8 +59,15 @@ class _Waiting:
 class Interactions:
     """Told of every event; its owner calls `tick` and `work` now and then. From one thread."""
 
-    def __init__(self, totals: Totals, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        totals: Totals,
+        seed: int | None = None,
+        then: Callable[[Heard, Inspection], None] = lambda _heard, _inspection: None,
+    ) -> None:
+        """`then` is told of every exchange that was looked at; its CPU counts as the detectors' own."""
         self._totals = totals
+        self._then = then
         self._kinds: dict[str, KindCounts] = {kind.name: KindCounts() for kind in KINDS}
         self._findings: Counter[str] = Counter()
         self._counts = InteractionCounts()
@@ -138,6 +145,7 @@ class Interactions:
             answers=one.said.answers() if one.heard.complete else (),
         )
         inspection = inspect(heard, self._patterns, time.thread_time_ns)
+        self._then(heard, inspection)
         took = time.thread_time_ns() - began
         self._spent_ns += took
         counts = self._counts

@@ -61,7 +61,7 @@ class DriftWatcher:
         watch, baseline = stepped(watch, baseline, settings)
         if baseline.learning_due(settings.min_seconds) and not self._learning.locked():
             async with self._learning:
-                known = await asyncio.to_thread(learn, baseline, settings.features)
+                known = await asyncio.to_thread(learn, baseline, settings.judged)
             baseline = msgspec.structs.replace(baseline, learnt=known)
         self._known[uid] = baseline
         if self._baselines.due(uid, baseline, now) or at_once:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import our_sidecar
 from llmmonitor_operator.reconcile.sidecars.day_key import DayKey
+from llmmonitor_operator.reconcile.sidecars.vocabulary_key import VocabularyKey
 
 REFRESH_SECONDS = 6 * 3600.0
 """A configuration holds for 24 h; it is pushed anew long before."""
@@ -50,6 +51,8 @@ class PodsMemory:
     """When each container of ours was first seen, by pod UID and container."""
     day_key: DayKey | None = None
     """By which clients are known; None while none are told apart."""
+    vocabulary_key: VocabularyKey | None = None
+    """By which words are counted; None where they are not."""
 
     @property
     def at_work(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from llmmonitor_api.configuration import ClientSetting, Configuration
+from llmmonitor_api.configuration import ClientSetting, Configuration, VocabularySetting
 from llmmonitor_api.probe_plan import ProbePlan
 from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.probing import Probing
@@ -28,6 +28,7 @@ from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, Ref
 from llmmonitor_operator.reconcile.sidecars.day_key import DayKey
 from llmmonitor_operator.reconcile.sidecars.pods_memory import REFRESH_SECONDS, PodsMemory
 from llmmonitor_operator.reconcile.sidecars.standing import Standing, address_of
+from llmmonitor_operator.reconcile.sidecars.vocabulary_key import VocabularyKey
 from llmmonitor_operator.state import State
 
 HANDING_OVER = "HandingOver"
@@ -52,6 +53,7 @@ class _Due:
     hand_over: bool
     clients: ClientSetting | None
     probes: ProbePlan | None
+    vocabulary: VocabularySetting | None = None
 
 
 class Pusher:
@@ -79,7 +81,7 @@ class Pusher:
         `versions` (names by pod UID) each is told whose answers its probes get.
         """
         configuration = msgspec.structs.replace(configuration, public_keys=self._sidecars.public_keys)
-        key = memory.day_key
+        key, words_key = memory.day_key, memory.vocabulary_key
         asking = {uid: report.probing for uid, report in reports.items()}
         given = _shares(configuration, asking, versions, now)
         digest = configuration.probes.digest if configuration.probes is not None else ""
@@ -97,15 +99,16 @@ class Pusher:
             hand_over = one.expected.uid in handing_over
             says = report.clients
             knows = says is None or says.key_id == (key.id if key is not None else "")
+            counts = report.vocabulary_key
+            counts_words = counts is None or words_key is None or counts == words_key.id
             tell = hand_over and report.interception.reason != HANDING_OVER
             plan = given.get(one.expected.uid)
             asks_as_told = report.probing is None or _asks(report.probing, plan, digest)
-            if again or tell or not (has_it and believes and knows and asks_as_told):
+            if again or tell or not (has_it and believes and knows and counts_words and asks_as_told):
                 clients = _clients(key, says, one.expected.uid)
+                vocabulary = _vocabulary(words_key, says, one.expected.uid)
                 due.append(
-                    _Due(
-                        one.expected.name, one.address, has, hand_over=hand_over, clients=clients, probes=plan
-                    )
+                    _Due(one.expected.name, one.address, has, hand_over, clients, plan, vocabulary=vocabulary)
                 )
         await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
 
@@ -145,7 +148,11 @@ class Pusher:
 
     async def _push(self, configuration: Configuration, one: _Due, memory: PodsMemory, now: float) -> None:
         given = msgspec.structs.replace(
-            _above(configuration, one.has), hand_over=one.hand_over, clients=one.clients, probes=one.probes
+            _above(configuration, one.has),
+            hand_over=one.hand_over,
+            clients=one.clients,
+            vocabulary=one.vocabulary,
+            probes=one.probes,
         )
         try:
             await self._sidecars.push(one.address, given)
@@ -165,6 +172,16 @@ def _clients(key: DayKey | None, says: Clients | None, pod_uid: str) -> ClientSe
     sealing_key = says.sealing_key if says is not None else b""
     try:
         return ClientSetting(key.header, key.id, sealed(key.secret, sealing_key, pod_uid))
+    except ValueError:  # no public key: of a version before, or damaged
+        return None
+
+
+def _vocabulary(key: VocabularyKey | None, says: Clients | None, pod_uid: str) -> VocabularySetting | None:
+    """None leaves it with the key that it has."""
+    if key is None or says is None:
+        return None
+    try:
+        return VocabularySetting(key.id, sealed(key.secret, says.sealing_key, pod_uid))
     except ValueError:  # no public key: of a version before, or damaged
         return None
 

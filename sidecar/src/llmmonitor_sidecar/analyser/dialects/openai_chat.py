@@ -51,11 +51,17 @@ class _Delta(msgspec.Struct):
     audio: Skipped | None = None
 
 
+class _Likely(msgspec.Struct):
+    logprob: float | None = None
+
+
 class _Logprobs(msgspec.Struct):
-    content: list[Skipped] | None = None
-    refusal: list[Skipped] | None = None
+    content: list[_Likely] | None = None
+    refusal: list[_Likely] | None = None
     tokens: list[str] | None = None
     """Of the completions API."""
+    token_logprobs: list[float | None] | None = None
+    """The same."""
 
 
 class _Choice(msgspec.Struct):
@@ -143,6 +149,7 @@ class OpenAIAnswer(Answer):
             said = choice.message or _Delta(content=choice.text)
             tokens, rank = _tokens_of(choice)
             known = tokens if rank else 0
+            self._take_logprobs(choice.logprobs)
             self.progress.whole(choice.index, has_output=_has_output(said), tokens=known, rank=rank)
             self._take_form(choice.index, said)
             self._take_text(choice.index, said)
@@ -156,6 +163,7 @@ class OpenAIAnswer(Answer):
     def _take_delta(self, choice: _Choice, at_ns: int) -> None:
         delta = choice.delta or _Delta(content=choice.text)
         tokens, rank = _tokens_of(choice)
+        self._take_logprobs(choice.logprobs)
         self._take_form(choice.index, delta)
         if delta.tool_calls or delta.function_call:
             self.progress.exchange.calls_tool = True
@@ -182,6 +190,11 @@ class OpenAIAnswer(Answer):
         self.progress.say(index, said.content or said.refusal)
         if said.refusal and self.progress.exchange.said is not None:
             self.progress.exchange.said.refused = True
+
+    def _take_logprobs(self, given: _Logprobs | None) -> None:
+        if given is not None:
+            self.progress.likely(one.logprob for one in (*(given.content or ()), *(given.refusal or ())))
+            self.progress.likely(given.token_logprobs or ())
 
     def _take_facts(self, answer: _Answer) -> None:
         exchange = self.progress.exchange
