@@ -39,20 +39,22 @@ attack: the tables below say how often each detector is wrong.
 What has no limit is counted in `status.interactions` and not judged. The condition is
 [InteractionsSafe](conditions.md#interactionssafe).
 
-- **Whose text**: every finding has an origin: user, system, tool, retrieved or answer. Retrieved is what
-  comes as a document, or between the tags that retrieval programs write (`<context>`, `<document>`, …).
+- **Whose text**: every finding has an origin: user, system, tool, retrieved, answer or call. Retrieved is
+  what comes as a document, or between the tags that retrieval programs write (`<context>`, `<document>`, …). Call
+  is what the model writes into a tool's arguments: there personal data, secrets, leaks and own patterns are
+  looked for, and what an attempt asked for; a key that the system prompt holds is given for that and no news.
 - **Once**: chat clients send the whole conversation with every turn. What follows the last answer is judged;
   earlier messages only if that beginning was never seen; a system prompt once an hour.
 - **Complied** are attempts that the model did not refuse, and then repeated its system prompt, said what it
-  was asked to say in quotes, or called a tool when the attempt stood in a tool's result or a document. It is
-  a lower bound.
+  was asked to say in quotes, in its answer or in a tool call, or called a tool when the attempt stood in a
+  tool's result or a document. It is a lower bound.
 - **CPU**: one exchange may take {BUDGET_NANOSECONDS // 1_000_000} ms, all together {SHARE:.0%} of a core.
   What does not fit is left out at random and said: `sampledShare`,
   `llm_monitor_interactions_sampled_ratio`.
 - **Clients** are told apart by address, under a key that never leaves the sidecar and changes daily, in each
   replica by itself. Behind a proxy all have one address; then limits per client say so instead of a verdict.
 - **Not yet**: toxicity has no detector; `privacy.clientHeader` and `privacy.trustedProxies` are not read;
-  text in tool calls' arguments and in reasoning is not looked at.
+  reasoning is not looked at.
 """
 TRAINING: Final = """\
 ## The injection model

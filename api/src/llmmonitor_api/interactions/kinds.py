@@ -25,6 +25,8 @@ class Origin(StrEnum):
     """Earlier answers that the client sends along, real or invented."""
     ANSWER = "answer"
     """What the model says now."""
+    CALL = "call"
+    """Arguments of the tools that the model calls now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,11 +196,12 @@ def received(message: Message) -> Iterator[Finding]:
 
 
 def exposed(heard: Heard) -> Iterator[Finding]:
-    """An answer holds personal data that its request's context did not."""
-    found = [value for answer in heard.answers for value in values(ends(answer, CHARACTERS))]
-    added = list(_not_in(found, heard.context)) if found else []
-    if added:
-        yield _finding(kinds.PII_EXPOSED.name, Origin.ANSWER, added)
+    """An answer, or a tool call, holds personal data that its request's context did not."""
+    for origin, texts in heard.output:
+        found = [value for text in texts for value in values(ends(text, CHARACTERS))]
+        added = list(_not_in(found, heard.context)) if found else []
+        if added:
+            yield _finding(kinds.PII_EXPOSED.name, origin, added)
 
 
 def _not_in(found: Iterable[Value], context: Iterable[Message]) -> Iterator[Value]:

@@ -29,6 +29,7 @@ from llmmonitor_api.report.interactions import (
 )
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.exchange import EventKind, Exchange, ExchangeEvent, Outcome
+from llmmonitor_sidecar.detectors.call_text import readable
 from llmmonitor_sidecar.detectors.finding import Heard
 from llmmonitor_sidecar.detectors.inspect import Inspection, inspect
 from llmmonitor_sidecar.detectors.own_patterns import OwnPattern, compiled
@@ -143,6 +144,7 @@ class Interactions:
             context=messages,
             new=self._turns.new(messages, one.ended_seconds),
             answers=one.said.answers() if one.heard.complete else (),
+            calls=tuple(map(readable, one.said.calls())) if one.heard.complete else (),
         )
         inspection = inspect(heard, self._patterns, time.thread_time_ns)
         self._then(heard, inspection)
