@@ -30,6 +30,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _JSON = Annotated[bool, typer.Option("--json", help="Print the final status as JSON, and nothing else.")]
+_NAME = Annotated[str, typer.Argument(help="The LLMMonitor.")]
+_NAMESPACE = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's if not given.")
+]
+_CONTEXT = Annotated[str | None, typer.Option(help="Of the kubeconfig; the current one by default.")]
 _LISTEN = Annotated[
     int | None,
     typer.Option(min=1024, max=65535, help="Port for clients on 127.0.0.1; a free one if not given."),
@@ -83,19 +88,38 @@ def watch(  # noqa: PLR0913 - one argument per option
 
 @app.command()
 def accept(
-    name: Annotated[str, typer.Argument(help="The LLMMonitor.")],
+    name: _NAME,
     *,
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's if not given.")
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option(help="Of the kubeconfig; the current one by default.")
-    ] = None,
+    namespace: _NAMESPACE = None,
+    context: _CONTEXT = None,
 ) -> None:
     """Take what is now for normal: the baseline that drift is judged by begins anew."""
     from llmmonitor_cli import accept as accepting  # noqa: PLC0415 - only this command needs a cluster
 
     sys.stdout.write(_run(accepting.run(name, namespace, context, datetime.now(UTC))) + "\n")
+
+
+@app.command()
+def audit(
+    name: _NAME,
+    *,
+    namespace: _NAMESPACE = None,
+    context: _CONTEXT = None,
+    expect: Annotated[
+        str, typer.Option(help="The digest of a record that you noted before; it must be in the chain.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
+) -> None:
+    """List who did what to a monitor, and verify the chain of records; status 1 if it is not whole."""
+    from llmmonitor_cli import audit as auditing  # noqa: PLC0415 - only this command needs a cluster
+
+    found = _run(auditing.run(name, namespace, context, expect))
+    if as_json:
+        sys.stdout.write(auditing.as_json(found) + "\n")
+    else:
+        auditing.show(found, Console())
+    if found.verified.problems:
+        raise typer.Exit(CONDITION_MET_STATUS)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from llmmonitor_api.report.interactions import InteractionsState
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
 from llmmonitor_operator.anomalies.watch import Watch
+from llmmonitor_operator.audit.kept import AuditKept
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures, total
@@ -133,6 +134,8 @@ class State(msgspec.Struct, frozen=True):
     """Which versions of the model ran, and which runs where."""
     quality: QualityKept = QualityKept()
     """What probes found."""
+    audit: AuditKept = AuditKept()
+    """How long the audit chain is, and what of the object is in it."""
     valid_spec: str = ""
     """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 

@@ -71,3 +71,5 @@ class Environment:
     """Whether any spec of it was ever valid: if none was, its pods are not known."""
     contradiction: str = ""
     """Why its selector can match no pod whatever, in words; empty when it can."""
+    operator_namespace: str = ""
+    """Of the release; empty without a cluster."""

@@ -19,6 +19,7 @@ from llmmonitor_api.report.report import Resources
 from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
 from llmmonitor_api.spec.scope import Operation
 from llmmonitor_api.status import (
+    AuditStatus,
     Distribution,
     EngineStatus,
     MonitorStatus,
@@ -72,7 +73,15 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         quality=quality_status(inputs),
         cost=cost_status(inputs.cost, inputs.settings.cost),
         drift=drift_status(inputs),
+        audit=_audit(inputs),
     ).to_api()
+
+
+def _audit(inputs: Inputs) -> AuditStatus | None:
+    kept = inputs.state.audit
+    if not kept.records:
+        return None
+    return AuditStatus(records=kept.records, head=kept.head, namespace=inputs.environment.operator_namespace)
 
 
 def _interaction_figures(inputs: Inputs) -> Mapping[str, int]:

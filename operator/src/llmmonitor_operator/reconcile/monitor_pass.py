@@ -35,6 +35,7 @@ from llmmonitor_operator.pods.contradiction import contradiction
 from llmmonitor_operator.reconcile.charging import restored_cost, with_cost
 from llmmonitor_operator.reconcile.due import due_seconds
 from llmmonitor_operator.reconcile.keep.anomaly_watcher import AnomalyWatcher
+from llmmonitor_operator.reconcile.keep.audit_watcher import AuditWatcher
 from llmmonitor_operator.reconcile.keep.drift_watcher import DriftWatcher
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.keep.valid_spec import recalled, with_valid_spec
@@ -95,6 +96,7 @@ class MonitorPass:
         self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
         self._anomalies = AnomalyWatcher(parts.kube, parts.settings.namespace, parts.settings.name)
         self._drift = DriftWatcher(parts.kube, parts.settings.namespace, parts.settings.name)
+        self._audit = AuditWatcher(parts.audits)
         self._pusher = Pusher(parts.sidecars, parts.metrics)
         self._restarter = Restarter(
             parts.kube,
@@ -161,6 +163,7 @@ class MonitorPass:
         measured = await self._measured.of_hidden(models, memory.state)
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
+        memory.state = await self._audit.look(known.raw, memory.state, now)
         memory.state = await self._anomalies.look(key, memory.uid, memory.state, now)
         if known.monitor is not None:  # else its window and features are not known
             memory.state = await self._drift.look(known.raw, memory.state, drift_settings(monitor), now)
@@ -189,6 +192,7 @@ class MonitorPass:
                 invalid_spec=known.invalid,
                 spec_in_force=known.monitor is not None,
                 contradiction=contradiction(monitor.spec.selector),
+                operator_namespace=parts.settings.namespace,
             )
             evaluation = evaluate(monitor, memory.state, now, environment)
             parts.metrics.judged(key, evaluation, now, happened)
@@ -308,6 +312,7 @@ class MonitorPass:
         self._parts.checkpoints.forget(memory.uid)
         self._anomalies.forget(memory.uid)
         self._drift.forget(memory.uid)
+        self._parts.audits.forget(memory.uid)
         self._parts.metrics.forget(key)
         self._restarter.forget(memory.uid)
 

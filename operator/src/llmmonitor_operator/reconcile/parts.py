@@ -10,6 +10,7 @@ from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.process_settings import OperatorSettings
+from llmmonitor_operator.reconcile.keep.audits import Audits
 from llmmonitor_operator.reconcile.keep.checkpoints import Checkpoints
 from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
@@ -31,6 +32,7 @@ class Parts:
     sidecars: SidecarClient
     status: StatusWriter
     checkpoints: Checkpoints
+    audits: Audits
     metrics: OperatorMetrics
     evictor: Evictor = field(default_factory=Evictor)
     fingerprint_key: bytes = b""

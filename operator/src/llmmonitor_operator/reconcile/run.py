@@ -28,6 +28,7 @@ from llmmonitor_operator.process_settings import Certificates, OperatorSettings
 from llmmonitor_operator.reconcile import key_pass, namespace_pass, unwatched_monitors
 from llmmonitor_operator.reconcile.agreement import drop_verdicts_of_former_shards, lead_shard
 from llmmonitor_operator.reconcile.farewell import say_farewell
+from llmmonitor_operator.reconcile.keep.audits import Audits
 from llmmonitor_operator.reconcile.keep.checkpoints import Checkpoints
 from llmmonitor_operator.reconcile.keep.signing_key import SigningKeys
 from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
@@ -136,6 +137,7 @@ class Leader:
                 sidecars=SidecarClient(connections, keys),
                 status=StatusWriter(kube),
                 checkpoints=Checkpoints(kube, settings.namespace, settings.name),
+                audits=Audits(kube, settings.namespace, settings.name),
                 metrics=self._metrics,
                 fingerprint_key=await signing_keys.fingerprint_key(),
                 emit=partial(self.emit, view),
@@ -295,7 +297,9 @@ def _idle_connections() -> int:
 
 
 async def _sweep(parts: Parts) -> None:
-    await parts.checkpoints.sweep(parts.monitors.uids, time.time(), parts.settings.shard)
+    now = time.time()
+    await parts.checkpoints.sweep(parts.monitors.uids, now, parts.settings.shard)
+    await parts.audits.sweep(parts.monitors.raws, now)
 
 
 async def _at_most(seconds: float, what: str, work: Awaitable[None]) -> None:
