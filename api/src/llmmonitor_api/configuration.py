@@ -86,6 +86,13 @@ class InteractionsSetting(msgspec.Struct, frozen=True):
     patterns: tuple[PatternSetting, ...] = ()
 
 
+class ReviewSetting(msgspec.Struct, frozen=True):
+    """How many redacted cases are kept for people to judge, and for how long."""
+
+    max_cases: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+    max_age_seconds: Annotated[float, msgspec.Meta(ge=0, le=31 * 86_400)]
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """All that can be changed in a running sidecar."""
 
@@ -112,6 +119,8 @@ class Configuration(msgspec.Struct, frozen=True):
     whom it believes already. A container that starts anew believes the keys of its environment again."""
     probes: ProbePlan | None = None
     """What to ask the model; None: nothing."""
+    review: ReviewSetting | None = None
+    """None: no case is kept, and those that were are erased."""
 
     @property
     def counted(self) -> tuple[ObjectiveSetting, ...]:

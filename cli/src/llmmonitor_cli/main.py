@@ -35,6 +35,13 @@ _NAMESPACE = Annotated[
     str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's if not given.")
 ]
 _CONTEXT = Annotated[str | None, typer.Option(help="Of the kubeconfig; the current one by default.")]
+_SERVICE_ACCOUNT = Annotated[
+    str | None,
+    typer.Option(
+        "--as-service-account",
+        help="NAMESPACE/NAME by which the operator knows you, where your kubeconfig has no token.",
+    ),
+]
 _LISTEN = Annotated[
     int | None,
     typer.Option(min=1024, max=65535, help="Port for clients on 127.0.0.1; a free one if not given."),
@@ -120,6 +127,47 @@ def audit(
         auditing.show(found, Console())
     if found.verified.problems:
         raise typer.Exit(CONDITION_MET_STATUS)
+
+
+@app.command()
+def review(  # noqa: PLR0913 - one argument per option
+    name: _NAME,
+    *,
+    namespace: _NAMESPACE = None,
+    context: _CONTEXT = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Of this kind alone, such as jailbreak; unflagged for those without.")
+    ] = None,
+    why: Annotated[str, typer.Option(help="What your looks are recorded with.")] = "review",
+    as_service_account: _SERVICE_ACCOUNT = None,
+) -> None:
+    """Judge redacted cases, one after the other; every look and every verdict is recorded."""
+    from llmmonitor_cli import asking  # noqa: PLC0415 - only these commands need a cluster
+
+    wanted = "" if kind == "unflagged" else kind
+    asked = asking.Asked(name, namespace, context, as_service_account, why)
+    taken = _run(asking.review(asked, Console(), kind=wanted))
+    sys.stdout.write(f"{taken} verdicts taken\n")
+
+
+@app.command()
+def erase(  # noqa: PLR0913 - as above
+    name: _NAME,
+    client: Annotated[
+        str, typer.Option(help="The client's address, or its value of spec.privacy.clientHeader; - reads it.")
+    ],
+    *,
+    namespace: _NAMESPACE = None,
+    context: _CONTEXT = None,
+    why: Annotated[str, typer.Option(help="What the erasure is recorded with.")] = "",
+    as_service_account: _SERVICE_ACCOUNT = None,
+) -> None:
+    """Erase what sidecars keep of a client, while the day's key by which it is known lives; recorded."""
+    from llmmonitor_cli import asking  # noqa: PLC0415 - as above
+
+    value = sys.stdin.readline().strip() if client == "-" else client
+    asked = asking.Asked(name, namespace, context, as_service_account, why)
+    sys.stdout.write(_run(asking.erase(asked, value)) + "\n")
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from llmmonitor_api.configuration import (
     InteractionsSetting,
     ObjectiveSetting,
     PatternSetting,
+    ReviewSetting,
 )
 from llmmonitor_api.interactions.kinds import PATTERN_PREFIX
 from llmmonitor_api.quantities import format_percentage
@@ -23,6 +24,7 @@ from llmmonitor_api.spec.cost import BudgetPeriod, Cost
 from llmmonitor_api.spec.interactions import FloodLimit, Interactions, Side
 from llmmonitor_api.spec.interactions import InteractionLimit as SpecLimit
 from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
+from llmmonitor_api.spec.privacy import ContentPolicy, Privacy
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
 from llmmonitor_operator.generations import configuration_generation
@@ -57,6 +59,7 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         if spec.interception.existing_connections is ExistingConnections.DRAIN_IDLE
         else 0.0,
         probes=plan_of(spec.quality, metadata.uid or metadata.name),
+        review=_review(spec.privacy),
     )
 
 
@@ -105,6 +108,13 @@ def settings_for(monitor: LLMMonitor) -> Settings:
         ),
         roles=spec.condition_roles,
     )
+
+
+def _review(privacy: Privacy) -> ReviewSetting | None:
+    review = privacy.review
+    if review is None or privacy.content is not ContentPolicy.REDACTED:
+        return None
+    return ReviewSetting(review.max_cases, review.max_age.total_seconds())
 
 
 def drift_settings(monitor: LLMMonitor) -> DriftSettings:

@@ -15,12 +15,14 @@ from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.interactions import InteractionsState
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
+from llmmonitor_api.report.review import ReviewState
 from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.audit.kept import AuditKept
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures, total
 from llmmonitor_operator.quality_kept import QualityKept
+from llmmonitor_operator.review_kept import ReviewKept
 from llmmonitor_operator.versions.history import History
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
 
@@ -55,6 +57,7 @@ class Source(msgspec.Struct, frozen=True):
     """As in `report.totals`; None after a checkpoint, which has no room for them: the next begin there."""
     probing: Probing | None = None
     """Without its rounds and pairs, which are in `State.quality`."""
+    review: ReviewState | None = None
 
 
 class Pod(msgspec.Struct, frozen=True):
@@ -134,6 +137,8 @@ class State(msgspec.Struct, frozen=True):
     """Which versions of the model ran, and which runs where."""
     quality: QualityKept = QualityKept()
     """What probes found."""
+    review: ReviewKept = ReviewKept()
+    """What people judged."""
     audit: AuditKept = AuditKept()
     """How long the audit chain is, and what of the object is in it."""
     valid_spec: str = ""

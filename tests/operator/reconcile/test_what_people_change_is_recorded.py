@@ -34,7 +34,7 @@ async def test_the_first_spec_and_every_change_of_it_are_recorded_once(world: Wo
     await world.passed()
     monitor = world.server.at(f"{MONITORS}/chat")
     changed = {**monitor["spec"], "privacy": {"content": "Redacted"}}
-    fields = {"f:spec": {"f:privacy": {}}}
+    fields: dict[str, Any] = {"f:spec": {"f:privacy": {}}}
     writer = {"manager": "kubectl-edit", "time": "2027-01-15T08:00:00Z", "fieldsV1": fields}
     metadata = {**monitor["metadata"], "managedFields": [writer]}
     world.server.put(MONITORS, {**monitor, "metadata": metadata, "spec": changed})

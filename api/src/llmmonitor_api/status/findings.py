@@ -144,6 +144,10 @@ class AuditStatus(StatusModel):
 class ReviewersStatus(StatusModel):
     """The review queue and what came of it."""
 
+    operator: Label | None = None
+    """NAMESPACE/SERVICE:PORT where the operator answers `llm-monitor review` and `erase`."""
+    key: Label | None = None
+    """What they seal their requests to (X25519, base64)."""
     waiting: Count = 0
     """Cases that wait for a verdict."""
     people: Count = 0

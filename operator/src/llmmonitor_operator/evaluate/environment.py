@@ -73,3 +73,7 @@ class Environment:
     """Why its selector can match no pod whatever, in words; empty when it can."""
     operator_namespace: str = ""
     """Of the release; empty without a cluster."""
+    people_service: str = ""
+    """The Service and port where the operator answers people; empty when it does not."""
+    people_key: bytes = b""
+    """What people seal their requests to (X25519, raw)."""

@@ -41,6 +41,7 @@ from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.interaction_status import interactions
 from llmmonitor_operator.evaluate.objectives import NO_SUCH_REQUEST, ObjectiveStanding
 from llmmonitor_operator.evaluate.quality_status import quality_status
+from llmmonitor_operator.evaluate.reviewers import reviewers_status
 from llmmonitor_operator.evaluate.version_status import version_status
 from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
 from llmmonitor_operator.settings import ObjectiveSettings
@@ -73,6 +74,7 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         quality=quality_status(inputs),
         cost=cost_status(inputs.cost, inputs.settings.cost),
         drift=drift_status(inputs),
+        reviewers=reviewers_status(inputs),
         audit=_audit(inputs),
     ).to_api()
 

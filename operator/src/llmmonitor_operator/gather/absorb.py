@@ -135,6 +135,7 @@ def _source(report: Report, at: float) -> Source:
         features=report.totals.features,
         probing_nanoseconds=report.totals.probing_nanoseconds,
         probing=_without_findings(report.probing),
+        review=report.review,
     )
 
 

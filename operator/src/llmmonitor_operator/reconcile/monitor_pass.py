@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from llmmonitor_api.conditions import event_reasons
+from llmmonitor_api.people import PORT_NAME
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_api.status import RestartStatus
@@ -163,6 +164,8 @@ class MonitorPass:
         measured = await self._measured.of_hidden(models, memory.state)
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
+        judged_before = memory.state.review
+        memory.state = parts.verdicts.taken(memory.uid, memory.state)
         memory.state = await self._audit.look(known.raw, memory.state, now)
         memory.state = await self._anomalies.look(key, memory.uid, memory.state, now)
         if known.monitor is not None:  # else its window and features are not known
@@ -193,6 +196,10 @@ class MonitorPass:
                 spec_in_force=known.monitor is not None,
                 contradiction=contradiction(monitor.spec.selector),
                 operator_namespace=parts.settings.namespace,
+                people_service=f"{parts.settings.name}-operator:{PORT_NAME}"
+                if parts.settings.people_port
+                else "",
+                people_key=parts.sidecars.people_key,
             )
             evaluation = evaluate(monitor, memory.state, now, environment)
             parts.metrics.judged(key, evaluation, now, happened)
@@ -215,7 +222,8 @@ class MonitorPass:
             versions=memory.state.versions.running,
         )
         mistaken = known.invalid and parts.checkpoints.lacks_spec(memory.uid, memory.state)
-        if mistaken or parts.checkpoints.due(memory.uid, memory.state, now):
+        judged = memory.state.review is not judged_before
+        if mistaken or judged or parts.checkpoints.due(memory.uid, memory.state, now):
             await self._save(key, memory, now)
         due = min(
             due_seconds(monitor, standings, reports, acted=acted, now=self._clock()),
@@ -313,6 +321,7 @@ class MonitorPass:
         self._anomalies.forget(memory.uid)
         self._drift.forget(memory.uid)
         self._parts.audits.forget(memory.uid)
+        self._parts.verdicts.forget(memory.uid)
         self._parts.metrics.forget(key)
         self._restarter.forget(memory.uid)
 

@@ -9,10 +9,12 @@ import logging
 import resource
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from llmmonitor_api.people import people_key
 from llmmonitor_api.report.report import BYTES_LIMIT
 from llmmonitor_operator.certificates.store import CertificateStore, Place
 from llmmonitor_operator.evaluate.transitions import Transition
@@ -40,6 +42,8 @@ from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 from llmmonitor_operator.reconcile.orphans import namespaces_with_sidecars
 from llmmonitor_operator.reconcile.parts import Parts
+from llmmonitor_operator.reconcile.people.desk import Desk
+from llmmonitor_operator.reconcile.people.door import Door, open_door
 from llmmonitor_operator.reconcile.publish.allowance import Allowance
 from llmmonitor_operator.reconcile.publish.events import emit
 from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
@@ -209,15 +213,28 @@ class Leader:
             )
         )
         try:
-            await asyncio.wait({watching, *background}, return_when=asyncio.FIRST_COMPLETED)
-            for task in background:
-                if task.done():
-                    task.result()
-            await watching
+            async with self._answering_people(parts, loop):
+                await asyncio.wait({watching, *background}, return_when=asyncio.FIRST_COMPLETED)
+                for task in background:
+                    if task.done():
+                        task.result()
+                await watching
         finally:
             for task in (watching, *background):
                 task.cancel()
             await asyncio.gather(watching, *background, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _answering_people(self, parts: Parts, loop: Loop) -> AsyncIterator[None]:
+        """Where the chart has it so; standbys answer nobody."""
+        if not self._settings.people_port:
+            yield
+            return
+        desk = Desk(parts, loop.wake, time.time)
+        keys = parts.sidecars
+        door = Door(desk, lambda: [people_key(one.private) for one in keys.keys.trusted], time.time)
+        async with open_door(door, self._settings.people_port):
+            yield
 
     async def _again_and_again(
         self, work: str, look: Callable[[], Awaitable[None]], every_seconds: float

@@ -109,6 +109,7 @@ class ReportMaker:
             clients=self._reader.clients.report(watermark_ns, self.sealing_key),
             interactions=self._reader.interactions(now_ns),
             probing=self.probing,
+            review=self._reader.review.state(watermark_ns * 1e-9),
         )
 
     def _path_since_boot(self) -> dict[str, int]:

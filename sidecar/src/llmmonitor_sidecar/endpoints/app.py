@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.Application:
-    """An application with the four routes; `server.serving` binds it."""
+    """An application with the routes; `server.serving` binds it."""
     api = Api(sources)
 
     async def metrics(request: web.Request) -> web.StreamResponse:
@@ -38,6 +38,9 @@ def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.
     async def configure(request: web.Request) -> web.StreamResponse:
         return give(api.configure(await request.read()))
 
+    async def review(request: web.Request) -> web.StreamResponse:
+        return give(api.review(request.method, request.raw_path, _authorization(request)))
+
     app = web.Application(client_max_size=BYTES_LIMIT, middlewares=[_in_time_and_in_json(request_seconds)])
     app.on_response_prepare.append(_without_banner)
     app.add_routes(
@@ -46,6 +49,9 @@ def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.
             web.get("/v1/report", report),
             web.get("/healthz", health),
             web.put("/v1/config", configure),
+            web.get("/v1/review", review),
+            web.delete("/v1/review", review),
+            web.delete("/v1/clients", review),
         ]
     )
     return app
