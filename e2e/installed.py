@@ -11,6 +11,7 @@ from typing import Any
 
 from e2e.helm import CHART, Helm
 from e2e.kubectl import Kubectl
+from e2e.waiting import until
 
 RELEASE = "llm-monitor"
 KEEP = "E2E_KEEP"
@@ -45,6 +46,18 @@ class Installed:
     def roll_back(self) -> None:
         """`helm rollback` to the revision before."""
         self.helm("rollback", RELEASE, f"--namespace={RELEASE}", *_WAIT)
+
+    @contextmanager
+    def without_operator(self) -> Iterator[None]:
+        """Meanwhile no operator's pod is there; in the end both replicas are ready again."""
+        operator, pods = f"deployment/{RELEASE}-operator", "--selector=app.kubernetes.io/component=operator"
+        self.kubectl("scale", operator, "--replicas=0")
+        try:
+            until(lambda: not self.kubectl.get("pods", pods)["items"], "the operator to be gone", 120)
+            yield
+        finally:
+            self.kubectl("scale", operator, "--replicas=2")
+            self.kubectl("rollout", "status", operator, "--timeout=180s")
 
     def verdict(self, namespace: str | None) -> str:
         """What the operator has published about a namespace; empty before that."""

@@ -7,44 +7,28 @@ from __future__ import annotations
 
 import base64
 import calendar
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import pytest
 from e2e import small_models
 from e2e.installed import Installed
 from e2e.kubectl import Kubectl
 from e2e.waiting import condition, events, until
+from tests.operator.cost.months import a_months_ledger
 
-from llmmonitor_api.spec.cost import PricedBy
 from llmmonitor_operator.checkpoint import encode
-from llmmonitor_operator.cost.ledger import Ledger, Line, Spent
-from llmmonitor_operator.cost.period import DAY_MS
-from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.state import State
 
 NAME = "priced"
 MINUTES = 60.0
-OPERATOR = "deployment/llm-monitor-operator"
 HOURLY = Decimal("2.50")
 DAILY = 24 * HOURLY
 DAYS = 30
 AN_HOUR = 3600.0
 
 
-@pytest.fixture
-def nobody_judges(product: Installed) -> Iterator[Installed]:
-    """The release without its operator, which is back in the end."""
-    product.kubectl("scale", OPERATOR, "--replicas=0")
-    running = "--selector=app.kubernetes.io/component=operator"
-    until(lambda: not product.kubectl.get("pods", running)["items"], "the operator to be gone", 2 * MINUTES)
-    yield product
-    _operate(product)
-
-
 def test_a_budget_that_will_be_overrun_is_said_with_date_and_interval(
-    nobody_judges: Installed, proved: Kubectl, sidecar_image: str
+    product: Installed, proved: Kubectl, sidecar_image: str
 ) -> None:
     now = datetime.now(UTC)
     period, first, until_end = _period(now)
@@ -54,13 +38,13 @@ def test_a_budget_that_will_be_overrun_is_said_with_date_and_interval(
         "hourlyRate": {"amount": str(HOURLY), "per": "Pod"},
         "budget": {"amount": f"{budget:.2f}", "period": period},
     }
-    proved.apply(
-        small_models.monitor(NAME, cost=cost),
-        small_models.deployment(NAME, small_models.server(sidecar_image)),
-    )
-    _write_checkpoint(nobody_judges, proved, now)
+    with product.without_operator():
+        proved.apply(
+            small_models.monitor(NAME, cost=cost),
+            small_models.deployment(NAME, small_models.server(sidecar_image)),
+        )
+        _write_checkpoint(product, proved, now)
 
-    _operate(nobody_judges)
     found = condition(proved, NAME, 3 * MINUTES, WithinBudget="OverrunForecast", Reporting="True")
 
     message = found["WithinBudget"]["message"]
@@ -96,19 +80,7 @@ def _period(now: datetime) -> tuple[str, datetime, timedelta]:
 def _write_checkpoint(product: Installed, namespace: Kubectl, now: datetime) -> None:
     """Thirty days of one pod, as an operator that ended just now would have left them."""
     uid = namespace.get(f"llmmonitor/{NAME}")["metadata"]["uid"]
-    milliseconds = int(now.timestamp() * 1000)
-    today = milliseconds // DAY_MS
-    rate = Price("USD", HOURLY, PricedBy.POD).units_per_ms
-    day = Spent(busy=rate * DAY_MS // 4, idle=rate * DAY_MS * 3 // 4, device_ms=DAY_MS)
-    line = Line(
-        "USD",
-        str(HOURLY),
-        "Pod",
-        (today - DAYS) * DAY_MS,
-        today * DAY_MS,
-        {today - n: day for n in range(1, DAYS + 1)},
-    )
-    state = State(cost=Ledger(lines=(line,), looked_at=milliseconds))
+    state = State(cost=a_months_ledger(now.timestamp(), DAYS))
     metadata = {
         "name": f"llm-monitor-checkpoint-{uid}",
         "labels": {"llmmonitor.io/checkpoint": "hot", "llmmonitor.io/kept": "llm-monitor"},
@@ -119,8 +91,3 @@ def _write_checkpoint(product: Installed, namespace: Kubectl, now: datetime) -> 
     }
     data = {"state": base64.b64encode(encode(state).data).decode()}
     product.kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "binaryData": data})
-
-
-def _operate(product: Installed) -> None:
-    product.kubectl("scale", OPERATOR, "--replicas=2")
-    product.kubectl("rollout", "status", OPERATOR, "--timeout=180s")

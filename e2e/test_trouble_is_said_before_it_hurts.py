@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from e2e import chat
 from e2e.chat import Users
-from e2e.installed import Installed
 from e2e.kubectl import Kubectl
 from e2e.waiting import condition, conditions, until
 
-pytestmark = pytest.mark.busy
+pytestmark = [pytest.mark.busy, pytest.mark.usefixtures("product")]
 MINUTES = 60.0
 QUICKLY: dict[str, Any] = {
     "interception": {"maxAddedLatency": "1s"},  # two cores beside a model that fills them
@@ -37,32 +35,23 @@ print(subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], stdin=null, stdout
 STATE = "import sys; print(open(f'/proc/{sys.argv[1]}/stat').read().rpartition(')')[2].split()[0])"
 
 
-@pytest.fixture
-def prod(product: Installed) -> Iterator[Kubectl]:
-    """A namespace of the test's own, beside the release."""
-    name = f"e2e-{secrets.token_hex(4)}"
-    product.kubectl("create", "namespace", name)
-    yield product.kubectl.within(name)
-    product.kubectl("delete", "namespace", name, "--wait=false")
-
-
 def test_memory_that_will_reach_its_limit_is_said_before_the_kernel_kills(
-    prod: Kubectl, model_image: str, figure: Callable[[str], None]
+    namespace: Kubectl, model_image: str, figure: Callable[[str], None]
 ) -> None:
-    _serve(prod, model_image, {"memory": "832Mi"})
-    condition(prod, chat.NAME, 3 * MINUTES, ResourcesHealthy="True", Reporting="True")
-    [pod] = chat.pods(prod)
+    _serve(namespace, model_image, {"memory": "832Mi"})
+    condition(namespace, chat.NAME, 3 * MINUTES, ResourcesHealthy="True", Reporting="True")
+    [pod] = chat.pods(namespace)
     name = pod["metadata"]["name"]
 
     within = ("exec", name, "--container=server", "--", PYTHON, "-c")
-    hog = prod(*within, DETACHED, HOG).strip()
+    hog = namespace(*within, DETACHED, HOG).strip()
     began = time.monotonic()
-    found = condition(prod, chat.NAME, 3 * MINUTES, ResourcesHealthy="MemoryNearLimit", Healthy="False")
+    found = condition(namespace, chat.NAME, 3 * MINUTES, ResourcesHealthy="MemoryNearLimit", Healthy="False")
     said = time.monotonic()
-    state_when_said, restarts_when_said = prod(*within, STATE, hog).strip(), _restarts(prod)
-    described = prod("describe", "llmmonitor", chat.NAME)
+    state_when_said, restarts_when_said = namespace(*within, STATE, hog).strip(), _restarts(namespace)
+    described = namespace("describe", "llmmonitor", chat.NAME)
     until(
-        lambda: _restarts(prod) > 0 or prod(*within, STATE, hog).strip() == "Z",
+        lambda: _restarts(namespace) > 0 or namespace(*within, STATE, hog).strip() == "Z",
         "the kernel to end the whole container, or what has grown",
         3 * MINUTES,
     )
@@ -77,34 +66,34 @@ def test_memory_that_will_reach_its_limit_is_said_before_the_kernel_kills(
     assert "MemoryNearLimit" in described
 
 
-def test_a_cpu_limit_that_is_too_small_is_said_with_the_share(prod: Kubectl, model_image: str) -> None:
-    _serve(prod, model_image, {"cpu": "300m"})
-    condition(prod, chat.NAME, 3 * MINUTES, Ready="True", Reporting="True")
+def test_a_cpu_limit_that_is_too_small_is_said_with_the_share(namespace: Kubectl, model_image: str) -> None:
+    _serve(namespace, model_image, {"cpu": "300m"})
+    condition(namespace, chat.NAME, 3 * MINUTES, Ready="True", Reporting="True")
 
-    users = Users(prod, model_image, "--seconds=180", "--users=1", "--tokens=64", "--stream=1")
-    found = condition(prod, chat.NAME, 3 * MINUTES, ResourcesHealthy="CPUThrottled", Healthy="False")
+    users = Users(namespace, model_image, "--seconds=180", "--users=1", "--tokens=64", "--stream=1")
+    found = condition(namespace, chat.NAME, 3 * MINUTES, ResourcesHealthy="CPUThrottled", Healthy="False")
 
     message = found["ResourcesHealthy"]["message"]
     assert "limit of 0.3 cores" in message
     assert "% of the last minute >" in message
-    assert "CPUThrottled" in prod("describe", "llmmonitor", chat.NAME)
-    prod("delete", f"pod/{users.name}", "--wait=false")
+    assert "CPUThrottled" in namespace("describe", "llmmonitor", chat.NAME)
+    namespace("delete", f"pod/{users.name}", "--wait=false")
 
 
 def test_a_queue_is_said_before_anybody_has_waited_too_long(
-    prod: Kubectl, model_image: str, figure: Callable[[str], None]
+    namespace: Kubectl, model_image: str, figure: Callable[[str], None]
 ) -> None:
     objective = {"name": "quick", "signal": "TimeToFirstToken", "threshold": "60s", "target": "90%"}
-    _serve(prod, model_image, {}, performance={"objectives": [{**objective, "window": "1h"}]})
-    condition(prod, chat.NAME, 3 * MINUTES, Intercepting="True", ResourcesHealthy="True")
+    _serve(namespace, model_image, {}, performance={"objectives": [{**objective, "window": "1h"}]})
+    condition(namespace, chat.NAME, 3 * MINUTES, Intercepting="True", ResourcesHealthy="True")
 
     users = Users(
-        prod, model_image, "--seconds=120", "--users=100", "--tokens=200", "--stream=1", "--patience=120"
+        namespace, model_image, "--seconds=120", "--users=100", "--tokens=200", "--stream=1", "--patience=120"
     )
-    first = condition(prod, chat.NAME, 3 * MINUTES, ResourcesHealthy="Saturated", Healthy="False")
+    first = condition(namespace, chat.NAME, 3 * MINUTES, ResourcesHealthy="Saturated", Healthy="False")
     said = time.monotonic()
-    latency_then = conditions(prod, chat.NAME)["PerformanceHealthy"]
-    then = condition(prod, chat.NAME, 3 * MINUTES, PerformanceHealthy="BurnRateHigh")
+    latency_then = conditions(namespace, chat.NAME)["PerformanceHealthy"]
+    then = condition(namespace, chat.NAME, 3 * MINUTES, PerformanceHealthy="BurnRateHigh")
     figure(f"saturation was said {time.monotonic() - said:.0f} s before latency")
 
     assert latency_then["status"] != "False"
@@ -112,10 +101,10 @@ def test_a_queue_is_said_before_anybody_has_waited_too_long(
     assert "(n=" in first["ResourcesHealthy"]["message"]
     assert "saturated: " in then["PerformanceHealthy"]["message"]
     assert "quick" in then["PerformanceHealthy"]["message"]
-    described = prod("describe", "llmmonitor", chat.NAME)
+    described = namespace("describe", "llmmonitor", chat.NAME)
     assert "Saturated" in described
     assert "BurnRateHigh" in described
-    prod("delete", f"pod/{users.name}", "--wait=false")
+    namespace("delete", f"pod/{users.name}", "--wait=false")
 
 
 def _serve(namespace: Kubectl, image: str, limits: Mapping[str, str], **spec: Any) -> None:

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_cli.demo import model
@@ -20,7 +20,7 @@ from llmmonitor_cli.sidecar_process import SidecarProcess, Target, sidecar_besid
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
 SidecarBeside = Callable[[Target, Configuration], AbstractAsyncContextManager[SidecarProcess]]
 
-settings.register_profile("no clock", deadline=None)
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """How fast something is, is measured in bench/: a busy machine must fail no test."""
 settings.load_profile("no clock")
 

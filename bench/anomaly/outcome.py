@@ -15,9 +15,7 @@ from bench.comparison import digits
 from bench.measure.statistics import RESAMPLES, quantile
 
 from llmmonitor_operator.anomalies.signals import FAMILIES
-
-MOST_A_MONTH = 1.0
-"""False alarms of one family in 30 days: the target."""
+from llmmonitor_operator.anomalies.watch import MOST_ALARMS_A_MONTH
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -63,8 +61,8 @@ def _false_alarms(family: str, rates: dict[str, list[float]], peer: str, months:
     low, high = _interval(rates[OURS])
     if not ours:
         low, high = 0.0, 3 / months
-    met: bool | str = high <= MOST_A_MONTH
-    if low <= MOST_A_MONTH < high:
+    met: bool | str = high <= MOST_ALARMS_A_MONTH
+    if low <= MOST_ALARMS_A_MONTH < high:
         met = "indistinguishable"
     return Row(
         name=f"false alarms, {family}",
@@ -74,7 +72,7 @@ def _false_alarms(family: str, rates: dict[str, list[float]], peer: str, months:
         peer=digits(other),
         peer_name=peer,
         ratio=digits(ours / other) if other else None,
-        target=f"<= {MOST_A_MONTH:g}",
+        target=f"<= {MOST_ALARMS_A_MONTH:g}",
         met=met,
         n=round(months),
         spread=digits(_spread(rates[OURS])),

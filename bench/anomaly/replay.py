@@ -13,11 +13,11 @@ from bench.anomaly.service import NO_FAULT, Fault, Minutes, Service
 from bench.anomaly.textbook import MERGED_CELLS, PROCEDURES, Chart
 
 from llmmonitor_operator.anomalies.cell import CELL_SECONDS, CELLS_A_DAY, Cell
+from llmmonitor_operator.anomalies.history import DAYS
 from llmmonitor_operator.anomalies.signals import ERRORS, FAMILIES, LATENCY, SIGNALS, THROUGHPUT
 from llmmonitor_operator.anomalies.watch import Watch, learnt, looked
 
 OURS = "ours"
-HISTORY_DAYS = 35
 LEARNT_EVERY_DAYS = 7
 FAULT_CELLS = 24
 FEWEST_REQUESTS = 20
@@ -46,7 +46,7 @@ class Found:
     """By fault: minutes by which the change point that ours named was late."""
 
 
-def replay(seed: int, days: int, trials: int, history_days: int = HISTORY_DAYS) -> Found:
+def replay(seed: int, days: int, trials: int, history_days: int = DAYS) -> Found:
     """One service for `days` after its first history, and `trials` moments at which every fault is tried."""
     service = Service(seed)
     draw = random.Random(seed + 1_000_003)

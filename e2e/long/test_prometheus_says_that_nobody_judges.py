@@ -19,10 +19,8 @@ def without_operator(product: Installed, prometheus: Prometheus) -> Iterator[Non
         lambda: prometheus.ask("llm_monitor_operator_leading == 1"), "Prometheus to see a leader", 1 * MINUTES
     )
     assert not prometheus.firing(alertname="LLMMonitorOperatorAbsent")
-    product.kubectl("scale", "deployment/llm-monitor-operator", "--replicas=0")
-    yield
-    product.kubectl("scale", "deployment/llm-monitor-operator", "--replicas=2")
-    product.kubectl("rollout", "status", "deployment/llm-monitor-operator", "--timeout=120s")
+    with product.without_operator():
+        yield
 
 
 @pytest.mark.usefixtures("without_operator")

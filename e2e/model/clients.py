@@ -23,6 +23,8 @@ import aiohttp
 _CONNECT_SECONDS = 5.0
 _MOST_IN_FLIGHT = 256
 _WORDS = ("river", "sea", "rain", "hills", "birds", "spring", "why", "how", "tell", "me", "about", "the")
+_PLANTED = "kestrel7731"
+"""In every prompt: `e2e/planted.py` looks for it wherever it must not be."""
 
 
 @dataclass(slots=True)
@@ -131,12 +133,11 @@ class Users:
 
     async def _ask(self, session: aiohttp.ClientSession) -> bool:
         plan, seen = self.plan, self.seen
+        words = self._random.choices(_WORDS, k=plan.prompt_words)
         body: dict[str, object] = {
             "model": plan.model,
             "max_tokens": plan.tokens,
-            "messages": [
-                {"role": "user", "content": " ".join(self._random.choices(_WORDS, k=plan.prompt_words))}
-            ],
+            "messages": [{"role": "user", "content": " ".join([_PLANTED, *words])}],
         }
         if self._random.random() < plan.stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}

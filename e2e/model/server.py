@@ -1,7 +1,8 @@
 """The model of the tests: SmolLM2-135M-Instruct behind llama.cpp's own OpenAI-compatible server.
 
-Flags are llama-server's (`--port`, `--parallel`, `--threads`, `--ctx-size`, `--alias`), so that a pod's
-manifest reads like anybody's; `/metrics` and `/health` are on.
+Flags are llama-server's (`--port`, `--parallel`, `--threads`, `--ctx-size`, `--alias`, `--api-key`), and
+LLAMA_ARG_MODEL names other weights as it does there, so that a manifest reads like anybody's; `/metrics`
+and `/health` are on.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _WEIGHTS = "/weights/smollm2.gguf"
 def main() -> None:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(prog="model", description=__doc__)
-    parser.add_argument("--model", default=_WEIGHTS)
+    parser.add_argument("--model", default=os.environ.get("LLAMA_ARG_MODEL", _WEIGHTS))
     parser.add_argument("--alias", default="smollm2-135m")
     parser.add_argument("--host", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=8000)
@@ -27,6 +28,8 @@ def main() -> None:
     parser.add_argument(
         "--ctx-size", type=int, default=1024, help="tokens, for each of the parallel requests"
     )
+    parser.add_argument("--reverse-prompt", help="ends an answer that is about to say this")
+    parser.add_argument("--api-key", help="what clients must send as their bearer token")
     parser.add_argument("--load-seconds", type=float, default=0.0, help="pretend that loading takes so long")
     given = parser.parse_args()
     stop = {signal.SIGTERM, signal.SIGINT}
@@ -46,9 +49,13 @@ def main() -> None:
     params.n_parallel = given.parallel
     params.n_ctx = given.parallel * given.ctx_size
     params.n_predict = given.ctx_size
+    if given.reverse_prompt:
+        params.antiprompt = [given.reverse_prompt]
     params.cpuparams.n_threads = given.threads
     params.cpuparams_batch.n_threads = given.threads
     params.endpoint_metrics = True
+    if given.api_key:
+        params.api_keys = [given.api_key]
     params.verbosity = -1
     server = xllamacpp.Server(params)
     print(f"serving at {server.listening_address} after {time.monotonic() - began:.1f} s", flush=True)  # noqa: T201

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from llmmonitor_api.objective_docs import main, render
-from llmmonitor_api.spec.objectives import SIGNALS, Objective, ObjectiveSignal
+from llmmonitor_api.spec.objectives import Objective
+from llmmonitor_api.spec.signals import SIGNALS, ObjectiveSignal
 
 PAGE = Path(__file__).parents[2] / "docs" / "objectives.md"
 

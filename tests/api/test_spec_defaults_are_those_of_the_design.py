@@ -8,7 +8,7 @@ from llmmonitor_api.conditions import Role
 from llmmonitor_api.crd import custom_resource_definition
 from llmmonitor_api.crd.instance import instance_errors, with_defaults
 from llmmonitor_api.spec import SIGNALS, Objective, ObjectiveSignal, ObjectiveSource, load_monitor
-from llmmonitor_api.spec.objectives import BadWhen, EventKind, ThresholdUnit
+from llmmonitor_api.spec.signals import EventKind
 
 SCHEMA = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 SMALLEST: dict[str, Any] = {
@@ -150,12 +150,8 @@ def test_null_fields_count_as_left_out_as_they_do_for_the_api_server() -> None:
     assert load_monitor({**SMALLEST, "spec": spec}) == load_monitor(SMALLEST)
 
 
-def test_the_signal_table_has_a_row_for_every_signal_and_a_direction_where_there_is_a_threshold() -> None:
+def test_the_signal_table_has_a_row_for_every_signal() -> None:
     assert SIGNALS.keys() == set(ObjectiveSignal)
-    for facts in SIGNALS.values():
-        assert (facts.bad_when is BadWhen.IT_HAPPENED) == (facts.unit is ThresholdUnit.NONE)
-        assert facts.needs_threshold == (facts.unit is not ThresholdUnit.NONE)
-    assert SIGNALS[ObjectiveSignal.THROUGHPUT].bad_when is BadWhen.BELOW
     assert {signal for signal, facts in SIGNALS.items() if facts.counts is EventKind.TIME_SLICE} == {
         ObjectiveSignal.QUEUE_DEPTH,
         ObjectiveSignal.KV_CACHE_USE,

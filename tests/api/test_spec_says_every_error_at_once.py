@@ -216,6 +216,8 @@ def test_a_rule_across_sections_is_checked_though_another_section_is_wrong() -> 
         ({"versions": {"by": "Label"}}, "versions.label: label must be given with by: Label, and only then"),
         ({"versions": {"label": "version"}}, "versions.label: 'version': label must be given with by: Label"),
         ({"cost": {"hourlyRate": {"amount": "free"}}}, "cost.hourlyRate.amount: 'free' is no amount"),
+        ({"cost": {"hourlyRate": {"amount": "1e-12"}}}, "'1e-12' is no amount: at most 12 digits before"),
+        ({"cost": {"hourlyRate": {"amount": "1000000000000"}}}, "12 digits before the point and 6 after it"),
         ({"cost": {"budget": {"amount": "10"}}}, "cost.budget: a budget needs a price"),
         ({"cost": {"hourlyRate": {"amount": 1}, "budget": {"amount": 0}}}, "'0' is no amount above zero"),
         ({"privacy": {"trustedProxies": ["10.0.0.1/8"]}}, "10.0.0.1/8 has host bits set; write for example"),

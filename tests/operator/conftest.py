@@ -28,9 +28,9 @@ from llmmonitor_api.report.report import (
 from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries, series_key
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.configure import configuration_for
-from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
+from llmmonitor_operator.evaluate import Environment, Evaluation, ExpectedPod, evaluate
 from llmmonitor_operator.gather.absorb import absorb_all
-from llmmonitor_operator.gather.accumulate import Happened
+from llmmonitor_operator.gather.accumulate import Added, added
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.state import State
 
@@ -159,7 +159,7 @@ class Watch:
     environment: Environment = NO_CLUSTER
     state: State = field(default_factory=State)
     now: float = START
-    happened: list[Happened] = field(default_factory=list)
+    news: Added = field(default_factory=Added)
     """By the reports collected last."""
 
     @property
@@ -172,11 +172,12 @@ class Watch:
     def collect(self, replicas: Iterable[Replica], seconds: float = 15.0) -> None:
         """`seconds` later every replica is asked."""
         self.now += seconds
-        self.happened = []
+        parts = []
         for replica in replicas:
             report = replica.report(self.now)
             self.state, some = absorb_all(self.state, {report.identity.pod_uid: report}, self.now)
-            self.happened += some
+            parts.append(some)
+        self.news = added(parts)
 
     def gather(self, replicas: Iterable[Replica], seconds: float = 15.0) -> Evaluation:
         """`seconds` later every replica is asked and the monitor judged."""
@@ -236,3 +237,28 @@ def said() -> Callable[[Evaluation, str], tuple[str, str, str]]:
         return str(one.status), one.reason, one.message
 
     return read
+
+
+@pytest.fixture
+def in_pods(watch: Callable[..., Watch]) -> Callable[..., Evaluation]:
+    """The evaluation of pods that request so many GPUs each and report these."""
+
+    def evaluated(*pods: tuple[int, GPUs | None], later: float = 0.0) -> Evaluation:
+        one = watch()
+        replicas = []
+        for number, (_, found) in enumerate(pods):
+            replica = one.replica(number)
+            replica.gpus = found
+            replicas.append(replica)
+        expected = tuple(
+            ExpectedPod(f"uid-{number}", f"chat-{number}", 0.0, gpus_requested=requested)
+            for number, (requested, _) in enumerate(pods)
+        )
+        one.environment = Environment(cluster=True, pods=expected)
+        evaluation = one.gather(replicas)
+        if later:
+            one.now += later
+            evaluation = one.judge()
+        return evaluation
+
+    return evaluated

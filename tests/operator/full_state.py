@@ -15,6 +15,7 @@ from llmmonitor_api.report.totals import InterceptionCounts, objective_key
 from llmmonitor_operator.cost.ledger import DAYS_LIMIT, Account, Ledger, Line, Spent
 from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.packed_figures import PackedFigures
 from llmmonitor_operator.quality_kept import PAIRS_LIMIT, ROUNDS_LIMIT, Outcome, PairsKept, QualityKept, Round
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.versions.history import HOURS_LIMIT, PARTS_LIMIT, VERSIONS_LIMIT, History, Version
@@ -104,9 +105,9 @@ def full_state(objectives: int, replicas: int) -> State:
             for cell in cells
         }
 
-    def cells(tier: Tier) -> dict[int, Figures]:
+    def cells(tier: Tier) -> dict[int, PackedFigures]:
         requests = REQUESTS_PER_SECOND * tier.cell_seconds
-        return {tier.index(NOW) - n: figures(rng, requests) for n in range(tier.cells)}
+        return {tier.index(NOW) - n: PackedFigures(figures(rng, requests)) for n in range(tier.cells)}
 
     accounts = {
         f"{n:08x}-1111-4222-8333-444455556666": Account(
@@ -126,7 +127,7 @@ def full_state(objectives: int, replicas: int) -> State:
                         sequence=5760,
                         at=NOW - n,
                         configuration_generation=3,
-                        figures=figures(rng, 30_000),
+                        packed=PackedFigures(figures(rng, 30_000)),
                         objectives={key: Count(rng.randrange(10**7), rng.randrange(10**4)) for key in keys},
                         live=Live(),
                         interception=InterceptionState("transparent", reading=True),

@@ -6,14 +6,13 @@ here because the answers are; the tests beside it say that they are read right.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from llmmonitor_api.generated import keep_current
+from llmmonitor_api import generated
 from llmmonitor_api.report.engine_counts import EDGES, EngineHistogram
 from llmmonitor_operator.evaluate import crosscheck
 from llmmonitor_sidecar.engines.figures import EngineKind, Figures
@@ -225,11 +224,7 @@ def _markdown(rows: list[list[str]]) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0, or 1 when `--check` finds the page stale or missing."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Writes docs/engines.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is stale")
-    parser.add_argument("path", nargs="?", type=Path, default=Path("docs/engines.md"))
-    options = parser.parse_args(arguments)
-    return keep_current(options.path, render(), check=options.check, by=COMMAND)
+    return generated.command(arguments, render, prog=COMMAND, paths=[Path("docs/engines.md")])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from llmmonitor_sidecar.engines.figures import UNSAID, EngineKind, Figures
 from llmmonitor_sidecar.engines.sglang import SGLANG
 from llmmonitor_sidecar.engines.table import ENGINES
 from llmmonitor_sidecar.engines.tgi import TGI
+from llmmonitor_sidecar.engines.triton import TRITON
 from llmmonitor_sidecar.engines.trtllm import TENSORRT_LLM
 from llmmonitor_sidecar.engines.vllm import VLLM
 
@@ -211,3 +212,21 @@ def test_cores_with_other_bounds_are_added_by_bound() -> None:
 )
 def test_a_histogram_with_bounds_that_are_none_or_too_many_is_left_out(lines: str) -> None:
     assert VLLM.figures(lines.encode()).time_to_first_token is None
+
+
+def test_of_several_models_the_fullest_cache_counts() -> None:
+    block = 'nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="%s",model="%s"} %s\n'
+    active = 'nv_trt_llm_request_metrics{request_type="active"} 1\n'
+    shares = "".join(block % ("fraction", model, 0.6) for model in "ab")
+    numbers = "".join(block % (kind, "a", n) for kind, n in (("used", 9), ("max", 10)))
+    numbers += "".join(block % (kind, "b", n) for kind, n in (("used", 0), ("max", 90)))
+
+    assert TRITON.figures((active + shares).encode()).kv_cache_use == 0.6
+    assert TRITON.figures((active + numbers).encode()).kv_cache_use == 0.9
+
+
+def test_a_version_that_counts_in_percent_is_not_taken_to_be_full() -> None:
+    figures = VLLM.figures(b"vllm:kv_cache_usage_perc 31\n")
+
+    assert figures.kv_cache_use is None
+    assert "vllm:kv_cache_usage_perc" in figures.missing

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
@@ -71,3 +72,31 @@ async def test_while_the_sampler_hangs_its_last_sample_ages() -> None:
 
     assert ages[1] < ages[2] < ages[3]
     assert ages[3] >= 0.02  # three looks of 10 ms each, the first of them perhaps in time
+
+
+async def test_an_engine_that_is_slow_to_answer_holds_up_no_other_sample() -> None:
+    answer = asyncio.Event()
+    samples: list[int] = []
+
+    def sample(now_ns: int) -> Resources:
+        samples.append(now_ns)
+        return SEEN
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await answer.wait()
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(slow, "127.0.0.1", 0) as server:
+        settings = Settings(mode=Mode.OFF, target_port=server.sockets[0].getsockname()[1])
+        one = Sampling(settings, SharedPage(), sample)
+        await one.take()
+        before = one.engine, len(samples)
+        answer.set()
+        while one.engine is None:
+            await one.take()
+        await one.close()
+
+    assert before == (None, 1)
+    assert "status 404" in one.engine.error

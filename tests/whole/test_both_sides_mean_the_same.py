@@ -8,7 +8,7 @@ import msgspec
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.spec import load_monitor
-from llmmonitor_api.spec.objectives import SIGNALS
+from llmmonitor_api.spec.signals import SIGNALS
 from llmmonitor_operator import figures
 from llmmonitor_operator.configure import configuration_for, settings_for
 from llmmonitor_operator.evaluate import gpus, intercepting, objectives

@@ -3,15 +3,14 @@
 `python -m llmmonitor_api.condition_docs [--check] [PATH]` writes the page or says whether it is current.
 """
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Final
 
+from llmmonitor_api import generated
 from llmmonitor_api.conditions import CONDITION_TYPES, ConditionType, Reason, Role
 from llmmonitor_api.conditions import table as conditions_table
 from llmmonitor_api.conditions.not_said_yet import NOT_SAID_YET
-from llmmonitor_api.generated import keep_current
 
 COMMAND: Final = "python -m llmmonitor_api.condition_docs"
 INTRODUCTION: Final = f"""\
@@ -67,11 +66,7 @@ def _row(reason: Reason) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0, or 1 when `--check` finds the page stale or missing."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Writes docs/conditions.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is stale")
-    parser.add_argument("path", nargs="?", type=Path, default=Path("docs/conditions.md"))
-    options = parser.parse_args(arguments)
-    return keep_current(options.path, render(), check=options.check, by=COMMAND)
+    return generated.command(arguments, render, prog=COMMAND, paths=[Path("docs/conditions.md")])
 
 
 if __name__ == "__main__":

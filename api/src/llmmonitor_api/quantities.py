@@ -30,6 +30,9 @@ PERCENTAGE_PATTERN: Final = r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)%$"
 AMOUNT_PATTERN: Final = r"^[0-9]{1,12}(\.[0-9]{1,6})?$"
 POSITIVE_AMOUNT_PATTERN: Final = r"^(0{0,11}[1-9][0-9]{0,11}(\.[0-9]{1,6})?|0{1,12}\.0{0,5}[1-9][0-9]{0,5})$"
 
+_AMOUNT_WRITTEN_AS: Final = (
+    "at most 12 digits before the point and 6 after it, no exponent; write it in quotes, for example '2.50'"
+)
 _EXACT: Final = Context(prec=64)
 """More digits than any quantity has: 24 written ones times 19 of the largest suffix."""
 
@@ -165,7 +168,7 @@ def parse_amount(text: str) -> Decimal:
         ValueError: not a plain decimal number, or negative.
     """
     if not re.fullmatch(AMOUNT_PATTERN, text):
-        raise ValueError(f"{text!r} is no amount; write a decimal number in quotes, for example '2.50'")
+        raise ValueError(f"{text!r} is no amount: {_AMOUNT_WRITTEN_AS}")
     return Decimal(text)
 
 
@@ -176,7 +179,7 @@ def parse_positive_amount(text: str) -> Decimal:
         ValueError: not a plain decimal number, or not above zero.
     """
     if not re.fullmatch(POSITIVE_AMOUNT_PATTERN, text):
-        raise ValueError(f"{text!r} is no amount above zero; write one in quotes, for example '2.50'")
+        raise ValueError(f"{text!r} is no amount above zero: {_AMOUNT_WRITTEN_AS}")
     return parse_amount(text)
 
 

@@ -6,7 +6,6 @@ here because the command line alone knows the sidecar and the operator both.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric
 
-from llmmonitor_api.generated import keep_current
+from llmmonitor_api import generated
 from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
@@ -242,11 +241,7 @@ REPORT: Final = Report(
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0, or 1 when `--check` finds the page stale or missing."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Writes docs/metrics.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is stale")
-    parser.add_argument("path", nargs="?", type=Path, default=Path("docs/metrics.md"))
-    options = parser.parse_args(arguments)
-    return keep_current(options.path, render(), check=options.check, by=COMMAND)
+    return generated.command(arguments, render, prog=COMMAND, paths=[Path("docs/metrics.md")])
 
 
 if __name__ == "__main__":

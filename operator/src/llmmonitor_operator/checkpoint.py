@@ -19,6 +19,7 @@ from llmmonitor_api.report import histogram
 from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_operator.cost.fold import folded
 from llmmonitor_operator.drift.window import Window
+from llmmonitor_operator.packed_figures import read_in, written_out
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.review_kept import newest
 from llmmonitor_operator.state import State
@@ -62,10 +63,16 @@ def encode(state: State, limit: int = BYTES_LIMIT) -> Encoded:
     """`state` in at most `limit` bytes.
 
     Raises:
-        ValueError: if not even a state without windows and sources fits.
+        ValueError: if not even a state without windows and sources fits, or a sum has more than 64 bits.
     """
+    try:
+        return _encoded(_without_what_comes_again(state), limit)
+    except OverflowError as error:
+        raise ValueError(f"a sum of more than 64 bits: {error}") from error
+
+
+def _encoded(state: State, limit: int) -> Encoded:
     left_out: list[str] = []
-    state = _without_what_comes_again(state)
     data = _compressed(state)
     for name, reduce_state in _REDUCTIONS:
         if len(data) <= limit:
@@ -108,7 +115,7 @@ def _state(schema: int, layout: str, state: dict[str, Any]) -> State:
         )
     if not _is_finite(state):
         raise ValueError("a time or figure that is no number")
-    found = msgspec.convert(state, State)
+    found = msgspec.convert(state, State, dec_hook=read_in)
     tiers = len(found.counts), len(found.figures), len(found.figures_from) or len(FIGURE_TIERS)
     if tiers != (len(COUNT_TIERS), len(FIGURE_TIERS), len(FIGURE_TIERS)):
         raise ValueError(f"{tiers} tiers of counts, figures and their begins")
@@ -134,7 +141,7 @@ def migrated(
 
 
 def _compressed(state: State) -> bytes:
-    return zlib.compress(msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), pack(state))), level=9)
+    return zlib.compress(msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), pack(state, written_out))), level=6)
 
 
 def _without_figures(place: int) -> Callable[[State], State]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from operator import mul
 from typing import TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ import msgspec
 from llmmonitor_api.report import merge
 from llmmonitor_api.report.engine_counts import Compared, EngineCounts
 from llmmonitor_api.report.frequency import FrequencyTable
-from llmmonitor_api.report.histogram import GAMMA, Histogram
+from llmmonitor_api.report.histogram import GAMMA, LARGEST, SMALLEST, Histogram
 from llmmonitor_api.report.totals import InterceptionCounts, Totals, TrafficSeries
 from llmmonitor_operator import interaction_counts
 from llmmonitor_operator.engine_figures import (
@@ -30,6 +31,8 @@ from llmmonitor_operator.engine_figures import (
 )
 
 K = TypeVar("K")
+HISTOGRAMS = ("time_to_first_token", "time_per_output_token", "duration")
+"""Fields of `Figures`."""
 OK = "ok"
 ABORTED = "aborted"
 FAILED = frozenset({"overloaded", "timed_out", "server_error", "cut_off"})
@@ -90,13 +93,28 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
         return sum(self.outcomes.values())
 
     @property
+    def exact_requests(self) -> int:
+        """Ended requests whose completion tokens are exact."""
+        return sum(count for source, count in self.token_sources.items() if source in EXACT_SOURCES)
+
+    @property
+    def inexact_requests(self) -> int:
+        """Ended requests that got tokens of which a lower bound is known."""
+        every = sum(count for source, count in self.token_sources.items() if source != NO_TOKENS)
+        return every - self.exact_requests
+
+    @property
     def progress(self) -> int:
         """Signs that the model works: answers completed and first tokens seen."""
         return self.outcomes.get(OK, 0) + self.time_to_first_token.count
 
 
 NOTHING = Figures()
-_MILLI_A_BUCKET = 1000 * math.log(GAMMA)
+_BUCKETS = range(
+    math.floor(math.log(SMALLEST) / math.log(GAMMA)), math.ceil(math.log(LARGEST) / math.log(GAMMA)) + 1
+)
+_LOG_MILLI = {index: max(0, round(index * 1000 * math.log(GAMMA))) for index in _BUCKETS}
+"""By bucket: nothing and one token alike are 0."""
 NAMES_LIMIT = 32
 """Outcomes and the like: sidecars know a dozen; whoever else answers in a pod may invent any number."""
 NAME_LIMIT = 64
@@ -319,5 +337,5 @@ def _of_series(series: TrafficSeries) -> Figures:
 
 
 def _log_milli(tokens: Histogram) -> int:
-    """Of all its values, nothing and one token alike being 0; it never shrinks while the counts grow."""
-    return sum([times * max(0, round(index * _MILLI_A_BUCKET)) for index, times in tokens.buckets.items()])
+    """Of all its values; it never shrinks while the counts grow."""
+    return sum(map(mul, map(_LOG_MILLI.__getitem__, tokens.buckets), tokens.buckets.values()))

@@ -7,8 +7,9 @@ msgpack extensions: `pack` makes a tree of plain values with them, `unpack` is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -21,15 +22,21 @@ _MAXIMUM_BITS = 140
 """Of a number: putting together a longer one takes hours, and a count has 63."""
 _MORE = 0x80
 _SEVEN_BITS = 0x7F
+_CONTAINERS = (dict, list, tuple)
+"""Those that `to_builtins` gives."""
 
 
-def pack(value: Any) -> Any:
+def pack(value: Any, enc_hook: Callable[[Any], Any] | None = None) -> Any:
     """`value` as plain values, its maps from integers packed.
+
+    Args:
+        value: whatever msgspec can write.
+        enc_hook: msgspec's, for what it cannot.
 
     Raises:
         ValueError: if such a map holds anything but integers >= 0 or equally long lists of them.
     """
-    return _packed(msgspec.to_builtins(value, builtin_types=(datetime,)))
+    return _packed(msgspec.to_builtins(value, builtin_types=(datetime,), enc_hook=enc_hook))
 
 
 def unpack(code: int, data: memoryview) -> Any:
@@ -57,17 +64,18 @@ def unpack(code: int, data: memoryview) -> Any:
 
 
 def _packed(value: Any) -> Any:
-    if isinstance(value, dict):
+    kind = type(value)
+    if kind is dict:
         if _counts_by_integer(value):
             return msgspec.msgpack.Ext(_EXTENSION, _columns(value))
-        return {key: _packed(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_packed(item) for item in value]
+        return {key: _packed(item) if type(item) in _CONTAINERS else item for key, item in value.items()}
+    if kind in _CONTAINERS:
+        return [_packed(item) if type(item) in _CONTAINERS else item for item in value]
     return value
 
 
 def _counts_by_integer(value: dict[Any, Any]) -> bool:
-    if not value or not all(isinstance(key, int) for key in value):
+    if not value or type(next(iter(value))) is not int or set(map(type, value)) != {int}:
         return False
     first = next(iter(value.values()))
     return isinstance(first, int) or (isinstance(first, list) and all(isinstance(n, int) for n in first))
@@ -77,17 +85,14 @@ def _columns(value: dict[int, Any]) -> bytes:
     keys = sorted(value)
     first = value[keys[0]]
     width = 0 if isinstance(first, int) else len(first)
-    numbers = [len(keys), width]
-    last = 0
-    for key in keys:
-        numbers.append(_signed_to_unsigned(key - last))
-        last = key
+    parts = [[len(keys), width, _signed_to_unsigned(keys[0])]]
+    parts.append([2 * (key - before) for before, key in pairwise(keys)])
     if width:
-        for place in range(width):
-            numbers += [value[key][place] for key in keys]
+        rows = [value[key] for key in keys]
+        parts += [[row[place] for row in rows] for place in range(width)]
     else:
-        numbers += [value[key] for key in keys]
-    return _written_varints(numbers)
+        parts.append([value[key] for key in keys])
+    return b"".join(map(_written_varints, parts))
 
 
 def _signed_to_unsigned(number: int) -> int:
@@ -98,17 +103,26 @@ def _unsigned_to_signed(number: int) -> int:
     return -(number + 1) // 2 if number % 2 else number // 2
 
 
-def _written_varints(numbers: Iterable[int]) -> bytes:
+def _written_varints(numbers: Sequence[int]) -> bytes:
+    if not numbers:
+        return b""
+    if min(numbers) < 0:
+        raise ValueError(f"a count of {min(numbers)}; counts are >= 0")
+    if max(numbers) <= _SEVEN_BITS:  # mostly so in cells of seconds
+        return bytes(numbers)
+    return b"".join([_SMALL[one] if one < len(_SMALL) else _varint(one) for one in numbers])
+
+
+def _varint(number: int) -> bytes:
     result = bytearray()
-    for number in numbers:
-        if number < 0:
-            raise ValueError(f"a count of {number}; counts are >= 0")
-        left = number
-        while left > _SEVEN_BITS:
-            result.append(left & _SEVEN_BITS | _MORE)
-            left >>= 7
-        result.append(left)
+    while number > _SEVEN_BITS:
+        result.append(number & _SEVEN_BITS | _MORE)
+        number >>= 7
+    result.append(number)
     return bytes(result)
+
+
+_SMALL = tuple(map(_varint, range(2048)))
 
 
 def _read_varints(data: memoryview) -> Iterator[int]:

@@ -20,7 +20,8 @@ from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.audit.kept import AuditKept
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
-from llmmonitor_operator.figures import Figures, total
+from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.packed_figures import PackedFigures, total_of
 from llmmonitor_operator.quality_kept import QualityKept
 from llmmonitor_operator.review_kept import ReviewKept
 from llmmonitor_operator.versions.history import History
@@ -37,7 +38,7 @@ class Source(msgspec.Struct, frozen=True):
     at: float
     """When the last absorbed report was made, never after it was read."""
     configuration_generation: int
-    figures: Figures
+    packed: PackedFigures = msgspec.field(name="figures")
     objectives: dict[str, Count]
     live: Live
     interception: InterceptionState
@@ -58,6 +59,16 @@ class Source(msgspec.Struct, frozen=True):
     probing: Probing | None = None
     """Without its rounds and pairs, which are in `State.quality`."""
     review: ReviewState | None = None
+
+    @property
+    def figures(self) -> Figures:
+        """All of them, unpacked."""
+        return self.packed.unpacked()
+
+    @property
+    def bare_figures(self) -> Figures:
+        """The same without histograms, which is much faster."""
+        return self.packed.unpacked(histograms=False)
 
 
 class Pod(msgspec.Struct, frozen=True):
@@ -95,7 +106,7 @@ def _count_tiers() -> tuple[dict[str, dict[int, Count]], ...]:
     return tuple({} for _ in COUNT_TIERS)
 
 
-def _figure_tiers() -> tuple[dict[int, Figures], ...]:
+def _figure_tiers() -> tuple[dict[int, PackedFigures], ...]:
     return tuple({} for _ in FIGURE_TIERS)
 
 
@@ -106,7 +117,7 @@ class State(msgspec.Struct, frozen=True):
     """By pod UID."""
     counts: tuple[dict[str, dict[int, Count]], ...] = msgspec.field(default_factory=_count_tiers)
     """Per tier of COUNT_TIERS: objective key, then cell."""
-    figures: tuple[dict[int, Figures], ...] = msgspec.field(default_factory=_figure_tiers)
+    figures: tuple[dict[int, PackedFigures], ...] = msgspec.field(default_factory=_figure_tiers)
     """Per tier of FIGURE_TIERS: cell."""
     figures_from: tuple[float, ...] = ()
     """Per tier of FIGURE_TIERS: from when on its figures have no gap."""
@@ -179,7 +190,7 @@ class State(msgspec.Struct, frozen=True):
         """
         place = tier_for(FIGURE_TIERS, seconds)
         cells = within(self.figures[place], FIGURE_TIERS[place], seconds, self.newest_at or 0.0)
-        return total(cells, histograms=histograms)
+        return total_of(cells, histograms=histograms)
 
     def window_begin(self, seconds: float) -> float | None:
         """From when on `window(seconds)` holds figures; None before the first report."""

@@ -16,6 +16,7 @@ from llmmonitor_operator.cost.ledger import Ledger, Spent, within
 from llmmonitor_operator.cost.lifetime import Lifetime
 from llmmonitor_operator.cost.price import UNITS, Price
 from llmmonitor_operator.figures import NOTHING, Figures
+from llmmonitor_operator.packed_figures import NOTHING_PACKED
 from llmmonitor_operator.state import Pod, Source
 
 MIDNIGHT = 20_089 * 86_400_000
@@ -57,7 +58,7 @@ class Cluster:
                 sequence=1,
                 at=0.0,
                 configuration_generation=1,
-                figures=NOTHING,
+                packed=NOTHING_PACKED,
                 objectives={},
                 live=Live(),
                 interception=SERVING,

@@ -138,6 +138,36 @@ def test_days_at_another_price_count_at_todays(cluster: Make) -> None:
     assert message.endswith("at 2 prices one after the other, now 2 USD per Pod and hour")
 
 
+def test_a_price_that_follows_a_market_by_the_hour_keeps_its_forecast(cluster: Make) -> None:
+    one = cluster()
+    run(one, 0)
+    for hour in range(14 * 24):
+        one.price = Price("USD", Decimal(1) + Decimal(hour % 2) / 10, PricedBy.POD)
+        one.look()
+        one.look(HOUR)
+
+    _, reason, message = said(judged(one, budget={"amount": 1000}))
+
+    assert reason == "UnderBudget"
+    assert "from 14 full days" in message
+    assert message.endswith("at more than 2 prices one after the other, now 1.1 USD per Pod and hour")
+
+
+@pytest.mark.parametrize("between", [PricedBy.GPU, None], ids=["by another device", "by nothing for a week"])
+def test_days_that_count_something_else_are_in_no_forecast(cluster: Make, between: PricedBy | None) -> None:
+    one = a_dollar_an_hour(cluster, 10)
+    one.price = None if between is None else Price("USD", Decimal(1), between)
+    run(one, 7 * 24)
+    for hour in range(20):
+        one.price = Price("USD", Decimal(1 + hour), PricedBy.POD)
+        one.look()
+        one.look(HOUR)
+
+    _, reason, message = said(judged(one, budget={"amount": 100_000}))
+
+    assert (reason, "the ledger has 0 full days" in message) == ("BaselineIncomplete", True)
+
+
 def test_another_currency_is_not_added_and_is_said(cluster: Make) -> None:
     one = a_dollar_an_hour(cluster, 14)
     one.price = Price("EUR", Decimal(1), PricedBy.POD)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from llmmonitor_operator.cost.group import fellows
+from llmmonitor_operator.cost.group import group_workers
 from llmmonitor_operator.cost.lifetime import Lifetime, lifetime_of
 
 NOON = "2027-01-15T12:00:00Z"
@@ -58,7 +58,7 @@ def test_readiness_devices_and_the_end_are_read() -> None:
     assert read(pod(phase="Failed")).ended_at is None
 
 
-def test_fellows_are_of_the_same_group_and_nobody_elses() -> None:
+def test_workers_are_of_the_same_group_and_nobody_elses() -> None:
     lws = "leaderworkerset.sigs.k8s.io"
     group = {f"{lws}/name": "big", f"{lws}/group-index": "0"}
     leader = pod("leader", group)
@@ -66,13 +66,13 @@ def test_fellows_are_of_the_same_group_and_nobody_elses() -> None:
     next_group = pod("next", group | {f"{lws}/group-index": "1"})
     everyone = [leader, worker, anothers, next_group, pod("alone")]
 
-    found = fellows([leader], lambda: everyone, lambda one: one is anothers)
+    found = group_workers([leader], lambda: everyone, lambda one: one is anothers)
 
     assert found == [worker]
-    assert fellows([pod("alone")], lambda: everyone, lambda _: False) == []
+    assert group_workers([pod("alone")], lambda: everyone, lambda _: False) == []
 
 
 def test_workers_of_a_ray_cluster_belong_to_its_head() -> None:
     head, worker = (pod(uid, {"ray.io/cluster": "chat"}) for uid in ("head", "worker"))
 
-    assert fellows([head], lambda: [head, worker], lambda _: False) == [worker]
+    assert group_workers([head], lambda: [head, worker], lambda _: False) == [worker]

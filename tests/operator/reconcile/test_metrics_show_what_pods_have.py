@@ -9,8 +9,9 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.operator.conftest import ROOMY, Replica, Watch
+from tests.operator.reported_gpus import WELL, but, seen
 
-from llmmonitor_api.report.gpus import GPU, XID, GPUs
+from llmmonitor_api.report.gpus import GPU, XID
 from llmmonitor_api.report.report import Engine, Live, MemoryTrend, Pressure, Saturation
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 
@@ -33,7 +34,7 @@ def show(watch: Callable[..., Watch]) -> Show:
             changed(replica)
         metrics = OperatorMetrics()
         metrics.begin(CHAT)
-        metrics.judged(CHAT, one.gather(replicas), one.now, one.happened)
+        metrics.judged(CHAT, one.gather(replicas), one.now, one.news)
         families = text_string_to_metric_families(generate_latest(metrics.registry).decode())
         return {
             (sample.name.removeprefix("llm_monitor_"), *sorted(values(sample.labels))): sample.value
@@ -138,24 +139,14 @@ def test_waiting_for_a_resource_is_of_the_pod_that_waits_most_and_of_known_resou
 def test_gpus_are_added_up(show: Show) -> None:
     def with_gpus(*devices: GPU) -> Callable[[Replica], None]:
         def changed(replica: Replica) -> None:
-            replica.gpus = GPUs(visible=True, source="NVML", told_by="processes", devices=devices)
+            replica.gpus = seen(*devices)
 
         return changed
 
-    well = GPU(
-        "GPU-0",
-        ours=True,
-        utilisation=0.5,
-        memory_used_bytes=70 * GIB,
-        memory_total_bytes=80 * GIB,
-        power_watts=400.0,
-    )
-    failing = msgspec.structs.replace(
-        well, uuid="GPU-1", utilisation=1.0, xids=(XID(79, "hardware", 2, 9.0),), xids_seen=True
-    )
+    failing = but(uuid="GPU-1", utilisation=1.0, xids=(XID(79, "hardware", 2, 9.0),))
     lost = GPU("GPU-2", ours=True, lost=True, problem="it has fallen off the bus")
 
-    found = show(with_gpus(well), with_gpus(failing, lost))
+    found = show(with_gpus(WELL), with_gpus(failing, lost))
 
     assert (found["gpus", "measured"], found["gpus", "lost"]) == (2, 1)
     assert found["gpus_utilisation_ratio",] == 0.75

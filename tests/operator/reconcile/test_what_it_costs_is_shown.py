@@ -8,12 +8,12 @@ import msgspec
 import pytest
 from prometheus_client import generate_latest
 from tests.operator.conftest import START
+from tests.operator.cost.months import a_months_ledger
 from tests.operator.kube_server import KubeServer
 from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, World, until
 
 from llmmonitor_api.spec.cost import PricedBy
-from llmmonitor_operator.cost.ledger import Ledger, Line, Spent
-from llmmonitor_operator.cost.period import DAY_MS
+from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
@@ -122,16 +122,6 @@ async def test_the_ledger_outlives_the_operator_and_charges_what_was_missed(pric
         sum(spent.total for line in priced.ledger.lines for spent in line.days.values())
         == int(3 * HOUR * 1000) * Price("USD", Decimal("2.5"), PricedBy.POD).units_per_ms
     )
-
-
-def a_months_ledger(now: float, days: int) -> Ledger:
-    """One pod at 2.50 an hour, until now."""
-    today = int(now) // 86_400
-    since = (today - days) * DAY_MS
-    rate = Price("USD", Decimal("2.50"), PricedBy.POD).units_per_ms
-    whole = Spent(busy=rate * DAY_MS // 4, idle=rate * DAY_MS * 3 // 4, device_ms=DAY_MS)
-    line = Line("USD", "2.50", "Pod", since, today * DAY_MS, {today - n: whole for n in range(1, days + 1)})
-    return Ledger(lines=(line,), looked_at=int(now * 1000))
 
 
 async def test_an_overrun_is_foretold_from_days_of_a_checkpoint(priced: Priced) -> None:

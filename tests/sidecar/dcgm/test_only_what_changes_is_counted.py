@@ -128,3 +128,31 @@ def test_of_a_partitioned_gpu_the_pods_parts_and_the_hardwares_errors_count() ->
     read(whole=0, mine=0, others=0)
     read(whole=31, mine=0, others=94)  # another's, and who knows whose
     assert counts(read(whole=79, mine=13, others=94)) == [(13, "application", 1), (79, "hardware", 1)]
+
+
+def test_an_exporter_with_other_names_at_every_look_takes_no_more_memory() -> None:
+    pod = Pod()
+    for number in range(300):
+        pod.reads(gpu(0, CHAT, labels={"UUID": f"GPU-{number}"}) + gpu(1, OTHER))
+        pod.reads(gpu(0, CHAT, part=(str(number), "1g.10gb")))
+
+    assert len(pod.figures._remembered) <= 64
+    assert len(pod.figures._last_xids) <= 512
+
+
+def test_gpus_that_are_still_there_are_remembered_beside_those() -> None:
+    pod = Pod()
+    pod.sees()
+    for number in range(200):
+        pod.reads(gpu(0, CHAT, labels={"UUID": f"GPU-x{number}"}))
+        one = pod.sees(XID_ERRORS=79)
+
+    assert counts(one) == [(79, "hardware", 1)]
+
+
+def test_a_counter_that_grows_by_more_than_a_gpu_takes_is_not_believed() -> None:
+    pod = Pod()
+    for counted in (5e9, 9e14, 5e9, 9e14):
+        one = pod.sees(TOTAL_ENERGY_CONSUMPTION=counted)
+
+    assert one.energy_joules == pytest.approx(3 * 15 * 312.5)

@@ -202,10 +202,10 @@ async def test_energy_adds_up_over_both_sources_and_never_goes_back() -> None:
     async with exporter() as (fake, asker):
         for number, energy in enumerate((5e9, 5.4e9)):
             fake.text = gpu(0, CHAT, figures=WELL | {"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION": energy})
-            await asker.ask(number * SECOND)
+            await asker.ask(number * 15 * SECOND)
 
         blind, seeing = (
-            asker.beside(Sampled(GPUs(visible=visible), 1_000), 2 * SECOND).energy_millijoules
+            asker.beside(Sampled(GPUs(visible=visible), 1_000), 16 * SECOND).energy_millijoules
             for visible in (False, True)
         )
 

@@ -132,12 +132,12 @@ def test_parts_and_not_their_gpus_are_counted_where_no_pods_are_named() -> None:
 
 def test_of_a_shared_gpu_it_is_said_whose_the_figures_are_and_no_energy_is_counted() -> None:
     figures = DCGMFigures(Asking(CHAT, 1, on_the_node=False))
-    for energy in (5e9, 6e9):
+    for now_ns, energy in ((0, 5e9), (15 * 10**9, 5.5e9)):
         text = gpu(0, CHAT, OTHER, figures=WELL | {"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION": energy})
-        [one] = figures.take(exposition.read(text), 0).devices
+        [one] = figures.take(exposition.read(text), now_ns).devices
 
     assert one.problem == "shared, with 1 other pods at most: the figures are of all of them together"
-    assert (one.energy_joules, figures.energy_millijoules) == (1e6, 0)
+    assert (one.energy_joules, figures.energy_millijoules) == (5e5, 0)
 
 
 @pytest.mark.parametrize(

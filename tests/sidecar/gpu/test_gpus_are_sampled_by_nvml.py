@@ -346,3 +346,33 @@ def test_a_gpu_of_another_container_is_none_of_ours(driver: Driver, ask: Ask) ->
     driver.says("count 2", f"fail nvmlDeviceGetHandleByIndex_v2 0 {NO_PERMISSION}")
 
     assert ask().device(0).uuid == "GPU-0001"
+
+
+@pytest.mark.parametrize("most", [2**64 - 1, 2**64 - 2], ids=["not available", "as large"])
+@pytest.mark.parametrize(
+    ("field", "figure"),
+    [
+        ("used", "memory"),
+        ("total", "memory"),
+        ("power", "power"),
+        ("temp", "temperature"),
+        ("energy", "energy counter"),
+        ("ecc_c", "corrected ECC"),
+        ("ecc_u", "uncorrected ECC"),
+    ],
+)
+def test_a_figure_that_no_gpu_has_is_said_and_costs_no_other(
+    driver: Driver, ask: Ask, field: str, figure: str, most: int
+) -> None:
+    asked = ask()
+    asked.sample(at=0, pids=[42])
+    driver.says("count 1", f"gpu 0 {field} {most}", f"proc 0 42 {most}")
+
+    one = asked.device(at=10, pids=[42])  # read as the operator reads it
+
+    assert f"{figure}: the driver says" in one.problem
+    assert one.utilisation == 1
+    assert (one.energy_joules or 0.0) < 10_000
+    assert one.model_memory_bytes is None
+    driver.says("count 1")
+    assert asked.device(at=20).problem == ""

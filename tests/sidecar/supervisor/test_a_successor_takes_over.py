@@ -42,13 +42,14 @@ def test_under_load_nothing_fails_and_there_is_one_rule_at_a_time(pod: Pod) -> N
     first = _start(pod)
     first.wait_until_reading()
     second = _waiting(pod, RELAY_PORT="14011")
-    seen = set()
+    seen, tables = set(), set()
 
     with Load(pod.ipv4) as load:
         _ask_to_hand_over(first)
         while not second.page[Slot.ARMED]:
             rules = pod.rules()
-            seen.add((rules.count("table inet"), "to :14001" in rules, "to :14011" in rules))
+            seen.add(("to :14001" in rules, "to :14011" in rules))
+            tables.add(rules.count("table inet"))
         taken_over = time.monotonic()
         read_before = second.page[Slot.ACCEPTED_TOTAL]
         wait_until(lambda: second.page[Slot.ACCEPTED_TOTAL] > read_before + 20)
@@ -56,8 +57,9 @@ def test_under_load_nothing_fails_and_there_is_one_rule_at_a_time(pod: Pod) -> N
     assert first.wait() == 0
     assert load.failed_after(0) == []
     assert load.begun_after(taken_over)
-    assert seen <= {(1, True, False), (0, False, False), (1, False, True)}
-    assert (0, False, False) in seen  # in between, connections go straight to the model
+    assert seen <= {(True, False), (False, False), (False, True)}
+    assert (False, False) in seen  # in between, connections go straight to the model
+    assert max(tables) == 1  # one that is just going may be listed without its rule
     assert first.page[Slot.STEP_ASIDES_TOTAL] == 0
 
 

@@ -20,6 +20,9 @@ XIDS_LIMIT = 16
 """Different error numbers that are told apart per GPU."""
 SLOWDOWNS_LIMIT = 8
 
+NVML, DCGM = "NVML", "DCGM"
+"""Who measures: the driver's own library, or an exporter of the node."""
+
 BY_PROCESSES = "processes"
 """A process of the model uses it."""
 BY_NUMBER = "number"
@@ -131,7 +134,7 @@ class GPUs(msgspec.Struct, frozen=True, omit_defaults=True):
     exporter_error: Text = ""
     """Why the DCGM exporter measures nothing, in words; empty if it does, or is not asked."""
     source: Name = ""
-    """`NVML` or `DCGM`."""
+    """`NVML` or `DCGM`; empty while nobody measures."""
     driver: Name = ""
     """Its version."""
     sampled_age_seconds: Seconds = 0.0

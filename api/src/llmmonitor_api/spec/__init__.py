@@ -6,14 +6,8 @@
 
 from llmmonitor_api.spec.loading import InvalidMonitor, load_monitor
 from llmmonitor_api.spec.monitor import GROUP, KIND, PLURAL, VERSION, LLMMonitor, Metadata, MonitorSpec
-from llmmonitor_api.spec.objectives import (
-    DEFAULT_OBJECTIVES,
-    SIGNALS,
-    Objective,
-    ObjectiveSignal,
-    ObjectiveSource,
-    SignalFacts,
-)
+from llmmonitor_api.spec.objectives import DEFAULT_OBJECTIVES, Objective, ObjectiveSource
+from llmmonitor_api.spec.signals import SIGNALS, ObjectiveSignal, SignalFacts
 
 __all__ = [
     "DEFAULT_OBJECTIVES",

@@ -1,11 +1,9 @@
-"""Objectives: `spec.performance.objectives`, the table of their signals, and the default ones.
+"""Objectives: `spec.performance.objectives`, how their thresholds are written, and the default ones.
 
-A signal's row says everything an evaluator needs: whether single requests or slices of time are good or
-bad, the threshold's unit, and on which side of it bad is. (SRE workbook, chapter 2 and 5.)
+What an objective can be about stands in `signals.py`. (SRE workbook, chapter 2 and 5.)
 """
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -27,46 +25,7 @@ from llmmonitor_api.spec.listmap import as_set, distinct
 from llmmonitor_api.spec.model import Rule, SpecModel
 from llmmonitor_api.spec.names import ItemName
 from llmmonitor_api.spec.scope import MODELS_LIMIT, ModelPattern, Operation
-
-
-class ObjectiveSignal(StrEnum):
-    """What an objective speaks of."""
-
-    TIME_TO_FIRST_TOKEN = "TimeToFirstToken"  # noqa: S105  # tokens of text
-    TIME_PER_OUTPUT_TOKEN = "TimePerOutputToken"  # noqa: S105  # tokens of text
-    REQUEST_DURATION = "RequestDuration"
-    ERROR_RATE = "ErrorRate"
-    TRUNCATION_RATE = "TruncationRate"
-    ABORT_RATE = "AbortRate"
-    TIME_TO_FIRST_CONTENT = "TimeToFirstContent"
-    CHUNK_GAP = "ChunkGap"
-    REQUEST_THROUGHPUT = "RequestThroughput"
-    OVERLOAD_RATE = "OverloadRate"
-    TIMEOUT_RATE = "TimeoutRate"
-    EMPTY_ANSWER_RATE = "EmptyAnswerRate"
-    MALFORMED_ANSWER_RATE = "MalformedAnswerRate"
-    QUEUE_DEPTH = "QueueDepth"
-    KV_CACHE_USE = "KVCacheUse"
-    AVAILABILITY = "Availability"
-    THROUGHPUT = "Throughput"
-
-
-class EventKind(StrEnum):
-    """What is counted as good or bad."""
-
-    REQUEST = "request"
-    TIME_SLICE = "time slice"
-
-
-class ThresholdUnit(StrEnum):
-    """What a threshold is a number of, and so how it is written."""
-
-    SECONDS = "seconds"
-    RATIO = "ratio"
-    REQUESTS = "requests"
-    TOKENS_PER_SECOND = "tokens per second"
-    NONE = "none"
-
+from llmmonitor_api.spec.signals import SIGNALS, EventKind, ObjectiveSignal, SignalFacts, ThresholdUnit
 
 _WRITTEN_AS: Final = {
     ThresholdUnit.SECONDS: "a duration above zero, 24h at most; write for example 800ms",
@@ -74,113 +33,6 @@ _WRITTEN_AS: Final = {
     ThresholdUnit.REQUESTS: "a number of requests above zero; write for example 20",
     ThresholdUnit.TOKENS_PER_SECOND: "a number of tokens per second above zero; write for example 1.5k",
 }
-
-
-class BadWhen(StrEnum):
-    """On which side of the threshold an event is bad."""
-
-    ABOVE = "above"
-    BELOW = "below"
-    IT_HAPPENED = "it happened"
-
-
-@dataclass(frozen=True, slots=True)
-class SignalFacts:
-    """One row of the signal table.
-
-    Attributes:
-        counts: requests, or slices of time as long as the resource interval.
-        unit: the threshold's unit; NONE where a threshold is forbidden.
-        bad_when: the bad side of the threshold, or that the event itself is bad.
-        bad_event: what a bad event is, for a person.
-    """
-
-    counts: EventKind
-    unit: ThresholdUnit
-    bad_when: BadWhen
-    bad_event: str
-
-    @property
-    def needs_threshold(self) -> bool:
-        """A threshold is required with a unit and forbidden without."""
-        return self.unit is not ThresholdUnit.NONE
-
-
-_REQUEST, _SLICE = EventKind.REQUEST, EventKind.TIME_SLICE
-SIGNALS: Final[dict[ObjectiveSignal, SignalFacts]] = {
-    ObjectiveSignal.TIME_TO_FIRST_TOKEN: SignalFacts(
-        _REQUEST,
-        ThresholdUnit.SECONDS,
-        BadWhen.ABOVE,
-        "a streamed request without its first token when the threshold has passed",
-    ),
-    ObjectiveSignal.TIME_PER_OUTPUT_TOKEN: SignalFacts(
-        _REQUEST, ThresholdUnit.SECONDS, BadWhen.ABOVE, "a request whose tokens come slower, on its mean"
-    ),
-    ObjectiveSignal.REQUEST_DURATION: SignalFacts(
-        _REQUEST, ThresholdUnit.SECONDS, BadWhen.ABOVE, "a request not finished when the threshold has passed"
-    ),
-    ObjectiveSignal.ERROR_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that failed by the server's fault"
-    ),
-    ObjectiveSignal.TRUNCATION_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "an answer cut at a length limit"
-    ),
-    ObjectiveSignal.ABORT_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that its client gave up"
-    ),
-    ObjectiveSignal.TIME_TO_FIRST_CONTENT: SignalFacts(
-        _REQUEST,
-        ThresholdUnit.SECONDS,
-        BadWhen.ABOVE,
-        "a streamed request without visible text when the threshold has passed; reasoning is none, and a tool"
-        " that is called makes up for it",
-    ),
-    ObjectiveSignal.CHUNK_GAP: SignalFacts(
-        _REQUEST,
-        ThresholdUnit.SECONDS,
-        BadWhen.ABOVE,
-        "a streamed request with a longer time between two chunks, counted while it waits",
-    ),
-    ObjectiveSignal.REQUEST_THROUGHPUT: SignalFacts(
-        _REQUEST,
-        ThresholdUnit.TOKENS_PER_SECOND,
-        BadWhen.BELOW,
-        "a request with fewer tokens for each second from its last byte to the end of the answer",
-    ),
-    ObjectiveSignal.OVERLOAD_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that the server refused for load"
-    ),
-    ObjectiveSignal.TIMEOUT_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a request that the server's time-out ended"
-    ),
-    ObjectiveSignal.EMPTY_ANSWER_RATE: SignalFacts(
-        _REQUEST, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a successful answer without any output"
-    ),
-    ObjectiveSignal.MALFORMED_ANSWER_RATE: SignalFacts(
-        _REQUEST,
-        ThresholdUnit.NONE,
-        BadWhen.IT_HAPPENED,
-        "an answer with a tool call, or with JSON that was asked for, that no program can read",
-    ),
-    ObjectiveSignal.QUEUE_DEPTH: SignalFacts(
-        _SLICE, ThresholdUnit.REQUESTS, BadWhen.ABOVE, "a time in which more requests waited in the engine"
-    ),
-    ObjectiveSignal.KV_CACHE_USE: SignalFacts(
-        _SLICE, ThresholdUnit.RATIO, BadWhen.ABOVE, "a time in which more of the KV cache was in use"
-    ),
-    ObjectiveSignal.AVAILABILITY: SignalFacts(
-        _SLICE, ThresholdUnit.NONE, BadWhen.IT_HAPPENED, "a time in which the model did not answer"
-    ),
-    ObjectiveSignal.THROUGHPUT: SignalFacts(
-        _SLICE,
-        ThresholdUnit.TOKENS_PER_SECOND,
-        BadWhen.BELOW,
-        "a time with requests in flight in which fewer tokens came",
-    ),
-}
-
-
 LONGEST_THRESHOLD: Final = timedelta(hours=24)
 COUNT_PATTERN: Final = r"^([1-9][0-9]{0,14}(\.[0-9]{1,3})?|0\.([1-9][0-9]{0,2}|0[1-9][0-9]?|00[1-9]))[kMG]?$"
 """A quantity above zero without the suffixes that a duration could be mistaken for."""

@@ -6,8 +6,9 @@ from pydantic import Field
 
 from llmmonitor_api.quantities import Duration, Percentage
 from llmmonitor_api.spec.names import ItemName
-from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
+from llmmonitor_api.spec.objectives import ObjectiveSource
 from llmmonitor_api.spec.scope import MODELS_LIMIT, ModelPattern, Operation
+from llmmonitor_api.spec.signals import ObjectiveSignal
 from llmmonitor_api.status.model import (
     Count,
     Distribution,

@@ -12,6 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 SIGNIFICANT_DIGITS: Final = 3
+LABEL_LIMIT: Final = 256
+SENTENCE_LIMIT: Final = 1024
+"""Characters; whoever writes what others called something cuts it there."""
 
 
 def rounded(value: float) -> float:
@@ -36,10 +39,10 @@ Ratio = Annotated[float, Field(ge=0, le=1), AfterValidator(rounded)]
 Count = Annotated[int, Field(ge=0)]
 """How many; exact."""
 
-Label = Annotated[str, Field(max_length=256)]
+Label = Annotated[str, Field(max_length=LABEL_LIMIT)]
 """A name or a word."""
 
-Sentence = Annotated[str, Field(max_length=1_024)]
+Sentence = Annotated[str, Field(max_length=SENTENCE_LIMIT)]
 """A text for a person."""
 
 DecimalText = Annotated[str, Field(pattern=r"^-?[0-9]{1,15}([.][0-9]{1,9})?$", max_length=26)]

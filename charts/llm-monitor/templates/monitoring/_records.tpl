@@ -9,7 +9,7 @@ takeover two replicas' are there. */}}
   rules:
     - record: llm_monitor:requests:rate5m
       expr: sum {{ $each }} (rate(llm_monitor_requests_total{ {{- $job -}} }[5m]))
-    # By how they ended: client_error is not the model's fault, overloaded (429, 503) and timed_out are told apart.
+    # By how they ended: client_error is not the model's fault, overloaded (429, 503, 529) and timed_out are told apart.
     - record: llm_monitor:requests_by_outcome:ratio_rate5m
       expr: >-
         sum by (namespace, monitor, outcome) (rate(llm_monitor_requests_total{ {{- $job -}} }[5m]))

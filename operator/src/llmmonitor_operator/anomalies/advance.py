@@ -24,7 +24,8 @@ def advanced(state: State, history: History, now: float) -> tuple[State, History
     watch = state.anomalies
     newest = newest_closed(now)
     after = watch.at if watch.at <= newest else newest - 1  # a clock that was ahead is forgiven
-    cells = closed(state.figures[_TIER], after, now)
+    news = {at: cell.unpacked() for at, cell in state.figures[_TIER].items() if after < at <= newest}
+    cells = closed(news, after, now)
     if not cells:
         return state, history
     for at, cell in cells.items():

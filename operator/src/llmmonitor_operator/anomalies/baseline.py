@@ -20,14 +20,12 @@ import msgspec
 
 from llmmonitor_operator.anomalies.cell import CELLS_A_DAY
 from llmmonitor_operator.anomalies.signals import Reading
-from llmmonitor_operator.anomalies.slopes import explained, slopes
+from llmmonitor_operator.anomalies.slopes import CLIP, MAD_TO_SD, explained, slopes
 
 HOURS = 24
 LEVEL_DAYS = 3
 """A change that lasts longer than half of this is the new normal."""
 _SLOTS = CELLS_A_DAY // HOURS
-_MAD_TO_SD = 1.4826
-_CLIP = 4.0
 _LARGEST_PHI = 0.95
 _SMALLEST_SD = 0.02
 """2 %: steadier figures are told as coarsely."""
@@ -162,9 +160,7 @@ def _level(
 
 def _phi(deviations: Sequence[float | None]) -> float:
     """Lag-one autocorrelation, of what is cut off at four robust standard deviations."""
-    limit = _CLIP * max(
-        _SMALLEST_SD, _MAD_TO_SD * median([abs(one) for one in deviations if one is not None])
-    )
+    limit = CLIP * max(_SMALLEST_SD, MAD_TO_SD * median([abs(one) for one in deviations if one is not None]))
     clipped = [None if one is None else max(-limit, min(limit, one)) for one in deviations]
     pairs = [(a, b) for a, b in pairwise(clipped) if a is not None and b is not None]
     square = sum([a * a for a, _ in pairs])
@@ -190,7 +186,7 @@ def _variances(innovations: Sequence[float | None], sizes: Sequence[float]) -> t
     length = math.ceil(len(known) / _GROUPS)
     groups = [known[at : at + length] for at in range(0, len(known), length)]
     xs = [_mean([1 / n for n, _ in group]) or 0.0 for group in groups]
-    ys = [(_MAD_TO_SD * median([abs(e) for _, e in group])) ** 2 for group in groups]
+    ys = [(MAD_TO_SD * median([abs(e) for _, e in group])) ** 2 for group in groups]
     x_mean, y_mean = sum(xs) / len(xs), sum(ys) / len(ys)
     spread = sum((x - x_mean) ** 2 for x in xs)
     slope = sum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys, strict=True)) / spread if spread else 0.0

@@ -17,9 +17,11 @@ from llmmonitor_operator.anomalies.cell import CELLS_A_DAY
 from llmmonitor_operator.anomalies.signals import Reading
 
 SLACK = 1.0
+"""The reference value, in standard deviations: shifts of twice as much are found the soonest."""
 CLIP = 6.0
+"""Standard deviations, of one cell."""
 NEAR_ZERO = 1.0
-"""Up from here it is a change that began, and not noise that lingers."""
+"""Height: up from here it is a change that began, and not noise that lingers."""
 GAP_CELLS = 12
 """Without a reading for so long, an excursion is over."""
 RECOVERED_CELLS = 3

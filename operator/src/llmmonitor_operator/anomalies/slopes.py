@@ -13,7 +13,10 @@ from statistics import median
 
 from llmmonitor_operator.anomalies.signals import Reading
 
-_LIMIT = 4 * 1.4826
+MAD_TO_SD = 1.4826
+"""Standard deviations in a median absolute deviation of a normal distribution."""
+CLIP = 4.0
+"""Robust standard deviations at which what is learnt from is cut off."""
 _LARGEST = 2.0
 """A figure that is as the square of the load is as steep as can be believed."""
 
@@ -24,13 +27,13 @@ def explained(reading: Reading, along: Sequence[float]) -> float:
 
 
 def slopes(readings: Sequence[Reading | None]) -> tuple[float, ...]:
-    """One for each of `given`; zeros where it never changes."""
+    """One for each of `given`, which are two or none; zeros where they never change."""
     pairs = [(a, b) for a, b in pairwise(readings) if a and b]
     width = len(next((one.given for one in readings if one), ()))
     if not width or not pairs:
         return (0.0,) * width
     ys = [b.log - a.log for a, b in pairs]
-    limit = _LIMIT * median([abs(y) for y in ys])
+    limit = CLIP * MAD_TO_SD * median([abs(y) for y in ys])
     ys = [max(-limit, min(limit, y)) for y in ys]
     columns = [[b.given[place] - a.given[place] for a, b in pairs] for place in range(2)]
     (aa, ab), (_, bb) = ([_dot(one, other) for other in columns] for one in columns)

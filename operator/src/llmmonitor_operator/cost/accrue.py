@@ -29,7 +29,7 @@ from llmmonitor_operator.cost.ledger import (
 from llmmonitor_operator.cost.lifetime import Lifetime
 from llmmonitor_operator.cost.period import DAY_MS, day_of
 from llmmonitor_operator.cost.price import Price
-from llmmonitor_operator.figures import EXACT_SOURCES, NO_TOKENS, OK, Figures
+from llmmonitor_operator.figures import OK, Figures
 from llmmonitor_operator.state import Pod
 
 TOLERATED_MS = 60_000
@@ -180,15 +180,12 @@ class _Days:
 
 
 def _answers(figures: Figures) -> dict[str, int]:
-    sources = figures.token_sources
-    exact = sum(count for source, count in sources.items() if source in EXACT_SOURCES)
-    every = sum(count for source, count in sources.items() if source != NO_TOKENS)
     return {
         "prompt_tokens": figures.prompt_tokens_exact,
         "completion_tokens": figures.completion_tokens_exact,
         "answered": figures.outcomes.get(OK, 0),
-        "exact": exact,
-        "counted": every - exact,
+        "exact": figures.exact_requests,
+        "counted": figures.inexact_requests,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from llmmonitor_api.spec.cost import BudgetPeriod
-from llmmonitor_operator.cost.ledger import Ledger, Line, Spent, total
+from llmmonitor_operator.cost.ledger import Ledger, Line, added
 from llmmonitor_operator.cost.period import day_of, period_of
 
 DAYS_KEPT = 93
@@ -19,8 +19,8 @@ def folded(ledger: Ledger) -> Ledger:
 
 
 def _folded(line: Line, oldest: int) -> Line:
-    days: dict[int, Spent] = {}
-    for day, spent in line.days.items():
-        place = day if day > oldest else period_of(day, BudgetPeriod.MONTH).first
-        days[place] = total([days[place], spent]) if place in days else spent
-    return msgspec.structs.replace(line, days=days)
+    placed = (
+        (day if day > oldest else period_of(day, BudgetPeriod.MONTH).first, spent)
+        for day, spent in line.days.items()
+    )
+    return msgspec.structs.replace(line, days=added({}, placed))

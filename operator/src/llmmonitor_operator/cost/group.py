@@ -18,10 +18,10 @@ _GROUPS = (
 """Labels that together name a group."""
 
 
-def fellows(
+def group_workers(
     mine: Sequence[Pod], everyone: Callable[[], Iterable[Pod]], is_anothers: Callable[[Pod], bool]
 ) -> list[Pod]:
-    """Pods of the groups that `mine` are of, without `mine`.
+    """Pods of the groups that `mine` are of, without `mine`: they work for those that answer.
 
     Args:
         mine: the pods that a monitor has.

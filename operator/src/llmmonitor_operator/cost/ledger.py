@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from llmmonitor_api.spec.cost import PricedBy
-from llmmonitor_operator.cost.period import day_of
+from llmmonitor_operator.cost.period import DAY_MS, day_of
 from llmmonitor_operator.cost.price import Price
 
 DAYS_LIMIT = 400
@@ -72,6 +72,7 @@ class Line(msgspec.Struct, frozen=True):
     amount: str
     """Per hour; empty where lines of several prices were put together."""
     per: str
+    """Empty where lines that were put together do not count the same, or not without a gap."""
     since: int
     """Unix milliseconds."""
     until: int
@@ -132,6 +133,14 @@ def total(entries: Iterable[Spent]) -> Spent:
     return Spent(*columns)
 
 
+def added(days: Mapping[int, Spent], entries: Iterable[tuple[int, Spent]]) -> dict[int, Spent]:
+    """The days with these entries, each by its day, in them."""
+    result = dict(days)
+    for day, spent in entries:
+        result[day] = total([result[day], spent]) if day in result else spent
+    return result
+
+
 def within(lines: Iterable[Line], first: int, after: int) -> Spent:
     """What the lines hold of the days from `first` until before `after`."""
     return total(spent for line in lines for day, spent in line.days.items() if first <= day < after)
@@ -149,13 +158,8 @@ def charged(ledger: Ledger, days: Mapping[int, Spent], now_ms: int) -> Ledger:
     """With these entries added to the last line, up to `now_ms`; days that are too old go."""
     oldest = day_of(now_ms) - DAYS_LIMIT
     last = ledger.lines[-1]
-    kept = dict(last.days)
-    for day, spent in days.items():
-        kept[day] = total([kept[day], spent]) if day in kept else spent
-    lines = [
-        *ledger.lines[:-1],
-        msgspec.structs.replace(last, days=kept, until=max(last.until, now_ms)),
-    ]
+    kept = added(last.days, days.items())
+    lines = [*ledger.lines[:-1], msgspec.structs.replace(last, days=kept, until=max(last.until, now_ms))]
     if any(line.days and min(line.days) <= oldest for line in lines):
         lines = [_since(line, oldest) for line in lines]
         lines = [line for line in lines[:-1] if line.days] + lines[-1:]
@@ -182,8 +186,9 @@ def _bounded(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     if place is None:  # sixteen currencies: the oldest is given up
         return lines[1:]
     newer = lines[place]
-    days = dict(older.days)
-    for day, spent in newer.days.items():
-        days[day] = total([days[day], spent]) if day in days else spent
-    both = msgspec.structs.replace(newer, amount="", since=older.since, days=days)
+    days = added(older.days, newer.days.items())
+    # where they count the same devices without a gap, a forecast can still rest on these
+    alike = newer.per == older.per and newer.since - older.until <= DAY_MS
+    per = newer.per if alike else ""
+    both = msgspec.structs.replace(newer, amount="", per=per, since=older.since, days=days)
     return (both, *(one for n, one in enumerate(lines) if n not in {0, place}))

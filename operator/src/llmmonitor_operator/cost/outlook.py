@@ -91,8 +91,8 @@ def _followed(ledger: Ledger, price: Price) -> list[Line]:
 
 
 def _counts_alike(line: Line, price: Price) -> bool:
-    known = line.price
-    return known is not None and (known.currency, known.per) == (price.currency, price.per)
+    """Whatever its rate was, and where that is not known any more."""
+    return (line.currency, line.per) == (price.currency, price.per.value)
 
 
 def _overrun(known: Fitted, weights: tuple[float, ...], today: int, left: float) -> Overrun:

@@ -16,8 +16,8 @@ from typing import Final
 from llmmonitor_api.spec.cost import PricedBy
 
 _RATE_DIGITS = 6
-_MS_PER_HOUR = 3_600_000
-UNITS: Final = _MS_PER_HOUR * 1_000_000
+MS_PER_HOUR: Final = 3_600_000
+UNITS: Final = MS_PER_HOUR * 1_000_000
 """Units in one of the currency."""
 SHOWN_DIGITS = 6
 """Decimals of an amount that is shown."""
@@ -63,4 +63,4 @@ def money_by_part(parts: Iterable[int]) -> list[Decimal]:
 
 def in_units(amount: Decimal) -> int:
     """An amount of at most six decimals in units, exact."""
-    return int(_EXACT.scaleb(amount, _RATE_DIGITS)) * _MS_PER_HOUR
+    return int(_EXACT.scaleb(amount, _RATE_DIGITS)) * MS_PER_HOUR

@@ -33,7 +33,9 @@ class CostStanding:
     counted_since: int
     """From when in the period on the ledger holds everything, Unix milliseconds."""
     prices: int
-    """How many there were in the period."""
+    """How many there were in the period, as far as that is known."""
+    more_prices: bool
+    """Whether there may have been more: lines of several were put together."""
     other_currencies: tuple[tuple[str, int], ...]
     """What was spent in others within it; never added."""
     outlook: Outlook
@@ -111,7 +113,8 @@ def cost_standing(settings: CostSettings, ledger: Ledger, now: float) -> CostSta
         period=period,
         spent=spent,
         counted_since=max(begin, min((line.since for line in lines), default=now_ms)),
-        prices=len({(line.amount, line.per) for line in lines}),
+        prices=len({(line.amount, line.per) for line in lines if line.amount}),
+        more_prices=not all(line.amount for line in lines),
         other_currencies=tuple((name, units) for name, units in others.items() if units),
         outlook=outlook(ledger, price, period, now_ms, budget),
         restored_at=ledger.restored_at,

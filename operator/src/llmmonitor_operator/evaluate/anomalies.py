@@ -19,7 +19,9 @@ from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict
 
 _UNUSUAL_TRAFFIC = math.log(1.5)
+"""From here on, more or less, it is told beside an anomaly; natural logarithm."""
 _LEAST_RATE = 0.001
+"""Alarms in 30 days: weeks of history say nothing of what is rarer."""
 
 
 def found(inputs: Inputs, evidence_at: float) -> Verdict | None:

@@ -79,7 +79,8 @@ def _notes(cost: CostStanding, *, has_pods: bool) -> Iterator[str]:
     if cost.counted_since > cost.period.first * DAY_MS:
         yield f"counted since {wording.moment(cost.counted_since / 1000)}"
     if cost.prices > 1:
-        yield f"at {cost.prices} prices one after the other, now {cost.price}"
+        number = f"more than {cost.prices}" if cost.more_prices else cost.prices
+        yield f"at {number} prices one after the other, now {cost.price}"
     for currency, units in cost.other_currencies:
         yield f"{amount(float(money(units)))} {currency} of the same time are not added"
     if cost.spent.ends_unseen:

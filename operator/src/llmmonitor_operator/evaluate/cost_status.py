@@ -9,7 +9,7 @@ from fractions import Fraction
 from llmmonitor_api.status import CostStatus
 from llmmonitor_api.status.economy import AllocatedCost, ComparedCost
 from llmmonitor_operator.cost.period import DAY_MS
-from llmmonitor_operator.cost.price import SHOWN_DIGITS, in_units, money, money_by_part
+from llmmonitor_operator.cost.price import MS_PER_HOUR, SHOWN_DIGITS, in_units, money, money_by_part
 from llmmonitor_operator.cost.standing import CostStanding
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.settings import CostSettings
@@ -18,7 +18,6 @@ _DERIVED = Context(prec=4)
 """Digits of what is divided: a status that changed with every second would be written each minute."""
 _SHOWN_BELOW = Decimal(10**15)
 """As the status' schema has it: what an absurd price comes to is left out."""
-_MS_PER_HOUR = 3_600_000
 
 
 def cost_status(cost: CostStanding | None, settings: CostSettings) -> CostStatus | None:
@@ -41,7 +40,7 @@ def cost_status(cost: CostStanding | None, settings: CostSettings) -> CostStatus
         loading=loading,
         probes=probes,
         unobserved=unobserved,
-        device_hours=spent.device_ms / _MS_PER_HOUR,
+        device_hours=spent.device_ms / MS_PER_HOUR,
         requests=spent.answered,
         prompt_tokens=spent.prompt_tokens,
         completion_tokens=spent.completion_tokens,

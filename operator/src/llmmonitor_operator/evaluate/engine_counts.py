@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from llmmonitor_api.report.engine_counts import EngineHistogram
 from llmmonitor_api.status.engine_counts import EngineCountsStatus
+from llmmonitor_api.status.model import SENTENCE_LIMIT
 from llmmonitor_operator.engine_figures import NO_ENGINE
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.crosscheck import cross_checks
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.figures import Figures
-
-_SENTENCE_LIMIT = 1024
-"""Characters of a `Sentence`."""
 
 
 def engine_counts(inputs: Inputs, figures: Figures) -> EngineCountsStatus | None:
@@ -38,7 +36,7 @@ def engine_counts(inputs: Inputs, figures: Figures) -> EngineCountsStatus | None
         preemptions=said("preemptions", counts.preemptions),
         time_to_first_token_mean_seconds=_mean(counts.time_to_first_token),
         time_per_output_token_mean_seconds=_mean(counts.time_per_output_token),
-        not_read=wording.listed(silent)[:_SENTENCE_LIMIT] if silent else None,
+        not_read=wording.listed(silent)[:SENTENCE_LIMIT] if silent else None,
         cross_checks=checks,
     )
 

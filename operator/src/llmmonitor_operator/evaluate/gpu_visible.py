@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
-from llmmonitor_api.report.gpus import BY_LABELS, BY_NUMBER, BY_PROCESSES, NOT_TOLD, GPUs
+from llmmonitor_api.report.gpus import BY_LABELS, BY_NUMBER, BY_PROCESSES, NOT_TOLD, NVML, GPUs
 from llmmonitor_operator.evaluate import gpus, wording
 from llmmonitor_operator.evaluate.inputs import (
     Inputs,
@@ -115,8 +115,7 @@ def _exporter_failed(pod: PodStanding) -> bool:
 
 def _by(inputs: Inputs) -> str:
     """Who measures them; of reports from before it was said, the only one there was."""
-    found = {source.gpus.source for _, source in inputs.fresh if source.gpus is not None}
-    return " and ".join(sorted(found - {""}, reverse=True)) or "NVML"
+    return gpus.sources(inputs) or NVML
 
 
 def _how(inputs: Inputs) -> str:

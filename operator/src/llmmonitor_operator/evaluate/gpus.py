@@ -27,7 +27,7 @@ SLOWDOWN_LIMIT = 0.25
 """Share of the last minute's samples: a moment's heat is no failure."""
 _SLOWDOWN_SAMPLES = 30
 _MILD = frozenset({api.POWER_CAP})
-_INEXACT_LIMIT = 0.05
+INEXACT_LIMIT = 0.05
 """Share of tokens that are only lower bounds, from which on energy per token would be overstated."""
 
 
@@ -37,6 +37,12 @@ def own(inputs: Inputs, source: Source) -> tuple[GPU, ...]:
     if found is None or (inputs.environment.cluster and found.told_by == api.BY_SIGHT):
         return ()
     return tuple(one for one in found.devices if one.ours)
+
+
+def sources(inputs: Inputs) -> str:
+    """Who measures the pods' GPUs, in words; empty where nobody does."""
+    found = {source.gpus.source for _, source in inputs.fresh if source.gpus is not None}
+    return " and ".join(sorted(found - {""}, reverse=True))
 
 
 def measured(gpus: tuple[GPU, ...]) -> int:
@@ -96,7 +102,6 @@ def _name(gpu: GPU) -> str:
 
 def status(inputs: Inputs) -> GPUStatus | None:
     """All of them together; None where none is requested and none is seen."""
-    answers = [source.gpus for _, source in inputs.fresh if source.gpus]
     gpus = [gpu for _, source in inputs.fresh if _answers(source.gpus) for gpu in own(inputs, source)]
     requested = sum(pod.expected.gpus_requested for pod in inputs.pods)
     if not requested and not gpus:
@@ -108,7 +113,7 @@ def status(inputs: Inputs) -> GPUStatus | None:
     return GPUStatus(
         requested=requested,
         visible=measured(tuple(gpus)),
-        source=" and ".join(sorted({one.source for one in answers if one.source}, reverse=True)),
+        source=sources(inputs),
         lost=sum(gpu.lost for gpu in gpus),
         utilisation=sum(used) / len(used) if used else None,
         memory_used_bytes=sum(used for used, _ in parts) if any(parts) else None,
@@ -143,6 +148,6 @@ def _memory(gpu: GPU) -> tuple[int, int]:
 def joules_per_token(figures: Figures) -> float | None:
     """Energy per completion token; None without either, or where too many tokens are only lower bounds."""
     tokens, inexact = figures.gpu_energy_tokens, figures.completion_tokens_counted
-    if not tokens or inexact > _INEXACT_LIMIT * (inexact + figures.completion_tokens_exact):
+    if not tokens or inexact > INEXACT_LIMIT * (inexact + figures.completion_tokens_exact):
         return None
     return figures.gpu_energy_millijoules * 1e-3 / tokens

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmmonitor_operator.evaluate import wording
-from llmmonitor_operator.evaluate.burn_rate import Burn, Pair, burn_rate, events_needed, pairs
+from llmmonitor_operator.evaluate.burn_rate import Burn, Pair, burn_rate, reach
 from llmmonitor_operator.evaluate.objective_scope import not_counted_by, titled, why_not_counted
 from llmmonitor_operator.evaluate.request_outcomes import failures
 from llmmonitor_operator.figures import Figures
@@ -42,8 +42,7 @@ _BAD_EVENTS = {
     "Availability": "samples without the model listening",
     "Throughput": "samples under {threshold} tokens/s",
 }
-
-NO_SUCH_REQUEST = "no such request has counted yet"
+_NO_SUCH_REQUEST = "no such request has counted yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +85,17 @@ class ObjectiveStanding:
         """Whether there are events enough to say that it holds."""
         return self.events >= self.events_needed
 
+    def is_recent(self, now: float, hold_for_seconds: float) -> bool:
+        """Whether its newest event may be judged by at `now` (Unix seconds)."""
+        return self.last_event_at is not None and now - self.last_event_at <= hold_for_seconds
+
+    @property
+    def why_no_event(self) -> str:
+        """Of an objective for some requests that has counted none, why, in words; else empty."""
+        if not self.objective.filtered or self.last_event_at is not None:
+            return ""
+        return self.not_counted or _NO_SUCH_REQUEST
+
     @property
     def budget_spent(self) -> float | None:
         """Share of the error budget of what is known of the window that is spent; may exceed 1."""
@@ -103,9 +113,8 @@ def standings(
 def _standing(
     objective: ObjectiveSettings, state: State, fresh: Sequence[tuple[str, Source]]
 ) -> ObjectiveStanding:
-    every = pairs(objective.window_seconds)
-    reachable = tuple(pair for pair in every if pair.reachable(objective.budget))
-    key = objective.key
+    key, budget = objective.key, objective.budget
+    found = reach(objective.window_seconds, budget)
     return ObjectiveStanding(
         objective=objective,
         burns=tuple(
@@ -113,14 +122,14 @@ def _standing(
                 pair,
                 long=state.count(key, pair.long_seconds),
                 short=state.count(key, pair.short_seconds),
-                budget=objective.budget,
+                budget=budget,
                 known_seconds=state.known_seconds(key, pair.long_seconds),
             )
-            for pair in reachable
+            for pair in found.pairs
         ),
-        unreachable=tuple(pair for pair in every if pair not in reachable),
+        unreachable=found.unreachable,
         whole=state.count(key, objective.window_seconds),
-        events_needed=events_needed(reachable, objective.budget),
+        events_needed=found.events_needed,
         last_event_at=state.events_at.get(key),
         not_counted=why_not_counted(not_counted_by(objective, fresh), len(fresh)),
     )
@@ -196,8 +205,8 @@ def too_few_message(standing: ObjectiveStanding) -> str:
     burn, title = standing.judged_over, titled(standing.objective)
     if burn is None:
         return f"{title} (its target can reach no burn rate)"
-    if standing.objective.filtered and standing.last_event_at is None:
-        return f"{title} ({standing.not_counted or NO_SUCH_REQUEST})"
+    if standing.why_no_event:
+        return f"{title} ({standing.why_no_event})"
     few = (
         f"n={wording.count(standing.events)} over {window_text(burn)},"
         f" a verdict needs {wording.count(standing.events_needed)}"

@@ -15,9 +15,9 @@ from typing import Any
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.report.histogram import Histogram
-from llmmonitor_api.report.report import Resources
-from llmmonitor_api.spec.objectives import ObjectiveSignal, ObjectiveSource
+from llmmonitor_api.spec.objectives import ObjectiveSource
 from llmmonitor_api.spec.scope import Operation
+from llmmonitor_api.spec.signals import ObjectiveSignal
 from llmmonitor_api.status import (
     AuditStatus,
     Distribution,
@@ -32,6 +32,7 @@ from llmmonitor_api.status import (
     UnmonitoredPod,
     WindowStatus,
 )
+from llmmonitor_api.status.model import LABEL_LIMIT, SENTENCE_LIMIT
 from llmmonitor_operator.evaluate import gpus, wording
 from llmmonitor_operator.evaluate.cost_status import cost_status
 from llmmonitor_operator.evaluate.drift import drift_status
@@ -39,19 +40,18 @@ from llmmonitor_operator.evaluate.engine_counts import engine_counts
 from llmmonitor_operator.evaluate.gpu_throughput import gpus_at_work
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.interaction_status import interactions
-from llmmonitor_operator.evaluate.objectives import NO_SUCH_REQUEST, ObjectiveStanding
+from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.evaluate.quality_status import quality_status
+from llmmonitor_operator.evaluate.resources import throttled_share
 from llmmonitor_operator.evaluate.reviewers import reviewers_status
 from llmmonitor_operator.evaluate.version_status import version_status
-from llmmonitor_operator.figures import ABORTED, EXACT_SOURCES, FAILED, NO_TOKENS, TRUNCATED, Figures
+from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
 from llmmonitor_operator.settings import ObjectiveSettings
 
 WINDOW_SECONDS = 3600.0
 """What figures are of, where no objective says otherwise."""
 _NOT_MONITORED_LIMIT = 10
 _MISSING_LIMIT = 10
-_LABEL_LIMIT, _SENTENCE_LIMIT = 256, 1024
-"""Characters of a `Label` and of a `Sentence`; an engine may call its model by a long path."""
 UNRECOGNISED = "Unknown"
 """What a sidecar calls an engine that it does not recognise."""
 
@@ -134,13 +134,13 @@ def _engine(inputs: Inputs) -> EngineStatus | None:
     if engine is None:
         if expected is None:
             return None
-        return EngineStatus(name=expected.engine, detected_by=serves[:_LABEL_LIMIT])
+        return EngineStatus(name=expected.engine, detected_by=serves[:LABEL_LIMIT])
     return EngineStatus(
         name=engine.name,
-        version=(engine.version or "")[:_LABEL_LIMIT],
-        model=(engine.model or "")[:_LABEL_LIMIT],
-        detected_by="; ".join(filter(None, [serves, engine.detected_by]))[:_LABEL_LIMIT],
-        missing=tuple(sorted({name[:_LABEL_LIMIT] for one in engines for name in one.missing}))[
+        version=(engine.version or "")[:LABEL_LIMIT],
+        model=(engine.model or "")[:LABEL_LIMIT],
+        detected_by="; ".join(filter(None, [serves, engine.detected_by]))[:LABEL_LIMIT],
+        missing=tuple(sorted({name[:LABEL_LIMIT] for one in engines for name in one.missing}))[
             :_MISSING_LIMIT
         ],
     )
@@ -180,15 +180,14 @@ def _way_out(pod: PodStanding) -> str | None:
     """Words that stay the same from pass to pass: whatever changes here is written at once."""
     if pod.expected.injection != reasons.NOT_RESTARTABLE.name:
         return None
-    return pod.expected.injection_message[:_SENTENCE_LIMIT]
+    return pod.expected.injection_message[:SENTENCE_LIMIT]
 
 
 def _window(inputs: Inputs, figures: Figures) -> WindowStatus | None:
     begin = inputs.state.window_begin(WINDOW_SECONDS)
     if begin is None or inputs.state.newest_at is None:
         return None
-    exact = sum(count for source, count in figures.token_sources.items() if source in EXACT_SOURCES)
-    every = sum(count for source, count in figures.token_sources.items() if source != NO_TOKENS)
+    with_tokens = figures.exact_requests + figures.inexact_requests
     states = [source.interception for _, source in inputs.fresh]
     read = sum(state.read_connections for state in states)
     open_connections = read + sum(state.bypassing_connections for state in states)
@@ -196,7 +195,7 @@ def _window(inputs: Inputs, figures: Figures) -> WindowStatus | None:
         start=_moment(begin),
         end=_moment(inputs.state.newest_at),
         requests=figures.ended,
-        exact_token_share=exact / every if every else None,
+        exact_token_share=figures.exact_requests / with_tokens if with_tokens else None,
         coverage=read / open_connections if open_connections else None,
         begun_anew=_begun_anew(inputs),
     )
@@ -208,7 +207,7 @@ def _begun_anew(inputs: Inputs) -> str | None:
     longest = max([WINDOW_SECONDS, *(one.window_seconds for one in inputs.settings.objectives)])
     if not state.begun_anew or inputs.now - state.begun_anew_at > longest:
         return None
-    return f"{wording.moment(state.begun_anew_at)}: {state.begun_anew}"[:_SENTENCE_LIMIT]
+    return f"{wording.moment(state.begun_anew_at)}: {state.begun_anew}"[:SENTENCE_LIMIT]
 
 
 def _performance(inputs: Inputs, figures: Figures) -> PerformanceStatus | None:
@@ -286,16 +285,13 @@ def _objective(standing: ObjectiveStanding, inputs: Inputs) -> ObjectiveStatus:
 
 
 def _note(standing: ObjectiveStanding) -> str | None:
-    unseen = standing.objective.filtered and standing.last_event_at is None
-    words = standing.not_counted or (NO_SUCH_REQUEST if unseen else "")
-    return words[:_SENTENCE_LIMIT] or None
+    words = standing.not_counted or standing.why_no_event
+    return words[:SENTENCE_LIMIT] or None
 
 
 def _holds(standing: ObjectiveStanding, inputs: Inputs) -> bool | None:
-    old = standing.last_event_at is None or (
-        inputs.now - standing.last_event_at > inputs.settings.hold_for_seconds
-    )
-    return None if old or not (standing.judged or standing.firing) else standing.firing is None
+    recent = standing.is_recent(inputs.now, inputs.settings.hold_for_seconds)
+    return standing.firing is None if recent and (standing.judged or standing.firing) else None
 
 
 def _resources(inputs: Inputs) -> ResourcesStatus | None:
@@ -328,12 +324,6 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
         requests_waiting=sum(waiting) if waiting else None,
         gpu=gpu,
     )
-
-
-def throttled_share(sample: Resources) -> float | None:
-    """By the kernel's count of periods, else by what can be seen from outside of the cgroup."""
-    counted = sample.cpu_throttled_share
-    return sample.cpu_at_limit_share if counted is None else counted
 
 
 def _moment(at: float) -> datetime:

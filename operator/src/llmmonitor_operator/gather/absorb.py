@@ -19,9 +19,10 @@ from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import InterceptionState, Live, Report
 from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
-from llmmonitor_operator.gather.accumulate import Happened, accumulate
+from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, Happened, accumulate, added
 from llmmonitor_operator.gather.probes import with_probes
 from llmmonitor_operator.interaction_counts import counts_of
+from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import Count
 
@@ -52,8 +53,8 @@ def absorb(state: State, report: Report, now: float, *, pod_uid: str = "") -> St
     return absorb_all(state, {pod_uid or report.identity.pod_uid: report}, now)[0]
 
 
-def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, tuple[Happened, ...]]:
-    """The same of many, by the pod that was asked, and what happened by them.
+def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, Added]:
+    """The same of many, by the pod that was asked, and what they added together.
 
     Pods and windows are copied once for all of them.
     """
@@ -67,14 +68,15 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
             continue
         try:
             _check_pod(report, uid)
-            source = _source(report, min(report.at, now))
+            figures = _figures(report)
+            source = _source(report, min(report.at, now), figures)
             before = known or _baseline(state, source)
-            figures = _figures_since(source, before)
+            newly = _figures_since(figures, source, before)
             what = Happened(
                 begin=min(before.at, source.at),
                 end=source.at,
-                figures=figures,
-                counts=_counts_since(source, before) | counts_of(figures.interactions, state.limited_kinds),
+                figures=newly,
+                counts=_counts_since(source, before) | counts_of(newly.interactions, state.limited_kinds),
                 features=_features_since(source, before),
                 pod=uid,
             )
@@ -85,10 +87,11 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
             happened.append(what)
             probed += [report.probing] if report.probing is not None else []
     if not pods:
-        return state, ()
+        return state, NOTHING_ADDED
     if probed:
         state = msgspec.structs.replace(state, quality=with_probes(state.quality, probed, now))
-    return accumulate(_with_pods(state, pods, now), happened, now), tuple(happened)
+    together = added(happened)
+    return accumulate(_with_pods(state, pods, now), happened, together.figures, now), together
 
 
 def _new_to(pod: Pod, report: Report) -> Source | None:
@@ -107,12 +110,15 @@ def _check_pod(report: Report, uid: str) -> None:
         raise _Refused(f"the report is of pod UID {report.identity.pod_uid}, this pod's is {uid}")
 
 
-def _source(report: Report, at: float) -> Source:
-    identity = report.identity
+def _figures(report: Report) -> Figures:
     try:
-        figures = figures_of(report.totals)
+        return figures_of(report.totals)
     except TooMuch as error:
         raise _Refused(str(error)) from error
+
+
+def _source(report: Report, at: float, figures: Figures) -> Source:
+    identity = report.identity
     return Source(
         pod_name=identity.pod_name,
         boot_id=identity.boot_id,
@@ -120,7 +126,7 @@ def _source(report: Report, at: float) -> Source:
         sequence=identity.sequence,
         at=at,
         configuration_generation=identity.configuration_generation,
-        figures=figures,
+        packed=PackedFigures(figures),
         objectives={key: Count(one.good, one.bad) for key, one in report.totals.objectives.items()},
         live=report.live,
         interception=report.interception,
@@ -161,13 +167,16 @@ def _baseline(state: State, source: Source) -> Source:
     if state.forgotten_until is not None and source.started_at <= state.forgotten_until:
         return source
     return msgspec.structs.replace(
-        source, at=source.started_at, figures=NOTHING, objectives={}, features=FeatureCounts()
+        source, at=source.started_at, packed=NOTHING_PACKED, objectives={}, features=FeatureCounts()
     )
 
 
-def _figures_since(source: Source, before: Source) -> Figures:
+def _figures_since(figures: Figures, source: Source, before: Source) -> Figures:
+    if source.packed.is_same(before.packed):
+        return NOTHING
+    older = before.figures
     try:
-        return _with_energy(since(source.figures, before.figures), source, before)
+        return _with_energy(since(figures, older), older, source, before)
     except merge.CountersWentBack as error:
         raise _Refused(
             f"report {source.sequence} of boot {source.boot_id} has smaller counters than report"
@@ -175,11 +184,11 @@ def _figures_since(source: Source, before: Source) -> Figures:
         ) from error
 
 
-def _with_energy(figures: Figures, source: Source, before: Source) -> Figures:
-    """Energy beside the tokens that it was spent on."""
+def _with_energy(figures: Figures, older: Figures, source: Source, before: Source) -> Figures:
+    """Energy beside the tokens that it was spent on; `older` are the figures of `before`."""
     if not figures.gpu_energy_millijoules:
         return figures
-    if not before.figures.gpu_energy_millijoules and before.at > source.started_at:
+    if not older.gpu_energy_millijoules and before.at > source.started_at:
         # the first of a sidecar that has run for a while: the operator before this one may not have counted
         # it, and then it is of more time than the tokens are
         return msgspec.structs.replace(figures, gpu_energy_millijoules=0)
@@ -264,7 +273,7 @@ _NOTHING_NEW = Source(
     sequence=0,
     at=0.0,
     configuration_generation=0,
-    figures=NOTHING,
+    packed=NOTHING_PACKED,
     objectives={},
     live=Live(),
     interception=InterceptionState(mode="", reading=False),

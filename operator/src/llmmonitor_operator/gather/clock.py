@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
-from llmmonitor_operator.figures import total
+from llmmonitor_operator.packed_figures import PackedFigures, total_of
 from llmmonitor_operator.state import Held, Pod, Source, State
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Tier
 
@@ -39,7 +39,7 @@ def not_after(state: State, now: float) -> State:
             for by_key, tier in zip(state.counts, COUNT_TIERS, strict=True)
         ),
         figures=tuple(
-            moved(cells, tier, lambda *two: total(two))
+            moved(cells, tier, lambda *two: PackedFigures(total_of(two)))
             for cells, tier in zip(state.figures, FIGURE_TIERS, strict=True)
         ),
         figures_from=tuple(min(at, now) for at in state.figures_from),

@@ -3,6 +3,9 @@
 Wakes are levels, not messages: however many come while a pass runs, one more pass follows. Passes of one
 monitor never overlap, so its status has one writer. After a pass that failed nothing wakes it but a change of
 the monitor itself, which may be the correction: pods come and go, and would have it fail without end.
+
+What a change of a monitor asks for at once does not wait for its pass, which may stand behind a thousand
+others, nor for the one that is under way: it is done beside them.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ CHANGES_SECONDS = 5.0
 Pass = Callable[[Key], Awaitable[float | None]]
 """One pass; gives in how many seconds the next is due, None when the monitor is gone for good."""
 
+AtOnce = Callable[[Key], Awaitable[None]]
+"""What a change of a monitor asks for before its next pass; passes make good for what it leaves."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -50,14 +56,23 @@ class Loop:
         """Args: failed: called for each pass that raised."""
         self._failed = failed
         self._pass: Pass | None = None
+        self._at_once: AtOnce | None = None
+        self._changed: set[Key] = set()
+        """For which `at_once` is to be done (again)."""
+        self._hurried: dict[Key, asyncio.Task[None]] = {}
         self._wakes: dict[Key, _Wake] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._within: dict[str, set[Key]] = {}
         """Keys by namespace: ten thousand pods come when leading begins, and each wakes its own."""
 
-    def start(self, one_pass: Pass) -> None:
-        """From now on."""
-        self._pass = one_pass
+    def start(self, one_pass: Pass, at_once: AtOnce | None = None) -> None:
+        """From now on.
+
+        Args:
+            one_pass: see there.
+            at_once: done for a monitor that changes after it was first woken.
+        """
+        self._pass, self._at_once = one_pass, at_once
         for key in self._wakes:
             self._begin(key)
 
@@ -67,6 +82,8 @@ class Loop:
         wake.any.set()
         wake.changed.set()
         self._within.setdefault(key[0], set()).add(key)
+        if key in self._tasks:
+            self._hurry(key)
         self._begin(key)
 
     def wake_namespace(self, namespace: str) -> None:
@@ -76,7 +93,7 @@ class Loop:
 
     async def stop(self) -> None:
         """No passes any more; one that runs is cancelled."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._hurried.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -84,6 +101,27 @@ class Loop:
     def _begin(self, key: Key) -> None:
         if self._pass is not None and key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._run(key, self._pass), name=f"{key[0]}/{key[1]}")
+
+    def _hurry(self, key: Key) -> None:
+        """One at a time for each: of several changes meanwhile only the last is done."""
+        if self._at_once is None:
+            return
+        self._changed.add(key)
+        if key not in self._hurried:
+            name = f"{key[0]}/{key[1]} changed"
+            self._hurried[key] = asyncio.create_task(self._run_at_once(key, self._at_once), name=name)
+
+    async def _run_at_once(self, key: Key, at_once: AtOnce) -> None:
+        try:
+            while key in self._changed:
+                self._changed.discard(key)
+                await at_once(key)
+        except Exception:  # noqa: BLE001 - the pass that follows does the same
+            _log.exception("LLMMonitor %s/%s: its change waits for the next pass", *key)
+            self._failed()
+        finally:
+            self._changed.discard(key)
+            del self._hurried[key]
 
     def _forget(self, key: Key) -> None:
         self._within[key[0]].discard(key)

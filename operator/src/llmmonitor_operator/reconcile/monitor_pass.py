@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -19,15 +19,15 @@ import msgspec
 from llmmonitor_api.conditions import event_reasons
 from llmmonitor_api.people import PORT_NAME
 from llmmonitor_api.report.report import Report
+from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.spec import LLMMonitor, load_monitor
-from llmmonitor_api.status import RestartStatus
 from llmmonitor_operator.configure import configuration_for, drift_settings
 from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.evaluate.measured import Measured
 from llmmonitor_operator.evaluate.transitions import WARNING, Transition
 from llmmonitor_operator.gather.absorb import absorb_all
-from llmmonitor_operator.gather.accumulate import Happened
+from llmmonitor_operator.gather.accumulate import Added, added
 from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
@@ -41,19 +41,20 @@ from llmmonitor_operator.reconcile.keep.drift_watcher import DriftWatcher
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.keep.valid_spec import recalled, with_valid_spec
 from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS
+from llmmonitor_operator.reconcile.memory import Memory
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_conditions import conditions_of
 from llmmonitor_operator.reconcile.publish.status_restart import restart_of
 from llmmonitor_operator.reconcile.sidecars.attaching import Attacher
 from llmmonitor_operator.reconcile.sidecars.day_key import day_key
-from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
 from llmmonitor_operator.reconcile.sidecars.pulling import Puller
 from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
 from llmmonitor_operator.reconcile.sidecars.restarting import Look, Mine, Restarter, stop_of
 from llmmonitor_operator.reconcile.sidecars.standing import LOOK_AGAIN_SECONDS, Standing, address_of
 from llmmonitor_operator.reconcile.sidecars.succeeding import with_successions
 from llmmonitor_operator.reconcile.standings import Standings, after_refusals, memory_reported
+from llmmonitor_operator.reconcile.turns import Turns
 from llmmonitor_operator.reconcile.watch.memory_use import MeasuredMemory
 from llmmonitor_operator.state import State
 
@@ -62,25 +63,11 @@ _AT_ONCE = 4
 namespace with many of them changes, thousands of turns of some milliseconds would be due before the lease is
 renewed."""
 _ABSORBED_AT_ONCE = 64
+_LOOKED_AT_AT_ONCE = 16
+_TAKEN = Totals()
+"""In place of what a report has brought, most of its size: what follows may wait, a thousandfold."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Memory:
-    """What is kept of one monitor between two passes."""
-
-    uid: str
-    state: State
-    pods: PodsMemory = field(default_factory=PodsMemory)
-    restart: RestartStatus | None = None
-    """How far `existingPods: Restart` has come, as it stands in the status."""
-    pulled: bool = False
-    """Whether this process has asked its sidecars before."""
-    status_failures: int = 0
-    """How often in a row its status could not be written."""
-    status_again_at: float = 0.0
-    """When it is tried again (Unix seconds)."""
 
 
 class MonitorPass:
@@ -90,7 +77,7 @@ class MonitorPass:
         self._parts = parts
         self._clock = clock
         self._memories: dict[Key, Memory] = {}
-        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._turns = Turns(_AT_ONCE)
         self._measured = MeasuredMemory(parts.kube)
         self._standings = Standings(parts, self._measured)
         self._attacher = Attacher(parts.kube, parts.keeper, parts.metrics)
@@ -120,12 +107,23 @@ class MonitorPass:
         await parts.view.watch_pods(key[0])
         memory = self._memories.get(key)
         if memory is None:
-            async with self._turn:
+            async with self._turns.taken():
                 memory = await self._remembered(key, known)
         known = recalled(parts.monitors, known, memory.state)
         due = await self._look_and_act(key, known, memory)
         parts.metrics.passed(time.monotonic() - began)
         return due
+
+    async def push_change(self, key: Key) -> None:
+        """Push a spec that has just changed to the sidecars that are known, beside any pass."""
+        parts = self._parts
+        known, memory = parts.monitors.get(key), self._memories.get(key)
+        if known is None or known.monitor is None or memory is None or memory.uid != known.uid:
+            return
+        mine = owned(known, parts.monitors.of(key[0]), parts.view.pods(key[0]))
+        await self._pusher.push_change(
+            configuration_for(known.monitor), mine.pods, memory.state, memory=memory.pods, now=self._clock()
+        )
 
     async def recall(self) -> None:
         """Put last valid specs in force again: before a pass, which may give their pods to other monitors.
@@ -152,7 +150,7 @@ class MonitorPass:
         monitor = known.monitor or _stand_in(known.raw)
         mine = owned(known, parts.monitors.of(key[0]), parts.view.pods(key[0]))
         await self._ask(key[0], monitor, mine, now)
-        async with self._turn:
+        async with self._turns.taken():
             memory.pods.look(mine.pods, now)
             memory.state = with_valid_spec(not_after(memory.state, now), known)
             facts = await self._standings.facts(
@@ -170,9 +168,10 @@ class MonitorPass:
         memory.state = await self._anomalies.look(key, memory.uid, memory.state, now)
         if known.monitor is not None:  # else its window and features are not known
             memory.state = await self._drift.look(known.raw, memory.state, drift_settings(monitor), now)
-        async with self._turn:
-            memory.state, happened = await _absorbed(memory.state, reports, now)
-            memory.state = with_cost(memory.state, known, mine, parts, happened, now)
+        async with self._turns.taken(first=True):
+            memory.state, news = await _absorbed(memory.state, reports, now)
+            reports = {uid: msgspec.structs.replace(one, totals=_TAKEN) for uid, one in reports.items()}
+            memory.state = with_cost(memory.state, known, mine, parts, news.figures, now)
             for uid, report in reports.items():
                 memory.pods.of(uid).heard(report.identity.container, now)
             standings, handing_over = with_successions(
@@ -202,7 +201,7 @@ class MonitorPass:
                 people_key=parts.sidecars.people_key,
             )
             evaluation = evaluate(monitor, memory.state, now, environment)
-            parts.metrics.judged(key, evaluation, now, happened)
+            parts.metrics.judged(key, evaluation, now, news)
         written = await self._publish(known.raw, evaluation, memory, now)
         if written is not None:  # not before it is written: a transition must not be lost
             memory.state = evaluation.state
@@ -212,15 +211,16 @@ class MonitorPass:
             await self._restart(known.raw, restart, memory, now)
         memory.pods.day_key = day_key(memory.pods.day_key, monitor.spec.privacy, memory.state.versions, now)
         acted = await self._attacher.attach(monitor, standings, memory.pods, now)
-        await self._pusher.push(
-            configuration_for(monitor),
-            standings,
-            reports,
-            memory=memory.pods,
-            now=now,
-            handing_over=handing_over,
-            versions=memory.state.versions.running,
-        )
+        if _is_in_force(known, parts.monitors.get(key)):
+            await self._pusher.push(
+                configuration_for(monitor),
+                standings,
+                reports,
+                memory=memory.pods,
+                now=now,
+                handing_over=handing_over,
+                versions=memory.state.versions.running,
+            )
         mistaken = known.invalid and parts.checkpoints.lacks_spec(memory.uid, memory.state)
         judged = memory.state.review is not judged_before
         if mistaken or judged or parts.checkpoints.due(memory.uid, memory.state, now):
@@ -326,19 +326,24 @@ class MonitorPass:
         self._restarter.forget(memory.uid)
 
 
+def _is_in_force(known: Known, now: Known | None) -> bool:
+    """Whether a pass may push what it began with: of a spec that changed since, the new one was pushed."""
+    return now is not None and now.uid == known.uid and now.monitor is known.monitor
+
+
 def _stand_in(raw: dict[str, Any]) -> LLMMonitor:
     """Something to say `InvalidSpec` with, when no valid spec was ever seen: it selects nothing."""
     spec = {"selector": {"matchLabels": {"llmmonitor.io/selects": "nothing"}}}
     return load_monitor({**raw, "spec": spec})
 
 
-async def _absorbed(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, list[Happened]]:
+async def _absorbed(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, Added]:
     """Some reports at a time: those of a thousand pods take longer than others should wait."""
     left = list(reports.items())
-    happened: list[Happened] = []
+    parts: list[Added] = []
     while left:
         state, some = absorb_all(state, dict(left[:_ABSORBED_AT_ONCE]), now)
-        happened += some
+        parts.append(some)
         del left[:_ABSORBED_AT_ONCE]
         await asyncio.sleep(0)
-    return state, happened
+    return state, added(parts)

@@ -179,7 +179,7 @@ class Leader:
         )
         await unwatched.look()
         await one_pass.recall()
-        loop.start(one_pass)
+        loop.start(one_pass, one_pass.push_change)
         self._readiness.leads()
         for namespace in await namespaces_with_sidecars(
             self._kube, self._settings.watch_namespaces, self._settings.shard

@@ -43,7 +43,7 @@ class Outcome(StrEnum):
     CLIENT_ERROR = "client_error"
     """4xx but those below: the request was wrong, not the model."""
     OVERLOADED = "overloaded"
-    """429 or 503: the server refused for load."""
+    """429, 503 or 529: the server refused for load."""
     TIMED_OUT = "timed_out"
     """408 or 504, or the server's own time-out message."""
     SERVER_ERROR = "server_error"

@@ -2,8 +2,9 @@
 
 procfs may block (a process in uninterruptible sleep), so the process sampler has one thread of its own; while
 it hangs, no second sample is begun and the last one ages. A defect of it costs the sample and never the
-analyser. The engine is asked directly, never through the relay, and bounds its own time. The GPUs have a
-thread that is never waited for (`samplers/gpu/thread.py`), and a DCGM exporter is asked in the background.
+analyser. The engine is asked directly, never through the relay, and one that is slow to answer, as before it
+runs out of memory, holds up no other sample. The GPUs have a thread that is never waited for
+(`samplers/gpu/thread.py`), and a DCGM exporter is asked in the background.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ from llmmonitor_sidecar.shared_page import SharedPage, Slot
 
 PROCESS_SAMPLE_SECONDS = 5.0
 """How long a sample is waited for; a later one is taken at the next look."""
+ENGINE_PATIENCE_SECONDS = 0.5
+"""How long the engine's answer is waited for; what comes later is taken at the next look."""
+_ENGINE_SILENT_SECONDS = 2.0
 NODE = "{node}"
 """Stands for the node's address in the URL of its DCGM exporter."""
 _STATM = Path("/proc/self/statm")
@@ -59,6 +63,9 @@ class Sampling:
         process_sample_seconds: float = PROCESS_SAMPLE_SECONDS,
         engine_watch: EngineWatch | None = None,
     ) -> None:
+        self._asking: asyncio.Task[Engine] | None = None
+        self._asked_ns = self._answered_ns = 0
+        self._answered: Engine | None = None
         self._process_sample_seconds = process_sample_seconds
         self._engine_watch = engine_watch
         self.resources: Resources | None = None
@@ -107,7 +114,7 @@ class Sampling:
             self._began_ns = time.monotonic_ns()
             self._running = loop.run_in_executor(self._thread, self._sample, self._began_ns)
         self._follow_model()
-        self.engine = await self._ask_engine()
+        await self._look_at_engine()
         done, _ = await asyncio.wait([self._running], timeout=self._process_sample_seconds)
         if done:
             self.resources, self._sampled_ns = self._running.result(), self._began_ns
@@ -123,6 +130,30 @@ class Sampling:
             sampled = self._exporter.beside(sampled, now_ns)
         if sampled is not None:
             self.gpus, self.gpu_energy_millijoules = sampled.gpus, sampled.energy_millijoules
+
+    async def _look_at_engine(self) -> None:
+        if self._asking is None:
+            self._asked_ns = time.monotonic_ns()
+            self._asking = asyncio.create_task(self._ask_engine())
+        done, _ = await asyncio.wait([self._asking], timeout=ENGINE_PATIENCE_SECONDS)
+        if done:
+            self.engine = self._answered = self._asking.result()
+            self._asking, self._answered_ns = None, time.monotonic_ns()
+        elif self._answered is not None:
+            self.engine = self._aged(self._answered, time.monotonic_ns())
+
+    def _aged(self, engine: Engine, now_ns: int) -> Engine:
+        """What it said last, while it is asked."""
+        silent = (now_ns - self._asked_ns) * 1e-9
+        error = (
+            f"asked {silent:.0f} s ago, and has not answered yet" if silent > _ENGINE_SILENT_SECONDS else ""
+        )
+        age = engine.scraped_age_seconds
+        return msgspec.structs.replace(
+            engine,
+            error=engine.error or error,
+            scraped_age_seconds=None if age is None else age + (now_ns - self._answered_ns) * 1e-9,
+        )
 
     async def _ask_engine(self) -> Engine:
         if self._engine_watch is None or not self._scraper.is_due:
@@ -149,6 +180,9 @@ class Sampling:
     async def close(self) -> None:
         """Let go of connections and of the threads, without waiting for them."""
         self._gpus.close()
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
         if self._exporter is not None:
             await self._exporter.close()
         self._thread.shutdown(wait=False, cancel_futures=True)

@@ -9,6 +9,8 @@ from llmmonitor_sidecar.engines.table import ENGINES
 
 SERVED_LIMIT = 64
 """Models of `/v1/models` that are kept."""
+NAME_LIMIT = 256
+"""Characters of a name that a report takes: a longer one is no model's, and no version."""
 _WEIGHTS_LIMIT = 256
 """Characters."""
 
@@ -24,7 +26,7 @@ class _Meta(msgspec.Struct):
 
 class _Model(msgspec.Struct):
     id: str
-    owned_by: str = ""
+    owned_by: str | None = None
     root: str | None = None
     """Where vLLM and SGLang have it from: a repository or a path."""
     meta: _Meta | None = None
@@ -84,7 +86,8 @@ def served_models(body: bytes) -> ServedModels | None:
         return None
     if not models:
         return ServedModels((), "")
-    return ServedModels(tuple(model.id for model in models), models[0].owned_by, _weights(models[0]))
+    names = tuple(model.id for model in models if len(model.id) <= NAME_LIMIT)
+    return ServedModels(names, models[0].owned_by or "", _weights(models[0]))
 
 
 def _weights(model: _Model) -> str:
@@ -106,4 +109,4 @@ def text_field(body: bytes, name: str) -> str | None:
     except (msgspec.MsgspecError, RecursionError):
         return None
     value = content.get(name) if isinstance(content, dict) else None
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and len(value) <= NAME_LIMIT else None

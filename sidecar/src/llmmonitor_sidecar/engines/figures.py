@@ -10,6 +10,8 @@ from llmmonitor_sidecar.engines import samples
 from llmmonitor_sidecar.engines.samples import Samples
 
 HISTOGRAM_SUFFIXES = ("_bucket", "_count", "_sum")
+_LARGEST_SHARE = 1.1
+"""Engines round, and count what they are about to evict."""
 UNSAID = "unknown"
 """The finish reason where an engine counts requests and does not say why they ended."""
 
@@ -105,6 +107,11 @@ class EngineKind:
         if self.read is None:
             raise samples.UnreadableExposition(f"no answer of {self.name}: {body[:120]!r}")
         return self.read(samples.read(body.decode(errors="replace"), self.metrics))
+
+
+def as_share(value: float) -> float | None:
+    """`value` as a share; None if it is none: a version that counts in percent must not look full."""
+    return min(1.0, value) if value <= _LARGEST_SHARE else None
 
 
 def share(part: int | None, whole: int | None) -> float | None:

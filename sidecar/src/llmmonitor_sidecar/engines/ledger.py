@@ -84,7 +84,7 @@ def _absolute(figures: Figures, before: EngineCounts) -> EngineCounts:
         preemptions=_or(figures.preemptions, before.preemptions),
         finished_requests=before.finished_requests
         if figures.finished_requests is None
-        else _known(figures.finished_requests),
+        else bounded(figures.finished_requests),
         time_to_first_token=before.time_to_first_token if first is None else first,
         time_per_output_token=before.time_per_output_token if each is None else each,
     )
@@ -94,8 +94,8 @@ def _or(value: int | None, last: int) -> int:
     return last if value is None else value
 
 
-def _known(reasons: dict[str, int]) -> dict[str, int]:
-    """At most so many, those first in order, which are the same ones at every look."""
+def bounded(reasons: dict[str, int]) -> dict[str, int]:
+    """At most REASONS_LIMIT and OTHER: those first in order, which are the same ones at every look."""
     kept = sorted(name for name in reasons if len(name) <= NAME_LIMIT)[:REASONS_LIMIT]
     known = {name: reasons[name] for name in kept if reasons[name]}
     other = sum(reasons.values()) - sum(known.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from llmmonitor_api.report.engine_counts import BOUNDS_LIMIT, EngineHistogram
-from llmmonitor_sidecar.engines.figures import HISTOGRAM_SUFFIXES, Renamed
+from llmmonitor_sidecar.engines.figures import HISTOGRAM_SUFFIXES, Renamed, as_share
 from llmmonitor_sidecar.engines.samples import Samples
 
 _NANO = 1e9
@@ -46,9 +46,17 @@ class Picker:
         return None if found is None else round(self._samples.total(found))
 
     def largest_share(self, name: str, *, optional: bool = False) -> float | None:
-        """The largest over label sets, kept in 0 to 1: one full cache is not helped by an empty one."""
+        """The largest over label sets, 0 to 1: one full cache is not helped by an empty one.
+
+        What is no share at all is missing, optional or not.
+        """
         found = self._found(name, optional=optional)
-        return None if found is None else min(1.0, self._samples.largest(found))
+        if found is None:
+            return None
+        share = as_share(self._samples.largest(found))
+        if share is None:
+            self._missing.append(name)
+        return share
 
     def by_label(self, name: str, label: str, *, optional: bool = False) -> dict[str, int] | None:
         """The sums by one label, or None."""

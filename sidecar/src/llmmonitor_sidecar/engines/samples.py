@@ -16,7 +16,8 @@ BYTES_LIMIT = 4 * 1024 * 1024
 LINES_LIMIT = 5_000
 """Of the wanted metrics alone."""
 LINE_LENGTH_LIMIT = 4 * 1024
-LARGEST = 2.0**63
+LARGEST = 2.0**50
+"""No counter of an engine comes to more; the sum of LINES_LIMIT of them still fits what a report takes."""
 
 
 class UnreadableExposition(ValueError):
@@ -50,12 +51,12 @@ class Samples:
 
 
 def read(text: str, wanted: frozenset[str]) -> Samples:
-    """The samples of the `wanted` names; those that are no number or negative are left out.
+    """The samples of the `wanted` names; left out are those that are no number, negative or beyond LARGEST.
 
     Raises:
         UnreadableExposition: if a wanted line cannot be parsed or there are too many of them.
     """
-    lines = [line for line in text.splitlines() if _name(line) in wanted]
+    lines = [line for line in text.split("\n") if _name(line) in wanted]
     if len(lines) > LINES_LIMIT:
         raise UnreadableExposition(f"{len(lines)} lines of the metrics read here; the limit is {LINES_LIMIT}")
     values: dict[str, list[tuple[Mapping[str, str], float]]] = {}

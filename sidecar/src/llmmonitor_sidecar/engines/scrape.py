@@ -7,6 +7,7 @@ another version may have come back.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -16,9 +17,11 @@ from llmmonitor_api.report.report import Engine
 from llmmonitor_sidecar.engines.figures import Figures
 from llmmonitor_sidecar.engines.http import Unanswered
 from llmmonitor_sidecar.engines.identify import Asker, Identity, identify
+from llmmonitor_sidecar.engines.ledger import bounded
 from llmmonitor_sidecar.engines.samples import UnreadableExposition
 
 LONGEST_PAUSE_SECONDS = 60.0
+_ERROR_LENGTH = 512
 LOOKED_AT_ANEW_SECONDS = 300.0
 """How often the served models are asked for: adapters may be loaded at run time. And how often at most paths
 are asked for that most servers do not have."""
@@ -77,7 +80,7 @@ class EngineScraper:
         try:
             await self._update(now)
         except (Unanswered, UnreadableExposition) as problem:
-            self._error = str(problem)
+            self._error = str(problem)[:_ERROR_LENGTH]
             self._failures += 1
             self._look_again_at = None
         else:
@@ -108,11 +111,12 @@ class EngineScraper:
         if problem is not None:
             raise problem
         if self._identity.kind.has_figures:
-            self._figures = self._identity.kind.figures(body)
+            # megabytes of it take a second, which the loop shall not be held up for
+            self._figures = await asyncio.to_thread(self._identity.kind.figures, body)
         self._scraped_at = now
 
     def _engine(self, now: float) -> Engine:
-        figures = self._figures
+        figures, reasons = self._figures, self._figures.finished_requests
         return Engine(
             name=self._identity.kind.name,
             version=self._identity.version,
@@ -129,5 +133,5 @@ class EngineScraper:
             prefix_cache_hit_rate=figures.prefix_cache_hit_rate,
             prompt_tokens=figures.prompt_tokens,
             generation_tokens=figures.generation_tokens,
-            finished_requests=figures.finished_requests,
+            finished_requests=None if reasons is None else bounded(reasons),
         )

@@ -11,7 +11,7 @@ import msgspec
 
 from llmmonitor_sidecar.engines.figures import EngineKind, Figures, share
 from llmmonitor_sidecar.engines.picker import Picker, of_histogram
-from llmmonitor_sidecar.engines.samples import Samples
+from llmmonitor_sidecar.engines.samples import LARGEST, Samples
 
 _RUNNING = "trtllm_num_requests_running"
 _WAITING = "trtllm_num_requests_waiting"
@@ -74,7 +74,7 @@ def _read_json(body: bytes) -> Figures | None:
 
 
 def _count(value: int | None) -> int | None:
-    return None if value is None or value < 0 else value
+    return None if value is None or not 0 <= value <= LARGEST else value
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -14,15 +14,16 @@ _QUERIES = "vllm:prefix_cache_queries_total"
 _HITS = "vllm:prefix_cache_hits_total"
 _HIT_RATE = "vllm:gpu_prefix_cache_hit_rate"
 _FINISHED = "vllm:request_success_total"
-_TTFT = "vllm:time_to_first_token_seconds"
+TTFT = "vllm:time_to_first_token_seconds"
 _ITL = "vllm:inter_token_latency_seconds"
-_PLAIN = (
+PLAIN = (
     "vllm:num_requests_running",
     "vllm:num_requests_waiting",
     "vllm:num_preemptions_total",
     "vllm:prompt_tokens_total",
     "vllm:generation_tokens_total",
 )
+"""Requests running and waiting, preemptions, prompt and generated tokens."""
 _RENAMED = (
     Renamed(_KV_CACHE, "vllm:gpu_cache_usage_perc", "0.9"),
     Renamed(_QUERIES, "vllm:gpu_prefix_cache_queries_total", "0.9"),
@@ -33,7 +34,7 @@ _RENAMED = (
 
 def _read(samples: Samples) -> Figures:
     pick = Picker(samples, _RENAMED)
-    running, waiting, preemptions, prompt, generation = (pick.total(name) for name in _PLAIN)
+    running, waiting, preemptions, prompt, generation = (pick.total(name) for name in PLAIN)
     rate = pick.largest_share(_HIT_RATE, optional=True)
     given_as_rate = rate is not None
     hits, queries = (pick.total(name, optional=given_as_rate) for name in (_HITS, _QUERIES))
@@ -46,7 +47,7 @@ def _read(samples: Samples) -> Figures:
         prompt_tokens=prompt,
         generation_tokens=generation,
         finished_requests=pick.by_label(_FINISHED, "finished_reason"),
-        time_to_first_token=pick.histogram(_TTFT),
+        time_to_first_token=pick.histogram(TTFT),
         time_per_output_token=pick.histogram(_ITL),
         missing=pick.missing,
     )
@@ -59,7 +60,7 @@ VLLM = EngineKind(
     version_path="/version",
     version_field="version",
     metrics=with_older(
-        (*_PLAIN, _KV_CACHE, _QUERIES, _HITS, _HIT_RATE, _FINISHED, *of_histogram(_TTFT, _ITL)),
+        (*PLAIN, _KV_CACHE, _QUERIES, _HITS, _HIT_RATE, _FINISHED, *of_histogram(TTFT, _ITL)),
         _RENAMED,
     ),
     renamed=_RENAMED,

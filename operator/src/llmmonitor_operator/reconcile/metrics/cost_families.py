@@ -6,21 +6,19 @@ with every period. Exact amounts stand in the status.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import Metric
 
 from llmmonitor_operator.cost.price import UNITS
 from llmmonitor_operator.cost.standing import CostStanding
+from llmmonitor_operator.monitors import Key
+from llmmonitor_operator.reconcile.metrics.shapes import Family
 
 PARTS = ("busy", "idle", "loading", "probes", "unobserved")
-Key = tuple[str, str]
-Samples = Iterable[tuple[tuple[str, ...], float]]
-Gauge = Callable[[str, str, tuple[str, ...], Samples], Metric]
-"""Makes a family of name, text, labels beside the monitor's, and samples."""
 
 
-def cost_families(standings: Mapping[Key, CostStanding], gauge: Gauge) -> Iterator[Metric]:
+def cost_families(standings: Mapping[Key, CostStanding], gauge: Family) -> Iterator[Metric]:
     """All of them; those without samples too."""
     every = [((*key, one.price.currency), one) for key, one in standings.items()]
     yield gauge(

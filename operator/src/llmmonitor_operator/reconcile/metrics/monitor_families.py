@@ -7,7 +7,7 @@ Prometheus could find, this is the way out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import Metric
@@ -16,19 +16,21 @@ from prometheus_client.utils import floatToGoString
 
 from llmmonitor_api.conditions import Condition, Status
 from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS
-from llmmonitor_api.report.engine_counts import Pair
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.monitors import Key
 from llmmonitor_operator.reconcile.metrics.cost_families import cost_families
 from llmmonitor_operator.reconcile.metrics.drift_families import drift_families
+from llmmonitor_operator.reconcile.metrics.engine_families import engine_families
 from llmmonitor_operator.reconcile.metrics.interaction_families import interaction_families
 from llmmonitor_operator.reconcile.metrics.objective_families import objective_events
 from llmmonitor_operator.reconcile.metrics.pod_families import pod_families
 from llmmonitor_operator.reconcile.metrics.quality_families import bias_families, quality_families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
+from llmmonitor_operator.reconcile.metrics.shapes import Samples, by_value
 from llmmonitor_operator.reconcile.metrics.version_families import version_families
 from llmmonitor_operator.versions.history import History
 
@@ -36,7 +38,6 @@ MONITOR = ("namespace", "monitor")
 """The labels that every family here begins with."""
 _POD_STATES = ("matched", "injected", "attached", "reporting", "outdated")
 _OURS = "llm_monitor"
-Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,14 @@ class Shown:
     """None before the first evaluation."""
 
 
-Monitors = Mapping[tuple[str, str], Shown]
-"""By namespace and name."""
+Monitors = Mapping[Key, Shown]
 
 
 def families(monitors: Monitors) -> Iterator[Metric]:
     """All of them; those without samples too, so that their names are known."""
     yield from _verdicts(monitors)
     yield from _counters(monitors)
-    yield from _engines(monitors)
-    yield from _compared(monitors)
+    yield from engine_families({key: one.totals.figures for key, one in monitors.items()}, _counter)
     yield from _histograms(monitors)
     judged_by = {key: one.inputs for key, one in monitors.items() if one.inputs is not None}
     yield from pod_families(judged_by, _gauge)
@@ -159,13 +158,13 @@ def _counters(monitors: Monitors) -> Iterator[Metric]:
         "requests",
         "Ended generating requests by how they ended.",
         ("outcome",),
-        _by(figures, {key: one.outcomes for key, one in figures.items()}),
+        by_value({key: one.outcomes for key, one in figures.items()}),
     )
     yield _counter(
         "finish_reasons",
         "Choices by why the model stopped.",
         ("finish_reason",),
-        _by(figures, {key: one.finish_reasons.counts for key, one in figures.items()}),
+        by_value({key: one.finish_reasons.counts for key, one in figures.items()}),
     )
     yield _counter(
         "tokens",
@@ -184,7 +183,7 @@ def _counters(monitors: Monitors) -> Iterator[Metric]:
         "token_sources",
         "Ended generating requests by where their count of output tokens came from.",
         ("source",),
-        _by(figures, {key: one.token_sources for key, one in figures.items()}),
+        by_value({key: one.token_sources for key, one in figures.items()}),
     )
     yield objective_events(
         {key: one.totals.objectives for key, one in monitors.items()},
@@ -212,18 +211,18 @@ def _counters(monitors: Monitors) -> Iterator[Metric]:
         "program_answers",
         "Answers that hold a tool call, or JSON that was asked for, by kind.",
         ("kind",),
-        _by(figures, {key: one.forms_checked for key, one in figures.items()}),
+        by_value({key: one.forms_checked for key, one in figures.items()}),
     )
     yield _counter(
         "malformed_answers",
         "Those of them whose arguments or JSON cannot be parsed.",
         ("kind",),
-        _by(figures, {key: one.forms_malformed for key, one in figures.items()}),
+        by_value({key: one.forms_malformed for key, one in figures.items()}),
     )
     yield from _request_path(monitors)
 
 
-def _energy(figures: Mapping[tuple[str, str], Figures]) -> Iterator[Metric]:
+def _energy(figures: Mapping[Key, Figures]) -> Iterator[Metric]:
     yield _counter(
         "gpus_energy_joules",
         "Energy that the pods' GPUs took, as far as it is measured.",
@@ -263,73 +262,6 @@ def _request_path(monitors: Monitors) -> Iterator[Metric]:
     )
 
 
-def _engines(monitors: Monitors) -> Iterator[Metric]:
-    """What the engines count, over their restarts."""
-    counts = {key: one.totals.figures.engine for key, one in monitors.items()}
-    for name, text, attribute in (
-        ("engine_restarts", "Engines whose counters began anew.", "restarts"),
-        ("engine_prompt_tokens", "Prompt tokens, as the engines count.", "prompt_tokens"),
-        ("engine_generation_tokens", "Generated tokens, as the engines count.", "generation_tokens"),
-        ("engine_preemptions", "Requests put back for want of cache.", "preemptions"),
-    ):
-        yield _counter(name, text, (), ((key, getattr(one, attribute)) for key, one in counts.items()))
-    yield _counter(
-        "engine_requests_finished",
-        "Requests by why they ended, as the engines count.",
-        ("reason",),
-        _by(counts, {key: one.finished_requests for key, one in counts.items()}),
-    )
-
-
-def _compared(monitors: Monitors) -> Iterator[Metric]:
-    """The same things by both who count them, over the same time."""
-    counts = {key: one.totals.figures.compared for key, one in monitors.items()}
-    yield _counter(
-        "compared_requests",
-        "Requests that ended while engine and wire could be compared, by who counted them.",
-        ("counted_by",),
-        _sides({key: one.requests for key, one in counts.items()}),
-    )
-    yield _counter(
-        "compared_tokens",
-        "Tokens by who counted them, where both could be compared.",
-        ("gen_ai_token_type", "counted_by"),
-        (
-            *_sides({key: one.prompt_tokens for key, one in counts.items()}, "input"),
-            *_sides({key: one.generation_tokens for key, one in counts.items()}, "output"),
-        ),
-    )
-    yield _counter(
-        "compared_uncounted_requests",
-        "Requests whose tokens were not compared: too many of them came without an exact count.",
-        (),
-        ((key, one.uncounted_requests) for key, one in counts.items()),
-    )
-    yield _counter(
-        "compared_first_tokens",
-        "First tokens by who saw them, where both could be compared.",
-        ("counted_by",),
-        _sides({key: one.first_tokens for key, one in counts.items()}),
-    )
-    yield _counter(
-        "compared_first_token_seconds",
-        "Sum of the times to these first tokens.",
-        ("counted_by",),
-        (
-            (labels, nanoseconds * 1e-9)
-            for labels, nanoseconds in _sides({k: one.first_token_nanoseconds for k, one in counts.items()})
-        ),
-    )
-
-
-def _sides(pairs: Mapping[tuple[str, str], Pair], *labels: str) -> Iterator[tuple[tuple[str, ...], float]]:
-    """A pair of nothing is one that these engines do not count, or that nothing has come for yet."""
-    for key, pair in pairs.items():
-        if pair != Pair():
-            yield (*key, *labels, "engine"), pair.engine
-            yield (*key, *labels, "wire"), pair.wire
-
-
 def _histograms(monitors: Monitors) -> Iterator[Metric]:
     figures = {key: one.totals.figures for key, one in monitors.items()}
     yield _histogram(
@@ -352,14 +284,6 @@ def _histograms(monitors: Monitors) -> Iterator[Metric]:
     )
 
 
-def _by(
-    order: Iterable[tuple[str, str]], counts: Mapping[tuple[str, str], Mapping[str, int]]
-) -> Iterator[tuple[tuple[str, ...], float]]:
-    for key in order:
-        for value, times in sorted(counts[key].items()):
-            yield (*key, value), times
-
-
 def _gauge(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> Metric:
     family = GaugeMetricFamily(f"{_OURS}_{name}", text, labels=(*MONITOR, *labels))
     for values, figure in samples:
@@ -374,9 +298,7 @@ def _counter(name: str, text: str, labels: tuple[str, ...], samples: Samples) ->
     return family
 
 
-def _histogram(
-    name: str, text: str, bounds: tuple[float, ...], samples: Mapping[tuple[str, str], Histogram]
-) -> Metric:
+def _histogram(name: str, text: str, bounds: tuple[float, ...], samples: Mapping[Key, Histogram]) -> Metric:
     """Counted over from finer buckets: off by the sketch's relative error at a bound; count and sum exact."""
     family = HistogramMetricFamily(f"gen_ai_server_{name}_seconds", text, labels=MONITOR)
     spelled = [floatToGoString(bound) for bound in bounds]  # type: ignore[no-untyped-call]  # prometheus-client's

@@ -6,25 +6,24 @@ A label of an objective for some requests is the list as written, comma between;
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import Metric
 
+from llmmonitor_operator.monitors import Key
+from llmmonitor_operator.reconcile.metrics.shapes import Family
 from llmmonitor_operator.settings import ObjectiveSettings
 from llmmonitor_operator.windows import Count
 
 LABELS = ("objective", "signal", "threshold", "models", "operations", "result")
 _UNFILTERED = 3
 """Parts of the key of an objective that all requests count for: its first three labels."""
-Key = tuple[str, str]
-Samples = Iterable[tuple[tuple[str, ...], float]]
-Counter = Callable[[str, str, tuple[str, ...], Samples], Metric]
 
 
 def objective_events(
     counts: Mapping[Key, Mapping[str, Count]],
     settings: Mapping[Key, Iterable[ObjectiveSettings]],
-    counter: Counter,
+    counter: Family,
 ) -> Metric:
     """By monitor: its objectives' counts by key, and the objectives of its spec."""
     return counter(

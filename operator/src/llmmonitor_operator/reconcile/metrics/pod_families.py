@@ -17,13 +17,11 @@ from llmmonitor_api.report.report import Engine, Pressure, Resources
 from llmmonitor_api.status import GPUStatus
 from llmmonitor_operator.evaluate import gpus, memory_forecast, saturation
 from llmmonitor_operator.evaluate.inputs import Inputs
-from llmmonitor_operator.evaluate.status import throttled_share
+from llmmonitor_operator.evaluate.resources import throttled_share
+from llmmonitor_operator.monitors import Key
+from llmmonitor_operator.reconcile.metrics.shapes import Family
 from llmmonitor_operator.state import Source
 
-Key = tuple[str, str]
-Samples = Iterable[tuple[tuple[str, ...], float]]
-Gauge = Callable[[str, str, tuple[str, ...], Samples], Metric]
-"""Makes a family of name, text, labels beside the monitor's, and samples."""
 _RESOURCES = frozenset({"cpu", "memory", "io"})
 _WHOSE = frozenset({"model", "node"})
 """Label values. A report may hold any others: their number must not grow with what a pod likes to send."""
@@ -46,7 +44,7 @@ class _Pods:
         return [one.engine for one in self.sources if one.engine and not one.engine.error]
 
 
-def pod_families(inputs: Mapping[Key, Inputs], gauge: Gauge) -> Iterator[Metric]:
+def pod_families(inputs: Mapping[Key, Inputs], gauge: Family) -> Iterator[Metric]:
     """All of them; those without samples too."""
     pods = {
         key: _Pods(tuple(source for _, source in one.fresh), gpus.status(one)) for key, one in inputs.items()
@@ -108,7 +106,7 @@ def _queues(sources: Iterable[Source]) -> Iterator[tuple[str, int]]:
         yield "false", len(watched) - sum(watched)
 
 
-def _memory(pods: Mapping[Key, _Pods], gauge: Gauge) -> Iterator[Metric]:
+def _memory(pods: Mapping[Key, _Pods], gauge: Family) -> Iterator[Metric]:
     """Of the pod that is nearest to its limit, both figures of the same one."""
     nearest = {key: found for key, one in pods.items() if (found := _nearest(one.resources))}
     for position, (name, text) in enumerate(
@@ -167,7 +165,7 @@ def _shares(stall: Pressure) -> tuple[tuple[str, float], ...]:
 
 def _gpus(
     pods: Mapping[Key, _Pods],
-    gauge: Gauge,
+    gauge: Family,
     figure: Callable[[str, str, Callable[[_Pods], float | None]], Metric],
 ) -> Iterator[Metric]:
     known = {key: one.gpus for key, one in pods.items() if one.gpus is not None}

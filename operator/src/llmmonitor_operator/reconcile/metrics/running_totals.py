@@ -8,7 +8,7 @@ every counter does: what was known at the takeover is not counted again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,9 +16,10 @@ import msgspec
 from llmmonitor_api.interactions.kinds import BY_NAME, Origin
 from llmmonitor_api.interactions.table import DETECTORS
 from llmmonitor_api.report.frequency import FrequencyTable
-from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, NOTHING, OK, TRUNCATED, Figures, total
-from llmmonitor_operator.gather.accumulate import Happened
+from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, NOTHING, OK, TRUNCATED, Figures
+from llmmonitor_operator.gather.accumulate import Added
 from llmmonitor_operator.interaction_counts import FOUND, NAMES, is_interaction
+from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
 from llmmonitor_operator.windows import Count
 
 OTHER = "other"
@@ -38,25 +39,30 @@ FORMS = frozenset({"tool_call", "json"})
 class RunningTotals:
     """Since the beginning."""
 
-    figures: Figures = NOTHING
+    packed: PackedFigures = NOTHING_PACKED
     objectives: Mapping[str, Count] = field(default_factory=dict)
     """By objective key; only of objectives that the spec has."""
 
-    def after(self, happened: Sequence[Happened], keys: Iterable[str]) -> RunningTotals:
+    @property
+    def figures(self) -> Figures:
+        """All of them, unpacked."""
+        return self.packed.unpacked()
+
+    def after(self, news: Added, keys: Iterable[str]) -> RunningTotals:
         """With what happened since.
 
         Args:
-            happened: as `gather.absorb` found it.
+            news: as `gather.absorb` found it.
             keys: of the objectives that there are now.
         """
-        objectives = {key: self.objectives.get(key, Count()) for key in keys if not is_interaction(key)}
-        for one in happened:
-            for key, count in one.counts.items():
-                if key in objectives:
-                    objectives[key] += count
-        news = total(one.figures for one in happened)
-        figures = self.figures if news == NOTHING else total([self.figures, _bounded(news)])
-        return RunningTotals(figures, objectives)
+        objectives = {
+            key: self.objectives.get(key, Count()) + news.counts.get(key, Count())
+            for key in keys
+            if not is_interaction(key)
+        }
+        if news.figures == NOTHING:
+            return RunningTotals(self.packed, objectives)
+        return RunningTotals(self.packed.plus(PackedFigures(_bounded(news.figures))), objectives)
 
 
 def _bounded(figures: Figures) -> Figures:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 
-from llmmonitor_api.spec.objectives import SIGNALS, EventKind
+from llmmonitor_api.spec.signals import SIGNALS, EventKind
 from llmmonitor_operator.kube.raw import Raw
 
 

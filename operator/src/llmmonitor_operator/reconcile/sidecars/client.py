@@ -24,13 +24,14 @@ from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_reque
 from llmmonitor_api.signing.sealed import sealed
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
 from llmmonitor_operator.reconcile.sidecars.trust import Trust
-from llmmonitor_operator.reconcile.sidecars.wire import Answer, Broken, Connections, NotHttp
+from llmmonitor_operator.reconcile.sidecars.wire import TIMEOUT_SECONDS, Answer, Broken, Connections, NotHttp
 
 T = TypeVar("T")
 
-TIMEOUT_SECONDS = 3.0
 CONCURRENT = 512
-"""Sidecars that are talked to at once, of all monitors: most of them only wait for an answer."""
+"""Sidecars that are asked at once, of all monitors: most of them only wait for an answer."""
+PUSHED_TO_AT_ONCE = 256
+"""Beside those: a change does not stand in line behind ten thousand reports."""
 _OK = 200
 _WORDS_LIMIT = 300
 
@@ -102,7 +103,7 @@ class SidecarClient:
         """To be set when others are in use."""
         self.trust = Trust()
         self._clock = clock
-        self._turn = asyncio.Semaphore(CONCURRENT)
+        self._turns = {"GET": asyncio.Semaphore(CONCURRENT), "PUT": asyncio.Semaphore(PUSHED_TO_AT_ONCE)}
 
     async def report(self, address: Address) -> Report:
         """The report of this moment.
@@ -241,10 +242,9 @@ class SidecarClient:
         raise AssertionError("there is always a key")
 
     async def _ask(self, method: str, address: Address, request: Callable[[], bytes]) -> bytes:
-        async with self._turn:
+        async with self._turns[method]:
             try:
-                async with asyncio.timeout(TIMEOUT_SECONDS):
-                    answer = await self._answer(address, request)
+                answer = await self._answer(address, request)
             except TimeoutError as error:
                 raise NoAnswer(f"no answer from {address.url} within {TIMEOUT_SECONDS:.0f} s") from error
             except (OSError, Broken, NotHttp) as error:

@@ -17,15 +17,18 @@ import msgspec
 
 from llmmonitor_api.configuration import ClientSetting, Configuration
 from llmmonitor_api.probe_plan import ProbePlan
+from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.signing.sealed import sealed
+from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.probe_shares import shares
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_operator.reconcile.sidecars.day_key import DayKey
 from llmmonitor_operator.reconcile.sidecars.pods_memory import REFRESH_SECONDS, PodsMemory
-from llmmonitor_operator.reconcile.sidecars.standing import Standing
+from llmmonitor_operator.reconcile.sidecars.standing import Standing, address_of
+from llmmonitor_operator.state import State
 
 HANDING_OVER = "HandingOver"
 """What a sidecar says that makes room for its successor."""
@@ -77,7 +80,8 @@ class Pusher:
         """
         configuration = msgspec.structs.replace(configuration, public_keys=self._sidecars.public_keys)
         key = memory.day_key
-        given = _shares(configuration, reports, versions, now)
+        asking = {uid: report.probing for uid, report in reports.items()}
+        given = _shares(configuration, asking, versions, now)
         digest = configuration.probes.digest if configuration.probes is not None else ""
         believed = {key.id for key in self._sidecars.keys.trusted}
         due = []
@@ -97,13 +101,46 @@ class Pusher:
             plan = given.get(one.expected.uid)
             asks_as_told = report.probing is None or _asks(report.probing, plan, digest)
             if again or tell or not (has_it and believes and knows and asks_as_told):
-                sealing_key = says.sealing_key if says is not None else b""
-                clients = _clients(key, sealing_key, one.expected.uid)
+                clients = _clients(key, says, one.expected.uid)
                 due.append(
                     _Due(
                         one.expected.name, one.address, has, hand_over=hand_over, clients=clients, probes=plan
                     )
                 )
+        await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
+
+    async def push_change(
+        self,
+        configuration: Configuration,
+        pods: Sequence[Raw],
+        state: State,
+        *,
+        memory: PodsMemory,
+        now: float,
+    ) -> None:
+        """Push a `configuration` that has just changed to those of `pods` that have reported, asking none.
+
+        By what they had in their last report. Whoever makes room for a successor, or has not been heard, is
+        left to the pass.
+        """
+        configuration = msgspec.structs.replace(configuration, public_keys=self._sidecars.public_keys)
+        sources = {uid: pod.newest for uid, pod in state.pods.items() if pod.newest is not None}
+        asking = {uid: source.probing for uid, source in sources.items()}
+        given = _shares(configuration, asking, state.versions.running, now)
+        due = []
+        for pod in pods:
+            uid, address = pod["metadata"]["uid"], address_of(pod)
+            source, known = sources.get(uid), memory.pods.get(uid)
+            if address is None or source is None or known is None:
+                continue
+            if source.interception.reason == HANDING_OVER or known.unreachable:
+                continue
+            has = source.configuration_generation
+            if known.renumbered is not None:
+                has = max(has, known.renumbered[1])
+            if has != configuration.generation:
+                name, clients = pod["metadata"]["name"], _clients(memory.day_key, source.clients, uid)
+                due.append(_Due(name, address, has, hand_over=False, clients=clients, probes=given.get(uid)))
         await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
 
     async def _push(self, configuration: Configuration, one: _Due, memory: PodsMemory, now: float) -> None:
@@ -122,9 +159,10 @@ class Pusher:
         self._metrics.pushed("ok")
 
 
-def _clients(key: DayKey | None, sealing_key: bytes, pod_uid: str) -> ClientSetting | None:
+def _clients(key: DayKey | None, says: Clients | None, pod_uid: str) -> ClientSetting | None:
     if key is None:
         return None
+    sealing_key = says.sealing_key if says is not None else b""
     try:
         return ClientSetting(key.header, key.id, sealed(key.secret, sealing_key, pod_uid))
     except ValueError:  # no public key: of a version before, or damaged
@@ -132,16 +170,17 @@ def _clients(key: DayKey | None, sealing_key: bytes, pod_uid: str) -> ClientSett
 
 
 def _shares(
-    configuration: Configuration, reports: Mapping[str, Report], versions: Mapping[str, str], now: float
+    configuration: Configuration,
+    asking: Mapping[str, Probing | None],
+    versions: Mapping[str, str],
+    now: float,
 ) -> dict[str, ProbePlan]:
-    """Each replica's plan; none where nothing is asked, or nobody could."""
+    """Each replica's plan, by what it says of its probes; none where nothing is asked, or nobody could."""
     plan = configuration.probes
     if plan is None:
         return {}
     able = {
-        uid: versions.get(uid) or report.probing.version
-        for uid, report in reports.items()
-        if report.probing is not None
+        uid: versions.get(uid) or probing.version for uid, probing in asking.items() if probing is not None
     }
     return {
         uid: msgspec.structs.replace(plan, index=index, of=of, version=versions.get(uid, "")[:_NAME_LIMIT])

@@ -17,6 +17,7 @@ import kopf
 import msgspec
 
 from llmmonitor_api.spec.monitor import GROUP, PLURAL, VERSION
+from llmmonitor_operator.kube.mirror import without_managed_fields
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _READ_ANEW_AFTER = timedelta(minutes=5)
@@ -46,6 +47,21 @@ def service_account(environment: Mapping[str, str], folder: Path = _SERVICE_ACCO
     )
 
 
+class _NoDifferences(kopf.DiffBaseStorage):
+    """kopf compares every object, deeply copied twice, to the one handled last: for handlers of changes."""
+
+    def build(self, *, body: kopf.Body, extra_fields: object = None) -> kopf.BodyEssence:  # noqa: ARG002 - kopf's
+        """Nothing to compare."""
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:  # noqa: ARG002 - kopf's
+        """Nothing was handled."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is written to an object."""
+
+
 async def watch_monitors(seen: Seen, namespaces: Sequence[str], kubeconfig: str) -> None:
     """Tell of every LLMMonitor as it is now and as it changes; returns on SIGTERM or SIGINT.
 
@@ -58,7 +74,8 @@ async def watch_monitors(seen: Seen, namespaces: Sequence[str], kubeconfig: str)
 
     # a coroutine, because kopf runs plain functions in threads
     async def on_event(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's own name
-        seen(type or "LISTED", msgspec.to_builtins(dict(body)))  # a copy, twenty times as fast as deepcopy's
+        thing = without_managed_fields(dict(body))
+        seen(type or "LISTED", msgspec.to_builtins(thing))  # a copy, twenty times as fast as deepcopy's
 
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         if kubeconfig:
@@ -68,6 +85,7 @@ async def watch_monitors(seen: Seen, namespaces: Sequence[str], kubeconfig: str)
     kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)(on_event)
     kopf.on.login(registry=registry, errors=kopf.ErrorsMode.TEMPORARY)(login)
     settings = kopf.OperatorSettings()
+    settings.persistence.diffbase_storage = _NoDifferences()
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.watching.server_timeout = 290

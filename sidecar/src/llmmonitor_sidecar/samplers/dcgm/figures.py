@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from llmmonitor_api.report.gpus import GPU, GPUS_LIMIT, HARDWARE, MIG_LIMIT, GPUs, MIGInstance
+from llmmonitor_api.report.gpus import DCGM, GPU, GPUS_LIMIT, HARDWARE, MIG_LIMIT, GPUs, MIGInstance
 from llmmonitor_sidecar.samplers.dcgm import exposition as dcgm
 from llmmonitor_sidecar.samplers.dcgm.exposition import Exposition, Unit
 from llmmonitor_sidecar.samplers.dcgm.whose import Asking, ours
-from llmmonitor_sidecar.samplers.gpu.device import Memory
 from llmmonitor_sidecar.samplers.gpu.energy import PodsEnergy
+from llmmonitor_sidecar.samplers.gpu.remembered import Remembered
 from llmmonitor_sidecar.samplers.gpu.xids import kind
 
-SOURCE = "DCGM"
 _MIB = 1 << 20
 _PERCENT = 0.01
+_REMEMBERED = 4 * GPUS_LIMIT
+"""GPUs: some may be away for a while."""
 _MOST_MIB = float(1 << 32)
 _MOST_WATTS = 1e6
 _MOST_MILLIJOULES = 1e15
@@ -41,7 +42,7 @@ class DCGMFigures:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
-        self._memory: dict[str, Memory] = {}
+        self._remembered: dict[str, Remembered] = {}
         self._last_xids: dict[tuple[str, str], int] = {}
         self._energy = PodsEnergy()
 
@@ -64,10 +65,11 @@ class DCGMFigures:
         ]
         alone = {unit.uuid for unit in mine if not unit.instance and not _others(unit)}
         self._energy.add({one.uuid: one.energy_joules for one in devices if one.uuid in alone})
+        self._forget()
         devices.sort(key=lambda one: one.index)
         return GPUs(
             visible=True,
-            source=SOURCE,
+            source=DCGM,
             driver=found.driver,
             requested=self._asking.requested,
             told_by=told_by,
@@ -75,20 +77,25 @@ class DCGMFigures:
             beyond=max(0, len(devices) - GPUS_LIMIT),
         )
 
+    def _forget(self) -> None:
+        """Keep those heard of last: an exporter may have other names for its GPUs at every look."""
+        self._remembered = dict(list(self._remembered.items())[-_REMEMBERED:])
+        self._last_xids = dict(list(self._last_xids.items())[-_REMEMBERED * MIG_LIMIT :])
+
     def _gpu(self, every: tuple[Unit, ...], mine: tuple[Unit, ...], now_ns: int) -> GPU:
         """One GPU: `every` row of it, the pod's of which are `mine`."""
         whole = next((unit for unit in every if not unit.instance), mine[0])
         partitioned = any(unit.instance for unit in every)
-        memory = self._memory.setdefault(whole.uuid, Memory())
-        self._count_xids(memory, whole, mine, now_ns)
+        remembered = self._remembered[whole.uuid] = self._remembered.pop(whole.uuid, Remembered())
+        self._count_xids(remembered, whole, mine, now_ns)
         give = whole.figures.get
         watts, counted = _up_to(_MOST_WATTS, give(dcgm.POWER)), _up_to(_MOST_MILLIJOULES, give(dcgm.ENERGY))
         used = give(dcgm.UTILISATION)
-        memory.energy.add(now_ns, watts, _whole(counted))
+        remembered.energy.add(now_ns, watts, _whole(counted))
         reasons = give(dcgm.SLOWDOWNS, give(dcgm.SLOWDOWNS_BEFORE_4))
         if reasons is not None:
-            memory.slowdowns.add(int(reasons), now_ns)
-        grew_ns = memory.count_uncorrected(_whole(give(dcgm.UNCORRECTED)), now_ns)
+            remembered.slowdowns.add(int(reasons), now_ns)
+        grew_ns = remembered.count_uncorrected(_whole(give(dcgm.UNCORRECTED)), now_ns)
         in_use, there = (None, None) if partitioned else _memory(whole)
         return GPU(
             uuid=whole.uuid,
@@ -100,35 +107,35 @@ class DCGMFigures:
             memory_used_bytes=in_use,
             memory_total_bytes=there,
             power_watts=watts,
-            energy_joules=memory.energy.joules,
-            energy_integrated=memory.energy.integrated,
+            energy_joules=remembered.energy.joules,
+            energy_integrated=remembered.energy.integrated,
             temperature_celsius=_up_to(_MOST_CELSIUS, give(dcgm.TEMPERATURE)),
-            slowdowns=None if reasons is None else memory.slowdowns.shares(),
-            slowdown_samples=memory.slowdowns.count,
+            slowdowns=None if reasons is None else remembered.slowdowns.shares(),
+            slowdown_samples=remembered.slowdowns.count,
             ecc_corrected=_whole(give(dcgm.CORRECTED)),
             ecc_uncorrected=_whole(give(dcgm.UNCORRECTED)),
             ecc_uncorrected_age_seconds=None if grew_ns is None else (now_ns - grew_ns) * 1e-9,
             repair_pending=_flag(give(dcgm.REPAIR_PENDING)),
             repair_failed=_flag(give(dcgm.REPAIR_FAILED)),
-            xids=memory.xids.report(now_ns),
+            xids=remembered.xids.report(now_ns),
             xids_seen=any(dcgm.XID in unit.figures for unit in (whole, *mine)),
             partitioned=partitioned,
             instances=tuple(map(_instance, mine[:MIG_LIMIT])) if partitioned else (),
         )
 
-    def _count_xids(self, memory: Memory, whole: Unit, mine: Iterable[Unit], now_ns: int) -> None:
+    def _count_xids(self, remembered: Remembered, whole: Unit, mine: Iterable[Unit], now_ns: int) -> None:
         """New errors of the pod's parts; of a partitioned GPU as a whole those of the hardware alone."""
         own = {unit.key: unit for unit in mine}
         for unit in {whole.key: whole, **own}.values():
             number = _whole(unit.figures.get(dcgm.XID))
             if number is None:
                 continue
-            before = self._last_xids.get(unit.key)
+            before = self._last_xids.pop(unit.key, None)
             self._last_xids[unit.key] = number
             if before is None or number in {0, before}:
                 continue
             if unit.key in own or kind(number) == HARDWARE:
-                memory.xids.add(number, now_ns)
+                remembered.xids.add(number, now_ns)
 
 
 def _instance(unit: Unit) -> MIGInstance:

@@ -11,6 +11,7 @@ from typing import Any
 
 Handle = Any
 """A device of pynvml's; a pointer."""
+MOST_BYTES = 1 << 52
 
 
 class Lost(Exception):
@@ -77,6 +78,17 @@ class Answers:
                 return answer
         return None
 
+    def number(self, figure: str, function: str, *arguments: object, most: int) -> int | None:
+        """The same of a number; one above `most` is none that a GPU has, and is said as a problem."""
+        answer = self.ask(figure, function, *arguments)
+        return None if answer is None else self._within(figure, int(answer), most)
+
+    def _within(self, figure: str, number: int, most: int) -> int | None:
+        if number <= most:
+            return number
+        self._refused[figure] = f"the driver says {number}, and {most} is the most that is believed"
+        return None
+
     def memory(self) -> Any:
         """`used` and `total` in bytes, as nvidia-smi has them.
 
@@ -84,4 +96,10 @@ class Answers:
         """
         figure, function = "memory", "nvmlDeviceGetMemoryInfo"
         answer = self.ask(figure, function, self._nvml.nvmlMemory_v2)
-        return self.ask(figure, function) if answer is None else answer
+        answer = self.ask(figure, function) if answer is None else answer
+        if (
+            answer is None
+            or self._within(figure, max(int(answer.used), int(answer.total)), MOST_BYTES) is None
+        ):
+            return None
+        return answer

@@ -1,8 +1,7 @@
-"""Reads one GPU, and remembers of it what a single look does not show."""
+"""Reads one GPU, by one look at each of its figures and by what is remembered of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import ModuleType
 
 import msgspec
@@ -10,39 +9,23 @@ import msgspec
 from llmmonitor_api.report.gpus import GPU
 from llmmonitor_sidecar.samplers.gpu import instances
 from llmmonitor_sidecar.samplers.gpu.answers import Answers, Handle, Lost
-from llmmonitor_sidecar.samplers.gpu.energy import Energy
 from llmmonitor_sidecar.samplers.gpu.ours import Processes
-from llmmonitor_sidecar.samplers.gpu.slowdowns import Slowdowns
-from llmmonitor_sidecar.samplers.gpu.xids import XIDCounts
+from llmmonitor_sidecar.samplers.gpu.remembered import Remembered
 
 _MILLI = 1e-3
 _PERCENT = 0.01
-
-
-@dataclass(slots=True)
-class Memory:
-    """What is remembered of a GPU by its uuid, from one session of NVML to the next."""
-
-    energy: Energy = field(default_factory=Energy)
-    slowdowns: Slowdowns = field(default_factory=Slowdowns)
-    xids: XIDCounts = field(default_factory=XIDCounts)
-    uncorrected: int | None = None
-    uncorrected_grew_ns: int | None = None
-
-    def count_uncorrected(self, count: int | None, now_ns: int) -> int | None:
-        """Take note of the uncorrectable ECC errors; when they were last seen to grow."""
-        before = self.uncorrected
-        if count is not None:
-            if before is not None and count > before:
-                self.uncorrected_grew_ns = now_ns
-            self.uncorrected = count
-        return self.uncorrected_grew_ns
+_MOST_MILLIWATTS = 1_000_000_000
+_MOST_CELSIUS = 10_000
+_MOST_COUNTED = 1 << 62
+"""What is more no GPU has, and no report takes: drivers spell "not available" as the largest of a type."""
 
 
 class Device:
     """One GPU in one session of NVML."""
 
-    def __init__(self, nvml: ModuleType, handle: Handle, index: int, memory: dict[str, Memory]) -> None:
+    def __init__(
+        self, nvml: ModuleType, handle: Handle, index: int, remembered: dict[str, Remembered]
+    ) -> None:
         self._nvml = nvml
         self._answers = Answers(nvml, handle)
         self.handle = handle
@@ -51,9 +34,9 @@ class Device:
             self.uuid = str(self._answers.ask("uuid", "nvmlDeviceGetUUID") or f"index {index}")
             self._name = str(self._answers.ask("name", "nvmlDeviceGetName") or "")
         except Lost:  # nobody knows which one it is: what is remembered is not for it
-            self.uuid, self._name, self.memory = f"index {index}", "", Memory()
+            self.uuid, self._name, self.remembered = f"index {index}", "", Remembered()
         else:
-            self.memory = memory.setdefault(self.uuid, Memory())
+            self.remembered = remembered.setdefault(self.uuid, Remembered())
         self.instances: tuple[instances.Instance, ...] = ()
         self.processes: dict[str, Processes] = {}
         """By what can be requested: itself, or its instances."""
@@ -80,13 +63,13 @@ class Device:
         try:
             gpu = self._figures(now_ns)
         except Lost as error:
-            taken = self.memory.energy.joules
+            taken = self.remembered.energy.joules
             gpu = GPU(uuid=self.uuid, lost=True, problem=f"lost: {error}", energy_joules=taken)
         return msgspec.structs.replace(
             gpu,
             index=self.index,
             name=self._name,
-            xids=self.memory.xids.report(now_ns),
+            xids=self.remembered.xids.report(now_ns),
             xids_seen=tells_xids,
         )
 
@@ -94,7 +77,7 @@ class Device:
         ask = self._answers.ask
         memory = self._answers.memory()
         used = None if self._partitioned else ask("utilisation", "nvmlDeviceGetUtilizationRates")
-        power = ask("power", "nvmlDeviceGetPowerUsage")
+        power = self._answers.number("power", "nvmlDeviceGetPowerUsage", most=_MOST_MILLIWATTS)
         watts = None if power is None else power * _MILLI
         self._add_energy(watts, now_ns)
         reasons = self._answers.first(
@@ -103,11 +86,16 @@ class Device:
             "nvmlDeviceGetCurrentClocksThrottleReasons",
         )
         if reasons is not None:
-            self.memory.slowdowns.add(int(reasons), now_ns)
+            self.remembered.slowdowns.add(int(reasons), now_ns)
         corrected, uncorrected = self._ecc("CORRECTED"), self._ecc("UNCORRECTED")
         pending, failed = self._repairs()
-        grew_ns = self.memory.count_uncorrected(uncorrected, now_ns)
-        temperature = ask("temperature", "nvmlDeviceGetTemperature", self._nvml.NVML_TEMPERATURE_GPU)
+        grew_ns = self.remembered.count_uncorrected(uncorrected, now_ns)
+        temperature = self._answers.number(
+            "temperature",
+            "nvmlDeviceGetTemperature",
+            self._nvml.NVML_TEMPERATURE_GPU,
+            most=_MOST_CELSIUS,
+        )
         return GPU(
             uuid=self.uuid,
             problem=self._answers.problem,
@@ -115,11 +103,11 @@ class Device:
             memory_used_bytes=None if memory is None else int(memory.used),
             memory_total_bytes=None if memory is None else int(memory.total),
             power_watts=watts,
-            energy_joules=self.memory.energy.joules,
-            energy_integrated=self.memory.energy.integrated,
+            energy_joules=self.remembered.energy.joules,
+            energy_integrated=self.remembered.energy.integrated,
             temperature_celsius=None if temperature is None else float(temperature),
-            slowdowns=None if reasons is None else self.memory.slowdowns.shares(),
-            slowdown_samples=self.memory.slowdowns.count,
+            slowdowns=None if reasons is None else self.remembered.slowdowns.shares(),
+            slowdown_samples=self.remembered.slowdowns.count,
             ecc_corrected=corrected,
             ecc_uncorrected=uncorrected,
             ecc_uncorrected_age_seconds=None if grew_ns is None else (now_ns - grew_ns) * 1e-9,
@@ -131,14 +119,18 @@ class Device:
 
     def _add_energy(self, watts: float | None, now_ns: int) -> None:
         counted = None
-        if self.memory.energy.counter_due(now_ns):
-            counted = self._answers.ask("energy counter", "nvmlDeviceGetTotalEnergyConsumption")
-        self.memory.energy.add(now_ns, watts, None if counted is None else int(counted))
+        if self.remembered.energy.counter_due(now_ns):
+            counted = self._answers.number(
+                "energy counter", "nvmlDeviceGetTotalEnergyConsumption", most=_MOST_COUNTED
+            )
+        self.remembered.energy.add(now_ns, watts, counted)
 
     def _ecc(self, which: str) -> int | None:
         error = getattr(self._nvml, f"NVML_MEMORY_ERROR_TYPE_{which}")
-        count = self._answers.ask("ECC", "nvmlDeviceGetTotalEccErrors", error, self._nvml.NVML_VOLATILE_ECC)
-        return None if count is None else int(count)
+        volatile = self._nvml.NVML_VOLATILE_ECC
+        return self._answers.number(
+            f"{which.lower()} ECC", "nvmlDeviceGetTotalEccErrors", error, volatile, most=_MOST_COUNTED
+        )
 
     def _repairs(self) -> tuple[bool | None, bool | None]:
         """Pending and failed: rows that are remapped since Ampere, pages that are retired before."""

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 _LONGEST_STEP_NS = 30_000_000_000
 """Between two samples of power: what went on in a longer gap is not known."""
+_MOST_WATTS = 100_000.0
+"""Of one GPU, a hundred times what one takes: a counter that grows faster is wrong."""
 
 
 COUNT_EVERY_NS = 10_000_000_000
@@ -21,6 +23,7 @@ class Energy:
 
     def __init__(self) -> None:
         self._counted: int | None = None
+        self._counted_ns = 0
         self._count_at_ns: int | None = None
         self._powered: tuple[int, float] | None = None
         self._known = 0.0
@@ -48,17 +51,18 @@ class Energy:
         Args:
             now_ns: grows.
             watts: the power now; the mean of two samples holds between them.
-            millijoules: the counter now, if it was looked at. It begins anew when the driver is loaded; then
-                power fills the gap.
+            millijoules: the counter now, if it was looked at. It begins anew when the driver is loaded; then,
+                and where it grew by more than any GPU takes, power fills the gap.
         """
         if watts is not None:
             self._since += self._step(watts, now_ns)
             self._powered = now_ns, watts
         if millijoules is not None:
-            before = self._counted
-            if before is not None:
-                self._known += (millijoules - before) * 1e-3 if millijoules >= before else self._since
-            self._counted, self._since = millijoules, 0.0
+            if self._counted is not None:
+                grown = (millijoules - self._counted) * 1e-3
+                most = _MOST_WATTS * (now_ns - self._counted_ns) * 1e-9
+                self._known += grown if 0 <= grown <= most else self._since
+            self._counted, self._counted_ns, self._since = millijoules, now_ns, 0.0
         if watts is not None or millijoules is not None:
             # where power said too much, what was said stays until the counter has come as far
             self.joules = max(self.joules or 0.0, self._known + self._since)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from llmmonitor_api.report.gpus import MIG_LIMIT, MIGInstance
-from llmmonitor_sidecar.samplers.gpu.answers import Answers
+from llmmonitor_sidecar.samplers.gpu.answers import MOST_BYTES, Answers
 from llmmonitor_sidecar.samplers.gpu.ours import Processes
 
 PLACES_LIMIT = 16
@@ -60,4 +60,8 @@ def read(instance: Instance) -> MIGInstance:
 def processes(answers: Answers) -> Processes:
     """Who uses a GPU or an instance; empty where that is not told."""
     listed = answers.first("processes", *_PROCESSES) or ()
-    return {int(one.pid): None if one.usedGpuMemory is None else int(one.usedGpuMemory) for one in listed}
+    return {int(one.pid): _believed(one.usedGpuMemory) for one in listed}
+
+
+def _believed(size: int | None) -> int | None:
+    return None if size is None or size > MOST_BYTES else int(size)

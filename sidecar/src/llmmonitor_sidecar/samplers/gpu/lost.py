@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from llmmonitor_api.report.gpus import GPU, GPUS_LIMIT
-from llmmonitor_sidecar.samplers.gpu.device import Memory
+from llmmonitor_sidecar.samplers.gpu.remembered import Remembered
 
 
 class LostGPUs:
@@ -22,18 +22,20 @@ class LostGPUs:
         """Whether it was the pod's when it last answered, by uuid."""
         self._lost: dict[str, GPU] = {}
 
-    def carry(self, found: Sequence[GPU], memory: Mapping[str, Memory], now_ns: int) -> tuple[GPU, ...]:
+    def carry(
+        self, found: Sequence[GPU], remembered: Mapping[str, Remembered], now_ns: int
+    ) -> tuple[GPU, ...]:
         """All that are found, and those lost before that are not, by index."""
         for one in found:
             if not one.lost:
                 self._ours[one.uuid] = one.ours
                 self._lost.pop(one.uuid, None)
-        nameless = [one for one in found if one.lost and one.uuid not in memory]
+        nameless = [one for one in found if one.lost and one.uuid not in remembered]
         named = [self._named(one) for one in found if one not in nameless]
         self._lost |= {one.uuid: one for one in named if one.lost}
         here = {one.uuid for one in named}
         carried = [
-            msgspec.structs.replace(one, xids=memory[uuid].xids.report(now_ns))
+            msgspec.structs.replace(one, xids=remembered[uuid].xids.report(now_ns))
             for uuid, one in self._lost.items()
             if uuid not in here
         ]

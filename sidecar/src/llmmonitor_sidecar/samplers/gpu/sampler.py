@@ -14,16 +14,15 @@ from types import ModuleType
 
 import msgspec
 
-from llmmonitor_api.report.gpus import GPU, GPUs
+from llmmonitor_api.report.gpus import GPU, NVML, GPUs
 from llmmonitor_sidecar.samplers.gpu import ours
 from llmmonitor_sidecar.samplers.gpu.answers import DriverGone
-from llmmonitor_sidecar.samplers.gpu.device import Memory
 from llmmonitor_sidecar.samplers.gpu.energy import PodsEnergy
 from llmmonitor_sidecar.samplers.gpu.library import Unavailable, open_nvml
 from llmmonitor_sidecar.samplers.gpu.lost import LostGPUs
+from llmmonitor_sidecar.samplers.gpu.remembered import Remembered
 from llmmonitor_sidecar.samplers.gpu.session import Session
 
-SOURCE = "NVML"
 OPEN_AGAIN_NS = 60_000_000_000
 """Between two attempts to open NVML."""
 
@@ -56,7 +55,7 @@ class GPUSampler:
         self._open_at_ns: int | None = None
         """When NVML is opened, or opened anew, next; None while all is well."""
         self._why_not = ""
-        self._memory: dict[str, Memory] = {}
+        self._remembered: dict[str, Remembered] = {}
         self._lost = LostGPUs()
         self._energy = PodsEnergy()
 
@@ -84,11 +83,11 @@ class GPUSampler:
     def _with(self, session: Session, devices: tuple[GPU, ...], now_ns: int) -> Sampled:
         units = {uuid: processes for one in session.devices for uuid, processes in one.processes.items()}
         told_by, uuids = ours.ours(units, self._model_pids(), self._requested)
-        whose = self._lost.carry([_whose(one, uuids) for one in devices], self._memory, now_ns)
+        whose = self._lost.carry([_whose(one, uuids) for one in devices], self._remembered, now_ns)
         self._energy.add({one.uuid: one.energy_joules for one in whose if one.ours and not one.partitioned})
         found = GPUs(
             visible=True,
-            source=SOURCE,
+            source=NVML,
             driver=session.driver,
             requested=self._requested,
             told_by=told_by,
@@ -110,7 +109,7 @@ class GPUSampler:
             self._why_not = str(why)
             return
         try:
-            self._session = Session(nvml, self._memory)
+            self._session = Session(nvml, self._remembered)
         except (nvml.NVMLError, DriverGone) as error:
             self._why_not = f"NVML cannot list the GPUs: {error}"
             with contextlib.suppress(nvml.NVMLError):

@@ -9,7 +9,8 @@ import msgspec
 
 from llmmonitor_api.report.gpus import GPU, GPUS_LIMIT
 from llmmonitor_sidecar.samplers.gpu import ours
-from llmmonitor_sidecar.samplers.gpu.device import Device, Memory
+from llmmonitor_sidecar.samplers.gpu.device import Device
+from llmmonitor_sidecar.samplers.gpu.remembered import Remembered
 from llmmonitor_sidecar.samplers.gpu.xids import WHOLE_GPU, Events, key_of
 
 WALK_NS = 10_000_000_000
@@ -17,13 +18,13 @@ WALK_NS = 10_000_000_000
 
 
 class Session:
-    """The GPUs that NVML shows; `memory` is what is remembered of each, by uuid, and outlives the session.
+    """The GPUs that NVML shows; `remembered` has what is known of each by uuid, and outlives the session.
 
     Raises:
         NVMLError: NVML cannot say how many there are.
     """
 
-    def __init__(self, nvml: ModuleType, memory: dict[str, Memory]) -> None:
+    def __init__(self, nvml: ModuleType, remembered: dict[str, Remembered]) -> None:
         self._nvml = nvml
         self._walk_at_ns = 0
         self.devices: list[Device] = []
@@ -40,7 +41,7 @@ class Session:
                     lost = GPU(uuid=f"index {index}", index=index, lost=True, problem=f"no handle: {error}")
                     self.unreachable.append(lost)
             else:
-                self.devices.append(Device(nvml, handle, index, memory))
+                self.devices.append(Device(nvml, handle, index, remembered))
         self._events = Events(nvml, [one.handle for one in self.devices])
 
     def read(self, now_ns: int, model: frozenset[int]) -> tuple[GPU, ...]:
@@ -78,7 +79,7 @@ class Session:
             parts = {one.number for one in device.instances}
             if parts and instance not in {WHOLE_GPU, *parts}:
                 continue  # of an instance that is another's
-            device.memory.xids.add(number, now_ns)
+            device.remembered.xids.add(number, now_ns)
 
     def _driver(self) -> str:
         try:

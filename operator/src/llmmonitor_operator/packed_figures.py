@@ -1,0 +1,134 @@
+"""Figures as bytes: what the operator holds of ten thousand replicas and of every cell of time.
+
+A histogram's bucket takes a map seventy bytes and msgpack three, and a state has a quarter of a million of
+them. They are rarely read: a replica's when it reports, a cell's when its window is asked for. Histograms lie
+apart, since most questions are not about them. What is added to packed figures lies beside them until it is
+enough to be worth unpacking them. In a checkpoint figures are written out as plain ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_operator.figures import HISTOGRAMS, NOTHING, Figures, total
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_BARE = msgspec.msgpack.Decoder(Figures)
+_HISTOGRAMS = msgspec.msgpack.Decoder(list[tuple[int, int, int, dict[int, int]]])
+_NONE = {name: Histogram() for name in HISTOGRAMS}
+ADDED_LIMIT = 8
+"""Of what lies beside packed figures: two minutes of passes."""
+
+
+class PackedFigures:
+    """One `Figures`, packed; never changed."""
+
+    __slots__ = ("_absurd", "_added", "_bare", "_histograms")
+
+    def __init__(self, figures: Figures) -> None:
+        """Args: figures: copied."""
+        self._absurd: Figures | None = None
+        """The figures themselves, where a sum is beyond msgpack's 64 bits: of no real sidecar, but read."""
+        self._added: tuple[PackedFigures, ...] = ()
+        """What is to be added when they are read; nothing is added to these themselves."""
+        self._bare = self._histograms = b""
+        if figures is NOTHING:
+            return
+        try:
+            self._histograms = _ENCODE([_row(figures, name) for name in HISTOGRAMS])
+            self._bare = _ENCODE(msgspec.structs.replace(figures, **_NONE))
+        except OverflowError:
+            self._absurd = figures
+
+    def unpacked(self, *, histograms: bool = True) -> Figures:
+        """The figures; without `histograms` theirs are empty."""
+        own = self._own(histograms=histograms)
+        if not self._added:
+            return own
+        added = [one.unpacked(histograms=histograms) for one in self._added]
+        return total([own, *added], histograms=histograms)
+
+    def _own(self, *, histograms: bool) -> Figures:
+        """Without what was added."""
+        if self._absurd is not None:
+            return self._absurd if histograms else msgspec.structs.replace(self._absurd, **_NONE)
+        if not self._bare:
+            return NOTHING
+        bare = _BARE.decode(self._bare)
+        if not histograms:
+            return bare
+        rows = _HISTOGRAMS.decode(self._histograms)
+        return msgspec.structs.replace(
+            bare, **{name: Histogram(*row) for name, row in zip(HISTOGRAMS, rows, strict=True)}
+        )
+
+    def plus(self, other: PackedFigures) -> PackedFigures:
+        """The sum of both, most often without a look into either."""
+        if not self._bare or len(self._added) >= ADDED_LIMIT:
+            return PackedFigures(total_of((self, other)))
+        found = PackedFigures(NOTHING)
+        found._bare, found._histograms = self._bare, self._histograms
+        found._added = (*self._added, other.together())
+        return found
+
+    def together(self) -> PackedFigures:
+        """The same in the least room: itself if nothing lies beside them."""
+        return PackedFigures(self.unpacked()) if self._added else self
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, but for its own few."""
+        return len(self._bare) + len(self._histograms) + sum(one.size for one in self._added)
+
+    def is_same(self, other: PackedFigures) -> bool:
+        """Whether they are equal down to their bytes: at once, and mostly so where figures are equal."""
+        mine = self._absurd is other._absurd, self._bare, self._histograms, self._added
+        return mine == (True, other._bare, other._histograms, other._added)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PackedFigures):
+            return NotImplemented
+        return self.is_same(other) or self.unpacked() == other.unpacked()  # maps may be in another order
+
+    def __hash__(self) -> int:
+        return hash(self.unpacked(histograms=False).begun)
+
+
+NOTHING_PACKED = PackedFigures(NOTHING)
+
+
+def total_of(parts: Iterable[PackedFigures], *, histograms: bool = True) -> Figures:
+    """The sum of many, as `figures.total` has it."""
+    return total((one.unpacked(histograms=histograms) for one in parts), histograms=histograms)
+
+
+def written_out(value: object) -> Any:
+    """What msgspec shall write of packed figures: an `enc_hook`.
+
+    Raises:
+        NotImplementedError: it is something else, which has no form of its own.
+    """
+    if isinstance(value, PackedFigures):
+        return value.unpacked()
+    raise NotImplementedError(f"no way to write a {type(value).__name__}")
+
+
+def read_in(kind: type, value: object) -> Any:
+    """The reverse, of what was written: a `dec_hook`.
+
+    Raises:
+        NotImplementedError: something else is asked for.
+        msgspec.ValidationError: these are no figures.
+    """
+    if kind is PackedFigures:
+        return PackedFigures(msgspec.convert(value, Figures))
+    raise NotImplementedError(f"no way to read a {kind.__name__}")
+
+
+def _row(figures: Figures, name: str) -> tuple[int, int, int, dict[int, int]]:
+    one: Histogram = getattr(figures, name)
+    return one.zero, one.overflow, one.sum_nano, one.buckets

@@ -1,0 +1,26 @@
+"""What is kept of one monitor between two passes; each pass goes on with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from llmmonitor_api.status import RestartStatus
+from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
+from llmmonitor_operator.state import State
+
+
+@dataclass(slots=True)
+class Memory:
+    """Of one monitor."""
+
+    uid: str
+    state: State
+    pods: PodsMemory = field(default_factory=PodsMemory)
+    restart: RestartStatus | None = None
+    """How far `existingPods: Restart` has come, as it stands in the status."""
+    pulled: bool = False
+    """Whether this process has asked its sidecars before."""
+    status_failures: int = 0
+    """How often in a row its status could not be written."""
+    status_again_at: float = 0.0
+    """When it is tried again (Unix seconds)."""
