@@ -102,6 +102,13 @@ class OutcomesSetting(msgspec.Struct, frozen=True):
     """Whether feedback is taken from those alone who bear the owner's token."""
 
 
+class ReviewSetting(msgspec.Struct, frozen=True):
+    """How many redacted cases are kept for people to judge, and for how long."""
+
+    max_cases: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+    max_age_seconds: Annotated[float, msgspec.Meta(ge=0, le=31 * 86_400)]
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """All that can be changed in a running sidecar."""
 
@@ -134,6 +141,8 @@ class Configuration(msgspec.Struct, frozen=True):
     """What to ask the model; None: nothing."""
     outcomes: OutcomesSetting | None = None
     """None: outcomes are not counted, and no feedback is taken."""
+    review: ReviewSetting | None = None
+    """None: no case is kept, and those that were are erased."""
 
     @property
     def counted(self) -> tuple[ObjectiveSetting, ...]:

@@ -21,6 +21,7 @@ from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
 from llmmonitor_operator.packed_figures import read_in, written_out
 from llmmonitor_operator.packing import pack, unpack
+from llmmonitor_operator.review_kept import newest
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.history import History
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS
@@ -29,6 +30,8 @@ SCHEMA = 1
 """Changes with every change of `State` that old bytes cannot be read as."""
 BYTES_LIMIT = 64 * 1024
 """Compressed, of one monitor."""
+_VERDICTS_LEFT = 50
+"""Batches of cases, where there is no room for all."""
 _DECOMPRESSED_LIMIT = 32 * 1024 * 1024
 _LAYOUT = (
     histogram.LAYOUT,
@@ -236,6 +239,12 @@ def _without_pairs(state: State) -> State:
     return msgspec.structs.replace(state, quality=msgspec.structs.replace(state.quality, pairs=()))
 
 
+def _without_older_verdicts(state: State) -> State:
+    kept = state.review
+    subjects = newest(kept.subjects, _VERDICTS_LEFT)
+    return msgspec.structs.replace(state, review=msgspec.structs.replace(kept, subjects=subjects))
+
+
 def _with_cost_by_the_month(state: State) -> State:
     return msgspec.structs.replace(state, cost=folded(state.cost))
 
@@ -254,6 +263,7 @@ _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
     ("rounds of probes before the newest", _without_older_rounds),
     ("events of the last minutes", _without_counts(0)),
     ("figures of the last hour", _without_figures(1)),
+    ("people's verdicts before the newest", _without_older_verdicts),
     ("events by the day", _without_counts(3)),
     ("the sources' counters", _without_sources),
     ("which version runs on which pod, but for one of each", _with_one_pod_of_each_version),

@@ -16,6 +16,7 @@ from llmmonitor_api.configuration import (
     ObjectiveSetting,
     OutcomesSetting,
     PatternSetting,
+    ReviewSetting,
 )
 from llmmonitor_api.interactions.kinds import PATTERN_PREFIX
 from llmmonitor_api.quantities import format_percentage
@@ -24,6 +25,7 @@ from llmmonitor_api.spec.cost import BudgetPeriod, Cost
 from llmmonitor_api.spec.interactions import FloodLimit, Interactions, Side
 from llmmonitor_api.spec.interactions import InteractionLimit as SpecLimit
 from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
+from llmmonitor_api.spec.privacy import ContentPolicy, Privacy
 from llmmonitor_api.spec.quality import Outcomes
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
@@ -62,6 +64,7 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         else 0.0,
         probes=plan_of(spec.quality, metadata.uid or metadata.name),
         outcomes=_outcomes_setting(spec.quality.outcomes),
+        review=_review(spec.privacy),
     )
 
 
@@ -110,6 +113,13 @@ def settings_for(monitor: LLMMonitor) -> Settings:
         ),
         roles=spec.condition_roles,
     )
+
+
+def _review(privacy: Privacy) -> ReviewSetting | None:
+    review = privacy.review
+    if review is None or privacy.content is not ContentPolicy.REDACTED:
+        return None
+    return ReviewSetting(review.max_cases, review.max_age.total_seconds())
 
 
 def drift_settings(monitor: LLMMonitor, vocabulary_key: str = "") -> DriftSettings:

@@ -16,6 +16,7 @@ from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.interactions import InteractionsState
 from llmmonitor_api.report.probing import Probing
+from llmmonitor_api.report.review import ReviewState
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.report.values import Count, Figure, Moment, Name, Rate, Seconds, Share, Text
 
@@ -242,6 +243,8 @@ class Report(msgspec.Struct, frozen=True):
     that counts no words."""
     probing: Probing | None = None
     """None: the sidecar is of a version that sends no probes."""
+    review: ReviewState | None = None
+    """None: no cases are kept for review."""
     version: int = VERSION
     histogram_layout: int = histogram.LAYOUT
 

@@ -7,6 +7,7 @@ What is not known is absent, never zero.
 from llmmonitor_api.status.economy import CostStatus, VersionStatus, VersionVerdict
 from llmmonitor_api.status.figures import GPUStatus, ObjectiveStatus, PerformanceStatus, ResourcesStatus
 from llmmonitor_api.status.findings import (
+    AuditStatus,
     BiasStatus,
     DetectorReview,
     DriftStatus,
@@ -23,6 +24,7 @@ from llmmonitor_api.status.restart import FailedPod, RestartedPod, RestartStatus
 from llmmonitor_api.status.subject import EngineStatus, PodsStatus, UnmonitoredPod, WindowStatus
 
 __all__ = [
+    "AuditStatus",
     "BiasStatus",
     "CostStatus",
     "DetectorReview",

@@ -138,9 +138,24 @@ class DetectorReview(StatusModel):
     """Whether its limit is not judged for that."""
 
 
+class AuditStatus(StatusModel):
+    """The chain of records of who did what, as `llm-monitor audit` verifies it."""
+
+    records: Count = 0
+    """How many there are."""
+    head: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)] | None = None
+    """The digest of the last one: who notes it can tell later whether anything before was changed."""
+    namespace: Label = ""
+    """Where its ConfigMaps are."""
+
+
 class ReviewersStatus(StatusModel):
     """The review queue and what came of it."""
 
+    operator: Label | None = None
+    """NAMESPACE/SERVICE:PORT where the operator answers `llm-monitor review` and `erase`."""
+    key: Label | None = None
+    """What they seal their requests to (X25519, base64)."""
     waiting: Count = 0
     """Cases that wait for a verdict."""
     people: Count = 0

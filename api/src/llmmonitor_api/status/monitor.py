@@ -13,7 +13,13 @@ from llmmonitor_api.spec.listmap import by_name
 from llmmonitor_api.status.economy import CostStatus, VersionStatus
 from llmmonitor_api.status.engine_counts import EngineCountsStatus
 from llmmonitor_api.status.figures import ObjectiveStatus, PerformanceStatus, ResourcesStatus
-from llmmonitor_api.status.findings import DriftStatus, InteractionStatus, QualityStatus, ReviewersStatus
+from llmmonitor_api.status.findings import (
+    AuditStatus,
+    DriftStatus,
+    InteractionStatus,
+    QualityStatus,
+    ReviewersStatus,
+)
 from llmmonitor_api.status.model import Count, StatusModel
 from llmmonitor_api.status.subject import EngineStatus, PodsStatus, WindowStatus
 
@@ -81,6 +87,8 @@ class MonitorStatus(StatusModel):
     """What it costs."""
     reviewers: ReviewersStatus | None = None
     """What people judged."""
+    audit: AuditStatus | None = None
+    """Where it stands who did what."""
 
     @classmethod
     def load(cls, mapping: object) -> Self:

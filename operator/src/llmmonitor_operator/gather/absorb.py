@@ -142,6 +142,7 @@ def _source(report: Report, at: float, figures: Figures) -> Source:
         features=PackedFeatures(report.totals.features),
         probing_nanoseconds=report.totals.probing_nanoseconds,
         probing=_without_findings(report.probing),
+        review=report.review,
     )
 
 

@@ -34,6 +34,7 @@ from llmmonitor_sidecar.analyser.sampling import Sampling, is_at_rest, own_rss_b
 from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
 from llmmonitor_sidecar.endpoints.feedback import TOKEN, FeedbackDesk
+from llmmonitor_sidecar.endpoints.people import People
 from llmmonitor_sidecar.endpoints.server import serving
 from llmmonitor_sidecar.kept_configuration import KeptConfiguration
 from llmmonitor_sidecar.probes.prober import Prober, Surroundings
@@ -86,6 +87,7 @@ class _Process:
         self._sealing_key = generate_sealing_key()
         self._reports.sealing_key = self._sealing_key.public_key().public_bytes_raw()
         self._reader.clients.set_clock(self._boot.started_at, self._boot.started_ns)
+        self._reader.review.set_clock(self._boot.started_at, self._boot.started_ns * 1e-9)
         self._throughput = Throughput()
         self._memory = MemoryWatch(settings.memory_cap_bytes)
         keys, pod_uid = self._in_force.public_keys, settings.pod_uid
@@ -185,6 +187,8 @@ class _Process:
         if why != self._reports.stopped_because:
             _log.warning("idle: %s", why) if why else _log.info("at work again")
         self._reports.stopped_because = why
+        if why:  # who speaks for nobody keeps nothing of what was said
+            self._reader.review.configure(None)
         self._page[Slot.STOP_REQUESTED] = bool(why)
         expired = bool(why) and not self._in_force.configuration.stop
         # nobody whom it believes has spoken for a day: a successor that waits was sent by somebody else
@@ -235,7 +239,11 @@ class _Process:
             requests=self._requests,
             configurations=self._configurations,
             feedback=self._feedback,
+            people=People(self._reader.review, self._erase, self._sealing_key, self._settings.pod_uid),
         )
+
+    def _erase(self, client: str) -> tuple[int, int]:
+        return self._reader.erase(client, self._intake.watermark_ns)
 
     def _report(self) -> Report:
         self._read_on()

@@ -9,6 +9,7 @@ started, or that lost copies, is counted and never guessed at.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -74,6 +75,7 @@ class TrafficReader:
         self._objectives = Objectives(self.totals, self.clients)
         self.outcomes = LiveOutcomeCounter(self.totals, self.clients)
         self._interactions = Interactions(self.totals, then=self.features.looked_at)
+        self.review = self._interactions.review
         self._engine_load = EngineLoad()
         self._system = SystemFingerprint()
         self._saturation: Saturation | None = None
@@ -88,6 +90,7 @@ class TrafficReader:
         self._interactions.configure(configuration.interactions)
         self.outcomes.configure(configuration.outcomes)
         self.features.configure(configuration.drift_features)
+        self.review.configure(configuration.review)
 
     def take(self, records: Iterable[TeeRecord]) -> None:
         """Everything these records say."""
@@ -100,8 +103,10 @@ class TrafficReader:
                 continue
             try:
                 self._take(connection, kind, record)
-            except Exception:  # noqa: BLE001 - a defect of ours costs this connection, never the analyser
-                _log.exception("connection %d: the parser failed; it is read no further", number)
+            except Exception as error:  # noqa: BLE001 - a defect costs this connection, never the analyser
+                _log.error(
+                    "connection %d: the parser failed; it is read no further: %s", number, _where(error)
+                )
                 self.totals.interception.malformed.record(PARSER_DEFECT, REASONS_LIMIT)
                 if kind != Kind.CLOSE:
                     self._ignored.add(number)
@@ -134,8 +139,8 @@ class TrafficReader:
         self._opaque.discard(number)
         try:
             self._handle(connection.analyser.lost(at_ns), connection.client)
-        except Exception:  # noqa: BLE001 - the same defect once more, or another: neither may end the analyser
-            _log.exception("connection %d: the parser failed when it was given up", number)
+        except Exception as error:  # noqa: BLE001 - the same defect, or another: neither may end the analyser
+            _log.error("connection %d: the parser failed when it was given up: %s", number, _where(error))
 
     def tick(self, now_ns: int, *, all_passes: bool = True) -> None:
         """Look at what is still in flight as of `now_ns`.
@@ -162,6 +167,12 @@ class TrafficReader:
     def interactions(self, now_ns: int) -> InteractionsState:
         """How detectors are doing as of `now_ns`."""
         return self._interactions.state(now_ns)
+
+    def erase(self, client: str, now_ns: int) -> tuple[int, int]:
+        """Forget the client with this address, or this value of its header: cases and figures that went."""
+        cases, figures = self._interactions.erase(client, now_ns)
+        by_name = self.review.erase(self._naming.name(client))
+        return cases + by_name, figures + self.clients.erase(client)
 
     def sample(self, sample: Sample, now_ns: int) -> None:
         """One look at the engine's gauges, once per resource interval."""
@@ -264,3 +275,8 @@ def _client_of(opened: bytes) -> str:
         return decode_addresses(opened).client_host
     except ValueError:
         return ""
+
+
+def _where(error: Exception) -> str:
+    """What failed and where, without the error's words, which may quote what was said."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}".rstrip()

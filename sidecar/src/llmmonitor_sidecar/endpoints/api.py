@@ -17,10 +17,11 @@ from llmmonitor_api.report.report import Report, encode
 from llmmonitor_api.signing.document import ConfigurationVerifier, SignedConfiguration
 from llmmonitor_api.signing.refusal import Refused, RefusedReason
 from llmmonitor_api.signing.request import RequestVerifier
-from llmmonitor_sidecar.endpoints.answer import Answer, as_json, refusal
+from llmmonitor_sidecar.endpoints.answer import Answer, as_json, error, refusal
 from llmmonitor_sidecar.endpoints.feedback import FeedbackDesk
 from llmmonitor_sidecar.endpoints.health import health
 from llmmonitor_sidecar.endpoints.metrics.exposition import content_type, exposition
+from llmmonitor_sidecar.endpoints.people import People
 
 FRESH_SECONDS = 1.0
 """How long an answer to an unsigned request is given again, at least."""
@@ -40,6 +41,8 @@ class Sources:
     requests: RequestVerifier
     configurations: ConfigurationVerifier
     feedback: FeedbackDesk
+    people: People | None = None
+    """None: no case is ever kept."""
     metrics_token: str = ""
     """What `/metrics` asks for as a bearer token; empty: it is open."""
     clock: Callable[[], float] = time.time
@@ -73,6 +76,17 @@ class Api:
         answer = Answer(200, encode(self._sources.current_report()))
         self._sources.reported()
         return answer
+
+    def review(self, method: str, path: str, authorization: str) -> Answer:
+        """A redacted case, or its end, or that of a client's, to whoever signed the request."""
+        try:
+            self._sources.requests.verify(authorization, method, path, self._sources.clock())
+        except Refused as refused:
+            return self._refuse("review", refused)
+        people = self._sources.people
+        return (
+            people.answer(method, path) if people is not None else error(404, "not_found", "no review here")
+        )
 
     def configure(self, document: bytes) -> Answer:
         """Put a signed configuration in force, or say why not."""

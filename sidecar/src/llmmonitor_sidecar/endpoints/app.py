@@ -49,6 +49,9 @@ def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.
             return _closing(desk.too_large())
         return give(desk.take(body, time.monotonic_ns()))
 
+    async def review(request: web.Request) -> web.StreamResponse:
+        return give(api.review(request.method, request.raw_path, _authorization(request)))
+
     app = web.Application(client_max_size=BYTES_LIMIT, middlewares=[_in_time_and_in_json(request_seconds)])
     app.on_response_prepare.append(_without_banner)
     app.add_routes(
@@ -58,6 +61,9 @@ def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.
             web.get("/healthz", health),
             web.put("/v1/config", configure),
             web.post(PATH, feedback),
+            web.get("/v1/review", review),
+            web.delete("/v1/review", review),
+            web.delete("/v1/clients", review),
         ]
     )
     return app

@@ -80,6 +80,12 @@ class ClientTable:
             self._key_id = key_id
             self._begin_anew()
 
+    def erase(self, value: str) -> int:
+        """Forget the client with this value of the header, under the key of now; how many figures it had."""
+        client = self._naming.name(value)
+        tables = [one for one in (self._running, self._over) if one is not None]
+        return sum(one.met.pop(client, None) is not None for one in tables) if client else 0
+
     def judged(self, exchange: Exchange, place: int, at_ns: int, *, good: bool) -> None:
         """One objective has judged one request."""
         if not self._key_id or place >= len(self._measures):

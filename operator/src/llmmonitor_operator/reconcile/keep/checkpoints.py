@@ -296,6 +296,8 @@ def _content(state: State) -> object:
         state.events_at,
         state.progress_at,
         state.valid_spec,
+        state.audit,
+        state.review,
         _charges(state),
         (state.versions.running, [one.name for one in state.versions.versions]),
         [(one.type, one.status, one.reason, one.observed_generation) for one in state.conditions],

@@ -1,0 +1,17 @@
+"""What the operator keeps of a monitor's audit chain with its state: how long it is, and what is recorded."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class AuditKept(msgspec.Struct, frozen=True):
+    """Everything; `AuditKept()` before the first record."""
+
+    records: int = 0
+    head: str = ""
+    """The digest of the last of them."""
+    generation: int = 0
+    """Of the spec, the newest that is recorded."""
+    accepted: str = ""
+    """The owner's word on drift, the newest that is recorded."""
