@@ -42,7 +42,7 @@ What has no limit is counted in `status.interactions` and not judged. The condit
 - **Whose text**: every finding has an origin: user, system, tool, retrieved, answer or call. Retrieved is
   what comes as a document, or between the tags that retrieval programs write (`<context>`, `<document>`, …).
   Call is what the model writes into a tool's arguments: there personal data, secrets, leaks and own patterns
-  are looked for, and what an attempt asked for; a key that the system prompt holds is given for that and no news.
+  are looked for, and what an attempt asked for; a key that the system prompt holds was given for that.
 - **Once**: chat clients send the whole conversation with every turn. What follows the last answer is judged;
   earlier messages only if that beginning was never seen; a system prompt once an hour.
 - **Complied** are attempts that the model did not refuse, and then repeated its system prompt, said what it
