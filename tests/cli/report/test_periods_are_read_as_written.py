@@ -6,8 +6,6 @@ import pytest
 
 from llmmonitor_cli.report.period import UnusablePeriod, period_of
 
-pytestmark = pytest.mark.timeout(300)  # four weeks take seconds to make, on a busy machine a minute or two
-
 NOW = datetime(2026, 3, 20, 10, 30, tzinfo=UTC)
 
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.report.kept_weeks import NAME, NAMESPACE
+from tests.cli.report.kept_weeks import NAME, NAMESPACE, Weeks, saved
+from tests.operator import kube_server
 from typer.testing import CliRunner, Result
 
 from llmmonitor_cli.main import app
@@ -74,3 +78,34 @@ def test_what_cannot_be_done_is_said_with_the_way_out(
     assert result.exit_code == UNUSABLE
     assert words in result.output
     assert "Traceback" not in result.output
+
+
+async def test_a_kubeconfig_leads_to_the_monitor_as_it_does_for_kubectl(weeks: Weeks, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    page = tmp_path / "page.html"
+    async with kube_server.serving() as server:
+        await saved(weeks, server)
+        context = {"name": "here", "context": {"cluster": "c", "user": "u", "namespace": NAMESPACE}}
+        config.write_text(
+            json.dumps(
+                {
+                    "clusters": [{"name": "c", "cluster": {"server": server.url}}],
+                    "users": [{"name": "u", "user": {}}],
+                    "contexts": [context],
+                    "current-context": "here",
+                }
+            )
+        )
+        command = [sys.executable, "-m", "llmmonitor_cli.main", "report", NAME, "--since", "2027-01-01"]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *("--until", "2027-01-22", "-o", str(page)),
+            env=os.environ | {"KUBECONFIG": str(config)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+
+    assert process.returncode == 0, output.decode()
+    assert output.decode().startswith(f"llmmonitor {NAMESPACE}/{NAME}: Not healthy")
+    assert "2027-01-01 00:00 UTC" in page.read_text()
