@@ -220,6 +220,10 @@ def test_a_rule_across_sections_is_checked_though_another_section_is_wrong() -> 
             {"quality": _probe(expect={"meansLike": {"text": "x", "atLeast": "70%"}})},
             "quality.embeddings: a probe with meansLike needs embeddings",
         ),
+        (
+            {"quality": _probe(expect={"judged": "It is polite."})},
+            "quality.judge: a probe with judged needs a judge",
+        ),
         ({"quality": {"embeddings": {"url": "http://key@x", "model": "m"}}}, "quality.embeddings.url: "),
         ({"quality": {"auth": {}}}, "quality.auth.secretKeyRef: is required"),
         ({"requests": {"languages": ["english"]}}, "requests.languages[0]: 'english'"),

@@ -26,6 +26,7 @@ PUSHED: dict[str, object] = {
     "quality.suites": ["arithmetic"],
     "quality.auth": {"secretKeyRef": {"name": "key", "key": "token"}},
     "quality.tokensPerDay": "1k",
+    "quality.judge": {"url": "http://judge/v1", "model": "big"},
     "quality.embeddings": {"url": "http://embeddings/v1", "model": "minilm"},
     "quality.outcomes": {"feedbackAuth": {"secretKeyRef": {"name": "key", "key": "token"}}},
 }

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.operator.conftest import Replica, Watch
+from tests.operator.conftest import START, Replica, Watch
 
 from llmmonitor_api.report.live_outcomes import LiveOutcomes
 from llmmonitor_api.status import MonitorStatus
 from llmmonitor_operator.checkpoint import decode, encode
 from llmmonitor_operator.evaluate import Evaluation
 from llmmonitor_operator.evaluate.outcomes import FEWEST
+from llmmonitor_operator.outcomes_kept import OutcomesKept, with_outcomes
+from llmmonitor_operator.state import State
 
 Said = Callable[[Evaluation, str], tuple[str, str, str]]
 QUALITY = "QualityHealthy"
@@ -214,3 +216,12 @@ def test_two_replicas_add_and_a_report_read_twice_does_not(liked: Callable[..., 
 
     for result in (report, again):
         assert "62.5 % (47–76) of 40" in said(result, QUALITY)[2]  # noqa: RUF001 - a range
+
+
+def test_absurd_counts_can_still_be_kept() -> None:
+    kept = OutcomesKept()
+    for _ in range(3):
+        kept = with_outcomes(kept, [(START, {"answers": 2**63 - 1})], START)
+
+    assert kept.window(86_400.0, START)["answers"] == 2**62
+    assert decode(encode(State(outcomes=kept)).data).outcomes == kept

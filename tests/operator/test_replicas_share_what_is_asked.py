@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.operator.conftest import monitor_with
 
-from llmmonitor_api.probe_plan import PLAN_BYTES_LIMIT, EmbeddingsSetting
+from llmmonitor_api.probe_plan import PLAN_BYTES_LIMIT, EndpointSetting
 from llmmonitor_operator.configure import configuration_for, first_configuration
 from llmmonitor_operator.probe_shares import ASKING_LIMIT, shares
 
@@ -61,7 +61,7 @@ def test_a_plan_names_who_makes_embeddings_and_no_secret() -> None:
 
     one = plan(schedule="2h", probes=[probe], embeddings=embeddings)
 
-    assert one.embeddings == EmbeddingsSetting("http://embed:8080/v1", "minilm", "X-Key", credential=True)
+    assert one.embeddings == EndpointSetting("http://embed:8080/v1", "minilm", "X-Key", credential=True)
     assert (one.probes[0].expected.means_like, one.probes[0].expected.means_at_least) == ("Four.", 0.75)
     assert "embeddings-key" not in msgspec.json.encode(one).decode()
 

@@ -38,6 +38,8 @@ class Expected(msgspec.Struct, frozen=True, omit_defaults=True):
     means_like: str = ""
     means_at_least: float = 1.0
     """The cosine of the embeddings."""
+    judged: str = ""
+    """A rubric for the judge."""
     refuses: bool | None = None
     max_latency_seconds: float | None = None
 
@@ -50,13 +52,15 @@ class ProbeSetting(msgspec.Struct, frozen=True, omit_defaults=True):
     expected: Expected
     repeats: int = 1
     max_tokens: int = 256
+    answer: str = ""
+    """What was answered; empty: the model is asked."""
 
 
-class EmbeddingsSetting(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who turns texts into vectors."""
+class EndpointSetting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Another model that is asked about answers."""
 
     url: str
-    """/embeddings is appended."""
+    """The base of its API."""
     model: str
     header: str = "Authorization"
     credential: bool = False
@@ -78,8 +82,14 @@ class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """The HTTP header that the credential goes in, where there is one."""
     credential: bool = False
     """Whether the owner named one."""
-    embeddings: EmbeddingsSetting | None = None
+    embeddings: EndpointSetting | None = None
     """For `Expected.means_like`."""
+    judge: EndpointSetting | None = None
+    """For `Expected.judged`."""
+    labelled: tuple[ProbeSetting, ...] = ()
+    """Answers that people have judged, good ones before bad ones; the judge grades them in every round."""
+    labelled_good: int = 0
+    """How many of them are good."""
     seed: str = ""
     """Tells monitors apart, so that not all begin their rounds at the full hour."""
     left_out: int = 0

@@ -18,6 +18,7 @@ import msgspec
 from llmmonitor_api.report import histogram
 from llmmonitor_operator.cost.fold import folded
 from llmmonitor_operator.drift.window import Window
+from llmmonitor_operator.outcomes_kept import OutcomesKept
 from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
 from llmmonitor_operator.packed_figures import read_in, written_out
 from llmmonitor_operator.packing import pack, unpack
@@ -235,6 +236,11 @@ def _without_rounds(state: State) -> State:
     return msgspec.structs.replace(state, quality=quality)
 
 
+def _without_outcomes(state: State) -> State:
+    """But for which were beyond their limits."""
+    return msgspec.structs.replace(state, outcomes=OutcomesKept(poor=state.outcomes.poor))
+
+
 def _without_pairs(state: State) -> State:
     return msgspec.structs.replace(state, quality=msgspec.structs.replace(state.quality, pairs=()))
 
@@ -268,6 +274,7 @@ _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
     ("the sources' counters", _without_sources),
     ("which version runs on which pod, but for one of each", _with_one_pod_of_each_version),
     ("rounds of probes", _without_rounds),
+    ("outcomes of live traffic", _without_outcomes),
     ("versions of the model", _without_versions),
     ("outcomes of counterfactual pairs", _without_pairs),
     ("the last valid spec", _without_valid_spec),

@@ -109,6 +109,7 @@ def settings_for(monitor: LLMMonitor) -> Settings:
         quality=QualitySettings(
             plan=plan_of(spec.quality, metadata.uid or metadata.name),
             min_passed=float(spec.quality.min_passed),
+            judge_least=float(spec.quality.judge.min_agreement) if spec.quality.judge is not None else 1.0,
             outcomes=_outcomes(spec.quality.outcomes),
         ),
         roles=spec.condition_roles,

@@ -25,6 +25,8 @@ _PLAIN: Final = (
 GIVEN, WITHDRAWN = "given:", "withdrawn:"
 NAMES: Final = (*_PLAIN, *(prefix + verdict for prefix in (GIVEN, WITHDRAWN) for verdict in VERDICTS))
 """New ones come last: rows are kept over upgrades."""
+_MOST: Final = 2**62
+"""A damaged report may say more, and a checkpoint cannot."""
 Row = tuple[int, ...]
 
 
@@ -75,4 +77,4 @@ def with_outcomes(
 
 
 def _sum(rows: Iterable[Row]) -> Row:
-    return tuple(map(sum, zip_longest(*rows, fillvalue=0)))
+    return tuple(min(_MOST, sum(one)) for one in zip_longest(*rows, fillvalue=0))

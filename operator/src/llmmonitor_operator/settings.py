@@ -147,8 +147,16 @@ class QualitySettings:
     """None: nothing is asked."""
     min_passed: float = 0.5
     """The share of a suite's items that must pass."""
+    judge_least: float = 1.0
+    """What a judge's agreement with people has to reach, by its lower bound, for its grades to count."""
     outcomes: OutcomeSettings | None = None
     """None: the owner does not ask for them."""
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """The owner's probes that a judge grades."""
+        probes = self.plan.probes if self.plan is not None else ()
+        return frozenset(one.name for one in probes if one.expected.judged)
 
     @property
     def digest(self) -> str:

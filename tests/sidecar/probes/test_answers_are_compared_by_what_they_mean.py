@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from tests.sidecar.probes.conftest import NOW, Beside, plan, setting
 
-from llmmonitor_api.probe_plan import EmbeddingsSetting
+from llmmonitor_api.probe_plan import EndpointSetting
 from llmmonitor_sidecar.probes.embedding import CHARACTERS_LIMIT
 
 Make = Callable[..., Awaitable[Beside]]
@@ -51,7 +51,7 @@ async def embeddings() -> AsyncIterator[Embeddings]:
 
 async def asked(make: Make, by: Embeddings | None, **settings: Any) -> Beside:
     one = await make(says=lambda _q: "You have fourteen days.")
-    endpoint = EmbeddingsSetting(by.url, "minilm", **settings) if by is not None else None
+    endpoint = EndpointSetting(by.url, "minilm", **settings) if by is not None else None
     one.prober.configure(plan(MEANT, embeddings=endpoint))
     await one.round(LATE)
     return one
@@ -110,7 +110,7 @@ async def test_its_tokens_are_in_the_budget_and_in_no_count_of_the_models(
 
 async def test_a_long_answer_is_cut(beside: Make, embeddings: Embeddings) -> None:
     one = await beside(says=lambda _q: "x" * 100_000)
-    one.prober.configure(plan(MEANT, embeddings=EmbeddingsSetting(embeddings.url, "minilm")))
+    one.prober.configure(plan(MEANT, embeddings=EndpointSetting(embeddings.url, "minilm")))
 
     await one.round(LATE)
 

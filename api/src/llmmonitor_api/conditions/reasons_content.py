@@ -122,6 +122,11 @@ NOT_ENOUGH_PAIRS = undecided(
     "The bias suite has too few pairs to find a difference of 10 % with 80 % power.",
     "Add pair templates, or wait until rounds have accumulated.",
 )
+JUDGE_NOT_TRUSTED = not_judged(
+    "JudgeNotTrusted",
+    "All that was asked is graded by a judging model whose agreement with people is too low, or not known.",
+    "Give spec.quality.judge.labelled ten good and ten bad answers or more, or take another judge or rubric.",
+)
 OUTCOMES_HOLD = holds(
     "OutcomesHold", "What people make of the answers of live traffic is within the owner's limits."
 )

@@ -190,6 +190,7 @@ QUALITY_HEALTHY: Final = ConditionType(
         content.PROBES_UNAUTHORIZED,
         content.NOT_ENOUGH_PAIRS,
         content.FEW_OUTCOMES,
+        content.JUDGE_NOT_TRUSTED,
         *_FROM_REPORTS,
     ),
 )

@@ -17,6 +17,10 @@ RESULTS_LIMIT = 256
 ROUNDS_LIMIT = 2
 
 
+GRADED_GOOD, GRADED_BAD = "judge:good", "judge:bad"
+"""Suites of answers that people called so: an item passed if the judge called it good."""
+
+
 class ProbeCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of all probes sent so far; adds over time and replicas."""
 

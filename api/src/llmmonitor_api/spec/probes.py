@@ -84,6 +84,8 @@ class Expectation(SpecModel):
     """A text that the answer must be like."""
     means_like: ExpectedMeaning | None = None
     """A text that the answer must mean."""
+    judged: ShortText | None = None
+    """A rubric that spec.quality.judge grades the answer by; it stands alone."""
     refuses: Flag | None = None
     """Whether the model must refuse (true) or must not (false)."""
     max_latency: Annotated[Duration, within(timedelta(milliseconds=1), timedelta(minutes=30))] | None = None
@@ -99,14 +101,38 @@ class Expectation(SpecModel):
                 "number",
                 "similar_to",
                 "means_like",
+                "judged",
                 "refuses",
                 "max_latency",
             ),
             message="expect nothing and a probe cannot fail; give contains, matches, jsonSchema, number, "
-            "similarTo, meansLike, refuses or maxLatency",
+            "similarTo, meansLike, judged, refuses or maxLatency",
             holds=lambda one: any(getattr(one, name) is not None for name in Expectation.model_fields),
             cel="has(self.contains) || has(self.matches) || has(self.jsonSchema) || has(self.number) || "
-            "has(self.similarTo) || has(self.meansLike) || has(self.refuses) || has(self.maxLatency)",
+            "has(self.similarTo) || has(self.meansLike) || has(self.judged) || has(self.refuses) || "
+            "has(self.maxLatency)",
+        ),
+        Rule(
+            at="judged",
+            reads=(
+                "contains",
+                "matches",
+                "json_schema",
+                "number",
+                "similar_to",
+                "means_like",
+                "judged",
+                "refuses",
+                "max_latency",
+            ),
+            message="judged stands alone, since a judge may not be trusted; give the rest to another probe",
+            holds=lambda one: (
+                one.judged is None
+                or all(getattr(one, name) is None for name in Expectation.model_fields if name != "judged")
+            ),
+            cel="!has(self.judged) || !(has(self.contains) || has(self.matches) || has(self.jsonSchema) || "
+            "has(self.number) || has(self.similarTo) || has(self.meansLike) || has(self.refuses) || "
+            "has(self.maxLatency))",
         ),
     )
 

@@ -11,7 +11,7 @@ from llmmonitor_api.spec.limits import share_above_zero, within
 from llmmonitor_api.spec.listmap import as_set, by_name, distinct, unique
 from llmmonitor_api.spec.model import Rule, SpecModel
 from llmmonitor_api.spec.names import Flag, HeaderName, ItemName, ModelName, ResourceName, SecretKey
-from llmmonitor_api.spec.probes import Probe
+from llmmonitor_api.spec.probes import Probe, ShortText
 
 
 class SecretKeyRef(SpecModel):
@@ -45,6 +45,38 @@ class Embeddings(SpecModel):
     """As the endpoint calls it."""
     auth: ProbeAuth | None = None
     """The credential that it is asked with."""
+
+
+class LabelledAnswer(SpecModel):
+    """An answer that people have judged, by which the judge is measured."""
+
+    name: ItemName
+    """Unique within the list."""
+    rubric: ShortText
+    """What it was judged by."""
+    question: ShortText
+    """What was asked."""
+    answer: ShortText
+    """What was answered."""
+    good: Flag
+    """What people said of it."""
+
+
+class Judge(SpecModel):
+    """A model that grades answers to probes with `judged`: an endpoint of chat completions like OpenAI's."""
+
+    url: Endpoint
+    """Its base; /chat/completions is appended."""
+    model: ModelName
+    """As the endpoint calls it."""
+    auth: ProbeAuth | None = None
+    """The credential that it is asked with."""
+    min_agreement: Annotated[Percentage, share_above_zero()] = Decimal("0.75")
+    """The least balanced accuracy on labelled answers, by its lower 95 % bound, for its grades to count."""
+    labelled: Annotated[tuple[LabelledAnswer, ...], Field(max_length=50), by_name("name")] = ()
+    """Answers that people have judged; without ten good and ten bad ones the judge is not trusted."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (unique("labelled", "name"),)
 
 
 class FeedbackAuth(SpecModel):
@@ -97,6 +129,8 @@ class Quality(SpecModel):
     """The credential that probes are sent with."""
     embeddings: Embeddings | None = None
     """Who turns the answers of probes with meansLike into vectors; it is never sent anybody else's texts."""
+    judge: Judge | None = None
+    """A model that grades answers to probes with judged, and is measured against people first."""
     outcomes: Outcomes | None = None
     """What people make of the answers of live traffic."""
     tokens_per_day: Quantity = Decimal(100_000)
@@ -132,6 +166,15 @@ class Quality(SpecModel):
             ),
             cel="has(self.embeddings) || !has(self.probes) || "
             "self.probes.all(probe, !has(probe.expect.meansLike))",
+        ),
+        Rule(
+            at="judge",
+            reads=("probes", "judge"),
+            message="a probe with judged needs a judge; say which model grades",
+            holds=lambda one: (
+                one.judge is not None or all(probe.expect.judged is None for probe in one.probes)
+            ),
+            cel="has(self.judge) || !has(self.probes) || self.probes.all(probe, !has(probe.expect.judged))",
         ),
     )
 

@@ -111,6 +111,8 @@ class QualityStatus(StatusModel):
     """Each suite's latest round."""
     bias: Annotated[tuple[BiasStatus, ...], Field(max_length=20), by_name("attribute")] = ()
     """Each attribute of the bias suites."""
+    judge_agreement: Estimate | None = None
+    """The judge's agreement with people: balanced accuracy on the labelled answers of the latest round."""
     positive_feedback: Estimate | None = None
     """Positive feedback as a share of all given."""
     rated: Estimate | None = None

@@ -58,7 +58,8 @@ def _judged(inputs: Inputs, standing: ProbesStanding) -> Verdict:
     holding = "; ".join(filter(None, [*_holding(inputs, standing), holding_in_words(bias), _round(standing)]))
     if few := not_enough_in_words(bias):
         return Verdict(reasons.NOT_ENOUGH_PAIRS, "; ".join(filter(None, [few, _waiting(inputs), holding])))
-    return Verdict(reasons.PROBES_PASS, holding)
+    judged_by = standing.own or standing.suites or bias or not standing.untrusted
+    return Verdict(reasons.PROBES_PASS if judged_by else reasons.JUDGE_NOT_TRUSTED, holding)
 
 
 def _pending(inputs: Inputs, standing: ProbesStanding) -> str:
@@ -122,8 +123,22 @@ def _holding(inputs: Inputs, standing: ProbesStanding) -> list[str]:
     parts += [one.words for one in standing.suites]
     if standing.change is not None:
         parts.append(f"{standing.change.words} {_since(standing)}")
+    parts += _judge(standing)
     parts += [f"not answered: {missing}"] if (missing := _unanswered(standing)) else []
     return [*parts, *_not_asked(inputs)]
+
+
+def _judge(standing: ProbesStanding) -> list[str]:
+    """How far the judge is trusted, and what it says where it is not."""
+    if standing.agreement is None:
+        return []
+    graded = [
+        f"{name} {one.passed} of {one.judged} good"
+        for name, one in sorted(standing.untrusted.items())
+        if one.judged
+    ]
+    shown = f"not judged by it: {wording.listed(graded, _SHOWN)}" if graded else ""
+    return [standing.agreement.words, *([shown] if shown else [])]
 
 
 def _not_asked(inputs: Inputs) -> list[str]:

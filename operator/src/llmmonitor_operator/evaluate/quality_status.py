@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from llmmonitor_api.status import BiasStatus, Estimate, ProbeStatus, QualityStatus, SuiteStatus
+from llmmonitor_operator.evaluate.agreement import Agreement
 from llmmonitor_operator.evaluate.bias import AttributeStanding, bias_standings
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.evaluate.outcomes import (
@@ -32,12 +33,20 @@ def quality_status(inputs: Inputs) -> QualityStatus | None:
         next_round=_moment(min(due)) if due else None,
         probes=tuple(
             ProbeStatus(name=name, passed=one.passed, failed=one.failed, message=one.broken)
-            for name, one in sorted(standing.own.items())
+            for name, one in sorted({**standing.own, **standing.untrusted}.items())
         )[:_PROBES_LIMIT],
         suites=tuple(map(_suite, standing.suites))[:_SUITES_LIMIT],
         bias=tuple(map(_bias, _of_one_version(bias_standings(inputs))))[:_ATTRIBUTES_LIMIT],
+        judge_agreement=_agreement(standing.agreement),
         **outcomes,
     )
+
+
+def _agreement(one: Agreement | None) -> Estimate | None:
+    if one is None or one.value is None:
+        return None
+    low, high = one.interval
+    return Estimate(value=one.value, low=low, high=high, count=one.good + one.bad)
 
 
 def _outcomes(standing: OutcomesStanding | None) -> dict[str, Estimate]:

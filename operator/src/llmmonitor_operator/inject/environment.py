@@ -76,6 +76,7 @@ def credentials(plan: Plan) -> list[dict[str, Any]]:
         "PROBE_CREDENTIAL": plan.probe_secret,
         "FEEDBACK_TOKEN": plan.feedback_secret,
         "EMBEDDINGS_CREDENTIAL": plan.embeddings_secret,
+        "JUDGE_CREDENTIAL": plan.judge_secret,
     }
     return [
         {

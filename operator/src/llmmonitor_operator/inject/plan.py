@@ -65,6 +65,8 @@ class Plan:
     """The same of the token that feedback has to bear."""
     embeddings_secret: tuple[str, str] | None = None
     """And of what an endpoint of embeddings is asked with."""
+    judge_secret: tuple[str, str] | None = None
+    """And of what the judge is."""
     share_processes: bool = False
     """Set `shareProcessNamespace` when injecting; an attached sidecar sees its target's processes anyway."""
 
@@ -93,6 +95,7 @@ def plan_for(  # noqa: PLR0913 - what a plan is made of, each found by another p
         public_keys=public_keys,
         probe_secret=_secret(quality.auth),
         feedback_secret=_secret(quality.outcomes.feedback_auth if quality.outcomes is not None else None),
+        judge_secret=_secret(quality.judge.auth if quality.judge is not None else None),
         embeddings_secret=_secret(quality.embeddings.auth if quality.embeddings is not None else None),
         share_processes=may_share_processes(pod, monitor.spec.resources.processes, serving),
     )

@@ -10,19 +10,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import aiohttp
 import msgspec
 
-from llmmonitor_api.probe_plan import EmbeddingsSetting
 from llmmonitor_sidecar.probes.ask import NoAnswer
+from llmmonitor_sidecar.probes.endpoint import Endpoint
 
 CREDENTIAL = "LLM_MONITOR_EMBEDDINGS_CREDENTIAL"
 DEADLINE_SECONDS = 10.0
 CHARACTERS_LIMIT = 8_192
 """Of an answer; what is longer is cut there, as models of embeddings do far earlier."""
-_BYTES_LIMIT = 1024 * 1024
 _DIMENSIONS = 16_384
-_CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,49 +45,20 @@ class _Embedded(msgspec.Struct, frozen=True):
     usage: _Usage | None = None
 
 
-async def likeness(
-    session: aiohttp.ClientSession, setting: EmbeddingsSetting, credential: str, answer: str, text: str
-) -> Likeness:
+async def likeness(endpoint: Endpoint, answer: str, text: str) -> Likeness:
     """How alike the answer and the text are.
 
     Raises:
         NoAnswer: with what happened instead, in fixed words and figures.
     """
     texts = [answer[:CHARACTERS_LIMIT], text]
-    headers = {"Content-Type": "application/json"}
-    if setting.credential and credential:
-        bearer = "Bearer " if setting.header.lower() == "authorization" else ""
-        headers[setting.header] = bearer + credential
-    try:
-        async with session.post(
-            f"{setting.url}/embeddings",
-            data=msgspec.json.encode({"model": setting.model, "input": texts}),
-            headers=headers,
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=DEADLINE_SECONDS),
-        ) as response:
-            content = await _bounded(response)
-    except TimeoutError:
-        raise NoAnswer(f"no embeddings within {DEADLINE_SECONDS:g} s") from None
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise NoAnswer(f"no embeddings: {type(error).__name__}") from error
+    content = await endpoint.post("/embeddings", {"input": texts}, DEADLINE_SECONDS, "embeddings")
     try:
         said = msgspec.json.decode(content, type=_Embedded)
     except (msgspec.MsgspecError, RecursionError):
         raise NoAnswer("embeddings that are none") from None
     tokens = said.usage.total_tokens if said.usage is not None else None
     return Likeness(_cosine(said), tokens if tokens is not None else sum(map(len, texts)) // 3)
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    if response.status != 200:  # noqa: PLR2004 - RFC 9110: all is well
-        raise NoAnswer(f"no embeddings: HTTP {response.status}")
-    content = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-        content += chunk
-        if len(content) > _BYTES_LIMIT:
-            raise NoAnswer(f"embeddings of more than {_BYTES_LIMIT >> 20} MiB")
-    return bytes(content)
 
 
 def _cosine(said: _Embedded) -> float:

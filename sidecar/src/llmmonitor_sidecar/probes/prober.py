@@ -18,15 +18,23 @@ from dataclasses import dataclass
 import aiohttp
 
 from llmmonitor_api.probe_plan import ProbePlan, ProbeSetting
-from llmmonitor_api.report.probing import BUDGET, SATURATED, UNAUTHORIZED, UNSUPPORTED
+from llmmonitor_api.report.probing import (
+    BUDGET,
+    GRADED_BAD,
+    GRADED_GOOD,
+    SATURATED,
+    UNAUTHORIZED,
+    UNSUPPORTED,
+)
 from llmmonitor_api.report.report import Engine, Live
 from llmmonitor_api.signing.probe_mark import ProbeMarks
 from llmmonitor_sidecar.engines.http import model_session
-from llmmonitor_sidecar.probes import ask, embedding, schedule
+from llmmonitor_sidecar.probes import ask, embedding, judge, schedule
 from llmmonitor_sidecar.probes.ask import Answer, Envelope, NoAnswer
 from llmmonitor_sidecar.probes.bias.book import PairBook, letter_of
 from llmmonitor_sidecar.probes.bias.pairs import PREFIX, Attribute, attribute, scenarios, triple
 from llmmonitor_sidecar.probes.budget import TokenBudget
+from llmmonitor_sidecar.probes.endpoint import Endpoint
 from llmmonitor_sidecar.probes.gate import in_the_way
 from llmmonitor_sidecar.probes.grading import broken
 from llmmonitor_sidecar.probes.standing import Found, Item, Standing
@@ -78,6 +86,7 @@ class Prober:
         self._replica = replica
         self._credential = environment.get(CREDENTIAL, "")
         self._embeddings_credential = environment.get(embedding.CREDENTIAL, "")
+        self._judge_credential = environment.get(judge.CREDENTIAL, "")
         self._budget = TokenBudget()
         self._items: tuple[Item, ...] = ()
         self._attributes: tuple[Attribute, ...] = ()
@@ -188,9 +197,14 @@ class Prober:
         item, started, version = self._items[number], self._round[0], self._asked
         found = self._done.setdefault(number, Found(item))
         try:
-            answer = await self._answer(session, item.setting, around, now)
-            breaks = broken(item.setting.expected, answer.text, answer.seconds)
-            found.judged(breaks or await self._misses(session, item.setting, answer.text, now))
+            if item.setting.answer:
+                breaks = await self._graded(session, item.setting, item.setting.answer, now)
+            else:
+                answer = await self._answer(session, item.setting, around, now)
+                breaks = broken(item.setting.expected, answer.text, answer.seconds)
+                breaks = breaks or await self._misses(session, item.setting, answer.text, now)
+                breaks = breaks or await self._graded(session, item.setting, answer.text, now)
+            found.judged(breaks)
         except NoAnswer as problem:
             if not self._refused(problem, now):
                 found.missed(str(problem))
@@ -211,12 +225,32 @@ class Prober:
             return ""
         if endpoint is None:
             raise NoAnswer("no embeddings: spec.quality.embeddings is not set")
-        found = await embedding.likeness(
-            session, endpoint, self._embeddings_credential, answer, expected.means_like
-        )
+        at = Endpoint(session, endpoint, self._embeddings_credential)
+        found = await embedding.likeness(at, answer, expected.means_like)
         self._budget.spend(found.tokens, now)
         near = found.cosine >= expected.means_at_least
         return "" if near else f"meansLike {found.cosine:.2f} < {expected.means_at_least:.2f}"
+
+    async def _graded(
+        self, session: aiohttp.ClientSession, setting: ProbeSetting, answer: str, now: float
+    ) -> str:
+        """`judged` where the judge calls an answer bad; empty where it is good, or has no rubric.
+
+        Raises:
+            NoAnswer: nobody tells.
+        """
+        rubric = setting.expected.judged
+        endpoint = self.standing.plan.judge if self.standing.plan is not None else None
+        if not rubric:
+            return ""
+        if endpoint is None:
+            raise NoAnswer("no verdict: spec.quality.judge is not set")
+        question = "\n".join(one.content for one in setting.messages)
+        found = await judge.grade(
+            Endpoint(session, endpoint, self._judge_credential), rubric, question, answer
+        )
+        self._budget.spend(found.tokens, now)
+        return "" if found.good else "judged"
 
     async def _ask_pair(
         self, session: aiohttp.ClientSession, pair: tuple[Attribute, int], around: Surroundings, now: float
@@ -302,7 +336,12 @@ class Prober:
 
 def _cost(setting: ProbeSetting) -> int:
     """Tokens that a question may take, before anybody has counted them."""
-    return sum(len(one.content) for one in setting.messages) // _CHARACTERS_A_TOKEN + setting.max_tokens
+    characters = sum(len(one.content) for one in setting.messages)
+    tokens = 0 if setting.answer else setting.max_tokens
+    if setting.expected.judged:  # both are read once more, by another
+        characters += characters + len(setting.expected.judged) + len(setting.answer)
+        tokens += setting.max_tokens + judge.MOST_TOKENS
+    return characters // _CHARACTERS_A_TOKEN + tokens
 
 
 def _items(plan: ProbePlan) -> tuple[tuple[Item, ...], tuple[Attribute, ...], tuple[str, ...]]:
@@ -316,4 +355,6 @@ def _items(plan: ProbePlan) -> tuple[tuple[Item, ...], tuple[Attribute, ...], tu
                 items += [Item(name, one) for one in suite(name).items]
         except KeyError:
             unknown.append(name)
+    for number, one in enumerate(plan.labelled):
+        items.append(Item(GRADED_GOOD if number < plan.labelled_good else GRADED_BAD, one))
     return tuple(items), tuple(attributes), tuple(unknown)

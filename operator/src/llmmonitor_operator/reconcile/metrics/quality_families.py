@@ -50,6 +50,19 @@ def quality_families(judged_by: Mapping[Key, Inputs], gauge: Gauge) -> Iterator[
         ),
     )
     yield gauge(
+        "judge_agreement",
+        "The judge's balanced accuracy on answers that people judged, and both ends of its 95 % interval.",
+        ("bound",),
+        (
+            ((*key, bound), value)
+            for key, one in standings.items()
+            if one.agreement is not None and one.agreement.value is not None
+            for bound, value in zip(
+                ("value", "low", "high"), (one.agreement.value, *one.agreement.interval), strict=True
+            )
+        ),
+    )
+    yield gauge(
         "probes_round_timestamp_seconds",
         "When the last whole round of probes ended, in Unix seconds.",
         (),
