@@ -33,6 +33,7 @@ from llmmonitor_sidecar.detectors import (
     encodings,
     injection_model,
     injection_rules,
+    linear_model,
     pii,
     refusals,
     repetition,
@@ -102,7 +103,7 @@ def share(flagged: int, n: int) -> Share:
 def by_model(text: str, *, strict: bool = True) -> bool:
     """Whether the model flags a text, at 0.1 % or at 1 %."""
     heads = injection_model.load()
-    found = zip(injection_model.scores(text, heads), heads, strict=True)
+    found = zip(linear_model.scores(text, heads), heads.facts, strict=True)
     return any(score >= (head.at_one_per_mille if strict else head.at_one_percent) for score, head in found)
 
 
