@@ -81,7 +81,6 @@ def detectors() -> dict[str, Flags]:
     return {
         NAME: lambda text: score(text) >= head.at_one_per_mille,
         f"{NAME} at 1 %": lambda text: score(text) >= head.at_one_percent,
-        f"{NAME}, verified": lambda text: score(text) > head.at_none,
     }
 
 

@@ -17,7 +17,7 @@ from bench.detection.heads import SEED, head
 from bench.detection.texts import Text, distinct, without_copies
 
 from llmmonitor_api.interactions import kinds, table
-from llmmonitor_sidecar.detectors.linear_model import Model, ready, scores
+from llmmonitor_sidecar.detectors.linear_model import Model
 from llmmonitor_sidecar.detectors.toxicity import FILE
 
 MODEL = Path("sidecar/src/llmmonitor_sidecar/detectors") / FILE
@@ -43,11 +43,7 @@ def main() -> int:
     print(f"{len(texts)} texts: {dict(trained_on)}")
     calibration = without_copies(distinct(benign.calibrated_on()), texts).texts
     made = head(kinds.TOXICITY.name, texts, calibration, LEAST_WORDS)
-    for_use = ready((made,))
-    most = max(scores(one.text, for_use)[0] for one in calibration)
-    print(f"none of {len(calibration)} benign texts above {most:.2f}")
-    only = msgspec.structs.replace(made, at_none=most)
-    model = Model(table.TOXICITY.version, (only,), dict(sorted(trained_on.items())))
+    model = Model(table.TOXICITY.version, (made,), dict(sorted(trained_on.items())))
     MODEL.write_bytes(msgspec.msgpack.encode(model))
     print(f"{MODEL}: {MODEL.stat().st_size} bytes")
     return 0

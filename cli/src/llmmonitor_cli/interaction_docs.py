@@ -74,10 +74,11 @@ One more such score: of insults, threats, slurs, hate of groups and obscene abus
 language, not opinion: hate in polite words it mostly misses, and quoted abuse it flags. It reads answers,
 which `spec.interactions.toxicity` limits, and tells of requests as `toxicityReceived`. It is trained on
 RealToxicityPrompts, a list of profanity and sentences in our own words, in which groups of people stand in
-neutral sentences as well as in hateful ones. A finding counts under a limit of zero where it scores more than
-any benign text of the calibration. Names of groups still raise its score: by how much, and whether that
-suffices for a false alarm, is measured below on neutral sentences that differ in that word alone. The sets
-that people judged are of heated talk, so that precision there is no precision on ordinary answers.
+neutral sentences as well as in hateful ones. Names of groups still raise its score. That suffices for no
+false alarm in neutral sentences that differ in that word alone, but of ToxiGen's harmless sentences about
+groups it flags more than a list of words does: see below. So no finding is beyond doubt, and a limit of zero,
+which counts those alone, never fails by it: set a count or a rate. The sets that people judged are of heated
+talk, so that precision there is no precision on ordinary answers.
 """
 
 

@@ -26,7 +26,7 @@ def test_the_file_is_small_and_of_the_version_that_the_table_names() -> None:
 
     assert len(file.read_bytes()) < 150_000
     assert head.kind == "toxicity"
-    assert head.at_one_percent < head.at_one_per_mille < head.at_none
+    assert head.at_one_percent < head.at_one_per_mille
 
 
 def test_a_toxic_answer_is_counted_and_told_from_what_the_user_says() -> None:
@@ -36,7 +36,7 @@ def test_a_toxic_answer_is_counted_and_told_from_what_the_user_says() -> None:
     chat.say(INSULT, "Let us keep this friendly. How can I help?")
 
     assert chat.kind("toxicity").flagged == 1
-    assert chat.kind("toxicity").verified == 1
+    assert chat.kind("toxicity").verified == 0
     assert chat.origins("toxicity") == {"answer"}
     assert chat.kind("toxicityReceived").flagged == 1
     assert chat.origins("toxicityReceived") == {"user"}

@@ -75,7 +75,7 @@ TOXICITY: Final = DetectorFacts(
     1,
     (kinds.TOXICITY, kinds.TOXICITY_RECEIVED),
     "Logistic regression on hashed words and pairs of words, in English.",
-    "those that score more than any benign text of the calibration",
+    "none: a limit of zero never fails by it",
 )
 REPETITION: Final = DetectorFacts(
     "repetition",

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import accumulate
-from math import inf, sqrt
+from math import sqrt
 
 import msgspec
 
@@ -45,8 +45,6 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     at_one_percent: float
     """The score that 1 % of benign messages reach."""
     at_one_per_mille: float
-    at_none: float = inf
-    """The highest score of any benign message."""
     least_words: int = 1
     """A shorter window counts as so long: two words of a short text are no evidence."""
 

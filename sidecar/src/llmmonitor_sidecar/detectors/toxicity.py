@@ -2,7 +2,8 @@
 
 `bench/detection/train_toxicity.py` makes the file: one head of `linear_model`. What is sought is the
 language, as Perspective's "toxicity" (Lees et al., KDD 2022) means it, not a harmful content in polite words.
-A finding is beyond doubt where it scores more than any benign message did that thresholds were set by.
+No finding is beyond doubt, however high its score: some harmless sentences about groups of people score as
+high.
 """
 
 from __future__ import annotations
@@ -47,4 +48,4 @@ def received(message: Message, scores: Sequence[float]) -> Iterator[Finding]:
 def _findings(kind: str, origin: Origin, score: float) -> Iterator[Finding]:
     if score >= head().at_one_per_mille:
         facts = table.TOXICITY
-        yield Finding(kind, facts.name, facts.version, origin, verified=score > head().at_none)
+        yield Finding(kind, facts.name, facts.version, origin)
