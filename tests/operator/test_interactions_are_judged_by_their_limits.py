@@ -172,12 +172,19 @@ def test_fewer_than_ten_clients_are_not_told(watched: Callable[..., Watched]) ->
     assert "clients" not in monitor.status[0]
 
 
-def test_what_nothing_detects_and_what_re2_refuses_is_said(watched: Callable[..., Watched]) -> None:
+def test_toxic_answers_are_judged_by_their_limit_and_what_users_say_is_information(
+    watched: Callable[..., Watched],
+) -> None:
     monitor = watched(toxicity={"max": 3})
-    condition = monitor.talk(100)
-    assert (condition.status, condition.reason) == ("Unknown", "NotVisible")
-    assert "toxicity (this version has no detector for it)" in condition.message
 
+    assert monitor.talk(100, toxicity=3, toxicityReceived=50).reason == "WithinLimits"
+    condition = monitor.talk(100, toxicity=1)
+
+    assert (condition.status, condition.reason) == ("False", "Toxicity")
+    assert "toxicity: 4 flagged in 1 h (max 3, n=200)" in condition.message
+
+
+def test_what_re2_refuses_is_said(watched: Callable[..., Watched]) -> None:
     own = watched(patterns=[{"name": "ours", "pattern": "a+", "max": 3}])
     assert own.talk(100, **{"pattern:ours": 4}).reason == "PatternFound"
 

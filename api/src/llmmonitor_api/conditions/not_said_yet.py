@@ -14,7 +14,6 @@ NOT_SAID_YET: Final = frozenset(
         content.REQUESTS_VALID,
         content.INVALID_REQUESTS,
         # interactions
-        content.TOXICITY,
         content.DETECTOR_SUSPENDED,
     }
 )

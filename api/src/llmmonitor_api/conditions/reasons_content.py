@@ -54,7 +54,11 @@ REFUSALS_HIGH = fails(
     "The model refuses more than allowed.",
     "Look at the prompts refused (review queue); compare with the previous version.",
 )
-TOXICITY = fails("Toxicity", "Toxic answers are above their limit.", "See the review queue.")
+TOXICITY = fails(
+    "Toxicity",
+    "Toxic answers are above their limit.",
+    "See toxicityReceived in status.interactions: is it asked for? Else look at prompt, version, sampling.",
+)
 REPETITION = fails(
     "Repetition",
     "Answers that repeat themselves in a loop are above their limit.",

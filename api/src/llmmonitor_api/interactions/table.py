@@ -70,6 +70,13 @@ REFUSALS: Final = DetectorFacts(
     "How refusals begin, in nine languages; the API's own refusals and content filter.",
     "what the API itself calls a refusal",
 )
+TOXICITY: Final = DetectorFacts(
+    "toxicity",
+    1,
+    (kinds.TOXICITY, kinds.TOXICITY_RECEIVED),
+    "Logistic regression on hashed words and pairs of words, in English.",
+    "none: a limit of zero never fails by it",
+)
 REPETITION: Final = DetectorFacts(
     "repetition",
     1,
@@ -105,6 +112,7 @@ DETECTORS: Final = (
     PII,
     SECRETS,
     REFUSALS,
+    TOXICITY,
     REPETITION,
     EMPTY,
     MANY_SHOT,

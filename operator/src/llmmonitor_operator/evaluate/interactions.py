@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from llmmonitor_api.conditions import Reason, table
 from llmmonitor_api.conditions import reasons_content as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
-from llmmonitor_api.interactions.kinds import BY_NAME, FLOOD, PATTERN_PREFIX
+from llmmonitor_api.interactions.kinds import FLOOD, PATTERN_PREFIX
 from llmmonitor_api.interactions.measured import FALSE_ALARMS_HIGH
 from llmmonitor_api.report.interactions import ClientsSeen
 from llmmonitor_operator.evaluate import wording
@@ -30,6 +30,7 @@ REASONS = {
     "piiExposed": reasons.PII_EXPOSED,
     "secretsExposed": reasons.SECRETS_EXPOSED,
     "refusals": reasons.REFUSALS_HIGH,
+    "toxicity": reasons.TOXICITY,
     "repetition": reasons.REPETITION,
     "emptyAnswers": reasons.EMPTY_ANSWERS,
     "manyShot": reasons.MANY_SHOT,
@@ -91,8 +92,6 @@ def _nothing_judged(inputs: Inputs, every: Iterable[Standing], waiting: list[str
     words = f"not judged: {', '.join(waiting)}"
     if all(one.limit.per_client_alone for one in every) and _one_address(inputs):
         return Verdict(reasons.CLIENTS_NOT_DISTINGUISHABLE, words)
-    if not any(one.limit.kind in BY_NAME or one.limit.own for one in every):
-        return Verdict(shared.NOT_VISIBLE, words)
     if not seen_at or inputs.now - seen_at > inputs.settings.hold_for_seconds:
         return Verdict(shared.NO_TRAFFIC, "no request that detectors looked at")
     return Verdict(shared.TOO_FEW_REQUESTS, words, seen_at)
@@ -119,8 +118,6 @@ def _busiest(inputs: Inputs, limit: InteractionLimit) -> str:
 def _standing(inputs: Inputs, limit: InteractionLimit) -> Standing:
     if limit.kind == FLOOD.name:
         return _per_client(inputs, limit, {one.most_requests for one in _clients(inputs)}, "requests")
-    if not limit.own and limit.kind not in BY_NAME:
-        return Standing(limit, not_judged="this version has no detector for it")
     if refused := _refused(inputs, limit):
         return Standing(limit, not_judged=refused)
     found = [check(inputs, limit) for check in (_zero, _count, _rate, _by_client)]

@@ -31,7 +31,7 @@ from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.exchange import EventKind, Exchange, ExchangeEvent, Outcome
 from llmmonitor_sidecar.detectors.call_text import readable
 from llmmonitor_sidecar.detectors.finding import Heard
-from llmmonitor_sidecar.detectors.inspect import Inspection, inspect
+from llmmonitor_sidecar.detectors.inspect import Inspection, inspect, prepare
 from llmmonitor_sidecar.detectors.own_patterns import OwnPattern, compiled
 from llmmonitor_sidecar.detectors.said import Said
 from llmmonitor_sidecar.detectors.turns import Turns
@@ -151,6 +151,7 @@ class Interactions:
         )
 
     def _look(self, one: _Waiting) -> None:
+        prepare()
         began = time.thread_time_ns()
         messages = one.said.messages
         heard = replace(
