@@ -177,6 +177,7 @@ RESOURCES = Resources(
     },
     network=Network(BIG, BIG, BIG, BIG),
     disk=Disk(BIG, BIG),
+    weight_files="w" * 256,
 )
 _MET = ClientMet(BIG, (BIG,) * MEASURES_LIMIT, (BIG,) * MEASURES_LIMIT)
 CLIENTS = Clients(

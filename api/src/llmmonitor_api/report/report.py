@@ -188,6 +188,9 @@ class Resources(msgspec.Struct, frozen=True):
     disk: Disk | None = None
     sidecar_rss_bytes: Count = 0
     sidecar_cpu_seconds: Seconds = 0.0
+    weight_files: Name = ""
+    """How many files the model's weights are served from, how large they are, and a digest of a sample of
+    what is in them; empty where they cannot be seen."""
 
 
 class Engine(msgspec.Struct, frozen=True):

@@ -34,7 +34,13 @@ def seen_of(pods: Iterable[PodStanding], by: VersionSource) -> tuple[Seen, ...]:
         Seen(
             pod.expected.uid,
             pod.name,
-            parts(pod.expected.fingerprint, pod.source.engine, pod.source.system_fingerprint, by),
+            parts(
+                pod.expected.fingerprint,
+                pod.source.engine,
+                pod.source.system_fingerprint,
+                by,
+                pod.source.resources.weight_files if pod.source.resources is not None else "",
+            ),
         )
         for pod in pods
         if pod.fresh and pod.source
