@@ -67,6 +67,7 @@ from llmmonitor_api.report.report import (
     decode,
     encode,
 )
+from llmmonitor_api.report.requests import CHECKS_LIMIT, DETAILS_LIMIT, CheckCounts, RequestCounts
 from llmmonitor_api.report.totals import (
     OBJECTIVES_LIMIT,
     SERIES_LIMIT,
@@ -179,6 +180,14 @@ RESOURCES = Resources(
     disk=Disk(BIG, BIG),
     weight_files="w" * 256,
 )
+REQUESTS = RequestCounts(
+    "s" * 256,
+    BIG,
+    BIG,
+    BIG,
+    {"c" * 250 + str(n): CheckCounts(BIG, BIG) for n in range(CHECKS_LIMIT)},
+    {"d" * 250 + str(n): BIG for n in range(DETAILS_LIMIT)},
+)
 _MET = ClientMet(BIG, (BIG,) * MEASURES_LIMIT, (BIG,) * MEASURES_LIMIT)
 CLIENTS = Clients(
     sealing_key=b"k" * 32,
@@ -239,6 +248,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
             observed_nanoseconds=2**63 - 1,
             features=features(),
             interactions=interactions(),
+            requests=REQUESTS,
             probing_nanoseconds=2**63 - 1,
             probes=ProbeCounts(BIG, BIG, BIG, BIG, BIG, BIG),
         )
@@ -264,6 +274,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
     assert decode(encoded).totals.objectives == objectives()
     assert decode(encoded).totals.interactions == interactions()
     assert decode(encoded).interactions == interactions_now()
+    assert decode(encoded).totals.requests == REQUESTS
 
 
 def test_counts_of_an_objective_from_before_it_could_be_of_some_requests_are_read() -> None:

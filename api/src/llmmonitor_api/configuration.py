@@ -6,7 +6,8 @@ Unknown fields are ignored: an older sidecar takes what it knows from a newer op
 
 from __future__ import annotations
 
-from typing import Annotated
+from hashlib import blake2b
+from typing import Annotated, Any
 
 import msgspec
 
@@ -86,6 +87,22 @@ class InteractionsSetting(msgspec.Struct, frozen=True):
     patterns: tuple[PatternSetting, ...] = ()
 
 
+class RequestChecksSetting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a valid request is: `spec.requests`."""
+
+    languages: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    json_schema: dict[str, Any] | None = None
+    invalid_schemas: bool = False
+    context_overflow: bool = False
+    unknown_parameters: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Counts made by another setting are other counts."""
+        return blake2b(msgspec.json.encode(self, order="deterministic"), digest_size=6).hexdigest()
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """All that can be changed in a running sidecar."""
 
@@ -112,6 +129,8 @@ class Configuration(msgspec.Struct, frozen=True):
     whom it believes already. A container that starts anew believes the keys of its environment again."""
     probes: ProbePlan | None = None
     """What to ask the model; None: nothing."""
+    requests: RequestChecksSetting | None = None
+    """What to check requests for; None: nothing."""
 
     @property
     def counted(self) -> tuple[ObjectiveSetting, ...]:

@@ -170,7 +170,12 @@ def _without_what_comes_again(state: State) -> State:
             pod,
             boots=tuple(
                 msgspec.structs.replace(
-                    one, gpus=None, interactions=None, clients=None, features=_if_none(one.features)
+                    one,
+                    gpus=None,
+                    interactions=None,
+                    requests=None,
+                    clients=None,
+                    features=_if_none(one.features),
                 )
                 for one in pod.boots
             ),

@@ -15,14 +15,17 @@ from llmmonitor_api.configuration import (
     InteractionsSetting,
     ObjectiveSetting,
     PatternSetting,
+    RequestChecksSetting,
 )
 from llmmonitor_api.interactions.kinds import PATTERN_PREFIX
 from llmmonitor_api.quantities import format_percentage
+from llmmonitor_api.report import requests as checks
 from llmmonitor_api.spec import LLMMonitor, Objective, ObjectiveSource
 from llmmonitor_api.spec.cost import BudgetPeriod, Cost
 from llmmonitor_api.spec.interactions import FloodLimit, Interactions, Side
 from llmmonitor_api.spec.interactions import InteractionLimit as SpecLimit
 from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
+from llmmonitor_api.spec.requests import RequestChecks
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
 from llmmonitor_operator.generations import configuration_generation
@@ -33,6 +36,7 @@ from llmmonitor_operator.settings import (
     InteractionSettings,
     ObjectiveSettings,
     QualitySettings,
+    RequestCheckSettings,
     Settings,
     TokenPrices,
     VersionSettings,
@@ -57,15 +61,17 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         if spec.interception.existing_connections is ExistingConnections.DRAIN_IDLE
         else 0.0,
         probes=plan_of(spec.quality, metadata.uid or metadata.name),
+        requests=_checks(spec.requests),
     )
 
 
 def first_configuration(monitor: LLMMonitor) -> str:
     """What a new sidecar of the monitor begins with, as its environment takes it: the same as JSON.
 
-    But for the probes, which it is told once it reports: they are long, and each replica has its share.
+    But for the probes and the checks on requests, which it is told once it reports: they are long, and each
+    replica has its share of probes.
     """
-    first = msgspec.structs.replace(configuration_for(monitor), probes=None)
+    first = msgspec.structs.replace(configuration_for(monitor), probes=None, requests=None)
     return msgspec.json.encode(first).decode()
 
 
@@ -103,6 +109,7 @@ def settings_for(monitor: LLMMonitor) -> Settings:
             min_passed=float(spec.quality.min_passed),
             outcomes=spec.quality.outcomes is not None,
         ),
+        requests=_check_settings(spec.requests),
         roles=spec.condition_roles,
     )
 
@@ -144,6 +151,37 @@ def _interactions_setting(interactions: Interactions) -> InteractionsSetting:
             )
             for one in interactions.patterns
         ),
+    )
+
+
+def _checks(requests: RequestChecks) -> RequestChecksSetting | None:
+    if not requests.configured:
+        return None
+    return RequestChecksSetting(
+        languages=tuple(sorted(requests.languages)),
+        roles=tuple(sorted(one.value for one in requests.roles)),
+        json_schema=requests.json_schema,
+        invalid_schemas=requests.invalid_schemas,
+        context_overflow=requests.context_overflow,
+        unknown_parameters=requests.unknown_parameters,
+    )
+
+
+def _check_settings(requests: RequestChecks) -> RequestCheckSettings:
+    setting = _checks(requests)
+    asked_for = {
+        checks.LANGUAGES: bool(requests.languages),
+        checks.ROLES: bool(requests.roles),
+        checks.JSON_SCHEMA: requests.json_schema is not None,
+        checks.INVALID_SCHEMAS: requests.invalid_schemas,
+        checks.CONTEXT_OVERFLOW: requests.context_overflow,
+        checks.UNKNOWN_PARAMETERS: requests.unknown_parameters,
+    }
+    return RequestCheckSettings(
+        checks=tuple(name for name, wanted in asked_for.items() if wanted),
+        setting=setting.digest if setting is not None else "",
+        max_invalid_rate=float(requests.max_invalid_rate),
+        window_seconds=requests.window.total_seconds(),
     )
 
 

@@ -15,6 +15,7 @@ from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.interactions import InteractionsState
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
+from llmmonitor_api.report.requests import RequestCounts
 from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
@@ -53,6 +54,8 @@ class Source(msgspec.Struct, frozen=True):
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""
     features: FeatureCounts | None = None
     """As in `report.totals`; None after a checkpoint, which has no room for them: the next begin there."""
+    requests: RequestCounts | None = None
+    """What of them breaks the owner's checks; how many is in `objectives`."""
     probing: Probing | None = None
     """Without its rounds and pairs, which are in `State.quality`."""
 

@@ -214,6 +214,8 @@ class Engine(msgspec.Struct, frozen=True):
     prompt_tokens: Count | None = None
     generation_tokens: Count | None = None
     finished_requests: Annotated[dict[Name, Count], msgspec.Meta(max_length=64)] | None = None
+    context_tokens: Count | None = None
+    """The longest prompt and answer together that it takes."""
     weights: Text = ""
     """What it says by which the model's weights are told from others under the same name: where they are
     from, their number, type and size; empty where it says nothing."""

@@ -18,6 +18,7 @@ from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.interactions import InteractionCounts
 from llmmonitor_api.report.probing import ProbeCounts
+from llmmonitor_api.report.requests import RequestCounts
 from llmmonitor_api.report.values import Count, Key, Name
 
 SERIES_LIMIT = 32
@@ -147,6 +148,8 @@ class Totals(msgspec.Struct, omit_defaults=True):
     probes: ProbeCounts = ProbeCounts()
     probing_nanoseconds: Count = 0
     """Time with a probe of ours in flight and no request of a client."""
+    requests: RequestCounts = RequestCounts()
+    """By the owner's checks; empty where none is asked for."""
 
 
 def series_key(

@@ -19,6 +19,7 @@ from llmmonitor_api.status.findings import (
 )
 from llmmonitor_api.status.model import Distribution, Estimate, Quantile
 from llmmonitor_api.status.monitor import MonitorStatus, StatusCondition
+from llmmonitor_api.status.requests import RequestCheckStatus, RequestsStatus
 from llmmonitor_api.status.restart import FailedPod, RestartedPod, RestartStatus
 from llmmonitor_api.status.subject import EngineStatus, PodsStatus, UnmonitoredPod, WindowStatus
 
@@ -41,6 +42,8 @@ __all__ = [
     "ProbeStatus",
     "QualityStatus",
     "Quantile",
+    "RequestCheckStatus",
+    "RequestsStatus",
     "ResourcesStatus",
     "RestartStatus",
     "RestartedPod",

@@ -35,15 +35,17 @@ class Said:
         messages: of the request, in order.
         refused: whether the API itself called its answer a refusal.
         forgotten: whether its text was given up for want of room.
+        body: the request's, for the owner's checks, until they have it or there are none.
     """
 
-    __slots__ = ("_answers", "forgotten", "messages", "refused", "request_characters")
+    __slots__ = ("_answers", "body", "forgotten", "messages", "refused", "request_characters")
 
     def __init__(self) -> None:
         self.messages: tuple[Message, ...] = ()
         self.request_characters = 0
         self.refused = False
         self.forgotten = False
+        self.body = b""
         self._answers: dict[int, bytearray] = {}
 
     def __eq__(self, other: object) -> bool:
@@ -61,7 +63,7 @@ class Said:
     @property
     def kept_bytes(self) -> int:
         """Memory that the text takes, about."""
-        return self.request_characters + sum(map(len, self._answers.values()))
+        return len(self.body) + self.request_characters + sum(map(len, self._answers.values()))
 
     def ask(self, messages: tuple[Message, ...]) -> None:
         """Take the request's messages: the first and the last of them where they are too many."""
@@ -99,7 +101,7 @@ class Said:
 
     def forget(self) -> None:
         """Give up all text."""
-        self.messages, self.request_characters = (), 0
+        self.messages, self.request_characters, self.body = (), 0, b""
         self._answers.clear()
         self.forgotten = True
 
