@@ -51,6 +51,7 @@ def test_a_spec_with_only_a_selector_is_complete() -> None:
         "interactions": {"patterns": [], "window": "1h", "clearAfter": "1d"},
         "quality": {
             "onModelChange": True,
+            "canaries": True,
             "probes": [],
             "suites": [],
             "minPassed": "50%",

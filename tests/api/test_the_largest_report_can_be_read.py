@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from llmmonitor_api.configuration import ObjectiveSetting
+from llmmonitor_api.report.canaries import PROMPTS_LIMIT, TOKENS_LIMIT, CanaryPrint, CanaryRound
 from llmmonitor_api.report.clients import CLIENTS_LIMIT, MEASURES_LIMIT, ClientMet, Clients
 from llmmonitor_api.report.engine_counts import (
     BOUNDS_LIMIT,
@@ -203,6 +204,12 @@ PROBING = Probing(
     message="m" * 8192,
     unknown_suites=("s" * 63,) * 20,
     pairs=(PairOutcomes("a" * 63, "v" * 256, BIG, ("g" * 63, "h" * 63), "?" * SCENARIOS_LIMIT),) * 16,
+    canaries=CanaryRound(
+        1e11,
+        BIG,
+        "v" * 256,
+        (CanaryPrint((2**32 - 1,) * TOKENS_LIMIT, (-1 / 3,) * TOKENS_LIMIT),) * PROMPTS_LIMIT,
+    ),
     rounds=(ProbeRound(1e10, "v" * 256, BIG, 1e10, (RESULT,) * RESULTS_LIMIT),) * ROUNDS_LIMIT,
 )
 LIVE = Live(saturation=Saturation(BIG, 1e12, BIG, BIG, 1e15, -1e15, 1e15, BIG, BIG))

@@ -26,6 +26,7 @@ PUSHED: dict[str, object] = {
     "quality.suites": ["arithmetic"],
     "quality.auth": {"secretKeyRef": {"name": "key", "key": "token"}},
     "quality.tokensPerDay": "1k",
+    "quality.canaries": False,
     "requests.languages": ["en"],
     "requests.roles": ["user"],
     "requests.jsonSchema": {"type": "object"},

@@ -30,6 +30,7 @@ def plan_of(quality: Quality, seed: str) -> ProbePlan | None:
         header=quality.auth.header if quality.auth is not None else "Authorization",
         credential=quality.auth is not None,
         seed=seed,
+        canaries=quality.canaries,
     )
     left, fitting = PLAN_BYTES_LIMIT - len(msgspec.json.encode(plan)), []
     for probe in quality.probes:

@@ -22,6 +22,7 @@ from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.packed_figures import PackedFigures, total_of
 from llmmonitor_operator.quality_kept import QualityKept
+from llmmonitor_operator.versions.canaries import Canaries
 from llmmonitor_operator.versions.history import History
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
 
@@ -145,6 +146,8 @@ class State(msgspec.Struct, frozen=True):
     """The window that is being filled, and what the last ones said; the baseline is kept apart."""
     versions: History = History()
     """Which versions of the model ran, and which runs where."""
+    canaries: Canaries = Canaries()
+    """Which model each pod runs, as far as fixed prompts tell."""
     quality: QualityKept = QualityKept()
     """What probes found."""
     valid_spec: str = ""

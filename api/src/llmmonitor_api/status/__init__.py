@@ -8,6 +8,7 @@ from llmmonitor_api.status.economy import CostStatus, VersionStatus, VersionVerd
 from llmmonitor_api.status.figures import GPUStatus, ObjectiveStatus, PerformanceStatus, ResourcesStatus
 from llmmonitor_api.status.findings import (
     BiasStatus,
+    CanariesStatus,
     DetectorReview,
     DriftStatus,
     DriftVerdict,
@@ -25,6 +26,7 @@ from llmmonitor_api.status.subject import EngineStatus, PodsStatus, UnmonitoredP
 
 __all__ = [
     "BiasStatus",
+    "CanariesStatus",
     "CostStatus",
     "DetectorReview",
     "Distribution",

@@ -59,7 +59,7 @@ def parts_of_pod(pod: Raw, container: str, key: bytes) -> Parts:
 
 
 def parts(
-    of_pod: Parts, engine: Engine | None, system: str, by: VersionSource, weight_files: str = ""
+    of_pod: Parts, engine: Engine | None, system: str, by: VersionSource, further: Parts | None = None
 ) -> Parts:
     """All that tells this pod's version from others; empty while nothing does.
 
@@ -68,7 +68,7 @@ def parts(
         engine: as it reported last; what it does not say is left out.
         system: `report.system_fingerprint`.
         by: what the owner tells versions apart by.
-        weight_files: `resources.weight_files`; empty where they are not seen.
+        further: what else is known of it; empty texts are not.
     """
     if by is not VersionSource.FINGERPRINT:
         name = LABEL if by is VersionSource.LABEL else IMAGE
@@ -81,7 +81,7 @@ def parts(
             "weights": engine.weights,
         }
     found["system fingerprint"] = system
-    found["weight files"] = weight_files
+    found |= further or {}
     return {name: text[:_LENGTH] for name, text in found.items() if text}
 
 

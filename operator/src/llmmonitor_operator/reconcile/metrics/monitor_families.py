@@ -28,7 +28,11 @@ from llmmonitor_operator.reconcile.metrics.engine_families import engine_familie
 from llmmonitor_operator.reconcile.metrics.interaction_families import interaction_families
 from llmmonitor_operator.reconcile.metrics.objective_families import objective_events
 from llmmonitor_operator.reconcile.metrics.pod_families import pod_families
-from llmmonitor_operator.reconcile.metrics.quality_families import bias_families, quality_families
+from llmmonitor_operator.reconcile.metrics.quality_families import (
+    bias_families,
+    canary_families,
+    quality_families,
+)
 from llmmonitor_operator.reconcile.metrics.request_families import request_checks
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 from llmmonitor_operator.reconcile.metrics.shapes import Samples, by_value
@@ -79,6 +83,7 @@ def families(monitors: Monitors) -> Iterator[Metric]:
     yield request_checks({key: one.totals.checks for key, one in monitors.items()}, _counter)
     yield from quality_families(judged_by, _gauge)
     yield from bias_families(judged_by, _gauge)
+    yield from canary_families(judged_by, _gauge)
 
 
 def _verdicts(monitors: Monitors) -> Iterator[Metric]:
