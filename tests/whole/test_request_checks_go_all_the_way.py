@@ -11,10 +11,11 @@ import pytest
 from prometheus_client import Metric
 from tests.operator.conftest import NO_CLUSTER, START, monitor_with
 
+from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Engine, Identity, InterceptionState, Live, Report, decode, encode
 from llmmonitor_operator.checkpoint import decode as restored
 from llmmonitor_operator.checkpoint import encode as kept
-from llmmonitor_operator.configure import configuration_for
+from llmmonitor_operator.configure import configuration_for, first_configuration
 from llmmonitor_operator.evaluate import Evaluation, evaluate
 from llmmonitor_operator.gather.absorb import absorb_all
 from llmmonitor_operator.reconcile.metrics.monitor_families import Shown, families
@@ -246,6 +247,18 @@ def test_a_sidecar_that_was_not_told_yet_is_said() -> None:
 
     assert (status, reason) == ("Unknown", "NotVisible")
     assert "not checked by the sidecars of chat-0" in message
+
+
+@pytest.mark.parametrize(("characters", "checks"), [(10, 1), (200_000, 0)])
+def test_a_sidecar_checks_from_its_first_request_on_unless_the_schema_is_too_long_for_that(
+    characters: int, checks: int
+) -> None:
+    monitor = monitor_with(requests={"jsonSchema": {"description": "x" * characters}})
+
+    first = msgspec.json.decode(first_configuration(monitor), type=Configuration)
+
+    assert (first.requests is not None) == checks
+    assert configuration_for(monitor).requests is not None
 
 
 def test_few_requests_make_no_share() -> None:

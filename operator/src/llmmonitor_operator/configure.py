@@ -42,6 +42,8 @@ from llmmonitor_operator.settings import (
     VersionSettings,
 )
 
+FIRST_BYTES_LIMIT = 96 * 1024
+"""Of a first configuration with checks on requests; an environment variable takes 128 KiB (execve(2))."""
 DRAIN_IDLE_SECONDS = 60.0
 """For `existingConnections: DrainIdle`; the sidecar waits ten times as long where the model may work."""
 
@@ -68,11 +70,15 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
 def first_configuration(monitor: LLMMonitor) -> str:
     """What a new sidecar of the monitor begins with, as its environment takes it: the same as JSON.
 
-    But for the probes and the checks on requests, which it is told once it reports: they are long, and each
-    replica has its share of probes.
+    But for the probes, which it is told once it reports: they are long, and each replica has its share. And
+    for checks on requests with so long a schema that they do not fit.
     """
-    first = msgspec.structs.replace(configuration_for(monitor), probes=None, requests=None)
-    return msgspec.json.encode(first).decode()
+    first = msgspec.json.encode(msgspec.structs.replace(configuration_for(monitor), probes=None))
+    if len(first) > FIRST_BYTES_LIMIT:
+        first = msgspec.json.encode(
+            msgspec.structs.replace(configuration_for(monitor), probes=None, requests=None)
+        )
+    return first.decode()
 
 
 def settings_for(monitor: LLMMonitor) -> Settings:
