@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from llmmonitor_api.configuration import ObjectiveSetting
+from llmmonitor_api.report.canaries import PROMPTS_LIMIT, TOKENS_LIMIT, CanaryPrint, CanaryRound
 from llmmonitor_api.report.clients import CLIENTS_LIMIT, MEASURES_LIMIT, ClientMet, Clients
 from llmmonitor_api.report.engine_counts import (
     BOUNDS_LIMIT,
@@ -68,6 +69,7 @@ from llmmonitor_api.report.report import (
     decode,
     encode,
 )
+from llmmonitor_api.report.requests import CHECKS_LIMIT, DETAILS_LIMIT, CheckCounts, RequestCounts
 from llmmonitor_api.report.totals import (
     OBJECTIVES_LIMIT,
     SERIES_LIMIT,
@@ -180,6 +182,15 @@ RESOURCES = Resources(
     },
     network=Network(BIG, BIG, BIG, BIG),
     disk=Disk(BIG, BIG),
+    weight_files="w" * 256,
+)
+REQUESTS = RequestCounts(
+    "s" * 256,
+    BIG,
+    BIG,
+    BIG,
+    {"c" * 250 + str(n): CheckCounts(BIG, BIG) for n in range(CHECKS_LIMIT)},
+    {"d" * 250 + str(n): BIG for n in range(DETAILS_LIMIT)},
 )
 _MET = ClientMet(BIG, (BIG,) * MEASURES_LIMIT, (BIG,) * MEASURES_LIMIT)
 CLIENTS = Clients(
@@ -196,6 +207,12 @@ PROBING = Probing(
     message="m" * 8192,
     unknown_suites=("s" * 63,) * 20,
     pairs=(PairOutcomes("a" * 63, "v" * 256, BIG, ("g" * 63, "h" * 63), "?" * SCENARIOS_LIMIT),) * 16,
+    canaries=CanaryRound(
+        1e11,
+        BIG,
+        "v" * 256,
+        (CanaryPrint((2**32 - 1,) * TOKENS_LIMIT, (-1 / 3,) * TOKENS_LIMIT),) * PROMPTS_LIMIT,
+    ),
     rounds=(ProbeRound(1e10, "v" * 256, BIG, 1e10, (RESULT,) * RESULTS_LIMIT),) * ROUNDS_LIMIT,
 )
 OUTCOMES = LiveOutcomes(*(BIG,) * 4, dict.fromkeys(VERDICTS, BIG), dict.fromkeys(VERDICTS, BIG), *(BIG,) * 9)
@@ -243,6 +260,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
             features=features(),
             interactions=interactions(),
             live_outcomes=OUTCOMES,
+            requests=REQUESTS,
             probing_nanoseconds=2**63 - 1,
             probes=ProbeCounts(BIG, BIG, BIG, BIG, BIG, BIG),
         )
@@ -270,6 +288,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
     assert decode(encoded).totals.interactions == interactions()
     assert decode(encoded).totals.live_outcomes == OUTCOMES
     assert decode(encoded).interactions == interactions_now()
+    assert decode(encoded).totals.requests == REQUESTS
 
 
 def test_counts_of_an_objective_from_before_it_could_be_of_some_requests_are_read() -> None:

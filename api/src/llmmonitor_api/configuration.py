@@ -6,7 +6,8 @@ Unknown fields are ignored: an older sidecar takes what it knows from a newer op
 
 from __future__ import annotations
 
-from typing import Annotated
+from hashlib import blake2b
+from typing import Annotated, Any
 
 import msgspec
 
@@ -109,6 +110,22 @@ class ReviewSetting(msgspec.Struct, frozen=True):
     max_age_seconds: Annotated[float, msgspec.Meta(ge=0, le=31 * 86_400)]
 
 
+class RequestChecksSetting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a valid request is: `spec.requests`."""
+
+    languages: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    json_schema: dict[str, Any] | None = None
+    invalid_schemas: bool = False
+    context_overflow: bool = False
+    unknown_parameters: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Counts made by another setting are other counts."""
+        return blake2b(msgspec.json.encode(self, order="deterministic"), digest_size=6).hexdigest()
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """All that can be changed in a running sidecar."""
 
@@ -143,6 +160,8 @@ class Configuration(msgspec.Struct, frozen=True):
     """None: outcomes are not counted, and no feedback is taken."""
     review: ReviewSetting | None = None
     """None: no case is kept, and those that were are erased."""
+    requests: RequestChecksSetting | None = None
+    """What to check requests for; None: nothing."""
 
     @property
     def counted(self) -> tuple[ObjectiveSetting, ...]:

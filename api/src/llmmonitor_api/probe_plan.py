@@ -92,6 +92,8 @@ class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many of them are good."""
     seed: str = ""
     """Tells monitors apart, so that not all begin their rounds at the full hour."""
+    canaries: bool = False
+    """Whether the fixed prompts are asked by which a change of the weights is told."""
     left_out: int = 0
     """Probes that did not fit."""
     index: int = 0

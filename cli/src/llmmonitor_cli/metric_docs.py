@@ -33,6 +33,7 @@ from llmmonitor_api.report.report import (
     Resources,
     Saturation,
 )
+from llmmonitor_api.report.requests import CheckCounts, RequestCounts
 from llmmonitor_api.report.totals import InterceptionCounts, ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_operator.reconcile.metrics import monitor_families
 from llmmonitor_operator.reconcile.metrics.operator_metrics import MONITORS_LIMIT, OperatorMetrics
@@ -175,6 +176,9 @@ REPORT: Final = Report(
             kinds={"jailbreak": KindCounts(1)}, findings={finding_key("jailbreak", "one", 1, "user"): 1}
         ),
         live_outcomes=LiveOutcomes(answers=1),
+        requests=RequestCounts(
+            "setting", 1, 1, checks={"roles": CheckCounts(1)}, details={"roles: developer": 1}
+        ),
     ),
     probing=Probing(waits="saturated"),
     live=Live(

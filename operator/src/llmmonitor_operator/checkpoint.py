@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from llmmonitor_api.report import histogram
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_operator.cost.fold import folded
 from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.outcomes_kept import OutcomesKept
@@ -24,6 +25,7 @@ from llmmonitor_operator.packed_figures import read_in, written_out
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.review_kept import newest
 from llmmonitor_operator.state import State
+from llmmonitor_operator.versions.canaries import Canaries
 from llmmonitor_operator.versions.history import History
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS
 
@@ -174,7 +176,13 @@ def _without_what_comes_again(state: State) -> State:
             pod,
             boots=tuple(
                 msgspec.structs.replace(
-                    one, gpus=None, interactions=None, clients=None, features=_if_none(one.features)
+                    one,
+                    gpus=None,
+                    interactions=None,
+                    requests=None,
+                    clients=None,
+                    features=_if_none(one.features),
+                    probing=_without_canaries_of(one.probing),
                 )
                 for one in pod.boots
             ),
@@ -185,7 +193,16 @@ def _without_what_comes_again(state: State) -> State:
     if comparison is not None:
         comparison = msgspec.structs.replace(comparison, seen=b"")
         versions = msgspec.structs.replace(versions, comparison=comparison)
-    return msgspec.structs.replace(state, pods=pods, versions=versions)
+    asked = {
+        uid: msgspec.structs.replace(one, doubtful=()) if one.doubtful else one
+        for uid, one in state.canaries.pods.items()
+    }
+    canaries = msgspec.structs.replace(state.canaries, pods=asked)
+    return msgspec.structs.replace(state, pods=pods, versions=versions, canaries=canaries)
+
+
+def _without_canaries_of(probing: Probing | None) -> Probing | None:
+    return None if probing is None else msgspec.structs.replace(probing, canaries=None)
 
 
 def _if_none(features: PackedFeatures | None) -> PackedFeatures | None:
@@ -241,6 +258,11 @@ def _without_outcomes(state: State) -> State:
     return msgspec.structs.replace(state, outcomes=OutcomesKept(poor=state.outcomes.poor))
 
 
+def _without_canaries(state: State) -> State:
+    """What runs is then taken for the model that it was."""
+    return msgspec.structs.replace(state, canaries=Canaries())
+
+
 def _without_pairs(state: State) -> State:
     return msgspec.structs.replace(state, quality=msgspec.structs.replace(state.quality, pairs=()))
 
@@ -273,6 +295,7 @@ _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
     ("events by the day", _without_counts(3)),
     ("the sources' counters", _without_sources),
     ("which version runs on which pod, but for one of each", _with_one_pod_of_each_version),
+    ("what models canaries were asked of", _without_canaries),
     ("rounds of probes", _without_rounds),
     ("outcomes of live traffic", _without_outcomes),
     ("versions of the model", _without_versions),

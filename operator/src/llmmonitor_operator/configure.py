@@ -16,10 +16,12 @@ from llmmonitor_api.configuration import (
     ObjectiveSetting,
     OutcomesSetting,
     PatternSetting,
+    RequestChecksSetting,
     ReviewSetting,
 )
 from llmmonitor_api.interactions.kinds import PATTERN_PREFIX
 from llmmonitor_api.quantities import format_percentage
+from llmmonitor_api.report import requests as checks
 from llmmonitor_api.spec import LLMMonitor, Objective, ObjectiveSource
 from llmmonitor_api.spec.cost import BudgetPeriod, Cost
 from llmmonitor_api.spec.interactions import FloodLimit, Interactions, Side
@@ -27,6 +29,7 @@ from llmmonitor_api.spec.interactions import InteractionLimit as SpecLimit
 from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
 from llmmonitor_api.spec.privacy import ContentPolicy, Privacy
 from llmmonitor_api.spec.quality import Outcomes
+from llmmonitor_api.spec.requests import RequestChecks
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
 from llmmonitor_operator.generations import configuration_generation
@@ -38,11 +41,14 @@ from llmmonitor_operator.settings import (
     ObjectiveSettings,
     OutcomeSettings,
     QualitySettings,
+    RequestCheckSettings,
     Settings,
     TokenPrices,
     VersionSettings,
 )
 
+FIRST_BYTES_LIMIT = 96 * 1024
+"""Of a first configuration with checks on requests; an environment variable takes 128 KiB (execve(2))."""
 DRAIN_IDLE_SECONDS = 60.0
 """For `existingConnections: DrainIdle`; the sidecar waits ten times as long where the model may work."""
 
@@ -65,16 +71,22 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         probes=plan_of(spec.quality, metadata.uid or metadata.name),
         outcomes=_outcomes_setting(spec.quality.outcomes),
         review=_review(spec.privacy),
+        requests=_checks(spec.requests),
     )
 
 
 def first_configuration(monitor: LLMMonitor) -> str:
     """What a new sidecar of the monitor begins with, as its environment takes it: the same as JSON.
 
-    But for the probes, which it is told once it reports: they are long, and each replica has its share.
+    But for the probes, which it is told once it reports: they are long, and each replica has its share. And
+    for checks on requests with so long a schema that they do not fit.
     """
-    first = msgspec.structs.replace(configuration_for(monitor), probes=None)
-    return msgspec.json.encode(first).decode()
+    first = msgspec.json.encode(msgspec.structs.replace(configuration_for(monitor), probes=None))
+    if len(first) > FIRST_BYTES_LIMIT:
+        first = msgspec.json.encode(
+            msgspec.structs.replace(configuration_for(monitor), probes=None, requests=None)
+        )
+    return first.decode()
 
 
 def settings_for(monitor: LLMMonitor) -> Settings:
@@ -112,6 +124,7 @@ def settings_for(monitor: LLMMonitor) -> Settings:
             judge_least=float(spec.quality.judge.min_agreement) if spec.quality.judge is not None else 1.0,
             outcomes=_outcomes(spec.quality.outcomes),
         ),
+        requests=_check_settings(spec.requests),
         roles=spec.condition_roles,
     )
 
@@ -172,6 +185,37 @@ def _interactions_setting(interactions: Interactions) -> InteractionsSetting:
             )
             for one in interactions.patterns
         ),
+    )
+
+
+def _checks(requests: RequestChecks) -> RequestChecksSetting | None:
+    if not requests.configured:
+        return None
+    return RequestChecksSetting(
+        languages=tuple(sorted(requests.languages)),
+        roles=tuple(sorted(one.value for one in requests.roles)),
+        json_schema=requests.json_schema,
+        invalid_schemas=requests.invalid_schemas,
+        context_overflow=requests.context_overflow,
+        unknown_parameters=requests.unknown_parameters,
+    )
+
+
+def _check_settings(requests: RequestChecks) -> RequestCheckSettings:
+    setting = _checks(requests)
+    asked_for = {
+        checks.LANGUAGES: bool(requests.languages),
+        checks.ROLES: bool(requests.roles),
+        checks.JSON_SCHEMA: requests.json_schema is not None,
+        checks.INVALID_SCHEMAS: requests.invalid_schemas,
+        checks.CONTEXT_OVERFLOW: requests.context_overflow,
+        checks.UNKNOWN_PARAMETERS: requests.unknown_parameters,
+    }
+    return RequestCheckSettings(
+        checks=tuple(name for name, wanted in asked_for.items() if wanted),
+        setting=setting.digest if setting is not None else "",
+        max_invalid_rate=float(requests.max_invalid_rate),
+        window_seconds=requests.window.total_seconds(),
     )
 
 

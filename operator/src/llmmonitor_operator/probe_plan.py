@@ -41,6 +41,7 @@ def plan_of(quality: Quality, seed: str) -> ProbePlan | None:
         embeddings=_endpoint(quality.embeddings),
         judge=_endpoint(quality.judge),
         seed=seed,
+        canaries=quality.canaries,
     )
     plan = _with_labelled(plan, quality.judge)
     left, fitting = PLAN_BYTES_LIMIT - len(msgspec.json.encode(plan)), []

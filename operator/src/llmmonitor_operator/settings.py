@@ -165,6 +165,18 @@ class QualitySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestCheckSettings:
+    """Which requests are invalid, and how many may be."""
+
+    checks: tuple[str, ...] = ()
+    """As `report.requests.CHECKS` calls them."""
+    setting: str = ""
+    """`RequestChecksSetting.digest`."""
+    max_invalid_rate: float = 0.01
+    window_seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One monitor, as evaluation reads it."""
 
@@ -185,6 +197,7 @@ class Settings:
     versions: VersionSettings = VersionSettings()
     interactions: InteractionSettings = InteractionSettings()
     quality: QualitySettings = QualitySettings()
+    requests: RequestCheckSettings = RequestCheckSettings()
     roles: Mapping[str, Role] = field(default_factory=dict)
     """Condition type to the role that the owner gave it."""
 

@@ -10,9 +10,6 @@ from llmmonitor_api.conditions import reasons_content as content
 
 NOT_SAID_YET: Final = frozenset(
     {
-        # data validation
-        content.REQUESTS_VALID,
-        content.INVALID_REQUESTS,
         # interactions
         content.DETECTOR_SUSPENDED,
     }

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from llmmonitor_api.report.canaries import CanaryRound
 from llmmonitor_api.report.values import Count, Moment, Name, Text
 
 RESULTS_LIMIT = 256
@@ -117,6 +118,8 @@ class Probing(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest last."""
     pairs: Annotated[tuple[PairOutcomes, ...], msgspec.Meta(max_length=16)] = ()
     """By attribute, of the version that is asked now."""
+    canaries: CanaryRound | None = None
+    """The newest whole round; None before one."""
 
 
 UNAUTHORIZED = "unauthorized"

@@ -19,6 +19,7 @@ from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.interactions import InteractionCounts
 from llmmonitor_api.report.live_outcomes import LiveOutcomes
 from llmmonitor_api.report.probing import ProbeCounts
+from llmmonitor_api.report.requests import RequestCounts
 from llmmonitor_api.report.values import Count, Key, Name
 
 SERIES_LIMIT = 32
@@ -150,6 +151,8 @@ class Totals(msgspec.Struct, omit_defaults=True):
     probes: ProbeCounts = ProbeCounts()
     probing_nanoseconds: Count = 0
     """Time with a probe of ours in flight and no request of a client."""
+    requests: RequestCounts = RequestCounts()
+    """By the owner's checks; empty where none is asked for."""
 
 
 def series_key(

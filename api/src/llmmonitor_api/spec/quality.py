@@ -119,6 +119,8 @@ class Quality(SpecModel):
     """How often a round of probes is sent; from 1m to 30d. Left out: only when the model changed."""
     on_model_change: Flag = True
     """Whether a change of the model (weights, quantisation, engine, flags) starts a round."""
+    canaries: Flag = True
+    """Whether fixed prompts go along with the rounds, to tell other weights behind the same name."""
     probes: Annotated[tuple[Probe, ...], Field(max_length=50), by_name("name")] = ()
     """The owner's probes; at most 50."""
     suites: Annotated[tuple[ItemName, ...], Field(max_length=20), as_set()] = ()

@@ -98,6 +98,19 @@ class BiasStatus(StatusModel):
     """The verdict; absent while there are not enough pairs."""
 
 
+class CanariesStatus(StatusModel):
+    """Fixed prompts by which other weights behind the same name are told."""
+
+    asked: datetime | None = None
+    """When the latest round ended."""
+    rounds: Count = 0
+    """Rounds that were of the model that runs now."""
+    distance: Number | None = None
+    """Of the latest round of the pod that is furthest from its model's first one, 0 to 1."""
+    limit: Number | None = None
+    """What is further in two rounds in a row is another model."""
+
+
 class QualityStatus(StatusModel):
     """Probes, suites and outcomes."""
 
@@ -113,6 +126,8 @@ class QualityStatus(StatusModel):
     """Each attribute of the bias suites."""
     judge_agreement: Estimate | None = None
     """The judge's agreement with people: balanced accuracy on the labelled answers of the latest round."""
+    canaries: CanariesStatus | None = None
+    """Fixed prompts that tell a change of the weights."""
     positive_feedback: Estimate | None = None
     """Positive feedback as a share of all given."""
     rated: Estimate | None = None

@@ -21,6 +21,7 @@ from llmmonitor_api.status.findings import (
     ReviewersStatus,
 )
 from llmmonitor_api.status.model import Count, StatusModel
+from llmmonitor_api.status.requests import RequestsStatus
 from llmmonitor_api.status.subject import EngineStatus, PodsStatus, WindowStatus
 
 
@@ -77,6 +78,8 @@ class MonitorStatus(StatusModel):
     """What the engines count themselves, and whether the wire says the same."""
     drift: Annotated[tuple[DriftStatus, ...], Field(max_length=11), by_name("feature")] = ()
     """Each feature against its baseline."""
+    requests: RequestsStatus | None = None
+    """Requests by the owner's checks."""
     interactions: Annotated[tuple[InteractionStatus, ...], Field(max_length=32), by_name("kind")] = ()
     """Each kind of problematic interaction."""
     quality: QualityStatus | None = None

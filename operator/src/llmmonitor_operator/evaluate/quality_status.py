@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from llmmonitor_api.status import BiasStatus, Estimate, ProbeStatus, QualityStatus, SuiteStatus
+from llmmonitor_api.status import (
+    BiasStatus,
+    CanariesStatus,
+    Estimate,
+    ProbeStatus,
+    QualityStatus,
+    SuiteStatus,
+)
 from llmmonitor_operator.evaluate.agreement import Agreement
 from llmmonitor_operator.evaluate.bias import AttributeStanding, bias_standings
 from llmmonitor_operator.evaluate.inputs import Inputs
@@ -26,7 +33,9 @@ def quality_status(inputs: Inputs) -> QualityStatus | None:
     outcomes = _outcomes(outcomes_standing(inputs))
     standing = probes_standing(inputs.settings.quality, inputs.state.quality)
     due = [one.probing.next_round for _, one in inputs.fresh if one.probing and one.probing.next_round]
-    if inputs.settings.quality.plan is None or (standing.round is None and not due):
+    canaries = canaries_status(inputs)
+    nothing_found = standing.round is None and not due and canaries is None
+    if inputs.settings.quality.plan is None or nothing_found:
         return QualityStatus(**outcomes) if outcomes else None
     return QualityStatus(
         last_round=_moment(standing.round.ended) if standing.round is not None else None,
@@ -35,6 +44,7 @@ def quality_status(inputs: Inputs) -> QualityStatus | None:
             ProbeStatus(name=name, passed=one.passed, failed=one.failed, message=one.broken)
             for name, one in sorted({**standing.own, **standing.untrusted}.items())
         )[:_PROBES_LIMIT],
+        canaries=canaries,
         suites=tuple(map(_suite, standing.suites))[:_SUITES_LIMIT],
         bias=tuple(map(_bias, _of_one_version(bias_standings(inputs))))[:_ATTRIBUTES_LIMIT],
         judge_agreement=_agreement(standing.agreement),
@@ -66,6 +76,23 @@ def _outcomes(standing: OutcomesStanding | None) -> dict[str, Estimate]:
         for field, one in found.items()
         if one.of
     }
+
+
+def canaries_status(inputs: Inputs) -> CanariesStatus | None:
+    """Of the pod that is furthest from its model, by how much of its limit that is; None before any round."""
+    known = inputs.state.canaries
+    heard = {pod.expected.uid for pod in inputs.pods if pod.fresh}
+    pods = [
+        (one.distance / model.limit, one.asked_at, one, model)
+        for uid, one in known.pods.items()
+        if uid in heard and (model := known.get(one.reference)) is not None
+    ]
+    if not pods:
+        return None
+    _, _, pod, model = max(pods, key=lambda one: one[:2])
+    return CanariesStatus(
+        asked=_moment(pod.asked_at), rounds=model.rounds, distance=pod.distance, limit=model.limit
+    )
 
 
 def _of_one_version(standings: tuple[AttributeStanding, ...]) -> tuple[AttributeStanding, ...]:

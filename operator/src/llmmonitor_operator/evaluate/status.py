@@ -42,6 +42,7 @@ from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.interaction_status import interactions
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.evaluate.quality_status import quality_status
+from llmmonitor_operator.evaluate.request_status import request_status
 from llmmonitor_operator.evaluate.resources import throttled_share
 from llmmonitor_operator.evaluate.reviewers import reviewers_status
 from llmmonitor_operator.evaluate.version_status import version_status
@@ -72,6 +73,7 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         versions=version_status(inputs, conditions),
         interactions=interactions(inputs, _interaction_figures(inputs)),
         quality=quality_status(inputs),
+        requests=request_status(inputs),
         cost=cost_status(inputs.cost, inputs.settings.cost),
         drift=drift_status(inputs),
         reviewers=reviewers_status(inputs),

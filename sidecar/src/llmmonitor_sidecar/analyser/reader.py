@@ -34,6 +34,7 @@ from llmmonitor_sidecar.signals.models import ModelNames
 from llmmonitor_sidecar.signals.naming import Naming
 from llmmonitor_sidecar.signals.objectives import Objectives
 from llmmonitor_sidecar.signals.probes_in_flight import ProbesInFlight
+from llmmonitor_sidecar.signals.request_checks import RequestChecks
 from llmmonitor_sidecar.signals.saturation import EngineLoad
 from llmmonitor_sidecar.signals.system_fingerprint import SystemFingerprint
 from llmmonitor_sidecar.signals.traffic import REASONS_LIMIT, Traffic
@@ -76,6 +77,7 @@ class TrafficReader:
         self.outcomes = LiveOutcomeCounter(self.totals, self.clients)
         self._interactions = Interactions(self.totals, then=self.features.looked_at)
         self.review = self._interactions.review
+        self._checks = RequestChecks(self.totals)
         self._engine_load = EngineLoad()
         self._system = SystemFingerprint()
         self._saturation: Saturation | None = None
@@ -91,6 +93,7 @@ class TrafficReader:
         self.outcomes.configure(configuration.outcomes)
         self.features.configure(configuration.drift_features)
         self.review.configure(configuration.review)
+        self._checks.configure(configuration.requests)
 
     def take(self, records: Iterable[TeeRecord]) -> None:
         """Everything these records say."""
@@ -161,8 +164,9 @@ class TrafficReader:
         self._interactions.tick(self._in_flight, now_ns)
 
     def inspect(self) -> bool:
-        """Let detectors look at some of what was said; whether more of it waits."""
-        return self._interactions.work()
+        """Let detectors and checks look at some of what was said; whether more of it waits."""
+        more = self._interactions.work()
+        return self._checks.work() or more
 
     def interactions(self, now_ns: int) -> InteractionsState:
         """How detectors are doing as of `now_ns`."""
@@ -177,6 +181,7 @@ class TrafficReader:
     def sample(self, sample: Sample, now_ns: int) -> None:
         """One look at the engine's gauges, once per resource interval."""
         self._objectives.sample(sample)
+        self._checks.engine_is(sample.engine)
         self._saturation = self._engine_load.look(sample.engine, now_ns)
         self._engine_at_work = at_work(sample.engine, self._probing.at(_asked_ns(sample.engine, now_ns)))
         if sample.engine is not None:
@@ -247,6 +252,7 @@ class TrafficReader:
             self.features.handle(event)
             self._system.handle(event)
             self.outcomes.handle(event, client)  # before the detectors, which take the text away
+            self._checks.handle(event)  # before its text is taken away
             self._interactions.handle(event, client)
 
     def _is_ours(self, event: ExchangeEvent) -> bool:

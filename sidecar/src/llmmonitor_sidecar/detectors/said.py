@@ -39,12 +39,14 @@ class Said:
         messages: of the request, in order.
         refused: whether the API itself called its answer a refusal.
         forgotten: whether its text was given up for want of room.
+        body: the request's, for the owner's checks, until they have it or there are none.
     """
 
     __slots__ = (
         "_answers",
         "_calls",
         "_calls_bytes",
+        "body",
         "forgotten",
         "messages",
         "refused",
@@ -56,6 +58,7 @@ class Said:
         self.request_characters = 0
         self.refused = False
         self.forgotten = False
+        self.body = b""
         self._answers: dict[int, bytearray] = {}
         self._calls: dict[tuple[int, int], bytearray] = {}
         """By choice and number of the call."""
@@ -77,7 +80,8 @@ class Said:
     @property
     def kept_bytes(self) -> int:
         """Memory that the text takes, about."""
-        return self.request_characters + sum(map(len, self._answers.values())) + self._calls_bytes
+        request = len(self.body) + self.request_characters
+        return request + sum(map(len, self._answers.values())) + self._calls_bytes
 
     def ask(self, messages: tuple[Message, ...]) -> None:
         """Take the request's messages: the first and the last of them where they are too many."""
@@ -127,7 +131,7 @@ class Said:
 
     def forget(self) -> None:
         """Give up all text."""
-        self.messages, self.request_characters = (), 0
+        self.messages, self.request_characters, self.body = (), 0, b""
         self._answers.clear()
         self._calls.clear()
         self._calls_bytes = 0

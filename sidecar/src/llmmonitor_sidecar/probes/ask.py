@@ -92,16 +92,29 @@ async def ask(
     Raises:
         NoAnswer: with what happened instead.
     """
+    content, seconds = await post(
+        session, base_url, body(setting, envelope), envelope, deadline_seconds(setting)
+    )
+    return _answer(content, seconds)
+
+
+async def post(
+    session: aiohttp.ClientSession, base_url: str, asked: bytes, envelope: Envelope, limit: float
+) -> tuple[bytes, float]:
+    """The body of a good answer, and after how many seconds it was there; `limit` of them are waited for.
+
+    Raises:
+        NoAnswer: with what happened instead.
+    """
     headers = {HEADER: envelope.mark, "Content-Type": "application/json"}
     if envelope.credential:
         bearer = "Bearer " if envelope.header.lower() == "authorization" else ""
         headers[envelope.header] = bearer + envelope.credential
-    limit = deadline_seconds(setting)
     began = time.monotonic()
     try:
         async with session.post(
             base_url + PATH,
-            data=body(setting, envelope),
+            data=asked,
             headers=headers,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=limit),
@@ -112,7 +125,7 @@ async def ask(
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise NoAnswer(type(error).__name__) from error
     _check(response.status)
-    return _answer(content, time.monotonic() - began)
+    return content, time.monotonic() - began
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
@@ -150,6 +163,15 @@ class _Usage(msgspec.Struct, frozen=True):
 class _Completion(msgspec.Struct, frozen=True):
     choices: list[_Choice]
     usage: _Usage | None = None
+
+
+def usage_of(content: bytes) -> tuple[int | None, int | None]:
+    """Prompt and completion tokens of a chat completion, as the server counted them."""
+    try:
+        usage = msgspec.json.decode(content, type=_Completion).usage or _Usage()
+    except (msgspec.MsgspecError, RecursionError):
+        return None, None
+    return usage.prompt_tokens, usage.completion_tokens
 
 
 def _answer(content: bytes, seconds: float) -> Answer:

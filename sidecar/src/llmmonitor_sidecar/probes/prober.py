@@ -13,7 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 
@@ -34,6 +34,9 @@ from llmmonitor_sidecar.probes.ask import Answer, Envelope, NoAnswer
 from llmmonitor_sidecar.probes.bias.book import PairBook, letter_of
 from llmmonitor_sidecar.probes.bias.pairs import PREFIX, Attribute, attribute, scenarios, triple
 from llmmonitor_sidecar.probes.budget import TokenBudget
+from llmmonitor_sidecar.probes.canary import ask as canary
+from llmmonitor_sidecar.probes.canary.prompts import PROMPTS
+from llmmonitor_sidecar.probes.canary.rounds import CanaryRounds
 from llmmonitor_sidecar.probes.endpoint import Endpoint
 from llmmonitor_sidecar.probes.gate import in_the_way
 from llmmonitor_sidecar.probes.grading import broken
@@ -91,6 +94,7 @@ class Prober:
         self._items: tuple[Item, ...] = ()
         self._attributes: tuple[Attribute, ...] = ()
         self._book = PairBook()
+        self._canaries = CanaryRounds()
         self._pairs_left = 0
         """In this round."""
         self._round: tuple[float, str] = (-1.0, "")
@@ -102,6 +106,7 @@ class Prober:
     def configure(self, plan: ProbePlan | None) -> None:
         """Ask this from now on; the plan in force again changes nothing but share and version."""
         before, self.standing.plan = self.standing.plan, plan
+        self._canaries.configure(plan)
         if plan is None:
             self._items, self._attributes = (), ()
             self.standing.forget()
@@ -118,6 +123,7 @@ class Prober:
             while True:
                 try:
                     asked = await self.step(session, time.time())
+                    asked = asked or await self.step_canaries(session, time.time())
                 except Exception:  # noqa: BLE001 - a defect of ours costs a look, never the analyser
                     _log.exception("a probe failed in us")
                     asked = False
@@ -153,6 +159,58 @@ class Prober:
         elif pair is not None:
             await self._ask_pair(session, pair, around, now)
         return True
+
+    async def step_canaries(self, session: aiohttp.ClientSession, now: float) -> bool:
+        """Ask the next canary if one is due at `now` (Unix seconds) and may be sent; whether one was."""
+        plan, around = self.standing.plan, self._look()
+        if plan is None or not plan.canaries or not plan.of or not around.working or now < self._not_before:
+            return False
+        number = self._canaries.due(now)
+        busy = bool(around.live.in_flight) and self._canaries.is_patient(now)
+        waits, _ = in_the_way(around.engine, around.live, listening=around.listening)
+        if number is None or busy or waits or self._left(plan, canary.TOKENS, now) < 0:
+            return False
+        likelihoods = self._canaries.likelihoods
+        envelope = self._envelope(plan, around, now)
+        asked = canary.body(PROMPTS[number], envelope, likelihoods=likelihoods)
+        try:
+            content = await self._sent(session, around, asked, envelope, now)
+        except NoAnswer as problem:
+            if not self._refused(problem, now):
+                self._canaries.missed(str(problem), now)
+        else:
+            said = canary.read(content, plan.seed, likelihoods=likelihoods)
+            self._canaries.put(said, plan, now)
+            self.standing.canaries = self._canaries.last
+        return True
+
+    async def _sent(
+        self,
+        session: aiohttp.ClientSession,
+        around: Surroundings,
+        asked: bytes,
+        envelope: Envelope,
+        now: float,
+    ) -> bytes:
+        self.standing.count(begun=1)
+        self._on_air(1)
+        try:
+            content, _ = await ask.post(session, around.base_url, asked, envelope, ask.DEADLINE_SECONDS)
+        except NoAnswer:
+            self.standing.count(unanswered=1)
+            raise
+        finally:
+            self._on_air(-1)
+        prompt, completion = ask.usage_of(content)
+        exact = prompt is not None and completion is not None
+        self.standing.count(
+            answered=1,
+            prompt_tokens=prompt or 0,
+            completion_tokens=completion or 0,
+            uncounted=0 if exact else 1,
+        )
+        self._budget.spend((prompt or 0) + (completion or 0) if exact else canary.TOKENS, now)
+        return content
 
     def _know_version(self, plan: ProbePlan, engine: Engine | None) -> None:
         """By what the engine says, as long as nobody who knows the fingerprint has said it."""
@@ -279,14 +337,9 @@ class Prober:
         Raises:
             NoAnswer: with what happened instead.
         """
-        plan = self.standing.plan or ProbePlan()
-        envelope = Envelope(
-            mark=self._marks.sign(now),
-            model=(around.engine.model if around.engine else None) or "",
-            header=plan.header,
-            credential=self._credential if plan.credential else "",
-            prefix=f"[{secrets.token_hex(8)}]\n" if setting.expected.max_latency_seconds is not None else "",
-        )
+        envelope = self._envelope(self.standing.plan or ProbePlan(), around, now)
+        if setting.expected.max_latency_seconds is not None:
+            envelope = replace(envelope, prefix=f"[{secrets.token_hex(8)}]\n")
         self.standing.count(begun=1)
         self._on_air(1)
         try:
@@ -302,6 +355,14 @@ class Prober:
         finally:
             self._on_air(-1)
         return answer
+
+    def _envelope(self, plan: ProbePlan, around: Surroundings, now: float) -> Envelope:
+        return Envelope(
+            mark=self._marks.sign(now),
+            model=(around.engine.model if around.engine else None) or "",
+            header=plan.header,
+            credential=self._credential if plan.credential else "",
+        )
 
     def _refused(self, problem: NoAnswer, now: float) -> bool:
         """Whether it says nothing of this probe: it is asked again later."""

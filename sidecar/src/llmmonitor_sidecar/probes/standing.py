@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from llmmonitor_api.probe_plan import ProbePlan, ProbeSetting
+from llmmonitor_api.report.canaries import CanaryRound
 from llmmonitor_api.report.probing import (
     RESULTS_LIMIT,
     ROUNDS_LIMIT,
@@ -85,6 +86,7 @@ class Standing:
     unknown_suites: tuple[str, ...] = ()
     next_round: float = 0.0
     pairs: tuple[PairOutcomes, ...] = ()
+    canaries: CanaryRound | None = None
     _rounds: list[ProbeRound] = field(default_factory=list)
 
     def forget(self) -> None:
@@ -136,4 +138,5 @@ class Standing:
             next_round=self.next_round,
             rounds=tuple(self._rounds),
             pairs=self.pairs,
+            canaries=self.canaries,
         )

@@ -16,6 +16,7 @@ from llmmonitor_sidecar.endpoints.metrics import (
     live_outcomes,
     objectives,
     probing,
+    requests,
     resources,
     sidecar,
     traffic,
@@ -38,6 +39,7 @@ def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Ite
     yield from objectives.families(report.totals)
     yield from interception.families(report.interception, report.totals.interception)
     yield from sidecar.families(report, refusals)
+    yield from requests.families(report.totals.requests)
     if report.interactions is not None:
         yield from interactions.families(report.totals.interactions, report.interactions)
     yield from live_outcomes.families(report.totals.live_outcomes)
