@@ -67,6 +67,7 @@ from llmmonitor_api.report.report import (
     decode,
     encode,
 )
+from llmmonitor_api.report.review import ReviewState
 from llmmonitor_api.report.totals import (
     OBJECTIVES_LIMIT,
     SERIES_LIMIT,
@@ -251,6 +252,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
         system_fingerprint="f" * 256,
         interactions=interactions_now(),
         probing=PROBING,
+        review=ReviewState(2**63 - 1, 1e12),
     )
     encoded = encode(largest)
 
