@@ -15,6 +15,5 @@ NOT_SAID_YET: Final = frozenset(
         content.INVALID_REQUESTS,
         # interactions
         content.TOXICITY,
-        content.DETECTOR_SUSPENDED,
     }
 )
