@@ -70,6 +70,7 @@ from llmmonitor_api.report.report import (
     encode,
 )
 from llmmonitor_api.report.requests import CHECKS_LIMIT, DETAILS_LIMIT, CheckCounts, RequestCounts
+from llmmonitor_api.report.review import ReviewState
 from llmmonitor_api.report.totals import (
     OBJECTIVES_LIMIT,
     SERIES_LIMIT,
@@ -275,6 +276,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
         vocabulary_key="k" * 256,
         interactions=interactions_now(),
         probing=PROBING,
+        review=ReviewState(2**63 - 1, 1e12),
     )
     encoded = encode(largest)
 

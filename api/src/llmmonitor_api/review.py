@@ -68,6 +68,8 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     """Exchanges in which this detector found this, of as many clients, in that time."""
     sample: Count
     """Those of them that were kept."""
+    of: Count = 0
+    """Exchanges of these clients that were looked at in that time; 0: not told."""
     client: Name = ""
     """Tells the cases of one client from others'; a random name for each, of this batch alone."""
     at: Moment

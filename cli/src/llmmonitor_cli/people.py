@@ -29,8 +29,8 @@ TOKEN_SECONDS = 3_600
 TRIES = 40
 """The Service has a standby too, which answers nobody; each try may meet it."""
 TRY_AGAIN_SECONDS = 0.25
-_NOT_LEADING = "ServiceUnavailable"
-"""The API server's own word, when nobody listens where it asked."""
+_NOT_LEADING = frozenset({"ServiceUnavailable", "Service Unavailable", "Bad Gateway"})
+"""The API server's own words, or HTTP's, when nobody listens where it asked; the operator's are others."""
 
 
 class NotDone(RuntimeError):
@@ -64,7 +64,7 @@ class Operator:
                 answer = await self.kube.create(self.place, msgspec.to_builtins(body))
                 return self._read(answer)
             except ApiError as error:
-                if error.reason == _NOT_LEADING and left:
+                if error.reason in _NOT_LEADING and left:
                     await asyncio.sleep(TRY_AGAIN_SECONDS)
                     continue
                 raise NotDone(error.message or str(error)) from error

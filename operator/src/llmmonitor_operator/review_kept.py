@@ -13,7 +13,7 @@ import msgspec
 
 from llmmonitor_api.review import Drawn, Verdict
 
-BATCHES_LIMIT = 500
+BATCHES_LIMIT = 400
 """Of all together; the oldest go."""
 SUBJECTS_LIMIT = 40
 """Detectors by kind and version."""
@@ -42,6 +42,9 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
     at: float
     """Of the first verdict."""
     judged: tuple[Judged, ...] = ()
+    band: str = ""
+    of: int = 0
+    """Exchanges that were looked at meanwhile; 0: not told."""
 
 
 class Subject(NamedTuple):
@@ -104,7 +107,8 @@ def with_verdict(kept: ReviewKept, given: Given, client: int) -> ReviewKept:
             batches[place] = msgspec.structs.replace(batch, judged=(*batch.judged, judged))
             break
     else:
-        batches.append(Batch(drawn.batch, drawn.population, drawn.sample, given.at, (judged,)))
+        new = Batch(drawn.batch, drawn.population, drawn.sample, given.at, (judged,), drawn.band, drawn.of)
+        batches.append(new)
     return ReviewKept(
         people=people,
         subjects=newest({**kept.subjects, key: tuple(batches)}, BATCHES_LIMIT),

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from aiohttp import web
 from tests.operator.kube_server import KubeServer
 from tests.operator.reconcile.operator_world import MONITORS, World
@@ -13,9 +14,12 @@ from llmmonitor_operator.audit.record import Entry, Record, What, read
 from llmmonitor_operator.audit.verify import verify
 from llmmonitor_operator.evaluate.wording import moment
 from llmmonitor_operator.kube.api import Kube
+from llmmonitor_operator.reconcile.keep.audit_watcher import AuditWatcher
 from llmmonitor_operator.reconcile.keep.audits import LABEL, Audits, volumes
 from llmmonitor_operator.reconcile.keep.drift_watcher import ACCEPTED
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
+from llmmonitor_operator.review_kept import Batch, Judged, ReviewKept, Subject
+from llmmonitor_operator.state import State
 
 CONFIG_MAPS = "/api/v1/namespaces/llm-monitor/configmaps"
 DAY = 86_400.0
@@ -141,3 +145,22 @@ async def test_records_stay_for_400_days_and_what_goes_is_recorded(world: World,
 def volume(uid: str, chain: Chain) -> dict[str, Any]:
     metadata = {"name": f"llm-monitor-audit-{uid}-{chain.volume:04d}", "labels": {LABEL: uid}}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(chain.lines)}
+
+
+async def test_a_suspension_and_its_end_are_recorded(world: World) -> None:
+    wrong = tuple(Batch(str(n), 1, 1, 0.0, (Judged("wrong", n % 2, n),)) for n in range(40))
+    right = tuple(Batch(f"r{n}", 99, 1, 0.0, (Judged("right", n % 2, 40 + n),)) for n in range(40))
+    key = Subject("piiExposed", "pii", 1).key
+    monitor = world.server.at(f"{MONITORS}/chat")
+    watcher = AuditWatcher(world.parts.audits)
+
+    state = State(review=ReviewKept(("ada", "bob"), {key: wrong}, 40))
+    state = await watcher.look(monitor, state, 0.0)
+    state = await watcher.look(monitor, state, 0.0)
+    better = ReviewKept(("ada", "bob"), {key: (*wrong, *right)}, 80)
+    await watcher.look(monitor, msgspec.structs.replace(state, review=better), 0.0)
+
+    _, suspended, resumed = await records(world)
+    assert (suspended.what, suspended.about, suspended.count) == ("Suspended", "piiExposed by pii 1", 40)
+    assert "50 %" in suspended.why
+    assert (resumed.what, resumed.about) == ("Resumed", "piiExposed by pii 1")

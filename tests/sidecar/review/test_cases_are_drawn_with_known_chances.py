@@ -63,6 +63,21 @@ def test_every_exchange_has_the_same_chance_and_the_chance_is_said() -> None:
     assert chi_square < 75  # 39 degrees of freedom: beyond 72.1 once in a thousand
 
 
+def test_it_is_said_of_how_many_exchanges_the_flagged_ones_were() -> None:
+    buffer = on()
+    for number in range(30):
+        buffer.take(heard(f"plain {number}"), [], "00aa", 0.0)
+    for number in range(10):
+        buffer.take(heard(f"plain {number}"), [], "00aa", 0.0)
+        buffer.take(heard(f"found {number}"), [FOUND], "00aa", 0.0)
+        buffer.take(heard(f"of another slot {number}"), [], "01aa", 0.0)
+
+    found = buffer.offer("jailbreak")
+
+    assert found is not None
+    assert (found[0].population, found[0].of) == (10, 19)  # from the first that was flagged on
+
+
 def test_a_loud_client_leaves_room_for_others() -> None:
     buffer = on()
     for number in range(1_000):

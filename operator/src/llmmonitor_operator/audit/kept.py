@@ -13,5 +13,7 @@ class AuditKept(msgspec.Struct, frozen=True):
     """The digest of the last of them."""
     generation: int = 0
     """Of the spec, the newest that is recorded."""
+    suspended: tuple[str, ...] = ()
+    """Detectors (`review_kept.Subject.key`) whose suspension is recorded, and whose end is not."""
     accepted: str = ""
     """The owner's word on drift, the newest that is recorded."""

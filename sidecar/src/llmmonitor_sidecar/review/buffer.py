@@ -48,6 +48,8 @@ class ReviewBuffer:
         self._setting: ReviewSetting | None = None
         self._cells: dict[CellKey, Cell] = {}
         self._batches: list[Batch] = []
+        self._looked = [0] * SLOTS
+        """Exchanges that were looked at, by the slot of their clients."""
 
     @property
     def is_on(self) -> bool:
@@ -73,11 +75,12 @@ class ReviewBuffer:
             return
         now = at_seconds + self._offset_seconds
         slot = int(client[:2], 16) % SLOTS if client else 0
+        self._looked[slot] += 1
         content: Case | None = None
         for key in _keys(findings, slot):
             cell = self._cells.get(key)
             if cell is None:
-                cell = self._cells[key] = Cell(began=now)
+                cell = self._cells[key] = Cell(now, self._looked[slot] - 1)
             place = cell.place(self._draw)
             if place is None:
                 continue
@@ -173,6 +176,7 @@ class ReviewBuffer:
             band=key.band,
             population=batch.population,
             sample=batch.sample,
+            of=batch.of,
             client=client,
             at=case.at,
         )
@@ -181,7 +185,8 @@ class ReviewBuffer:
         cell = self._cells.pop(key)
         if cell.cases:
             name = secrets.token_hex(_NAME_BYTES)
-            self._batches.append(Batch(name, key, cell.population, len(cell.cases), cell.cases))
+            of = self._looked[key.slot] - cell.looked_before
+            self._batches.append(Batch(name, key, cell.population, len(cell.cases), of, cell.cases))
 
     def _bound(self) -> None:
         """Older ones make room: closed ones first, then the cell with the most."""

@@ -52,6 +52,8 @@ class Cell:
 
     began: float
     """Unix seconds."""
+    looked_before: int = 0
+    """Exchanges of its clients that were looked at before it began."""
     population: int = 0
     capacity: int = CAPACITY
     cases: list[KeptCase] = field(default_factory=list)
@@ -82,4 +84,6 @@ class Batch:
     key: CellKey
     population: int
     sample: int
+    of: int
+    """Exchanges of its clients that were looked at while it was filled."""
     cases: list[KeptCase]

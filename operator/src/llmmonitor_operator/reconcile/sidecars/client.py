@@ -103,7 +103,11 @@ class SidecarClient:
         """To be set when others are in use."""
         self.trust = Trust()
         self._clock = clock
-        self._turns = {"GET": asyncio.Semaphore(CONCURRENT), "PUT": asyncio.Semaphore(PUSHED_TO_AT_ONCE)}
+        self._turns = {
+            "GET": asyncio.Semaphore(CONCURRENT),
+            "PUT": asyncio.Semaphore(PUSHED_TO_AT_ONCE),
+            "DELETE": asyncio.Semaphore(PUSHED_TO_AT_ONCE),
+        }
 
     async def report(self, address: Address) -> Report:
         """The report of this moment.
