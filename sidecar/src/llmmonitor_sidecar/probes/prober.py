@@ -20,8 +20,6 @@ import aiohttp
 from llmmonitor_api.probe_plan import ProbePlan, ProbeSetting
 from llmmonitor_api.report.probing import (
     BUDGET,
-    GRADED_BAD,
-    GRADED_GOOD,
     SATURATED,
     UNAUTHORIZED,
     UNSUPPORTED,
@@ -32,7 +30,7 @@ from llmmonitor_sidecar.engines.http import model_session
 from llmmonitor_sidecar.probes import ask, embedding, judge, schedule
 from llmmonitor_sidecar.probes.ask import Answer, Envelope, NoAnswer
 from llmmonitor_sidecar.probes.bias.book import PairBook, letter_of
-from llmmonitor_sidecar.probes.bias.pairs import PREFIX, Attribute, attribute, scenarios, triple
+from llmmonitor_sidecar.probes.bias.pairs import Attribute, scenarios, triple
 from llmmonitor_sidecar.probes.budget import TokenBudget
 from llmmonitor_sidecar.probes.canary import ask as canary
 from llmmonitor_sidecar.probes.canary.prompts import PROMPTS
@@ -40,8 +38,8 @@ from llmmonitor_sidecar.probes.canary.rounds import CanaryRounds
 from llmmonitor_sidecar.probes.endpoint import Endpoint
 from llmmonitor_sidecar.probes.gate import in_the_way
 from llmmonitor_sidecar.probes.grading import broken
+from llmmonitor_sidecar.probes.questions import cost, items_of
 from llmmonitor_sidecar.probes.standing import Found, Item, Standing
-from llmmonitor_sidecar.probes.suites import suite
 
 CREDENTIAL = "LLM_MONITOR_PROBE_CREDENTIAL"
 LOOK_SECONDS = 1.0
@@ -52,8 +50,6 @@ PAIRS_A_ROUND = 20
 """Of each attribute, at each replica; without a schedule all."""
 PAIR_COST = 360
 """Tokens of three short questions, at most."""
-_CHARACTERS_A_TOKEN = 3
-"""For the cost of a question before it is asked; languages with fewer are dearer than thought."""
 
 _log = logging.getLogger(__name__)
 
@@ -114,7 +110,7 @@ class Prober:
         self.standing.version = plan.version or self.standing.version
         if before is None or before.digest != plan.digest:
             self.standing.forget()
-            self._items, self._attributes, self.standing.unknown_suites = _items(plan)
+            self._items, self._attributes, self.standing.unknown_suites = items_of(plan)
             self._round, self._done, self._not_before = (-1.0, ""), {}, 0.0
 
     async def run(self) -> None:
@@ -148,7 +144,7 @@ class Prober:
         waits, message = in_the_way(around.engine, around.live, listening=around.listening)
         if not waits and not self.standing.version:
             return False
-        needed = _cost(self._items[item].setting) if item is not None else PAIR_COST
+        needed = cost(self._items[item].setting) if item is not None else PAIR_COST
         if not waits and (left := self._left(plan, needed, now)) < 0:
             waits, message = BUDGET, f"{plan.tokens_per_day} tokens a day are used; {-left} more are needed"
         self.standing.waits, self.standing.message = waits, message
@@ -350,7 +346,7 @@ class Prober:
             raise
         except NoAnswer:
             self.standing.count(unanswered=1)
-            self._budget.spend(_cost(setting), now)
+            self._budget.spend(cost(setting), now)
             raise
         finally:
             self._on_air(-1)
@@ -392,30 +388,4 @@ class Prober:
         self.standing.count(
             answered=1, prompt_tokens=prompt, completion_tokens=completion, uncounted=0 if exact else 1
         )
-        self._budget.spend(prompt + completion if exact else _cost(setting), now)
-
-
-def _cost(setting: ProbeSetting) -> int:
-    """Tokens that a question may take, before anybody has counted them."""
-    characters = sum(len(one.content) for one in setting.messages)
-    tokens = 0 if setting.answer else setting.max_tokens
-    if setting.expected.judged:  # both are read once more, by another
-        characters += characters + len(setting.expected.judged) + len(setting.answer)
-        tokens += setting.max_tokens + judge.MOST_TOKENS
-    return characters // _CHARACTERS_A_TOKEN + tokens
-
-
-def _items(plan: ProbePlan) -> tuple[tuple[Item, ...], tuple[Attribute, ...], tuple[str, ...]]:
-    """The owner's probes and the suites' items; attributes of bias suites; suites that there are not."""
-    items, attributes, unknown = [Item("", one) for one in plan.probes], [], []
-    for name in plan.suites:
-        try:
-            if name.startswith(PREFIX):
-                attributes.append(attribute(name))
-            else:
-                items += [Item(name, one) for one in suite(name).items]
-        except KeyError:
-            unknown.append(name)
-    for number, one in enumerate(plan.labelled):
-        items.append(Item(GRADED_GOOD if number < plan.labelled_good else GRADED_BAD, one))
-    return tuple(items), tuple(attributes), tuple(unknown)
+        self._budget.spend(prompt + completion if exact else cost(setting), now)
