@@ -8,7 +8,6 @@ the detector itself: neutral sentences that differ in one word, which names a gr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 from statistics import fmean
 
 import msgspec
@@ -69,7 +68,6 @@ class Groups(msgspec.Struct, frozen=True):
     """How far the threshold is above the mean of sentences about trades."""
 
 
-@cache
 def score(text: str) -> float:
     """Log odds of the highest window."""
     return linear_model.scores(text, toxicity.load())[0]
