@@ -93,7 +93,8 @@ DETECTOR_SUSPENDED = undecided(
 CLIENTS_NOT_DISTINGUISHABLE = not_judged(
     "ClientsNotDistinguishable",
     "All requests come from one address (a proxy), so limits per client cannot be judged.",
-    "List the proxy in spec.privacy.trustedProxies, or name a header that tells clients apart.",
+    "Let clients reach the pods without that proxy, or remove maxPerClient and flood: nothing but the address"
+    " tells clients apart here.",
 )
 
 # QualityHealthy

@@ -14,10 +14,8 @@ def section(material: Material, _period: Period) -> Section:
     """The settings in force."""
     note = Note(
         text="This page holds no prompt, no answer and no client's name or address; none are in the"
-        " checkpoints"
-        " it is made of. It does hold names that you or clients chose: of models, versions, objectives,"
-        " probes"
-        " and patterns."
+        " checkpoints it is made of. It does hold names that you or clients chose: of models, versions,"
+        " objectives, probes and patterns."
     )
     if material.monitor is None:
         return Section(
@@ -34,8 +32,8 @@ def section(material: Material, _period: Period) -> Section:
         title="Privacy settings",
         summary="No content of messages leaves memory."
         if never
-        else "Redacted cases for review are kept in the sidecars' memory, personal data replaced by its"
-        " kind.",
+        else "Redacted cases for review are kept in the sidecars' memory, personal data that has a form"
+        " replaced by its kind.",
         blocks=(_settings(privacy), note),
     )
 
@@ -58,12 +56,13 @@ def _settings(privacy: Privacy) -> Block:
             (
                 "privacy.clientHeader",
                 privacy.client_header or "not set",
-                "A header that tells clients apart; only a keyed hash is kept, with a key of the day.",
+                "A header that tells clients apart where versions are compared or cases reviewed; only a keyed"
+                " hash is kept, with a key of the day.",
             ),
             (
                 "privacy.trustedProxies",
                 str(len(privacy.trusted_proxies)),
-                "Networks whose X-Forwarded-For is believed.",
+                "Networks whose X-Forwarded-For is to be believed; not read by this version.",
             ),
         ],
     )
