@@ -56,8 +56,7 @@ def _settings(privacy: Privacy) -> Block:
             (
                 "privacy.clientHeader",
                 privacy.client_header or "not set",
-                "A header that tells clients apart where versions are compared or cases reviewed; only a keyed"
-                " hash is kept, with a key of the day.",
+                "Tells clients apart, for versions and reviews; only a keyed hash is kept, by a key of the day.",
             ),
             (
                 "privacy.trustedProxies",
