@@ -56,7 +56,7 @@ def _settings(privacy: Privacy) -> Block:
             (
                 "privacy.clientHeader",
                 privacy.client_header or "not set",
-                "Tells clients apart, for versions and reviews; only a keyed hash is kept, by a key of the day.",
+                "Tells clients apart, for versions and reviews; only a hash is kept, keyed by the day.",
             ),
             (
                 "privacy.trustedProxies",
