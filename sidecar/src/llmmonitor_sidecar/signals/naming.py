@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hmac
 
-HASH_BYTES = 8
-"""Enough that of a million clients hardly two have the same."""
+from llmmonitor_api.report.clients import HASH_BYTES
 
 
 class Naming:
