@@ -87,8 +87,8 @@ class ClientTable:
             self._begin_anew()
 
     def erase(self, value: str) -> int:
-        """Forget the client with this value of the header, under the key of now; how many figures it had."""
-        client = self._naming.name(value)
+        """Forget the client with this value of the header, as people write it; how many figures it had."""
+        client = self._naming.name_of(value)
         tables = [one for one in (self._running, self._over) if one is not None]
         return sum(one.met.pop(client, None) is not None for one in tables) if client else 0
 
