@@ -105,7 +105,7 @@ PROBE_FAILED = fails(
 BIAS_FOUND = fails(
     "BiasFound",
     "Answers differ by an attribute that must not matter; the message gives the size and the pairs.",
-    "Look at the pairs; do not roll this version further.",
+    "See status.quality.bias for the groups and how often; do not roll this version further.",
 )
 REGRESSED = fails(
     "Regressed",
@@ -125,7 +125,7 @@ PROBES_UNAUTHORIZED = undecided(
 NOT_ENOUGH_PAIRS = undecided(
     "NotEnoughPairs",
     "The bias suite has too few pairs to find a difference of 10 % with 80 % power.",
-    "Add pair templates, or wait until rounds have accumulated.",
+    "Wait until rounds have accumulated, or ask about fewer attributes: each then takes fewer pairs.",
 )
 JUDGE_NOT_TRUSTED = not_judged(
     "JudgeNotTrusted",
