@@ -180,6 +180,9 @@ def test_probes_of_ones_own_and_outcomes_stand_beside_the_suites(made: Document)
     assert table(found, "Own probes")["greeting"][:3] == ["fails", "1", "2"]
     feedback = figures(found)["Positive feedback"]
     assert (feedback.value, feedback.low, feedback.high, feedback.n) == (0.81, 0.76, 0.85, 240)
+    assert figures(found)["Answers stopped by their client"].n == 1_900
+    judge = figures(found)["The judge agrees with people in"]
+    assert (judge.value, judge.low, judge.high, judge.n) == (0.92, 0.81, 0.97, 44)
     assert len(table(found, "Rounds")) == 5
 
 

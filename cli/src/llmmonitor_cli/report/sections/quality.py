@@ -43,7 +43,7 @@ def section(material: Material, period: Period) -> Section:
         if not period.holds(standing.round.ended):
             summary += " It is not of the period."
         blocks = _round(standing, settings, material)
-    blocks += _outcomes(material)
+    blocks += [*_judge(material), *_outcomes(material)]
     return Section(
         id="quality", title="Quality", summary=summary, tone=tone, verdicts=found, blocks=tuple(blocks)
     )
@@ -147,6 +147,16 @@ def _row(one: Round, baseline: Round | None) -> tuple[str, ...]:
     )
 
 
+def _judge(material: Material) -> list[Block]:
+    one = material.status.quality.judge_agreement if material.status.quality is not None else None
+    if one is None:
+        return []
+    found = spelling.figure(
+        "The judge agrees with people in", one.value, Unit.SHARE, low=one.low, high=one.high, n=one.count
+    )
+    return [Figures(figures=(found,))]
+
+
 def _outcomes(material: Material) -> list[Block]:
     quality = material.status.quality
     if quality is None:
@@ -155,7 +165,11 @@ def _outcomes(material: Material) -> list[Block]:
         spelling.figure(label, one.value, Unit.SHARE, low=one.low, high=one.high, n=one.count)
         for label, one in (
             ("Positive feedback", quality.positive_feedback),
+            ("Answers that feedback was given of", quality.rated),
             ("Answers asked for again", quality.regenerated),
+            ("Asked for again in other words", quality.rephrased),
+            ("Answers stopped by their client", quality.stopped),
+            ("Requests of which it is known whether they ask again", quality.compared),
         )
         if one is not None
     ]
