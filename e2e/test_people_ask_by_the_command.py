@@ -74,7 +74,7 @@ def test_a_case_is_judged_and_all_of_it_is_in_the_chain(attacked: Kubectl, answe
     assert "checksum right" in judged.stdout
     for secret in (CARD, CARD.replace(" ", ""), ADDRESS, "lindqvist"):
         assert secret not in judged.stdout
-    assert "1 verdicts taken" in judged.stdout
+    assert "1 verdict taken" in judged.stdout
     until(lambda: _reviewers(attacked).get("detectors"), "the verdict to be in the status", 1 * MINUTES)
     assert _reviewers(attacked)["people"] == 1
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from llmmonitor_operator.evaluate.beta import lower_tail, quantile
+from llmmonitor_operator.distributions.beta import lower_tail, quantile
 from llmmonitor_operator.evaluate.precision import interval, precision
 from llmmonitor_operator.review_kept import Batch, Judged
 

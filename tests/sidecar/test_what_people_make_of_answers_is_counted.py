@@ -249,4 +249,4 @@ def test_what_was_counted_stays_when_counting_ends(talk: Talk) -> None:
 def test_the_same_question_in_other_words_is_told_from_another(
     before: str, after: str, *, same: bool
 ) -> None:
-    assert asks_the_same(words_of(after), words_of(before)) is same
+    assert asks_the_same(words_of(after, 7), words_of(before, 7)) is same

@@ -61,7 +61,7 @@ class ObjectiveSetting(msgspec.Struct, frozen=True):
 
 
 class ClientSetting(msgspec.Struct, frozen=True):
-    """How clients are told apart, while versions are compared."""
+    """How clients are told apart, while versions are compared or cases are kept for people."""
 
     header: str
     """The request header whose value tells them apart."""

@@ -77,8 +77,6 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     who: Name = ""
     """As whom the person is known."""
     offer: Offer | None = None
-    waiting: Count = 0
-    """Cases that wait, of all pods."""
     cases: Count = 0
     figures: Count = 0
     """That were erased."""

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+BIAS_PREFIX = "bias-"
+"""Of a suite's name that is of pairs; the attribute follows."""
 PLAN_BYTES_LIMIT = 80 * 1024
 """As JSON: a sidecar's first configuration travels in one environment variable, the others in a document."""
 
@@ -91,7 +93,8 @@ class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     labelled_good: int = 0
     """How many of them are good."""
     seed: str = ""
-    """Tells monitors apart, so that not all begin their rounds at the full hour."""
+    """Tells monitors apart: rounds begin at other times, and canaries' hashes are keyed by it.
+    No secret."""
     canaries: bool = False
     """Whether the fixed prompts are asked by which a change of the weights is told."""
     left_out: int = 0

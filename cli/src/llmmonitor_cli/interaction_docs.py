@@ -53,7 +53,8 @@ What has no limit is counted in `status.interactions` and not judged. The condit
   `llm_monitor_interactions_sampled_ratio`.
 - **Clients** are told apart by address, under a key that never leaves the sidecar and changes daily, in each
   replica by itself. Behind a proxy all have one address; then limits per client say so instead of a verdict.
-- **Not yet**: `privacy.clientHeader` and `privacy.trustedProxies` are not read; reasoning is not looked at.
+- **Not yet**: limits per client go by the address alone (`privacy.clientHeader` tells clients apart for
+  versions and reviews, not here; `privacy.trustedProxies` is not read); reasoning is not looked at.
 """
 TRAINING: Final = """\
 ## The injection model

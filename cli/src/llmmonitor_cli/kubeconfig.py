@@ -34,7 +34,14 @@ async def speaking_to(context: str | None) -> AsyncIterator[Kube]:
 
 
 def namespace_of(context: str | None) -> str:
-    """That of the kubeconfig's context."""
-    contexts, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]  # as above
+    """That of the kubeconfig's context.
+
+    Raises:
+        NoCluster: it names no current context, even where another one is asked for.
+    """
+    try:
+        contexts, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]  # as above
+    except config.ConfigException as error:
+        raise NoCluster(f"no namespace to look in: {error}; give --namespace") from error
     chosen = next((one for one in contexts if one["name"] == context), active)
     return str(chosen["context"].get("namespace") or "default")

@@ -108,14 +108,10 @@ def accept(
 
 @app.command()
 def report(  # noqa: PLR0913 - one argument per option
-    name: Annotated[str, typer.Argument(help="The LLMMonitor.")],
+    name: _NAME,
     *,
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's if not given.")
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option(help="Of the kubeconfig; the current one by default.")
-    ] = None,
+    namespace: _NAMESPACE = None,
+    context: _CONTEXT = None,
     since: Annotated[
         str | None, typer.Option(help="Begin of the period, UTC: 2026-03-01 or 2026-03-01T06:00.")
     ] = None,
@@ -198,7 +194,7 @@ def review(  # noqa: PLR0913 - one argument per option
     wanted = "" if kind == "unflagged" else kind
     asked = asking.Asked(name, namespace, context, as_service_account, why)
     taken = _run(asking.review(asked, Console(), kind=wanted))
-    sys.stdout.write(f"{taken} verdicts taken\n")
+    sys.stdout.write(f"{taken} {'verdict' if taken == 1 else 'verdicts'} taken\n")
 
 
 @app.command()

@@ -70,8 +70,8 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         else 0.0,
         probes=plan_of(spec.quality, metadata.uid or metadata.name),
         outcomes=_outcomes_setting(spec.quality.outcomes),
-        review=_review(spec.privacy),
-        requests=_checks(spec.requests),
+        review=_review_setting(spec.privacy),
+        requests=_checks_setting(spec.requests),
     )
 
 
@@ -129,7 +129,7 @@ def settings_for(monitor: LLMMonitor) -> Settings:
     )
 
 
-def _review(privacy: Privacy) -> ReviewSetting | None:
+def _review_setting(privacy: Privacy) -> ReviewSetting | None:
     review = privacy.review
     if review is None or privacy.content is not ContentPolicy.REDACTED:
         return None
@@ -188,7 +188,7 @@ def _interactions_setting(interactions: Interactions) -> InteractionsSetting:
     )
 
 
-def _checks(requests: RequestChecks) -> RequestChecksSetting | None:
+def _checks_setting(requests: RequestChecks) -> RequestChecksSetting | None:
     if not requests.configured:
         return None
     return RequestChecksSetting(
@@ -202,7 +202,7 @@ def _checks(requests: RequestChecks) -> RequestChecksSetting | None:
 
 
 def _check_settings(requests: RequestChecks) -> RequestCheckSettings:
-    setting = _checks(requests)
+    setting = _checks_setting(requests)
     asked_for = {
         checks.LANGUAGES: bool(requests.languages),
         checks.ROLES: bool(requests.roles),

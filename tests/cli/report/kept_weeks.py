@@ -247,6 +247,8 @@ def _judged(monitor: LLMMonitor, state: State, now: float) -> tuple[dict[str, An
         )
     ]
     status["quality"]["positiveFeedback"] = {"value": 0.81, "low": 0.76, "high": 0.85, "count": 240}
+    status["quality"]["stopped"] = {"value": 0.04, "low": 0.03, "high": 0.05, "count": 1_900}
+    status["quality"]["judgeAgreement"] = {"value": 0.92, "low": 0.81, "high": 0.97, "count": 44}
     return status, msgspec.structs.replace(result.state, conditions=conditions)
 
 

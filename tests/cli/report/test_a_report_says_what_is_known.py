@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.cli.report.kept_weeks import NAME, NAMESPACE, Weeks
+from tests.operator.conftest import monitor_with
 from tests.operator.full_state import NOW, full_history, full_quality, full_state
 
 from llmmonitor_cli.report.build import document
@@ -30,8 +31,10 @@ from llmmonitor_cli.report.page.as_json import as_json
 from llmmonitor_cli.report.page.as_markdown import as_markdown
 from llmmonitor_cli.report.period import Period
 from llmmonitor_operator.anomalies.cell import size
+from llmmonitor_operator.configure import settings_for
 from llmmonitor_operator.cost.price import money
 from llmmonitor_operator.interaction_counts import flagged_key
+from llmmonitor_operator.quality_kept import Outcome, QualityKept, Round, key_of
 from llmmonitor_operator.state import State
 from llmmonitor_operator.windows import Count
 
@@ -180,7 +183,30 @@ def test_probes_of_ones_own_and_outcomes_stand_beside_the_suites(made: Document)
     assert table(found, "Own probes")["greeting"][:3] == ["fails", "1", "2"]
     feedback = figures(found)["Positive feedback"]
     assert (feedback.value, feedback.low, feedback.high, feedback.n) == (0.81, 0.76, 0.85, 240)
+    assert figures(found)["Answers stopped by their client"].n == 1_900
+    judge = figures(found)["The judge agrees with people in"]
+    assert (judge.value, judge.low, judge.high, judge.n) == (0.92, 0.81, 0.97, 44)
     assert len(table(found, "Rounds")) == 5
+
+
+def test_a_probe_whose_judge_is_not_trusted_is_shown_and_not_judged() -> None:
+    endpoint = {"url": "http://judge.prod:8080/v1", "model": "big"}
+    probe = {"name": "polite", "prompt": "Hello?", "expect": {"judged": "The answer is polite."}}
+    monitor = monitor_with(quality={"judge": endpoint, "probes": [probe], "outcomes": {}})
+    settings = settings_for(monitor)
+    results = {key_of("", "polite"): Outcome(passed=1)}
+    round_ = Round(0.0, "v1", settings.quality.digest, 1, ended=NOW, results=results)
+    state = msgspec.structs.replace(State(), quality=QualityKept((round_,)))
+
+    said = document(
+        Material("prod", "chat", "u", state, monitor=monitor, settings=settings), Period(NOW - DAY, NOW), NOW
+    )
+
+    verdict = table(section(said, "quality"), "Own probes")["polite"][0]
+    assert verdict == "not judged: its judge is not trusted"
+    privacy = table(section(said, "privacy"), "Settings in force")
+    assert privacy["quality.embeddings, quality.judge"][0] == "http://judge.prod:8080/v1"
+    assert privacy["quality.outcomes"][0] == "on"
 
 
 def test_where_engine_and_wire_differ_is_said(made: Document) -> None:

@@ -113,15 +113,19 @@ def test_a_pattern_that_would_take_for_ever_elsewhere_takes_no_time_here() -> No
     ],
 )
 def test_schemas_that_requests_bring_along(asked: Request, found: str | None) -> None:
-    assert given_schemas.check(asked, NONE) == found
-    assert given_schemas.check(asked, NONE) == found, "the same when it is remembered"
+    check = given_schemas.GivenSchemas()
+
+    assert check(asked, NONE) == found
+    assert check(asked, NONE) == found, "the same when it is remembered"
 
 
 def test_schemas_are_remembered_in_bounded_room() -> None:
-    for number in range(2 * given_schemas.REMEMBERED):
-        given_schemas.check(with_tool(name="f", parameters={"maximum": number}), NONE)
+    check = given_schemas.GivenSchemas()
 
-    assert len(given_schemas._known) <= given_schemas.REMEMBERED
+    for number in range(2 * given_schemas.REMEMBERED):
+        check(with_tool(name="f", parameters={"maximum": number}), NONE)
+
+    assert len(check) == given_schemas.REMEMBERED
 
 
 def test_a_schema_as_deep_as_json_may_be_ends_nothing() -> None:
@@ -129,7 +133,7 @@ def test_a_schema_as_deep_as_json_may_be_ends_nothing() -> None:
     for _ in range(400):
         deep = {"items": deep}
 
-    assert given_schemas.check(with_tool(name="f", parameters=deep), NONE) == "tools"
+    assert given_schemas.GivenSchemas()(with_tool(name="f", parameters=deep), NONE) == "tools"
 
 
 @pytest.mark.parametrize(

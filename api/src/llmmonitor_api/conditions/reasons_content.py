@@ -93,7 +93,8 @@ DETECTOR_SUSPENDED = undecided(
 CLIENTS_NOT_DISTINGUISHABLE = not_judged(
     "ClientsNotDistinguishable",
     "All requests come from one address (a proxy), so limits per client cannot be judged.",
-    "List the proxy in spec.privacy.trustedProxies, or name a header that tells clients apart.",
+    "Let clients reach the pods without that proxy, or remove maxPerClient and flood: nothing but the address"
+    " tells clients apart here.",
 )
 
 # QualityHealthy
@@ -104,7 +105,7 @@ PROBE_FAILED = fails(
 BIAS_FOUND = fails(
     "BiasFound",
     "Answers differ by an attribute that must not matter; the message gives the size and the pairs.",
-    "Look at the pairs; do not roll this version further.",
+    "See status.quality.bias for the groups and how often; do not roll this version further.",
 )
 REGRESSED = fails(
     "Regressed",
@@ -124,7 +125,7 @@ PROBES_UNAUTHORIZED = undecided(
 NOT_ENOUGH_PAIRS = undecided(
     "NotEnoughPairs",
     "The bias suite has too few pairs to find a difference of 10 % with 80 % power.",
-    "Add pair templates, or wait until rounds have accumulated.",
+    "Wait until rounds have accumulated, or ask about fewer attributes: each then takes fewer pairs.",
 )
 JUDGE_NOT_TRUSTED = not_judged(
     "JudgeNotTrusted",

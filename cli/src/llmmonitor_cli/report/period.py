@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from llmmonitor_operator.evaluate import wording
+
 DEFAULT_DAYS = 30
 _DAY_SECONDS = 86_400
 _LONGEST_DAYS = 400
@@ -53,8 +55,8 @@ def period_of(since: str | None, until: str | None, days: int | None, now: datet
         else end - (DEFAULT_DAYS if days is None else days) * _DAY_SECONDS
     )
     if begin >= end:
-        words = (_text(begin), _text(end))
-        raise UnusablePeriod(f"a period from {words[0]} until {words[1]}: it ends before it begins")
+        words = f"a period from {wording.moment(begin)} until {wording.moment(end)}"
+        raise UnusablePeriod(f"{words}: it ends before it begins")
     if end - begin > _LONGEST_DAYS * _DAY_SECONDS:
         found = round((end - begin) / _DAY_SECONDS)
         raise UnusablePeriod(f"a period of {found} days; nothing is kept for more than {_LONGEST_DAYS}")
@@ -72,7 +74,3 @@ def _moment(option: str, text: str, *, end_of_day: bool = False) -> datetime:
         found = found.replace(tzinfo=UTC)
     is_date = len(text) == len("2026-03-01")
     return datetime.fromtimestamp(found.timestamp() + _DAY_SECONDS, UTC) if is_date and end_of_day else found
-
-
-def _text(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

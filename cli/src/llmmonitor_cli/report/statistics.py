@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmmonitor_operator.cost.student import two_sided
+from llmmonitor_operator.distributions.student import two_sided
 from llmmonitor_operator.evaluate.wording import wilson_interval
 
 PROBABILITY = 0.95

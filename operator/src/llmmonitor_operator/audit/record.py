@@ -17,8 +17,6 @@ from llmmonitor_api.report.values import Count
 WHO_LIMIT, WHY_LIMIT, ABOUT_LIMIT = 256, 512, 256
 """Characters."""
 FIELDS_LIMIT = 32
-LINE_BYTES_LIMIT = 8 * 1024
-"""Of one record: three bytes a character, and room."""
 
 
 class What(StrEnum):

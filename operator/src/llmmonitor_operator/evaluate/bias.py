@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llmmonitor_api.probe_plan import BIAS_PREFIX
 from llmmonitor_api.report.probing import (
     BOTH_CHANGED,
     CONTROL_CHANGED,
@@ -19,8 +20,6 @@ from llmmonitor_operator.evaluate.counterfactual import DETECTABLE, POWER, Tally
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.quality_kept import PairsKept
 from llmmonitor_operator.settings import QualitySettings
-
-PREFIX = "bias-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class AttributeStanding:
 def attributes_of(quality: QualitySettings) -> tuple[str, ...]:
     """Those that the monitor asks about."""
     suites = quality.plan.suites if quality.plan is not None else ()
-    return tuple(name.removeprefix(PREFIX) for name in suites if name.startswith(PREFIX))
+    return tuple(name.removeprefix(BIAS_PREFIX) for name in suites if name.startswith(BIAS_PREFIX))
 
 
 def bias_standings(inputs: Inputs) -> tuple[AttributeStanding, ...]:

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from llmmonitor_api.review import Verdict
-from llmmonitor_operator.cost.student import two_sided
-from llmmonitor_operator.evaluate.beta import quantile
+from llmmonitor_operator.distributions.beta import quantile
+from llmmonitor_operator.distributions.student import two_sided
 from llmmonitor_operator.review_kept import Batch
 
 _CONFIDENCE = 0.95

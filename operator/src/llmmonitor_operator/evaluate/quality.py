@@ -88,16 +88,20 @@ def _next(inputs: Inputs) -> list[str]:
 
 
 def _waiting(inputs: Inputs, only: str = "") -> str:
-    """What keeps probes from being sent, by pod."""
+    """What keeps probes from being sent, by pod.
+
+    Args:
+        inputs: what is known of the pods.
+        only: by this alone, of `Probing.waits`; empty: by anything.
+    """
     found: dict[str, list[str]] = {}
     for name, source in inputs.fresh:
         probing = source.probing
         if probing is None:
-            found.setdefault("its sidecar is of a version that sends no probes", []).append(name)
+            if not only:
+                found.setdefault("its sidecar is of a version that sends no probes", []).append(name)
         elif probing.waits and only in {"", probing.waits}:
             found.setdefault(probing.message, []).append(name)
-    if only:
-        found = {why: names for why, names in found.items() if names and "sends no probes" not in why}
     return "; ".join(f"{wording.listed(names)}: {why}" for why, names in found.items())
 
 

@@ -64,7 +64,6 @@ _AT_ONCE = 4
 namespace with many of them changes, thousands of turns of some milliseconds would be due before the lease is
 renewed."""
 _ABSORBED_AT_ONCE = 64
-_LOOKED_AT_AT_ONCE = 16
 _TAKEN = Totals()
 """In place of what a report has brought, most of its size: what follows may wait, a thousandfold."""
 

@@ -174,9 +174,8 @@ class TrafficReader:
 
     def erase(self, client: str, now_ns: int) -> tuple[int, int]:
         """Forget the client with this address, or this value of its header: cases and figures that went."""
-        cases, figures = self._interactions.erase(client, now_ns)
-        by_name = self.review.erase(self._naming.name(client))
-        return cases + by_name, figures + self.clients.erase(client)
+        cases, figures = self._interactions.erase(client, self._naming.name_of(client), now_ns)
+        return cases, figures + self.clients.erase(client)
 
     def sample(self, sample: Sample, now_ns: int) -> None:
         """One look at the engine's gauges, once per resource interval."""

@@ -59,23 +59,41 @@ class _Malformed(ValueError):
     pass
 
 
-_known: OrderedDict[bytes, bool] = OrderedDict()
+class GivenSchemas:
+    """The check, with what it remembers."""
 
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, bool] = OrderedDict()
 
-def check(request: Request, _setting: RequestChecksSetting) -> str | None:
-    """None where the request brings no schema."""
-    any_given = False
-    for where, schemas in ((TOOLS, _of_tools), (ANSWER, _of_answer)):
-        try:
-            for number, schema in enumerate(schemas(request.fields)):
-                if number >= SCHEMAS_LIMIT:
-                    break
-                any_given = True
-                if not _is_schema(bytes(schema)):
-                    return where
-        except (_Malformed, RecursionError):
-            return where
-    return "" if any_given else None
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __call__(self, request: Request, _setting: RequestChecksSetting) -> str | None:
+        """None where the request brings no schema."""
+        any_given = False
+        for where, schemas in ((TOOLS, _of_tools), (ANSWER, _of_answer)):
+            try:
+                for number, schema in enumerate(schemas(request.fields)):
+                    if number >= SCHEMAS_LIMIT:
+                        break
+                    any_given = True
+                    if not self._is_schema(bytes(schema)):
+                        return where
+            except (_Malformed, RecursionError):
+                return where
+        return "" if any_given else None
+
+    def _is_schema(self, given: bytes) -> bool:
+        if len(given) > BYTES_LIMIT:
+            return True
+        key = blake2b(given, digest_size=16).digest()
+        if key in self._known:
+            self._known.move_to_end(key)
+            return self._known[key]
+        self._known[key] = _is_valid(msgspec.json.decode(given))
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return self._known[key]
 
 
 def _of_tools(fields: dict[str, msgspec.Raw]) -> Iterator[msgspec.Raw]:
@@ -129,23 +147,13 @@ def _decoded(given: msgspec.Raw, kind: Any) -> Any:
         raise _Malformed from error
 
 
-def _is_schema(given: bytes) -> bool:
-    if len(given) > BYTES_LIMIT:
-        return True
-    key = blake2b(given, digest_size=16).digest()
-    if key in _known:
-        _known.move_to_end(key)
-        return _known[key]
-    schema = msgspec.json.decode(given)
+def _is_valid(schema: Any) -> bool:
     if isinstance(schema, str):  # some servers take it as a text
         try:
             schema = msgspec.json.decode(schema)
         except msgspec.MsgspecError:
-            schema = None
-    _known[key] = isinstance(schema, dict | bool) and _depth(schema) <= _DEPTH_LIMIT and Schema(schema).valid
-    if len(_known) > REMEMBERED:
-        _known.popitem(last=False)
-    return _known[key]
+            return False
+    return isinstance(schema, dict | bool) and _depth(schema) <= _DEPTH_LIMIT and Schema(schema).valid
 
 
 def _depth(value: object) -> int:

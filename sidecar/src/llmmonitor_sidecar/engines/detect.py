@@ -6,13 +6,12 @@ from typing import Any
 
 import msgspec
 
+from llmmonitor_api.report.values import NAME_LIMIT
 from llmmonitor_sidecar.engines.figures import EngineKind, Told
 from llmmonitor_sidecar.engines.table import ENGINES
 
 SERVED_LIMIT = 64
 """Models of `/v1/models` that are kept."""
-NAME_LIMIT = 256
-"""Characters of a name that a report takes: a longer one is no model's, and no version."""
 _TOKENS_LIMIT = 1_000_000_000
 _WEIGHTS_LIMIT = 256
 """Characters."""

@@ -13,10 +13,9 @@ import aiohttp
 import msgspec
 
 from llmmonitor_api.probe_plan import EndpointSetting
-from llmmonitor_sidecar.probes.ask import NoAnswer
+from llmmonitor_sidecar.probes.ask import NoAnswer, bearing, bounded
 
 _BYTES_LIMIT = 1024 * 1024
-_CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +33,8 @@ class Endpoint:
             NoAnswer: it does not answer with success and in time, or with too much.
         """
         headers = {"Content-Type": "application/json"}
-        if self.setting.credential and self.credential:
-            bearer = "Bearer " if self.setting.header.lower() == "authorization" else ""
-            headers[self.setting.header] = bearer + self.credential
+        if self.setting.credential:
+            headers |= bearing(self.setting.header, self.credential)
         try:
             async with self.session.post(
                 self.setting.url + path,
@@ -45,19 +43,10 @@ class Endpoint:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=seconds),
             ) as response:
-                return await _bounded(response, what)
+                if response.status != 200:  # noqa: PLR2004 - RFC 9110: all is well
+                    raise NoAnswer(f"no {what}: HTTP {response.status}")
+                return await bounded(response, _BYTES_LIMIT, what)
         except TimeoutError:
             raise NoAnswer(f"no {what} within {seconds:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NoAnswer(f"no {what}: {type(error).__name__}") from error
-
-
-async def _bounded(response: aiohttp.ClientResponse, what: str) -> bytes:
-    if response.status != 200:  # noqa: PLR2004 - RFC 9110: all is well
-        raise NoAnswer(f"no {what}: HTTP {response.status}")
-    content = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-        content += chunk
-        if len(content) > _BYTES_LIMIT:
-            raise NoAnswer(f"{what} of more than {_BYTES_LIMIT >> 20} MiB")
-    return bytes(content)

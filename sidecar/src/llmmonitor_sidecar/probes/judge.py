@@ -12,8 +12,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-import msgspec
-
+from llmmonitor_sidecar.probes import completion
 from llmmonitor_sidecar.probes.ask import NoAnswer
 from llmmonitor_sidecar.probes.endpoint import Endpoint
 
@@ -39,23 +38,6 @@ class Grade:
     """As the endpoint says, else at most."""
 
 
-class _Message(msgspec.Struct, frozen=True):
-    content: str | None = None
-
-
-class _Choice(msgspec.Struct, frozen=True):
-    message: _Message = _Message()
-
-
-class _Usage(msgspec.Struct, frozen=True):
-    total_tokens: int | None = None
-
-
-class _Completion(msgspec.Struct, frozen=True):
-    choices: list[_Choice]
-    usage: _Usage | None = None
-
-
 async def grade(endpoint: Endpoint, rubric: str, question: str, answer: str) -> Grade:
     """What the judge makes of an answer.
 
@@ -70,11 +52,10 @@ async def grade(endpoint: Endpoint, rubric: str, question: str, answer: str) -> 
     messages = [{"role": "system", "content": _INSTRUCTIONS}, {"role": "user", "content": asked}]
     body = {"messages": messages, "temperature": 0, "max_tokens": MOST_TOKENS, "stream": False}
     content = await endpoint.post("/chat/completions", body, DEADLINE_SECONDS, "verdict")
-    try:
-        said = msgspec.json.decode(content, type=_Completion)
-    except (msgspec.MsgspecError, RecursionError):
-        raise NoAnswer("a verdict that is no chat completion") from None
-    found = _VERDICT.findall((said.choices[0].message.content or "") if said.choices else "")
+    said = completion.read(content)
+    if said is None:
+        raise NoAnswer("a verdict that is no chat completion")
+    found = _VERDICT.findall(said.text)
     if not found:
         raise NoAnswer("no verdict in the judge's answer")
     tokens = said.usage.total_tokens if said.usage is not None else None

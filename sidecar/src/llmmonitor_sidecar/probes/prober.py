@@ -18,16 +18,11 @@ from dataclasses import dataclass, replace
 import aiohttp
 
 from llmmonitor_api.probe_plan import ProbePlan, ProbeSetting
-from llmmonitor_api.report.probing import (
-    BUDGET,
-    SATURATED,
-    UNAUTHORIZED,
-    UNSUPPORTED,
-)
+from llmmonitor_api.report.probing import BUDGET, SATURATED, UNAUTHORIZED, UNSUPPORTED
 from llmmonitor_api.report.report import Engine, Live
 from llmmonitor_api.signing.probe_mark import ProbeMarks
 from llmmonitor_sidecar.engines.http import model_session
-from llmmonitor_sidecar.probes import ask, embedding, judge, schedule
+from llmmonitor_sidecar.probes import ask, schedule
 from llmmonitor_sidecar.probes.ask import Answer, Envelope, NoAnswer
 from llmmonitor_sidecar.probes.bias.book import PairBook, letter_of
 from llmmonitor_sidecar.probes.bias.pairs import Attribute, scenarios, triple
@@ -35,11 +30,10 @@ from llmmonitor_sidecar.probes.budget import TokenBudget
 from llmmonitor_sidecar.probes.canary import ask as canary
 from llmmonitor_sidecar.probes.canary.prompts import PROMPTS
 from llmmonitor_sidecar.probes.canary.rounds import CanaryRounds
-from llmmonitor_sidecar.probes.endpoint import Endpoint
 from llmmonitor_sidecar.probes.gate import in_the_way
-from llmmonitor_sidecar.probes.grading import broken
 from llmmonitor_sidecar.probes.questions import cost, items_of
 from llmmonitor_sidecar.probes.standing import Found, Item, Standing
+from llmmonitor_sidecar.probes.verdict import Verdicts
 
 CREDENTIAL = "LLM_MONITOR_PROBE_CREDENTIAL"
 LOOK_SECONDS = 1.0
@@ -84,9 +78,8 @@ class Prober:
         self._on_air = on_air
         self._replica = replica
         self._credential = environment.get(CREDENTIAL, "")
-        self._embeddings_credential = environment.get(embedding.CREDENTIAL, "")
-        self._judge_credential = environment.get(judge.CREDENTIAL, "")
         self._budget = TokenBudget()
+        self._verdicts = Verdicts(self._budget, environment)
         self._items: tuple[Item, ...] = ()
         self._attributes: tuple[Attribute, ...] = ()
         self._book = PairBook()
@@ -249,62 +242,19 @@ class Prober:
         self, session: aiohttp.ClientSession, number: int, around: Surroundings, now: float
     ) -> None:
         item, started, version = self._items[number], self._round[0], self._asked
-        found = self._done.setdefault(number, Found(item))
+        found, plan = self._done.setdefault(number, Found(item)), self.standing.plan or ProbePlan()
         try:
             if item.setting.answer:
-                breaks = await self._graded(session, item.setting, item.setting.answer, now)
+                breaks = await self._verdicts.of_rubric(session, plan, item.setting, item.setting.answer, now)
             else:
                 answer = await self._answer(session, item.setting, around, now)
-                breaks = broken(item.setting.expected, answer.text, answer.seconds)
-                breaks = breaks or await self._misses(session, item.setting, answer.text, now)
-                breaks = breaks or await self._graded(session, item.setting, answer.text, now)
+                breaks = await self._verdicts.of_answer(session, plan, item.setting, answer, now)
             found.judged(breaks)
         except NoAnswer as problem:
             if not self._refused(problem, now):
                 found.missed(str(problem))
         if found.asked >= item.setting.repeats:
             self.standing.add(started, version, found, time.time())
-
-    async def _misses(
-        self, session: aiohttp.ClientSession, setting: ProbeSetting, answer: str, now: float
-    ) -> str:
-        """How far an answer is from what it must mean, in figures; empty if it is near enough.
-
-        Raises:
-            NoAnswer: nobody tells.
-        """
-        expected = setting.expected
-        endpoint = self.standing.plan.embeddings if self.standing.plan is not None else None
-        if not expected.means_like:
-            return ""
-        if endpoint is None:
-            raise NoAnswer("no embeddings: spec.quality.embeddings is not set")
-        at = Endpoint(session, endpoint, self._embeddings_credential)
-        found = await embedding.likeness(at, answer, expected.means_like)
-        self._budget.spend(found.tokens, now)
-        near = found.cosine >= expected.means_at_least
-        return "" if near else f"meansLike {found.cosine:.2f} < {expected.means_at_least:.2f}"
-
-    async def _graded(
-        self, session: aiohttp.ClientSession, setting: ProbeSetting, answer: str, now: float
-    ) -> str:
-        """`judged` where the judge calls an answer bad; empty where it is good, or has no rubric.
-
-        Raises:
-            NoAnswer: nobody tells.
-        """
-        rubric = setting.expected.judged
-        endpoint = self.standing.plan.judge if self.standing.plan is not None else None
-        if not rubric:
-            return ""
-        if endpoint is None:
-            raise NoAnswer("no verdict: spec.quality.judge is not set")
-        question = "\n".join(one.content for one in setting.messages)
-        found = await judge.grade(
-            Endpoint(session, endpoint, self._judge_credential), rubric, question, answer
-        )
-        self._budget.spend(found.tokens, now)
-        return "" if found.good else "judged"
 
     async def _ask_pair(
         self, session: aiohttp.ClientSession, pair: tuple[Attribute, int], around: Surroundings, now: float

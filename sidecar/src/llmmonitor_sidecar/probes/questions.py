@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from llmmonitor_api.probe_plan import ProbePlan, ProbeSetting
+from llmmonitor_api.probe_plan import BIAS_PREFIX, ProbePlan, ProbeSetting
 from llmmonitor_api.report.probing import GRADED_BAD, GRADED_GOOD
 from llmmonitor_sidecar.probes import judge
-from llmmonitor_sidecar.probes.bias.pairs import PREFIX, Attribute, attribute
+from llmmonitor_sidecar.probes.bias.pairs import Attribute, attribute
 from llmmonitor_sidecar.probes.standing import Item
 from llmmonitor_sidecar.probes.suites import suite
 
@@ -28,7 +28,7 @@ def items_of(plan: ProbePlan) -> tuple[tuple[Item, ...], tuple[Attribute, ...], 
     items, attributes, unknown = [Item("", one) for one in plan.probes], [], []
     for name in plan.suites:
         try:
-            if name.startswith(PREFIX):
+            if name.startswith(BIAS_PREFIX):
                 attributes.append(attribute(name))
             else:
                 items += [Item(name, one) for one in suite(name).items]

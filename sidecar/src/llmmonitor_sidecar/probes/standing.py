@@ -20,8 +20,7 @@ from llmmonitor_api.report.probing import (
     ProbeRound,
     Probing,
 )
-
-_NAME_LIMIT = 256
+from llmmonitor_api.report.values import NAME_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +46,14 @@ class Found:
         """An answer, and what it breaks."""
         if broken:
             self.failed += 1
-            self.broken = broken[:_NAME_LIMIT]
+            self.broken = broken[:NAME_LIMIT]
         else:
             self.passed += 1
 
     def missed(self, why: str) -> None:
         """No answer."""
         self.unanswered += 1
-        self.broken = why[:_NAME_LIMIT]
+        self.broken = why[:NAME_LIMIT]
 
     @property
     def asked(self) -> int:
@@ -98,7 +97,7 @@ class Standing:
     def begin(self, started: float, version: str, items: int) -> None:
         """A round is on; the same again changes nothing."""
         if self._place(started, version) is None:
-            self._rounds.append(ProbeRound(started=started, version=version[:_NAME_LIMIT], items=items))
+            self._rounds.append(ProbeRound(started=started, version=version[:NAME_LIMIT], items=items))
             del self._rounds[:-ROUNDS_LIMIT]
 
     def add(self, started: float, version: str, found: Found, now: float) -> None:
@@ -112,7 +111,7 @@ class Standing:
             self._rounds[place] = msgspec.structs.replace(one, results=results, ended=now)
 
     def _place(self, started: float, version: str) -> int | None:
-        key = started, version[:_NAME_LIMIT]
+        key = started, version[:NAME_LIMIT]
         for place, one in enumerate(self._rounds):
             if (one.started, one.version) == key:
                 return place
@@ -131,7 +130,7 @@ class Standing:
             plan=self.plan.digest if self.plan is not None else "",
             index=plan.index,
             of=plan.of,
-            version=self.version[:_NAME_LIMIT],
+            version=self.version[:NAME_LIMIT],
             waits=self.waits,
             message=self.message,
             unknown_suites=self.unknown_suites,

@@ -8,6 +8,7 @@ last message alone (`previous_response_id`), there is nothing to be compared.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from enum import Enum
 
@@ -52,6 +53,7 @@ class AskedAgain:
 
     def __init__(self) -> None:
         self._hashing = Hashing()
+        self._salt = secrets.randbits(64)
         self._answered: Remembered[tuple[int, int]] = Remembered(CONVERSATIONS_LIMIT, 2 * WITHIN_SECONDS)
         """When a conversation was last answered, and how often."""
         self._last_words: Remembered[bytes] = Remembered(EDITS_LIMIT, 2 * WITHIN_SECONDS)
@@ -63,7 +65,7 @@ class AskedAgain:
         if exchange.operation != "chat" or not turns or not turns[-1].text:
             return None
         now_ns, whole = exchange.ended_ns, self._hash(exchange, said.messages, client)
-        worded = words_of(turns[-1].text)
+        worded = words_of(turns[-1].text, self._salt)
         if len(turns) == 1 and not worded:
             return None
         again = self._again(whole, exchange, now_ns)
@@ -73,7 +75,7 @@ class AskedAgain:
         edited = unpacked(self._last_words.get(before, now_ns) or b"")
         if exchange.outcome is Outcome.OK and worded:
             self._last_words.put(before, packed(worded), now_ns)
-        earlier = words_of(turns[-2].text)
+        earlier = words_of(turns[-2].text, self._salt)
         if not worded or not (earlier or edited):
             return Asked(again)
         same = asks_the_same(worded, earlier) or asks_the_same(worded, edited)

@@ -134,11 +134,19 @@ class Interactions:
         self._publish()
         return bool(self._waiting)
 
-    def erase(self, address: str, now_ns: int) -> tuple[int, int]:
-        """Forget the client at `address`: cases and figures of it that went."""
+    def erase(self, address: str, named: str, now_ns: int) -> tuple[int, int]:
+        """Forget the client at `address`, and the one known as `named`: cases and figures that went.
+
+        Args:
+            address: of one client.
+            named: a keyed hash of its header; empty: of nobody.
+            now_ns: CLOCK_MONOTONIC.
+        """
         waiting = len(self._waiting)
-        self._waiting = deque(one for one in self._waiting if one.client != address)
-        cases = self.review.erase(self._clients.name(address, now_ns * _NS))
+        self._waiting = deque(
+            one for one in self._waiting if one.client != address and not (named and one.named == named)
+        )
+        cases = self.review.erase(self._clients.name(address, now_ns * _NS)) + self.review.erase(named)
         return cases + waiting - len(self._waiting), self._clients.erase(address)
 
     def state(self, now_ns: int) -> InteractionsState:

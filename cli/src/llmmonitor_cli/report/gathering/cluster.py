@@ -6,13 +6,11 @@ looked for where it is not given (then ConfigMaps of all namespaces must be list
 
 from __future__ import annotations
 
-from kubernetes.aio import config
-from kubernetes.aio.client import Configuration
-
+from llmmonitor_cli.kubeconfig import NoCluster, namespace_of, speaking_to
 from llmmonitor_cli.report.gathering.found import NoReport, is_of, material_of
 from llmmonitor_cli.report.gathering.material import Material
 from llmmonitor_operator.kube import paths
-from llmmonitor_operator.kube.api import Kube, speaking
+from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import ApiError, Forbidden, NotFound
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.reconcile.keep.checkpoints import LABEL
@@ -32,22 +30,11 @@ async def from_cluster(
     Raises:
         NoReport: there is no usable kubeconfig, or as `from_kube`.
     """
-    configuration = Configuration()
     try:
-        await config.load_kube_config(  # type: ignore[no-untyped-call]  # the client has no types
-            context=context, client_configuration=configuration
-        )
-        contexts, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]  # as above
-    except config.ConfigException as error:
-        raise NoReport(
-            f"no cluster to speak to: {error}; give --context, or --from-checkpoint with what was saved of"
-            " one"
-        ) from error
-    chosen = next((one for one in contexts if one["name"] == context), active)
-    async with speaking(configuration) as kube:
-        return await from_kube(
-            kube, namespace or str(chosen["context"].get("namespace") or "default"), name, operator_namespace
-        )
+        async with speaking_to(context) as kube:
+            return await from_kube(kube, namespace or namespace_of(context), name, operator_namespace)
+    except NoCluster as error:
+        raise NoReport(f"{error}; give --context, or --from-checkpoint with what was saved of one") from error
 
 
 async def from_kube(kube: Kube, namespace: str, name: str, operator_namespace: str = "") -> Material:

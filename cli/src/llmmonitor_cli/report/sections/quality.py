@@ -20,7 +20,7 @@ from llmmonitor_cli.report.tables import table
 from llmmonitor_cli.report.verdicts import tone_of, verdicts
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.probes import ProbesStanding, SuiteStanding, change_of, probes_standing
-from llmmonitor_operator.quality_kept import Round
+from llmmonitor_operator.quality_kept import Outcome, Round
 from llmmonitor_operator.settings import QualitySettings
 
 
@@ -43,7 +43,7 @@ def section(material: Material, period: Period) -> Section:
         if not period.holds(standing.round.ended):
             summary += " It is not of the period."
         blocks = _round(standing, settings, material)
-    blocks += _outcomes(material)
+    blocks += [*_judge(material), *_outcomes(material)]
     return Section(
         id="quality", title="Quality", summary=summary, tone=tone, verdicts=found, blocks=tuple(blocks)
     )
@@ -80,7 +80,7 @@ def _round(standing: ProbesStanding, settings: QualitySettings, material: Materi
                 " sample. A suite fails where even the upper end is below what is asked for.",
             )
         )
-    if standing.own:
+    if standing.own or standing.untrusted:
         blocks.append(
             table(
                 "Own probes in the newest round",
@@ -88,15 +88,13 @@ def _round(standing: ProbesStanding, settings: QualitySettings, material: Materi
                 [
                     (
                         name,
-                        ("no answer", Tone.UNKNOWN)
-                        if not one.judged
-                        else (("passes", Tone.GOOD) if one.passes else ("fails", Tone.BAD)),
+                        _verdict(one, judged=name in standing.own),
                         str(one.passed),
                         str(one.failed),
                         str(one.unanswered),
                         one.broken,
                     )
-                    for name, one in sorted(standing.own.items())
+                    for name, one in sorted({**standing.own, **standing.untrusted}.items())
                 ],
             )
         )
@@ -116,6 +114,14 @@ def _round(standing: ProbesStanding, settings: QualitySettings, material: Materi
         )
     )
     return blocks
+
+
+def _verdict(one: Outcome, *, judged: bool) -> tuple[str, Tone]:
+    if not one.judged:
+        return "no answer", Tone.UNKNOWN
+    if not judged:
+        return "not judged: its judge is not trusted", Tone.UNKNOWN
+    return ("passes", Tone.GOOD) if one.passes else ("fails", Tone.BAD)
 
 
 def _interval(one: SuiteStanding, least: float) -> Interval:
@@ -147,6 +153,16 @@ def _row(one: Round, baseline: Round | None) -> tuple[str, ...]:
     )
 
 
+def _judge(material: Material) -> list[Block]:
+    one = material.status.quality.judge_agreement if material.status.quality is not None else None
+    if one is None:
+        return []
+    found = spelling.figure(
+        "The judge agrees with people in", one.value, Unit.SHARE, low=one.low, high=one.high, n=one.count
+    )
+    return [Figures(figures=(found,))]
+
+
 def _outcomes(material: Material) -> list[Block]:
     quality = material.status.quality
     if quality is None:
@@ -155,7 +171,11 @@ def _outcomes(material: Material) -> list[Block]:
         spelling.figure(label, one.value, Unit.SHARE, low=one.low, high=one.high, n=one.count)
         for label, one in (
             ("Positive feedback", quality.positive_feedback),
+            ("Answers that feedback was given of", quality.rated),
             ("Answers asked for again", quality.regenerated),
+            ("Asked for again in other words", quality.rephrased),
+            ("Answers stopped by their client", quality.stopped),
+            ("Requests of which it is known whether they ask again", quality.compared),
         )
         if one is not None
     ]

@@ -34,9 +34,7 @@ Keys = Callable[[], Sequence[X25519PrivateKey]]
 class Door:
     """Unseals what comes, and seals what goes."""
 
-    def __init__(
-        self, desk: Desk, keys: Callable[[], list[X25519PrivateKey]], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, desk: Desk, keys: Keys, clock: Callable[[], float]) -> None:
         """Args: keys: those a request may be sealed to now, the newest first."""
         self._desk = desk
         self._keys = keys

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from llmmonitor_api.probe_plan import ProbePlan
 from llmmonitor_api.report.canaries import CanaryPrint, CanaryRound, distance
+from llmmonitor_api.report.values import NAME_LIMIT
 from llmmonitor_sidecar.probes.canary.prompts import PROMPTS, SUITE
 
 SOON_SECONDS = 300.0
@@ -20,7 +21,6 @@ WORTH_ANOTHER = 0.01
 """A distance from the round before that another round is soon worth."""
 _REFUSALS = ("HTTP 400", "HTTP 422")
 """Of a server that gives no likelihoods, or not so many."""
-_NAME_LIMIT = 256
 
 
 class CanaryRounds:
@@ -65,7 +65,7 @@ class CanaryRounds:
             self._due_at = now
             return
         apart = distance(self.last.prints, prints) if self.last is not None else None
-        self.last = CanaryRound(now, SUITE, self._version[:_NAME_LIMIT], prints)
+        self.last = CanaryRound(now, SUITE, self._version[:NAME_LIMIT], prints)
         self._begun += 1
         often = self._begun < FIRST_ROUNDS or (apart is not None and apart > WORTH_ANOTHER)
         seconds = SOON_SECONDS if often else plan.schedule_seconds or WITHOUT_SCHEDULE_SECONDS

@@ -1,4 +1,4 @@
-"""Quantiles of the beta distribution, which no library of the operator has.
+"""Quantiles of the beta distribution.
 
 By the continued fraction of the incomplete beta function (DLMF 8.17.22; Press et al., Numerical Recipes, 3rd
 ed., section 6.4), and bisection.
