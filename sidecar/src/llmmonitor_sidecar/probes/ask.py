@@ -14,6 +14,7 @@ import msgspec
 
 from llmmonitor_api.probe_plan import ProbeSetting
 from llmmonitor_api.signing.probe_mark import HEADER
+from llmmonitor_sidecar.analyser.limits import TOKENS
 
 PATH = "/v1/chat/completions"
 DEADLINE_SECONDS = 60.0
@@ -169,18 +170,23 @@ def usage_of(content: bytes) -> tuple[int | None, int | None]:
     """Prompt and completion tokens of a chat completion, as the server counted them."""
     try:
         usage = msgspec.json.decode(content, type=_Completion).usage or _Usage()
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):
         return None, None
-    return usage.prompt_tokens, usage.completion_tokens
+    return believed(usage.prompt_tokens), believed(usage.completion_tokens)
+
+
+def believed(tokens: int | None) -> int | None:
+    """A server's count, if it can be one: budgets and reports hold no other."""
+    return tokens if tokens is not None and 0 <= tokens <= TOKENS else None
 
 
 def _answer(content: bytes, seconds: float) -> Answer:
     try:
         said = msgspec.json.decode(content, type=_Completion)
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):
         raise NoAnswer("an answer that is no chat completion") from None
     if not said.choices:
         raise NoAnswer("an answer without a choice")
     usage = said.usage or _Usage()
     text = said.choices[0].message.content or ""
-    return Answer(text, seconds, usage.prompt_tokens, usage.completion_tokens)
+    return Answer(text, seconds, believed(usage.prompt_tokens), believed(usage.completion_tokens))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from llmmonitor_sidecar.probes.ask import NoAnswer
+from llmmonitor_sidecar.probes.ask import NoAnswer, believed
 from llmmonitor_sidecar.probes.endpoint import Endpoint
 
 CREDENTIAL = "LLM_MONITOR_JUDGE_CREDENTIAL"
@@ -72,12 +72,12 @@ async def grade(endpoint: Endpoint, rubric: str, question: str, answer: str) -> 
     content = await endpoint.post("/chat/completions", body, DEADLINE_SECONDS, "verdict")
     try:
         said = msgspec.json.decode(content, type=_Completion)
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):
         raise NoAnswer("a verdict that is no chat completion") from None
     found = _VERDICT.findall((said.choices[0].message.content or "") if said.choices else "")
     if not found:
         raise NoAnswer("no verdict in the judge's answer")
-    tokens = said.usage.total_tokens if said.usage is not None else None
+    tokens = believed(said.usage.total_tokens) if said.usage is not None else None
     return Grade(
         good=found[-1].upper() == "GOOD",
         tokens=tokens if tokens is not None else len(asked) // 3 + MOST_TOKENS,
