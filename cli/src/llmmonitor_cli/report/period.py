@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 DEFAULT_DAYS = 30
 _DAY_SECONDS = 86_400
@@ -71,8 +71,14 @@ def _moment(option: str, text: str, *, end_of_day: bool = False) -> datetime:
     if found.tzinfo is None:
         found = found.replace(tzinfo=UTC)
     is_date = len(text) == len("2026-03-01")
-    return datetime.fromtimestamp(found.timestamp() + _DAY_SECONDS, UTC) if is_date and end_of_day else found
+    try:
+        return found + timedelta(days=1) if is_date and end_of_day else found
+    except OverflowError as error:
+        raise UnusablePeriod(f"{option} {text}: no date comes after it") from error
 
 
 def _text(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):  # a year beyond those that dates have
+        return f"{at:.3g} s"
