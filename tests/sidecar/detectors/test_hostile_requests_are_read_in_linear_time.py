@@ -6,7 +6,7 @@ import pytest
 
 from llmmonitor_api.interactions.kinds import Origin
 from llmmonitor_sidecar.detectors.request_text import RequestText, messages_of
-from llmmonitor_sidecar.detectors.said import Message
+from llmmonitor_sidecar.detectors.said import Message, Said
 
 MANY = 400_000
 
@@ -37,3 +37,12 @@ def test_a_part_whose_type_is_no_name_is_read_like_one_without(kind: object) -> 
     found = messages_of(RequestText(messages=[{"role": "user", "content": [part]}]))
 
     assert found == (Message(Origin.USER, "hi"),)
+
+
+def test_what_is_kept_counts_with_the_memory_that_it_takes() -> None:
+    said = Said()
+    said.ask(messages_of(RequestText(prompt="a" * 200_000 + "\U0001f642")))
+
+    assert said.kept_bytes >= 4 * 200_000, "one such character makes every other take four bytes"
+    said.forget()
+    assert said.kept_bytes == 0
