@@ -152,7 +152,7 @@ def test_values_that_cannot_be_sorted_are_told_apart_in_linear_time(draft: str) 
 
 
 def test_a_request_of_schemas_without_end_is_not_judged() -> None:
-    schema = {"title": "t", "allOf": [{}] * 8_000 + [5]}
+    schema: dict[str, Any] = {"title": "t", "allOf": [{}] * 8_000 + [5]}
 
     assert given_schemas.check(with_tool(name="f", parameters=schema), NONE) == ""
 

@@ -80,5 +80,5 @@ def _moment(option: str, text: str, *, end_of_day: bool = False) -> datetime:
 def _text(at: float) -> str:
     try:
         return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError):  # a year beyond those that dates have
+    except (ValueError, OverflowError, OSError):  # a year beyond those that dates have
         return f"{at:.3g} s"
