@@ -12,10 +12,22 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.operator.conftest import OBJECTIVES
 
+from llmmonitor_api.report.canaries import CanaryPrint, CanaryRound
+from llmmonitor_api.report.clients import ClientMet, Clients
 from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
+from llmmonitor_api.report.features import PROMPT_TOKENS, VOCABULARY, FeatureCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.interactions import (
+    ClientsSeen,
+    InteractionCounts,
+    InteractionsState,
+    KindCounts,
+    finding_key,
+)
+from llmmonitor_api.report.live_outcomes import LiveOutcomes
+from llmmonitor_api.report.probing import PairOutcomes, ProbeCounts, ProbeResult, ProbeRound, Probing
 from llmmonitor_api.report.report import (
     Disk,
     Engine,
@@ -32,8 +44,11 @@ from llmmonitor_api.report.report import (
     decode,
     encode,
 )
+from llmmonitor_api.report.requests import CheckCounts, RequestCounts
+from llmmonitor_api.report.review import ReviewState
 from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_api.spec import load_monitor
+from llmmonitor_operator import checkpoint
 from llmmonitor_operator.evaluate import Environment, ExpectedPod, evaluate
 from llmmonitor_operator.evaluate.memory_forecast import forecast
 from llmmonitor_operator.gather.absorb import absorb
@@ -97,6 +112,23 @@ def _report() -> Report:
             compared=Compared(Pair(40, 30), 30, Pair(1, 2), Pair(3, 4), 5, 6, Pair(30, 31), Pair(7, 8)),
             met_objectives=40,
             missed_objectives=2,
+            features=FeatureCounts(
+                42, {PROMPT_TOKENS: {3: 42}, VOCABULARY: {5: 80}}, {7: {3: 42}}, 40, {VOCABULARY: 40}
+            ),
+            interactions=InteractionCounts(
+                *(50, 40, 1, 900, 8_000),
+                kinds={"jailbreak": KindCounts(40, 5, 2, 1), "pii_exposed": KindCounts(30, 1)},
+                findings={finding_key("jailbreak", "injection-rules", 1, "user"): 5},
+            ),
+            live_outcomes=LiveOutcomes(
+                *(42, 40, 40, 20, {"positive": 12, "negative": 8}, {"neutral": 1}, 2, 1),
+                *(40, 4, 1, 30, 3, 20, 2),
+            ),
+            probes=ProbeCounts(9, 8, 1, 70, 60),
+            probing_nanoseconds=5,
+            requests=RequestCounts(
+                "digest", 42, 30, 10, {"roles": CheckCounts(30, 10)}, {"roles: developer": 10}
+            ),
         ),
         live=Live(
             1, 2.0, 1.0, 3.0, Saturation(31, 30.0, 9, 2, 8.0, 5.0, 11.0, running_most=2, preemptions=1)
@@ -135,6 +167,23 @@ def _report() -> Report:
                 ),
             ),
         ),
+        clients=Clients(
+            *(bytes(32), "key", 2_000_000, 1, ("o",)),
+            {"ab": ClientMet(1, (4,), (1,))},
+            nameless=3,
+        ),
+        interactions=InteractionsState(
+            0.5, 3, ClientsSeen(600.0, 9, 4, {"jailbreak": 2}, {"jailbreak": 3}), {"own": "no such"}
+        ),
+        vocabulary_key="key",
+        probing=Probing(
+            *("plan", 0, 2, "v1", "saturated", "busy", ("suite",), NOW + 60),
+            (ProbeRound(NOW - 60, "v1", 2, NOW - 1, (ProbeResult("sum", "", 3, 1, 1, "number"),)),),
+            (PairOutcomes("gender", "v1", 1, ("a", "b"), "00+-cb?."),),
+            CanaryRound(NOW - 5, 1, "v1", (CanaryPrint((1, 2), (-0.5, -1.0)),) * 14),
+        ),
+        review=ReviewState(3, 60.0),
+        system_fingerprint="fp",
         engine=Engine(
             "vllm", "1", "m", scraped_age_seconds=1.0, running=1, waiting=2, kv_cache_use=0.5, missing=("m",)
         ),
@@ -175,6 +224,30 @@ def _judge(report: Report) -> None:
 
 
 _TREND = ("bytes_per_second", "low", "high", "samples", "span_seconds")
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path[0] == "totals"])
+@pytest.mark.parametrize("value", [2**62, 2**63 - 1])
+def test_sums_of_many_pods_that_nothing_holds_end_no_pass_and_no_checkpoint(
+    path: tuple[Key, ...], value: int
+) -> None:
+    try:
+        report = decode(_with(path, value))
+    except UnreadableReport:
+        return
+    state = State()
+    for pod in ("uid", "two", "three", "four", "five"):
+        of_pod = msgspec.structs.replace(report.identity, pod_uid=pod)
+        state = absorb(state, msgspec.structs.replace(report, identity=of_pod), NOW, pod_uid=pod)
+
+    state = evaluate(MONITOR, state, NOW, Environment(cluster=False)).state
+
+    try:
+        kept = checkpoint.encode(state)
+    except ValueError as error:  # said, and the one before stays
+        assert "63 bits" in str(error)  # noqa: PT017 - either will do
+    else:
+        checkpoint.decode(kept.data)
 
 
 @given(st.sampled_from(PATHS), st.sampled_from(ABSURD) | st.integers() | st.floats(allow_nan=False))
@@ -223,6 +296,21 @@ def test_what_cannot_be_is_refused_with_the_place(path: tuple[Key, ...], value: 
 
 def test_the_report_itself_is_read() -> None:
     assert decode(DOCUMENT) == _report()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        DOCUMENT.replace(b'"pod"', b'"\xff\xfe"'),
+        b'{"of a later version":' + b"[" * 200_000,
+        DOCUMENT[:-1] + b',"of a later version":' + b'{"a":' * 100_000,
+        b'{"version":' * 100_000,
+        b"\xff",
+    ],
+)
+def test_bytes_that_are_no_text_and_endless_depths_are_no_report(damaged: bytes) -> None:
+    with pytest.raises(UnreadableReport):
+        decode(damaged)
 
 
 MANY = [f"{'n' * 40}{number}" for number in range(20_000)]

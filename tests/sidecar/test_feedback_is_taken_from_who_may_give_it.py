@@ -21,7 +21,7 @@ from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
 from llmmonitor_sidecar.endpoints.feedback import BODY_BYTES_LIMIT, BURST, RATE_PER_SECOND, FeedbackDesk
 from llmmonitor_sidecar.endpoints.server import serving
-from llmmonitor_sidecar.signals.live_outcomes import LiveOutcomeCounter
+from llmmonitor_sidecar.signals.live_outcomes import CHANGES_LIMIT, LiveOutcomeCounter
 
 GOOD = {"response_id": "chatcmpl-1", "label": "positive"}
 OPEN, GUARDED = OutcomesSetting(), OutcomesSetting(token=True)
@@ -169,6 +169,28 @@ def test_guesses_by_the_thousand_keep_nobody_from_saying_what_they_know() -> Non
     assert set(statuses[int(BURST) :]) == {429}
     assert at.take(json.dumps(GOOD).encode(), 2).status == 200
     assert at.take(guess, 2 + int(1e9 / RATE_PER_SECOND)).status == 404, "some time later one more"
+
+
+def test_a_flood_of_one_known_id_keeps_nobody_from_rating_another() -> None:
+    counter = LiveOutcomeCounter(Totals())
+    counter.configure(OPEN)
+    at = FeedbackDesk(counter)
+    for name in ("chatcmpl-1", "chatcmpl-2"):
+        answered(counter, name, 1)
+
+    flood = json.dumps({"response_id": "chatcmpl-2", "score": 1}).encode()
+    statuses = [at.take(flood, 2).status for _ in range(3 * int(BURST))]
+
+    assert statuses.count(200) == CHANGES_LIMIT
+    assert at.take(json.dumps(GOOD).encode(), 2).status == 200
+
+
+@pytest.mark.parametrize("body", [b'{"response_id": "\xff", "score": 1}', b"[" * 2_000, b"\xff"])
+def test_bytes_that_are_no_text_are_no_feedback(body: bytes) -> None:
+    counter = LiveOutcomeCounter(Totals())
+    counter.configure(OPEN)
+
+    assert FeedbackDesk(counter).take(body, 1).status in {400, 422}
 
 
 def test_a_flood_of_known_ids_is_bounded_too_and_said_to_come_back_later() -> None:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmmonitor_cli.kubeconfig import namespace_of, speaking_to
+from llmmonitor_cli.review import printable
 from llmmonitor_operator.audit.verify import Verified, verify
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
@@ -98,10 +99,10 @@ def show(found: Audit, console: Console) -> None:
         table.add_column(column, overflow="fold")
     for record in found.verified.records:
         cells = str(record.number), record.at, record.what, record.about, record.who, record.why
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     console.print(table)
     for line in verdict(found):
-        console.print(Text(line))
+        console.print(Text(printable(line)))
 
 
 def verdict(found: Audit) -> list[str]:

@@ -56,7 +56,7 @@ async def review(
     while True:
         reply = await operator.ask(Act.NEXT, kind=kind, skip=tuple(skipped[-SKIP_LIMIT:]), why=why)
         for problem in reply.problems:
-            console.print(Text(problem, style="yellow"))
+            console.print(Text(printable(problem), style="yellow"))
         if reply.offer is None:
             console.print(Text("no case waits" + (", but for those you skipped" if skipped else "")))
             return taken
@@ -70,21 +70,21 @@ async def review(
             continue
         await operator.ask(Act.JUDGE, case=drawn.case, verdict=answer.verdict, why=answer.note)
         taken += 1
-        console.print(Text(f"taken: {answer.verdict.value}, by {reply.who}", style="green"))
+        console.print(Text(f"taken: {answer.verdict.value}, by {printable(reply.who)}", style="green"))
 
 
 def show(drawn: Drawn, case: Case, console: Console) -> None:
     """What was found, how it was drawn, and the redacted text; nothing in it is markup."""
-    console.print(Rule(f"case {drawn.case}"))
+    console.print(Rule(Text(f"case {printable(drawn.case)}")))
     at = datetime.fromtimestamp(drawn.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    console.print(Text(f"{asked(drawn)}", style="bold"))
+    console.print(Text(printable(asked(drawn)), style="bold"))
     console.print(
         Text(f"{at}; one of {drawn.sample} drawn from {drawn.population} that were alike", style="dim")
     )
     if case.left_out:
         console.print(Text(f"({case.left_out} earlier messages are left out)", style="dim"))
     for part in case.parts:
-        console.print(Text(part.origin, style="bold cyan"))
+        console.print(Text(printable(part.origin), style="bold cyan"))
         console.print(Padding(Text(printable(part.text)), (0, 0, 0, 2)))
 
 

@@ -20,6 +20,8 @@ _MAXIMUM_WIDTH = 16
 """Far more than any row has; a map of no entries would take as much memory as it says."""
 _MAXIMUM_BITS = 140
 """Of a number: putting together a longer one takes hours, and a count has 63."""
+_MOST = 2**63 - 1
+"""Of a count (`report.values.Count`): what holds more could not be read again."""
 _MORE = 0x80
 _SEVEN_BITS = 0x7F
 _CONTAINERS = (dict, list, tuple)
@@ -35,6 +37,7 @@ def pack(value: Any, enc_hook: Callable[[Any], Any] | None = None) -> Any:
 
     Raises:
         ValueError: if such a map holds anything but integers >= 0 or equally long lists of them.
+        OverflowError: if it holds a count that has more than 63 bits.
     """
     return _packed(msgspec.to_builtins(value, builtin_types=(datetime,), enc_hook=enc_hook))
 
@@ -91,7 +94,10 @@ def _columns(value: dict[int, Any]) -> bytes:
         rows = [value[key] for key in keys]
         parts += [[row[place] for row in rows] for place in range(width)]
     else:
-        parts.append([value[key] for key in keys])
+        counts = [value[key] for key in keys]
+        if max(counts) > _MOST:
+            raise OverflowError(f"a count of {max(counts)}; readers take {_MOST}")
+        parts.append(counts)
     return b"".join(map(_written_varints, parts))
 
 

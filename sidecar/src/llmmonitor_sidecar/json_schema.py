@@ -31,14 +31,19 @@ class Schema:
             if isinstance(instance, str) and re2.search(text, instance) is None:
                 yield ValidationError("pattern")
 
-        default = validators.Draft202012Validator
-        draft = validators.validator_for(schema, default=default) if isinstance(schema, dict) else default
-        own = {"pattern": pattern, "patternProperties": _pattern_properties}
+        draft = validators.Draft202012Validator
+        own = {
+            "pattern": pattern,
+            "patternProperties": _pattern_properties,
+            "uniqueItems": _unique_items,
+        }
         self._unusable = referencing.exceptions.Unresolvable, re2.error, RecursionError, ValidationError
         try:
-            self.valid = draft(draft.META_SCHEMA).is_valid(schema)
-            self._validator = validators.extend(draft, own)(schema, registry=referencing.Registry())
-        except self._unusable:
+            draft = validators.validator_for(schema, draft) if isinstance(schema, dict) else draft
+            made = validators.extend(draft, own)
+            self.valid = made(draft.META_SCHEMA).is_valid(schema)
+            self._validator = made(schema, registry=referencing.Registry())
+        except Exception:  # noqa: BLE001 - `$schema: []` is a TypeError, `$id: 5` an AttributeError, and so on
             self.valid = False
 
     def broken_at(self, value: object) -> str | None:
@@ -52,6 +57,25 @@ class Schema:
         if error is None:
             return None
         return "/".join(("", *map(str, error.absolute_schema_path)))[:_PLACE_CHARACTERS]
+
+
+def _unique_items(
+    _validator: object, unique: object, instance: object, _schema: object
+) -> Iterator[Exception]:
+    """In linear time: the library compares each with each where they cannot be sorted."""
+    from jsonschema.exceptions import ValidationError  # noqa: PLC0415 - see above
+
+    if unique and isinstance(instance, list) and len({_hashable(one) for one in instance}) < len(instance):
+        yield ValidationError("uniqueItems")
+
+
+def _hashable(value: object) -> object:
+    """Equal for what JSON Schema calls equal: 1 and 1.0, and not True."""
+    if isinstance(value, dict):
+        return "object", frozenset((name, _hashable(one)) for name, one in value.items())
+    if isinstance(value, list):
+        return "array", tuple(map(_hashable, value))
+    return ("boolean", value) if isinstance(value, bool) else value
 
 
 def _pattern_properties(

@@ -203,6 +203,9 @@ def test_a_monitor_that_is_not_in_the_files_is_named_with_those_that_are(kept: K
 
     with pytest.raises(NoReport, match=f"0 monitors other; in there: {NAMESPACE}/{NAME}"):
         from_files(path, "other", None)
+    (tmp_path / "odd.json").write_text('{"items": [{"kind": []}, {"kind": {}}, 5, {"items": {}}]}')
+    with pytest.raises(NoReport, match="nothing of any monitor"):
+        from_files(tmp_path / "odd.json", NAME, None)
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(NoReport, match="neither JSON nor YAML"):
         from_files(tmp_path / "broken.json", NAME, None)

@@ -46,6 +46,10 @@ def test_a_period_is_what_was_written(
         ("2026-03-05", "2026-03-01", None, "ends before it begins"),
         ("last week", None, None, "write a date such as"),
         (None, "soon", None, "--until soon"),
+        (None, "9999-12-31", None, "no date comes after it"),
+        ("0001-01-01", None, None, "nothing is kept for more than 400"),
+        (None, None, 10**14, "nothing is kept for more than 400"),
+        (None, None, -(10**14), "ends before it begins"),
         ("2020-01-01", None, None, "nothing is kept for more than 400"),
     ],
 )

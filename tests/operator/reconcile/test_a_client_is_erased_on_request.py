@@ -50,6 +50,19 @@ async def test_a_sidecar_that_cannot_be_told_is_named(people: People) -> None:
         await erased(people.operator(), CLIENT, "")
 
 
+@pytest.mark.parametrize("key", [b"x", bytes(32), b"x" * 64])
+async def test_a_sidecar_that_publishes_no_key_is_named_too(people: People, key: bytes) -> None:
+    people.sidecar.clients = Clients(key)
+
+    with pytest.raises(NotDone, match=r"NOT at pod chat-a: .* publishes no key to seal to"):
+        await erased(people.operator(), CLIENT, "")
+
+    assert [about for _, about, _, _ in await records(people)] == [
+        "one client: asked for",
+        "one client: 0 cases, 0 figures; 1 of 1 pods did not answer",
+    ]
+
+
 async def test_who_may_only_review_erases_nothing(people: People) -> None:
     with pytest.raises(NotDone, match="bob may not delete"):
         await erased(people.operator("bob"), CLIENT, "")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmmonitor_api.configuration import RequestChecksSetting
 from llmmonitor_api.interactions.kinds import Origin
 from llmmonitor_api.report.requests import CHECKS
-from llmmonitor_sidecar.analyser.exchange import Outcome
+from llmmonitor_api.report.totals import Totals
+from llmmonitor_sidecar.analyser.exchange import EventKind, Exchange, ExchangeEvent, Outcome
 from llmmonitor_sidecar.checks import (
     body_schema,
     given_schemas,
@@ -22,7 +24,9 @@ from llmmonitor_sidecar.checks import (
 from llmmonitor_sidecar.checks.known_parameters import CHAT, COMPLETIONS
 from llmmonitor_sidecar.checks.request import Request
 from llmmonitor_sidecar.checks.table import checks_of
-from llmmonitor_sidecar.detectors.said import Message
+from llmmonitor_sidecar.detectors.said import Message, Said
+from llmmonitor_sidecar.json_schema import Schema
+from llmmonitor_sidecar.signals.request_checks import SLICE_NANOSECONDS, RequestChecks
 
 NONE = RequestChecksSetting()
 CANARY = "the-canary-is-yellow"
@@ -126,6 +130,70 @@ def test_schemas_are_remembered_in_bounded_room() -> None:
         check(with_tool(name="f", parameters={"maximum": number}), NONE)
 
     assert len(check) == given_schemas.REMEMBERED
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"$schema": []}, {"$schema": {}}, {"$schema": 5}, {"$schema": "http://["}, {"$id": 5}, {"$id": []}],
+)
+def test_a_schema_whose_names_are_none_is_none(schema: object) -> None:
+    assert given_schemas.GivenSchemas()(with_tool(name="f", parameters=schema), NONE) == "tools"
+
+
+@pytest.mark.parametrize("draft", ["draft-03", "draft-04"])
+def test_values_that_cannot_be_sorted_are_told_apart_in_linear_time(draft: str) -> None:
+    """Half an hour if each were compared with each."""
+    values = [{"a": number} for number in range(30_000)]
+    uri = f"http://json-schema.org/{draft}/schema#"
+    schema = Schema({"$schema": uri, "enum": values})
+
+    assert schema.valid
+    assert not Schema({"$schema": uri, "enum": [*values, {"a": 1}]}).valid
+    unique = Schema({"uniqueItems": True})
+    assert unique.broken_at([*values, 1, True, [1], [True], "1", None]) is None
+    assert unique.broken_at([1, {}, 1.0]) == "/uniqueItems"
+    assert unique.broken_at([{"a": [1]}, {"a": [1.0]}]) == "/uniqueItems"
+
+
+def test_a_request_of_schemas_without_end_is_not_judged() -> None:
+    schema: dict[str, Any] = {"title": "t", "allOf": [{}] * 8_000 + [5]}
+
+    assert given_schemas.GivenSchemas()(with_tool(name="f", parameters=schema), NONE) == ""
+
+
+@pytest.mark.parametrize(
+    "check", [roles.check, given_schemas.GivenSchemas(), body_schema.check, parameters.check]
+)
+def test_bodies_that_are_no_text_end_no_check(check: Any) -> None:
+    body = b'{"messages":[{"role":"\xff"}],"tools":[{"function":{"name":"\xff","parameters":{"a":"\xff"}}}],'
+    asked = Request(CHAT, body + b'"max_tokens":"\xff"}', engine="VLLM")
+
+    check(asked, msgspec.structs.replace(NONE, json_schema={"type": "object"}, roles=("user",)))
+
+
+def test_what_one_request_takes_too_much_others_wait_for() -> None:
+    took, totals = [0], Totals()
+
+    def dear(_request: Request, _setting: RequestChecksSetting) -> str:
+        took[0] += 3 * SLICE_NANOSECONDS
+        return ""
+
+    checks = RequestChecks(totals, lambda: took[0])
+    checks.configure(msgspec.structs.replace(NONE, context_overflow=True))
+    checks._in_force.checks["contextOverflow"] = dear  # type: ignore[union-attr]  # it is on
+    for number in range(3):
+        said = Said()
+        said.body = b"{}"
+        exchange = Exchange(1, number, "POST", CHAT)
+        exchange.said, exchange.generates = said, True
+        checks.handle(ExchangeEvent(EventKind.ENDED, exchange, 1))
+
+    valid = []
+    for _ in range(8):
+        checks.work()
+        valid.append(totals.requests.valid)
+
+    assert valid == [1, 1, 1, 2, 2, 2, 3, 3]
 
 
 def test_a_schema_as_deep_as_json_may_be_ends_nothing() -> None:

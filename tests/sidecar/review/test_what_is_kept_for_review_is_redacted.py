@@ -66,3 +66,13 @@ def test_a_value_that_the_cut_runs_through_shows_no_more_than_the_rest() -> None
 
     assert "4539" not in redacted(long, 4_000)
     assert len(redacted(long, 4_000)) <= 4_001
+
+
+@pytest.mark.parametrize("word", ["a", "ab1.", "password=Abc9xYz7q ", "a@b"])
+def test_texts_made_to_take_long_take_no_longer_than_others(word: str) -> None:
+    text = word * (32_768 // len(word))
+
+    found = {redacted(text, 200) for _ in range(200)}  # a quarter of an hour if time grew as the square
+
+    assert len(found) == 1
+    assert "Abc9xYz7q" not in found.pop()

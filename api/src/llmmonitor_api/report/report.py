@@ -277,7 +277,7 @@ def decode(data: bytes) -> Report:
         raise UnreadableReport(f"a report of {len(data)} bytes; the limit is {BYTES_LIMIT}")
     try:
         report = _DECODER.decode(data)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:  # bytes that are no text are no error of msgspec's
         _check_version(data)  # what another version says may be no report to this one
         raise UnreadableReport(f"not a report: {error}") from error
     if (report.version, report.histogram_layout) != (VERSION, histogram.LAYOUT):
@@ -288,7 +288,7 @@ def decode(data: bytes) -> Report:
 def _check_version(data: bytes) -> None:
     try:
         header = msgspec.json.decode(data, type=_Header)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         return
     if (header.version, header.histogram_layout) != (VERSION, histogram.LAYOUT):
         raise _of_another(header.version, header.histogram_layout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from llmmonitor_operator.evaluate import wording
 
@@ -55,7 +55,7 @@ def period_of(since: str | None, until: str | None, days: int | None, now: datet
         else end - (DEFAULT_DAYS if days is None else days) * _DAY_SECONDS
     )
     if begin >= end:
-        words = f"a period from {wording.moment(begin)} until {wording.moment(end)}"
+        words = f"a period from {_text(begin)} until {_text(end)}"
         raise UnusablePeriod(f"{words}: it ends before it begins")
     if end - begin > _LONGEST_DAYS * _DAY_SECONDS:
         found = round((end - begin) / _DAY_SECONDS)
@@ -73,4 +73,14 @@ def _moment(option: str, text: str, *, end_of_day: bool = False) -> datetime:
     if found.tzinfo is None:
         found = found.replace(tzinfo=UTC)
     is_date = len(text) == len("2026-03-01")
-    return datetime.fromtimestamp(found.timestamp() + _DAY_SECONDS, UTC) if is_date and end_of_day else found
+    try:
+        return found + timedelta(days=1) if is_date and end_of_day else found
+    except OverflowError as error:
+        raise UnusablePeriod(f"{option} {text}: no date comes after it") from error
+
+
+def _text(at: float) -> str:
+    try:
+        return wording.moment(at)
+    except (ValueError, OverflowError, OSError):  # a year beyond those that dates have
+        return f"{at:.3g} s"

@@ -18,7 +18,7 @@ def check(request: Request, setting: RequestChecksSetting) -> str | None:
         return None
     try:
         value = msgspec.json.decode(request.body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):
         return "no JSON"
     broken = schema.broken_at(value)
     return "" if broken is None else broken or "a reference or pattern that cannot be used"

@@ -35,7 +35,7 @@ class Request:
         """Of the body, those that are set; none of what is no JSON object."""
         try:
             whole = msgspec.json.decode(self.body, type=dict[str, msgspec.Raw])
-        except (msgspec.MsgspecError, RecursionError):
+        except (ValueError, RecursionError):
             return {}
         return {name: value for name, value in whole.items() if bytes(value) not in NOT_SET}
 
@@ -44,6 +44,6 @@ class Request:
         for name in names:
             try:
                 return msgspec.json.decode(self.fields[name], type=int)
-            except (KeyError, msgspec.MsgspecError):
+            except (KeyError, ValueError):
                 continue
         return None

@@ -21,7 +21,7 @@ def check(request: Request, setting: RequestChecksSetting) -> str | None:
     try:
         given = request.fields.get("messages") or request.fields["input"]
         messages = msgspec.json.decode(given, type=list[_Message])
-    except (KeyError, msgspec.MsgspecError, RecursionError):
+    except (KeyError, ValueError, RecursionError):
         return None
     found = {one.role for one in messages if one.role is not None} - {*setting.roles}
     if not found:

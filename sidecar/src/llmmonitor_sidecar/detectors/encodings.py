@@ -36,7 +36,10 @@ _LOOK_ALIKES = str.maketrans(
     "аеорсухіјѕԁһӏАВЕКМНОРСТХІЈЅοαικνρτυχγΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
     "aeopcyxijsdhlABEKMHOPCTXIJSoaiknptuxyABEZHIKMNOPTYX",
 )
-_TWO_ALPHABETS = re.compile(r"(?=\w*[A-Za-z])(?=\w*[Ͱ-Ͽа-яА-ЯіїєѕјԁһӏІЈЅ])[A-Za-zͰ-Ͽа-яА-ЯіїєѕјԁһӏІЈЅ]{4,}")
+_WORD = re.compile(r"\w+")
+_LATIN = re.compile(r"[A-Za-z]")
+_OTHER = re.compile(r"[Ͱ-Ͽа-яА-ЯіїєѕјԁһӏІЈЅ]")
+_LETTERS = re.compile(r"[A-Za-zͰ-Ͽа-яА-ЯіїєѕјԁһӏІЈЅ]{4,}")
 _TWO_ALPHABETS_LEAST = 2
 
 
@@ -47,8 +50,7 @@ def hidden(text: str) -> tuple[str, ...]:
         tags = [one for one in _TAGS.finditer(text) if text[one.start() - 1 : one.start()] != _FLAG]
         found += ["".join(chr(ord(one) - _TAG_OFFSET) for one in match.group()) for match in tags]
         if len(_WITHIN_WORDS.findall(text)) >= _WITHIN_LEAST or (
-            sum(len(one.group()) >= _TWO_ALPHABETS_LEAST for one in _TWO_ALPHABETS.finditer(text))
-            >= _TWO_ALPHABETS_LEAST
+            sum(1 for _ in _of_two_alphabets(text)) >= _TWO_ALPHABETS_LEAST
         ):
             found.append(plain(text))
     return tuple(found)
@@ -60,7 +62,22 @@ def plain(text: str) -> str:
         return text
     text = unicodedata.normalize("NFKC", text)
     text = re.sub(f"[{_INVISIBLE}]", "", text)
-    return _TWO_ALPHABETS.sub(lambda word: word.group().translate(_LOOK_ALIKES), text)
+    pieces, at = [], 0
+    for begin, end in _of_two_alphabets(text):
+        pieces += [text[at:begin], text[begin:end].translate(_LOOK_ALIKES)]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _of_two_alphabets(text: str) -> Iterator[tuple[int, int]]:
+    """Where letters stand, from each on which the rest of the word has both alphabets; in linear time."""
+    for word in _WORD.finditer(text):
+        if not (_LATIN.search(word.group()) and _OTHER.search(word.group())):
+            continue
+        last = min(max(one.start() for one in kind.finditer(word.group())) for kind in (_LATIN, _OTHER))
+        for letters in _LETTERS.finditer(word.group()):
+            if letters.start() <= last:
+                yield word.start() + letters.start(), word.start() + letters.end()
 
 
 def judge(message: Message, found: tuple[str, ...]) -> Iterator[Finding]:

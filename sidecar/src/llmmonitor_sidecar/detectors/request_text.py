@@ -8,6 +8,7 @@ tags that such programs write is retrieved, and no longer its author's.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,10 +47,9 @@ _PART_ORIGINS = {
 _CALLS = frozenset({"function_call", "custom_tool_call"})
 _NOT_TEXT = frozenset({"image", "image_url", "input_image", "input_audio", "audio", "tool_use", "thinking"})
 _TEXT_KEYS = ("text", "content", "output", "source", "data", "title", "results")
-_RETRIEVED = re.compile(
-    r"<(context|documents?|doc|search_results?|retrieved[a-z_-]*|passages?|source)\b[^<>]{0,200}>(.*?)</\1>",
-    re.DOTALL | re.IGNORECASE,
-)
+_TAG = r"(context|documents?|doc|search_results?|retrieved[a-z_-]{0,32}|passages?|source)"
+_OPENING = re.compile(rf"<{_TAG}\b[^<>]{{0,200}}>", re.IGNORECASE)
+_CLOSING = re.compile(rf"</{_TAG}>", re.IGNORECASE)
 
 
 class RequestText(msgspec.Struct):
@@ -121,9 +121,10 @@ def _texts(value: Any, origin: Origin = Origin.USER, depth: int = 0) -> Iterator
             yield from _texts(one, origin, depth + 1)
     elif isinstance(value, dict):
         kind = value.get("type")
+        kind = kind if isinstance(kind, str) else ""
         if kind in _NOT_TEXT or kind == "base64":
             return
-        own = _PART_ORIGINS.get(kind, origin) if isinstance(kind, str) else origin
+        own = _PART_ORIGINS.get(kind, origin)
         for key in _TEXT_KEYS:
             if key in value:
                 yield from _texts(value[key], own, depth + 1)
@@ -135,13 +136,32 @@ def _apart(message: Message) -> Iterator[Message]:
         yield message
         return
     end = 0
-    for found in _RETRIEVED.finditer(message.text):
-        if found.group(2).strip():
-            before = message.text[end : found.start()]
+    for begin, within, after in _retrieved(message.text):
+        content = message.text[within]
+        if content.strip():
+            before = message.text[end:begin]
             if before.strip():
                 yield Message(message.origin, before)
-            yield Message(Origin.RETRIEVED, found.group(2))
-            end = found.end()
+            yield Message(Origin.RETRIEVED, content)
+            end = after
     rest = message.text[end:]
     if rest.strip() or not end:
         yield Message(message.origin, rest)
+
+
+def _retrieved(text: str) -> Iterator[tuple[int, slice, int]]:
+    """Where a tag opens, what stands between it and the next that closes it, and where that ends.
+
+    In linear time: one pattern for all of it would read to the end of the text from every tag left open.
+    """
+    closing: dict[str, list[tuple[int, int]]] = {}
+    for found in _CLOSING.finditer(text):
+        closing.setdefault(found.group(1).lower(), []).append(found.span())
+    at = 0
+    for opened in _OPENING.finditer(text):
+        ends = closing.get(opened.group(1).lower(), [])
+        place = bisect_left(ends, (opened.end(), 0))
+        if opened.start() < at or place == len(ends):
+            continue
+        begin, at = ends[place]
+        yield opened.start(), slice(opened.end(), begin), at

@@ -7,6 +7,7 @@ from the middle of requests and from the end of answers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import getsizeof
 
 import msgspec
 
@@ -46,6 +47,7 @@ class Said:
         "_answers",
         "_calls",
         "_calls_bytes",
+        "_request_bytes",
         "body",
         "forgotten",
         "messages",
@@ -55,7 +57,7 @@ class Said:
 
     def __init__(self) -> None:
         self.messages: tuple[Message, ...] = ()
-        self.request_characters = 0
+        self.request_characters = self._request_bytes = 0
         self.refused = False
         self.forgotten = False
         self.body = b""
@@ -80,7 +82,7 @@ class Said:
     @property
     def kept_bytes(self) -> int:
         """Memory that the text takes, about."""
-        request = len(self.body) + self.request_characters
+        request = len(self.body) + self._request_bytes
         return request + sum(map(len, self._answers.values())) + self._calls_bytes
 
     def ask(self, messages: tuple[Message, ...]) -> None:
@@ -97,6 +99,7 @@ class Said:
             kept.append(Message(messages[left - 1].origin, messages[left - 1].text[:room]))
         self.messages = tuple(reversed(kept))
         self.request_characters = sum(len(message.text) for message in self.messages)
+        self._request_bytes = sum(getsizeof(message.text) for message in self.messages)
 
     def answer(self, choice: int, text: str) -> None:
         """Take a piece of what choice `choice` says."""
@@ -132,6 +135,7 @@ class Said:
     def forget(self) -> None:
         """Give up all text."""
         self.messages, self.request_characters, self.body = (), 0, b""
+        self._request_bytes = 0
         self._answers.clear()
         self._calls.clear()
         self._calls_bytes = 0

@@ -119,11 +119,11 @@ class FeedbackDesk:
             given = msgspec.json.decode(body, type=_Given)
         except msgspec.ValidationError as problem:
             return self._refuse(422, "invalid", f"{problem}; give {_FORM}")
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             return self._refuse(400, "malformed", f"no JSON; give {_FORM}")
         if (given.score is None) == (given.label is None):
             return self._refuse(422, "invalid", f"give either score or label: {_FORM}")
-        known = self._outcomes.knows(given.response_id, now_ns)
+        known = self._outcomes.takes(given.response_id, now_ns)
         if not (self._known if known else self._unknown).take(now_ns):
             return self._too_many()
         if not known:

@@ -14,6 +14,7 @@ import msgspec
 
 from llmmonitor_api.probe_plan import ProbeSetting
 from llmmonitor_api.signing.probe_mark import HEADER
+from llmmonitor_sidecar.analyser.limits import TOKENS
 from llmmonitor_sidecar.probes import completion
 from llmmonitor_sidecar.probes.completion import Usage
 
@@ -163,7 +164,12 @@ def usage_of(content: bytes) -> tuple[int | None, int | None]:
     """Prompt and completion tokens of a chat completion, as the server counted them."""
     said = completion.read(content)
     usage = (said.usage if said is not None else None) or Usage()
-    return usage.prompt_tokens, usage.completion_tokens
+    return believed(usage.prompt_tokens), believed(usage.completion_tokens)
+
+
+def believed(tokens: int | None) -> int | None:
+    """A server's count, if it can be one: budgets and reports hold no other."""
+    return tokens if tokens is not None and 0 <= tokens <= TOKENS else None
 
 
 def _answer(content: bytes, seconds: float) -> Answer:
@@ -173,4 +179,5 @@ def _answer(content: bytes, seconds: float) -> Answer:
     if not said.choices:
         raise NoAnswer("an answer without a choice")
     usage = said.usage or Usage()
-    return Answer(said.text, seconds, usage.prompt_tokens, usage.completion_tokens)
+    prompt, generated = believed(usage.prompt_tokens), believed(usage.completion_tokens)
+    return Answer(said.text, seconds, prompt, generated)

@@ -37,5 +37,5 @@ def read(content: bytes) -> Completion | None:
     """The completion in a body; None if there is none in it."""
     try:
         return msgspec.json.decode(content, type=Completion)
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):  # of both: no JSON, and bytes that are no text
         return None

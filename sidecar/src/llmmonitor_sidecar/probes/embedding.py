@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from llmmonitor_sidecar.probes.ask import NoAnswer
+from llmmonitor_sidecar.probes.ask import NoAnswer, believed
 from llmmonitor_sidecar.probes.endpoint import Endpoint
 
 CREDENTIAL = "LLM_MONITOR_EMBEDDINGS_CREDENTIAL"
@@ -55,9 +55,9 @@ async def likeness(endpoint: Endpoint, answer: str, text: str) -> Likeness:
     content = await endpoint.post("/embeddings", {"input": texts}, DEADLINE_SECONDS, "embeddings")
     try:
         said = msgspec.json.decode(content, type=_Embedded)
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):
         raise NoAnswer("embeddings that are none") from None
-    tokens = said.usage.total_tokens if said.usage is not None else None
+    tokens = believed(said.usage.total_tokens) if said.usage is not None else None
     return Likeness(_cosine(said), tokens if tokens is not None else sum(map(len, texts)) // 3)
 
 

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass
 
 from llmmonitor_sidecar.probes import completion
-from llmmonitor_sidecar.probes.ask import NoAnswer
+from llmmonitor_sidecar.probes.ask import NoAnswer, believed
 from llmmonitor_sidecar.probes.endpoint import Endpoint
 
 CREDENTIAL = "LLM_MONITOR_JUDGE_CREDENTIAL"
@@ -58,7 +58,7 @@ async def grade(endpoint: Endpoint, rubric: str, question: str, answer: str) -> 
     found = _VERDICT.findall(said.text)
     if not found:
         raise NoAnswer("no verdict in the judge's answer")
-    tokens = said.usage.total_tokens if said.usage is not None else None
+    tokens = believed(said.usage.total_tokens) if said.usage is not None else None
     return Grade(
         good=found[-1].upper() == "GOOD",
         tokens=tokens if tokens is not None else len(asked) // 3 + MOST_TOKENS,

@@ -17,7 +17,7 @@ from llmmonitor_sidecar.detectors.finding import ends
 CHARACTERS = 32_768
 """Of one text that are read; the middle of a longer one is left out."""
 _CHECKED = frozenset({"card", "iban"})
-_AT = re.compile(r"[^\s<>()\[\]{},;:\"']*@[^\s<>()\[\]{},;:\"']+")
+_UNBROKEN = re.compile(r"[^\s<>()\[\]{},;:\"']+")
 _DIGITS = re.compile(r"(?:\d[ ().:/_-]{0,2}){4,}\d")
 _WORD = re.compile(r"[A-Za-z0-9_+/=.~%-]{16,}")
 _ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9A-Fa-f]{0,4}:){3,}[0-9A-Fa-f.]*")
@@ -36,7 +36,7 @@ def _found(text: str) -> Iterator[tuple[int, int, str]]:
     """Begin, end and what to say, of all that the detectors find."""
     for value in pii.values(text):
         yield *value.at, _said(value, text[slice(*value.at)])
-    for secret, proven in secrets.found_in(text):
+    for secret, proven in dict.fromkeys(secrets.found_in(text)):
         said = f"[secret{': its form proves it' if proven else ''}, {len(secret)} characters]"
         begin = text.find(secret)
         while begin >= 0:
@@ -70,11 +70,16 @@ def _replaced(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
 
 def _rest(text: str) -> str:
     """What nobody found, and looks like it."""
-    text = _AT.sub("[something with @]", text)
+    text = _UNBROKEN.sub(_with_at, text)
     text = _QUERY.sub("[query]", text)
     text = _ADDRESS.sub(lambda one: "[address]" if len(one.group()) > _PHONE_DIGITS else one.group(), text)
     text = _WORD.sub(_word, text)
     return _DIGITS.sub(lambda one: f"[number: {_shape(one.group())}]", text)
+
+
+def _with_at(found: re.Match[str]) -> str:
+    """A pattern with the @ in its middle would read to the end from every letter before none."""
+    return "[something with @]" if "@" in found.group()[:-1] else found.group()
 
 
 def _word(found: re.Match[str]) -> str:

@@ -78,9 +78,10 @@ class LiveOutcomeCounter:
                 self._identified(exchange.response_id, event.at_ns)
         self._compare(self._asked, exchange, client)
 
-    def knows(self, response_id: str, now_ns: int) -> bool:
-        """Whether an answer of this id is remembered."""
-        return self._answers.get(self._hashing.of((response_id,)), now_ns) is not None
+    def takes(self, response_id: str, now_ns: int) -> bool:
+        """Whether an answer of this id is remembered and may still be rated: a flood of one ends here."""
+        known = self._answers.get(self._hashing.of((response_id,)), now_ns)
+        return known is not None and not known & _AMBIGUOUS and known >> _CHANGES_SHIFT < CHANGES_LIMIT
 
     def rate(self, response_id: str, verdict: str, now_ns: int) -> Rated:
         """Count a feedback, one of VERDICTS; the latest of an answer's takes the place of the one before."""

@@ -81,7 +81,7 @@ def _known(documents: Iterable[Any]) -> Iterator[Raw]:
         kind = one.get("kind")
         if isinstance(one.get("items"), list):
             yield from _known(one["items"])
-        elif kind in {KIND, "ConfigMap"} and isinstance(one.get("metadata"), Mapping):
+        elif kind in (KIND, "ConfigMap") and isinstance(one.get("metadata"), Mapping):
             yield one
 
 

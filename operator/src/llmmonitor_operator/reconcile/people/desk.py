@@ -55,15 +55,23 @@ class Desk:
         self._clock = clock
         self._shown: OrderedDict[str, _Shown] = OrderedDict()
 
-    async def serve(self, ask: Ask) -> Reply:
-        """Do what is asked, if it is allowed.
+    async def known(self, ask: Ask) -> Person:
+        """Who asks, if it is allowed.
 
         Raises:
             Refused: with the words for the person.
         """
         person = await who(self._parts.kube, ask.token)
+        await check(self._parts.kube, person, ask.act, (ask.namespace, ask.name))
+        return person
+
+    async def serve(self, ask: Ask, person: Person) -> Reply:
+        """Do what is asked by this person, who may.
+
+        Raises:
+            Refused: with the words for the person.
+        """
         key = ask.namespace, ask.name
-        await check(self._parts.kube, person, ask.act, key)
         known = self._parts.monitors.get(key)
         if known is None or known.monitor is None:
             raise not_there(_NO_SUCH.format(*key))

@@ -26,6 +26,8 @@ SECONDS = 30.0
 HOLDS_SECONDS = 300.0
 """How old a request may be: two clocks may be so far apart."""
 REMEMBERED_LIMIT = 4_096
+OF_ONE_LIMIT = 1_024
+"""Of them those of one person."""
 _SHUTDOWN_SECONDS = 2.0
 
 Keys = Callable[[], Sequence[X25519PrivateKey]]
@@ -40,7 +42,8 @@ class Door:
         self._keys = keys
         self._clock = clock
         self._turn = asyncio.Semaphore(AT_ONCE)
-        self._seen: dict[str, float] = {}
+        self._seen: dict[tuple[str, str], float] = {}
+        """When, by person and nonce."""
 
     async def answer(self, body: bytes) -> bytes:
         """The body of the answer.
@@ -49,20 +52,25 @@ class Door:
             Refused: with the words for the person.
         """
         ask = self._read(body)
-        async with self._turn, asyncio.timeout(SECONDS):
-            reply = await self._desk.serve(ask)
+        async with asyncio.timeout(SECONDS), self._turn:
+            person = await self._desk.known(ask)
+            self._once(person.name, ask.nonce, self._clock())
+            reply = await self._desk.serve(ask, person)
         return _sealed_to(ask, reply)
 
     def _read(self, body: bytes) -> Ask:
         try:
             content = msgspec.json.decode(body, type=Sealed).sealed
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise malformed(f"no sealed request: {error}") from error
-        ask = msgspec.json.decode(self._unsealed(content), type=Ask)
+        try:
+            ask = msgspec.json.decode(self._unsealed(content), type=Ask)
+            _sealed_to(ask, Reply())  # else what is done could not be told
+        except (ValueError, RecursionError) as error:
+            raise malformed(f"not what is asked here: {error}") from error
         now = self._clock()
         if abs(now - ask.at) > HOLDS_SECONDS:
             raise malformed(f"made {now - ask.at:.0f} s ago by this clock; {HOLDS_SECONDS:.0f} s are allowed")
-        self._once(ask.nonce, now)
         return ask
 
     def _unsealed(self, content: bytes) -> bytes:
@@ -73,14 +81,17 @@ class Door:
                 continue
         raise malformed("sealed to another key: read the monitor's status again (status.reviewers)")
 
-    def _once(self, nonce: str, now: float) -> None:
-        if nonce in self._seen:
+    def _once(self, person: str, nonce: str, now: float) -> None:
+        """Of who is known and may: nobody else can fill the memory, and nobody another's part of it."""
+        if (person, nonce) in self._seen:
             raise malformed("this request was answered: make it anew")
         if len(self._seen) >= REMEMBERED_LIMIT:
             self._seen = {one: at for one, at in self._seen.items() if now - at <= 2 * HOLDS_SECONDS}
-        if len(self._seen) >= REMEMBERED_LIMIT:
+        if len(self._seen) >= REMEMBERED_LIMIT or (
+            sum(1 for one, _ in self._seen if one == person) >= OF_ONE_LIMIT
+        ):
             raise not_now("too many requests in ten minutes")
-        self._seen[nonce] = now
+        self._seen[person, nonce] = now
 
 
 def _sealed_to(ask: Ask, reply: Reply) -> bytes:

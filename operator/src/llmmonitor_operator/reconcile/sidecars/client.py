@@ -189,7 +189,10 @@ class SidecarClient:
         clients = (await self.report(address)).clients
         if clients is None or not clients.sealing_key:
             raise UnreadableReport(f"{address.url} is of a version that erases nothing")
-        given = b64(sealed(client.encode(), clients.sealing_key, address.uid))
+        try:
+            given = b64(sealed(client.encode(), clients.sealing_key, address.uid))
+        except ValueError as error:  # damaged, or not ours: the other pods' figures are erased all the same
+            raise UnreadableReport(f"{address.url} publishes no key to seal to: {error}") from error
         return await self._asked("DELETE", address, f"/v1/clients?{urlencode({'client': given})}", Gone)
 
     async def _asked(self, method: str, address: Address, path: str, form: type[T]) -> T:
@@ -198,9 +201,10 @@ class SidecarClient:
                 signature = sign_request(method, path, key.private, address.uid, self._clock())
                 return _request(method, address, path, f"Authorization: {signature}\r\n")
 
+            answer = await self._ask(method, address, request)
             try:
-                return msgspec.json.decode(await self._ask(method, address, request), type=form)
-            except (msgspec.MsgspecError, RecursionError) as error:
+                return msgspec.json.decode(answer, type=form)
+            except (ValueError, RecursionError) as error:
                 raise UnreadableReport(f"{address.url}: {error}") from error
 
         return await self._believed(address, ask)

@@ -70,7 +70,7 @@ def read(content: bytes, key: str, *, likelihoods: bool) -> CanaryPrint:
     """
     try:
         choice = msgspec.json.decode(content, type=_Completion).choices[0]
-    except (msgspec.MsgspecError, RecursionError, IndexError):
+    except (ValueError, RecursionError, IndexError):
         return CanaryPrint()
     if not likelihoods:
         text = choice.message.content or ""
