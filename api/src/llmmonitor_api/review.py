@@ -22,7 +22,7 @@ SEALED_LIMIT = 128 * 1024
 UNFLAGGED = "unflagged"
 VERIFIED, SUSPECTED = "verified", "suspected"
 _Some = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-"""One was drawn, so there are some: of none a chance would be a division by zero, in every pass thereafter."""
+"""One was drawn, so there are some: of none a chance is a division by zero, in every pass from then on."""
 _Text = Annotated[str, msgspec.Meta(max_length=PART_CHARACTERS + 64)]
 
 
