@@ -21,6 +21,8 @@ SEALED_LIMIT = 128 * 1024
 """Bytes of a sealed case: four a character, twice for JSON's escapes at worst, and room."""
 UNFLAGGED = "unflagged"
 VERIFIED, SUSPECTED = "verified", "suspected"
+_Some = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+"""One was drawn, so there are some: of none a chance is a division by zero, in every pass from then on."""
 _Text = Annotated[str, msgspec.Meta(max_length=PART_CHARACTERS + 64)]
 
 
@@ -64,9 +66,9 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     """Of the detector."""
     band: Name = UNFLAGGED
     """`verified`, `suspected` or `unflagged`."""
-    population: Count
+    population: _Some
     """Exchanges in which this detector found this, of as many clients, in that time."""
-    sample: Count
+    sample: _Some
     """Those of them that were kept."""
     of: Count = 0
     """Exchanges of these clients that were looked at in that time; 0: not told."""
