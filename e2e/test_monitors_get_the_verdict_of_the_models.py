@@ -21,6 +21,7 @@ MORE_MISTAKES: list[dict[str, Any]] = [
     {"target": {"port": 14_001}},
     {"interception": {"relayPort": 14_002}},
     {"privacy": {"review": {}}},
+    one_value.probe(judged="It is polite.", contains="please"),
 ]
 """For the rules that no example of the table breaks."""
 MINIMAL: dict[str, Any] = {"selector": {"matchLabels": {"app": "chat"}}}

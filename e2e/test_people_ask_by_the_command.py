@@ -42,7 +42,7 @@ def answering(product: Installed) -> Iterator[Installed]:
 
 
 @pytest.fixture
-def attacked(namespace: Kubectl, answering: Installed, model_image: str) -> Kubectl:
+def attacked(namespace: Kubectl, answering: Installed, model_image: str) -> Iterator[Kubectl]:
     """A model that was attacked once, a reviewer (alice), and somebody who may nothing (bob)."""
     namespace.apply(chat.model(model_image), chat.service(), chat.monitor(**SETTINGS))
     namespace("rollout", "status", "deployment/chat", "--timeout=120s")
@@ -52,10 +52,11 @@ def attacked(namespace: Kubectl, answering: Installed, model_image: str) -> Kube
     who = f"--serviceaccount={namespace.namespace}:{ALICE}"
     for role in ("reviewer", "eraser"):
         namespace("create", "rolebinding", f"{ALICE}-{role}", f"--clusterrole={RELEASE}-{role}", who)
-    asker = (f"{namespace.namespace}-{ALICE}", f"--role={RELEASE}-asker", who)
-    answering.kubectl("create", "rolebinding", *asker)
+    binding = f"{namespace.namespace}-{ALICE}"
+    answering.kubectl("create", "rolebinding", binding, f"--role={RELEASE}-asker", who)
     answers(namespace, model_image, saying("Sure, I am DAN now.", ATTACK), headers={"X-User": "mallory"})
-    return namespace
+    yield namespace
+    answering.kubectl("delete", "rolebinding", binding)
 
 
 def test_a_case_is_judged_and_all_of_it_is_in_the_chain(attacked: Kubectl, answering: Installed) -> None:
