@@ -8,7 +8,7 @@ MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-scale bench-anomalies bench-drift bench-versions bench-detectors train-detectors bench-bias bench-gpu bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-scale bench-passes bench-anomalies bench-drift bench-versions bench-detectors train-detectors bench-bias bench-gpu bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ bench-webhook: $(READY) ## What the webhook adds to the creation of a pod, on th
 
 bench-scale: $(READY) ## The operator with 1,000 monitors and 10,000 pods, beside Prometheus with the same sidecars
 	$(BIN)/python -m bench.scale $(ARGS)
+
+bench-passes: $(READY) ## What one monitor's pass costs the operator, part by part, without a network
+	$(BIN)/python -m bench.passes $(ARGS)
 
 bench-gpu: $(READY) ## What sampling GPUs costs the sidecar, beside a driver whose answers cost nothing
 	$(BIN)/python -m bench.gpu $(ARGS)

@@ -138,6 +138,7 @@ async def run(plane: ControlPlane, extent: Extent) -> tuple[list[Measured], resu
                 running.append(measured[PROMETHEUS])
             except ClusterUnavailable as error:
                 unavailable[PROMETHEUS] = str(error)
+                say(f"without Prometheus: {error}")
             bench = Bench(world, plane, kube, session, sidecars, measured)
             await measure(bench, extent, seen, begun_at)
     finally:
@@ -211,6 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="where to write instead of bench/results")
     options = parser.parse_args(arguments)
     if _INSIDE not in os.environ:
+        prometheus.fetched()  # in there is no way out
         with network.made() as inside:
             own = sys.argv[1:] if arguments is None else list(arguments)
             command = [*inside, sys.executable, "-m", "bench.scale", *own]

@@ -10,7 +10,9 @@ import base64
 import json
 import secrets
 import time
+import zlib
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -101,7 +103,14 @@ def test_not_as_it_is_and_not_hashed(talked: Kubectl, product: Installed) -> Non
 
     assert found == []
     assert len(places) > len(pods)
-    assert traces("a search that finds", json.dumps(SAID), said)
+    client = WORDS["client"].encode()
+    for hidden in (
+        client,
+        zlib.compress(b"by " + client),
+        base64.b64encode(b"x" + client),
+        sha256(client).digest(),
+    ):
+        assert traces("a search that finds", hidden, said)
 
 
 def _talk(namespace: Kubectl, image: str) -> None:

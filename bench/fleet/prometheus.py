@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
 from bench.fleet.programs import Running, started
 from bench.fleet.world import World
+from e2e.cluster.errors import ClusterUnavailable
 from e2e.prometheus import program
 
 ADDRESS = "127.0.0.1:9090"
 INTERVAL_SECONDS = 15
+
+
+def fetched() -> None:
+    """Bring the program, where there is a way to it; why there is none, `scraping` says."""
+    with suppress(ClusterUnavailable):
+        program()
 
 
 def scraping(world: World, folder: Path) -> Running:

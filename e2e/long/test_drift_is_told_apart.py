@@ -100,7 +100,7 @@ def test_shorter_answers_to_the_same_chats_cast_suspicion_on_the_model(
     served: Kubectl, model_image: str, figure: Callable[[str], None]
 ) -> None:
     cut_short = chat.model(model_image)
-    cut_short["spec"]["template"]["spec"]["containers"][0]["args"] += ["--n-predict=2"]
+    cut_short["spec"]["template"]["spec"]["containers"][0]["args"] += ["--reverse-prompt= "]  # one word
     served.apply(cut_short)
     served("rollout", "status", "deployment/chat", "--timeout=120s")
 

@@ -28,9 +28,7 @@ def main() -> None:
     parser.add_argument(
         "--ctx-size", type=int, default=1024, help="tokens, for each of the parallel requests"
     )
-    parser.add_argument(
-        "--n-predict", type=int, default=0, help="tokens of an answer at most, whatever it asks for"
-    )
+    parser.add_argument("--reverse-prompt", help="ends an answer that is about to say this")
     parser.add_argument("--api-key", help="what clients must send as their bearer token")
     parser.add_argument("--load-seconds", type=float, default=0.0, help="pretend that loading takes so long")
     given = parser.parse_args()
@@ -50,7 +48,9 @@ def main() -> None:
     params.port = given.port
     params.n_parallel = given.parallel
     params.n_ctx = given.parallel * given.ctx_size
-    params.n_predict = given.n_predict or given.ctx_size
+    params.n_predict = given.ctx_size
+    if given.reverse_prompt:
+        params.antiprompt = [given.reverse_prompt]
     params.cpuparams.n_threads = given.threads
     params.cpuparams_batch.n_threads = given.threads
     params.endpoint_metrics = True

@@ -30,7 +30,7 @@ from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, Evaluation, ExpectedPod, evaluate
 from llmmonitor_operator.gather.absorb import absorb_all
-from llmmonitor_operator.gather.accumulate import Happened
+from llmmonitor_operator.gather.accumulate import Added, added
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.state import State
 
@@ -159,7 +159,7 @@ class Watch:
     environment: Environment = NO_CLUSTER
     state: State = field(default_factory=State)
     now: float = START
-    happened: list[Happened] = field(default_factory=list)
+    news: Added = field(default_factory=Added)
     """By the reports collected last."""
 
     @property
@@ -172,11 +172,12 @@ class Watch:
     def collect(self, replicas: Iterable[Replica], seconds: float = 15.0) -> None:
         """`seconds` later every replica is asked."""
         self.now += seconds
-        self.happened = []
+        parts = []
         for replica in replicas:
             report = replica.report(self.now)
             self.state, some = absorb_all(self.state, {report.identity.pod_uid: report}, self.now)
-            self.happened += some
+            parts.append(some)
+        self.news = added(parts)
 
     def gather(self, replicas: Iterable[Replica], seconds: float = 15.0) -> Evaluation:
         """`seconds` later every replica is asked and the monitor judged."""

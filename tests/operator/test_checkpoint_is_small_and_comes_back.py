@@ -38,9 +38,10 @@ from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.cost.ledger import total as spent_in_all
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures, since, total
+from llmmonitor_operator.packed_figures import PackedFigures
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.state import State
-from llmmonitor_operator.windows import Count
+from llmmonitor_operator.windows import FIGURE_TIERS, Count
 
 
 def test_twenty_models_in_three_versions_take_no_more_than_one(watch: Callable[..., Any]) -> None:
@@ -112,6 +113,14 @@ def test_of_a_thousand_pods_it_is_forgotten_which_runs_which_version_but_not_whi
     assert [one.name for one in back.versions] == [one.name for one in history.versions]
     assert len(back.running) == len(history.versions)
     assert set(back.running.values()) == set(history.running.values())
+
+
+def test_a_sum_beyond_64_bits_is_refused_as_every_other_state_that_cannot_be_kept() -> None:
+    absurd = PackedFigures(Figures(begun=2**64))
+    state = State(figures=({0: absurd}, *({} for _ in FIGURE_TIERS[1:])))
+
+    with pytest.raises(ValueError, match="more than 64 bits"):
+        encode(state)
 
 
 def test_without_room_for_every_day_of_cost_the_months_are_kept() -> None:

@@ -12,7 +12,7 @@ from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import LARGEST, Histogram
 from llmmonitor_api.report.totals import InterceptionCounts
 from llmmonitor_operator.figures import NOTHING, Figures, total
-from llmmonitor_operator.packed_figures import PackedFigures, read_in, total_of, written_out
+from llmmonitor_operator.packed_figures import ADDED_LIMIT, PackedFigures, read_in, total_of, written_out
 
 
 def _histogram(chance: random.Random) -> Histogram:
@@ -72,6 +72,37 @@ def test_their_sum_is_the_sum_of_the_figures(histograms: bool) -> None:  # noqa:
     parts = [_figures(seed) for seed in range(5)]
     packed = [PackedFigures(one) for one in parts]
     assert total_of(packed, histograms=histograms) == total(parts, histograms=histograms)
+
+
+@pytest.mark.parametrize("histograms", [True, False])
+@pytest.mark.parametrize("number", [1, 2, ADDED_LIMIT, ADDED_LIMIT + 1, 3 * ADDED_LIMIT])
+def test_what_is_added_to_them_is_in_them(number: int, histograms: bool) -> None:  # noqa: FBT001 - a parameter
+    parts = [_figures(seed) for seed in range(number + 1)]
+    summed = PackedFigures(NOTHING)
+    for one in parts:
+        summed = summed.plus(PackedFigures(one))
+
+    expected = total(parts, histograms=histograms)
+    assert summed.unpacked(histograms=histograms) == expected
+    assert summed.together().unpacked(histograms=histograms) == expected
+    assert summed == PackedFigures(total(parts))
+    assert summed.together().size <= summed.size
+
+
+def test_what_they_were_before_stays_as_it_was_and_sums_of_sums_are_flat() -> None:
+    one, other = PackedFigures(_figures(1)), PackedFigures(_figures(2))
+    both = one.plus(other)
+    four = both.plus(both)
+
+    assert one == PackedFigures(_figures(1))
+    assert both != one
+    assert four == PackedFigures(total([_figures(1), _figures(2), _figures(1), _figures(2)]))
+
+
+def test_a_sum_beyond_64_bits_may_be_added() -> None:
+    absurd, plain = Figures(begun=2**70), Figures(begun=5)
+    assert PackedFigures(absurd).plus(PackedFigures(plain)).unpacked().begun == 2**70 + 5
+    assert PackedFigures(plain).plus(PackedFigures(absurd)).unpacked().begun == 2**70 + 5
 
 
 def test_they_take_a_tenth_of_the_room_of_a_map() -> None:

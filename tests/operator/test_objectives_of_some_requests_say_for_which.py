@@ -190,7 +190,7 @@ def test_the_events_of_each_definition_are_a_series_of_their_own(watch: Make) ->
     replica.serve(2)
     evaluation = one.gather([replica])
 
-    metrics.judged(("prod", "chat"), evaluation, one.now, one.happened)
+    metrics.judged(("prod", "chat"), evaluation, one.now, one.news)
 
     text = generate_latest(metrics.registry).decode()
     of = 'llm_monitor_objective_events_total{models="%s",monitor="chat",namespace="prod",objective="%s"'

@@ -102,7 +102,7 @@ def test_goodput_and_empty_answers_are_counters(watch: Make) -> None:
     replica.totals.met_objectives, replica.totals.missed_objectives = 7, 3
     one.gather([replica])
 
-    totals = RunningTotals().after(one.happened, ())
+    totals = RunningTotals().after(one.news, ())
 
     values = {
         (sample.name, sample.labels.get("result")): sample.value

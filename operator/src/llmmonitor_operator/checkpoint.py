@@ -60,10 +60,16 @@ def encode(state: State, limit: int = BYTES_LIMIT) -> Encoded:
     """`state` in at most `limit` bytes.
 
     Raises:
-        ValueError: if not even a state without windows and sources fits.
+        ValueError: if not even a state without windows and sources fits, or a sum has more than 64 bits.
     """
+    try:
+        return _encoded(_without_what_comes_again(state), limit)
+    except OverflowError as error:
+        raise ValueError(f"a sum of more than 64 bits: {error}") from error
+
+
+def _encoded(state: State, limit: int) -> Encoded:
     left_out: list[str] = []
-    state = _without_what_comes_again(state)
     data = _compressed(state)
     for name, reduce_state in _REDUCTIONS:
         if len(data) <= limit:

@@ -19,7 +19,7 @@ from llmmonitor_operator.process_settings import (
 
 INVALID_SETTINGS_STATUS = 2
 LOST_LEASE_STATUS = 3
-_GC_THRESHOLDS = 50_000, 20, 100
+GC_THRESHOLDS = 50_000, 20, 100
 """Ten thousand pods are millions of objects without a cycle: looked through at every tenth of a growth, as is
 usual, they would cost seconds when leading begins, in which no lease is renewed."""
 
@@ -44,7 +44,7 @@ def run(shard: str) -> None:
     from llmmonitor_operator.kube.lease import LostLease  # noqa: PLC0415 - same
     from llmmonitor_operator.reconcile.run import run as operate  # noqa: PLC0415 - same
 
-    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         given = {f"{PREFIX}SHARD": shard} if shard else {}
         settings = operator_settings({**os.environ, **given})

@@ -2,7 +2,8 @@
 
 A histogram's bucket takes a map seventy bytes and msgpack three, and a state has a quarter of a million of
 them. They are rarely read: a replica's when it reports, a cell's when its window is asked for. Histograms lie
-apart, since most questions are not about them. In a checkpoint figures are written out as plain ones.
+apart, since most questions are not about them. What is added to packed figures lies beside them until it is
+enough to be worth unpacking them. In a checkpoint figures are written out as plain ones.
 """
 
 from __future__ import annotations
@@ -21,17 +22,21 @@ _ENCODE = msgspec.msgpack.Encoder().encode
 _BARE = msgspec.msgpack.Decoder(Figures)
 _HISTOGRAMS = msgspec.msgpack.Decoder(list[tuple[int, int, int, dict[int, int]]])
 _NONE = {name: Histogram() for name in HISTOGRAMS}
+ADDED_LIMIT = 8
+"""Of what lies beside packed figures: two minutes of passes."""
 
 
 class PackedFigures:
     """One `Figures`, packed; never changed."""
 
-    __slots__ = ("_absurd", "_bare", "_histograms")
+    __slots__ = ("_absurd", "_added", "_bare", "_histograms")
 
     def __init__(self, figures: Figures) -> None:
         """Args: figures: copied."""
         self._absurd: Figures | None = None
         """The figures themselves, where a sum is beyond msgpack's 64 bits: of no real sidecar, but read."""
+        self._added: tuple[PackedFigures, ...] = ()
+        """What is to be added when they are read; nothing is added to these themselves."""
         self._bare = self._histograms = b""
         if figures is NOTHING:
             return
@@ -43,6 +48,14 @@ class PackedFigures:
 
     def unpacked(self, *, histograms: bool = True) -> Figures:
         """The figures; without `histograms` theirs are empty."""
+        own = self._own(histograms=histograms)
+        if not self._added:
+            return own
+        added = [one.unpacked(histograms=histograms) for one in self._added]
+        return total([own, *added], histograms=histograms)
+
+    def _own(self, *, histograms: bool) -> Figures:
+        """Without what was added."""
         if self._absurd is not None:
             return self._absurd if histograms else msgspec.structs.replace(self._absurd, **_NONE)
         if not self._bare:
@@ -55,15 +68,28 @@ class PackedFigures:
             bare, **{name: Histogram(*row) for name, row in zip(HISTOGRAMS, rows, strict=True)}
         )
 
+    def plus(self, other: PackedFigures) -> PackedFigures:
+        """The sum of both, most often without a look into either."""
+        if not self._bare or len(self._added) >= ADDED_LIMIT:
+            return PackedFigures(total_of((self, other)))
+        found = PackedFigures(NOTHING)
+        found._bare, found._histograms = self._bare, self._histograms
+        found._added = (*self._added, other.together())
+        return found
+
+    def together(self) -> PackedFigures:
+        """The same in the least room: itself if nothing lies beside them."""
+        return PackedFigures(self.unpacked()) if self._added else self
+
     @property
     def size(self) -> int:
         """Bytes that it takes, but for its own few."""
-        return len(self._bare) + len(self._histograms)
+        return len(self._bare) + len(self._histograms) + sum(one.size for one in self._added)
 
     def is_same(self, other: PackedFigures) -> bool:
         """Whether they are equal down to their bytes: at once, and mostly so where figures are equal."""
-        mine, others = (self._bare, self._histograms), (other._bare, other._histograms)
-        return self._absurd is other._absurd and mine == others
+        mine = self._absurd is other._absurd, self._bare, self._histograms, self._added
+        return mine == (True, other._bare, other._histograms, other._added)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PackedFigures):

@@ -84,17 +84,23 @@ def spread(count: Count, begin: float, end: float, tier: Tier) -> Iterator[tuple
 
     A long gap between two reports must not look like a burst at its end.
     """
-    last = tier.index(end)
-    first = max(tier.index(begin), last - tier.cells + 1) if end > begin else last
+    size = tier.cell_seconds
+    whole_good, whole_bad = count.good, count.bad
+    last, first = int(end // size), int(begin // size)
     length = end - begin
     good = bad = 0
-    if first > tier.index(begin):  # what lies before the tier's reach is not kept
-        share = (first * tier.cell_seconds - begin) / length
-        good, bad = int(count.good * share), int(count.bad * share)
-    for index in range(first, last + 1):
-        share = 1.0 if index == last else ((index + 1) * tier.cell_seconds - begin) / length
-        good_until = count.good if index == last else int(count.good * share)
-        bad_until = count.bad if index == last else int(count.bad * share)
+    if length <= 0:
+        first = last
+    elif first <= last - tier.cells:  # what lies before the tier's reach is not kept
+        first = last - tier.cells + 1
+        share = (first * size - begin) / length
+        good, bad = int(whole_good * share), int(whole_bad * share)
+    for index in range(first, last):
+        share = ((index + 1) * size - begin) / length
+        good_until = int(whole_good * share)
+        bad_until = int(whole_bad * share) if whole_bad else 0
         if good_until > good or bad_until > bad:
             yield index, Count(good_until - good, bad_until - bad)
-        good, bad = good_until, bad_until
+            good, bad = good_until, bad_until
+    if whole_good > good or whole_bad > bad:
+        yield last, Count(whole_good - good, whole_bad - bad)

@@ -46,7 +46,7 @@ class Scrape:
 
 def follow(metrics: OperatorMetrics, one: Watch, replicas: list[Replica], seconds: float = 15.0) -> Scrape:
     evaluation = one.gather(replicas, seconds)
-    metrics.judged(CHAT, evaluation, one.now, one.happened)
+    metrics.judged(CHAT, evaluation, one.now, one.news)
     return Scrape(metrics)
 
 

@@ -34,7 +34,7 @@ def show(watch: Callable[..., Watch]) -> Show:
             changed(replica)
         metrics = OperatorMetrics()
         metrics.begin(CHAT)
-        metrics.judged(CHAT, one.gather(replicas), one.now, one.happened)
+        metrics.judged(CHAT, one.gather(replicas), one.now, one.news)
         families = text_string_to_metric_families(generate_latest(metrics.registry).decode())
         return {
             (sample.name.removeprefix("llm_monitor_"), *sorted(values(sample.labels))): sample.value

@@ -309,3 +309,34 @@ def test_idle_connections_leave_files_for_all_else(allowed: int) -> None:
     said = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
 
     assert 0 < int(said.stdout) <= allowed - min(allowed // 2, 1024)
+
+
+@pytest.mark.parametrize("answers_before", [0, 3])
+async def test_who_answers_no_more_is_given_up_in_time(answers_before: int) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(answers_before):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(OK + b"Content-Length: 2\r\n\r\nok")
+        await reader.read()
+
+    connections = Connections(LIMIT, timeout_seconds=0.2)
+    async with serving(serve) as port, asyncio.timeout(5):
+        for _ in range(answers_before):
+            assert (await connections.ask("127.0.0.1", port, REQUEST)).body == b"ok"
+        with pytest.raises(TimeoutError):
+            await connections.ask("127.0.0.1", port, REQUEST)
+    connections.close()
+
+
+async def test_an_answer_in_time_is_no_other_request_s_time_out() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(0.15)
+            writer.write(OK + b"Content-Length: 2\r\n\r\nok")
+
+    connections = Connections(LIMIT, timeout_seconds=0.3)
+    async with serving(serve) as port, asyncio.timeout(5):
+        answers = [(await connections.ask("127.0.0.1", port, REQUEST)).body for _ in range(6)]
+    connections.close()
+    assert answers == [b"ok"] * 6

@@ -178,7 +178,8 @@ def test_what_is_found_in_interactions_is_nothing_that_versions_are_compared_by(
     objective = next(iter(one.state.events_at))
     counts = {flagged_key("jailbreak"): Count(4, 1), objective: Count(5, 0)}
 
-    state = accumulate(one.state, [Happened(one.now, one.now, NOTHING, counts, pod=replica.uid)], one.now)
+    happened = [Happened(one.now, one.now, NOTHING, counts, pod=replica.uid)]
+    state = accumulate(one.state, happened, NOTHING, one.now)
 
     [version] = state.versions.versions
     assert objective in version.hours

@@ -15,7 +15,13 @@ Use:
     conditions = set_condition(conditions, verdict, now)
 """
 
-from llmmonitor_api.conditions.condition import Condition, condition, find_condition, set_condition
+from llmmonitor_api.conditions.condition import (
+    Condition,
+    condition,
+    find_condition,
+    set_condition,
+    set_conditions,
+)
 from llmmonitor_api.conditions.registry import (
     ConditionType,
     Reason,
@@ -41,4 +47,5 @@ __all__ = [
     "find_condition",
     "is_gating",
     "set_condition",
+    "set_conditions",
 ]

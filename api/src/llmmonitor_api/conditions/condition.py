@@ -74,7 +74,14 @@ def find_condition(conditions: Iterable[Condition], kind: ConditionType) -> Cond
 
 
 def set_condition(conditions: Iterable[Condition], new: Condition, now: datetime) -> tuple[Condition, ...]:
-    """`conditions` with `new` in it, in the table's order (unknown types, of a newer version, last).
+    """`conditions` with `new` in it, as `set_conditions` does it."""
+    return set_conditions(conditions, (new,), now)
+
+
+def set_conditions(
+    conditions: Iterable[Condition], news: Iterable[Condition], now: datetime
+) -> tuple[Condition, ...]:
+    """`conditions` with `news` in it, in the table's order (unknown types, of a newer version, last).
 
     `last_transition_time` becomes `now` (in whole seconds, UTC) when the type is new or its status changed,
     else the old one stays. A verdict on an older generation than the one held is ignored.
@@ -83,11 +90,13 @@ def set_condition(conditions: Iterable[Condition], new: Condition, now: datetime
         ValueError: `now` has no time zone.
     """
     if now.tzinfo is None:
-        raise ValueError("set_condition: now has no time zone; give an aware datetime")
+        raise ValueError("set_conditions: now has no time zone; give an aware datetime")
+    moment = now.astimezone(UTC).replace(microsecond=0)
     held = {old.type: old for old in conditions}
-    old = held.get(new.type)
-    if old is None or new.observed_generation >= old.observed_generation:
-        changed = old is None or old.status != new.status or old.last_transition_time is None
-        since = now.astimezone(UTC).replace(microsecond=0) if changed else held[new.type].last_transition_time
-        held[new.type] = msgspec.structs.replace(new, last_transition_time=since)
+    for new in news:
+        old = held.get(new.type)
+        if old is None or new.observed_generation >= old.observed_generation:
+            changed = old is None or old.status != new.status or old.last_transition_time is None
+            since = moment if old is None or changed else old.last_transition_time
+            held[new.type] = msgspec.structs.replace(new, last_transition_time=since)
     return tuple(sorted(held.values(), key=lambda one: _ORDER.get(one.type, len(_ORDER))))

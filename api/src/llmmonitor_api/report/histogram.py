@@ -9,7 +9,9 @@ without its collapsing, which would make a merge depend on order). Values are >=
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
+from itertools import accumulate
 from statistics import NormalDist
 from typing import Annotated, TypeAlias
 
@@ -122,14 +124,16 @@ class Histogram(msgspec.Struct, omit_defaults=True):
     def _values_at(self, ranks: Collection[int]) -> dict[int, float]:
         """`value_at_rank` of some ranks that there are."""
         found: dict[int, float] = {}
-        seen, walk = self.zero, iter(sorted(self.buckets.items()))
-        value = 0.0
-        for rank in sorted(ranks):
-            while rank > seen:
-                index, times = next(walk, (None, self.overflow))
-                seen += times
-                value = LARGEST if index is None else 2 * GAMMA**index / (GAMMA + 1)
-            found[rank] = value
+        indices = sorted(self.buckets)
+        below = list(accumulate(map(self.buckets.__getitem__, indices), initial=self.zero))
+        for rank in ranks:
+            place = bisect_left(below, rank)  # so many buckets are needed to reach it
+            if not place:
+                found[rank] = 0.0
+            elif place > len(indices):
+                found[rank] = LARGEST
+            else:
+                found[rank] = 2 * GAMMA ** indices[place - 1] / (GAMMA + 1)
         return found
 
     def cumulative(self, bounds: tuple[float, ...]) -> list[int]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from llmmonitor_operator.windows import Count
 
@@ -79,6 +80,25 @@ def pairs(window_seconds: float) -> tuple[Pair, ...]:
         Pair(factor, max(SHORTEST_SECONDS, long), max(SHORTEST_SECONDS, long / _SHORT))
         for factor, long in longs
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What can be judged of an objective, whatever happens."""
+
+    pairs: tuple[Pair, ...]
+    """Those that its target can reach, the most urgent first."""
+    unreachable: tuple[Pair, ...]
+    events_needed: int
+
+
+@lru_cache(maxsize=1024)
+def reach(window_seconds: float, budget: Fraction) -> Reach:
+    """Of a window and an error budget; most objectives share a few of them, and fractions take their time."""
+    every = pairs(window_seconds)
+    reachable = tuple(pair for pair in every if pair.reachable(budget))
+    unreachable = tuple(pair for pair in every if pair not in reachable)
+    return Reach(reachable, unreachable, events_needed(reachable, budget))
 
 
 def events_needed(reachable: tuple[Pair, ...], budget: Fraction) -> int:

@@ -90,7 +90,7 @@ def unread(inputs: Inputs) -> list[str]:
     """What the engines did and nobody read, in words; empty when it is within the tolerance or not known."""
     if not inputs.settings.intercepts:
         return []
-    compared = inputs.state.window(WINDOW_SECONDS, histograms=False).compared
+    compared = inputs.window(WINDOW_SECONDS).compared
     pair, needed, tolerance = compared.requests, REQUESTS_NEEDED, REQUESTS_TOLERANCE
     what = "requests that the engine finished"
     if pair == Pair():

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from llmmonitor_api.conditions import Condition, condition, set_condition
+from llmmonitor_api.conditions import Condition, condition, set_conditions
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.configure import settings_for
 from llmmonitor_operator.cost.standing import cost_standing
@@ -83,11 +83,11 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     )
     verdicts, held = _judged(inputs)
     moment = datetime.fromtimestamp(now, UTC)
-    conditions = state.conditions
-    for row in EVALUATORS:
-        verdict = verdicts[row.kind.name]
-        new = condition(row.kind, verdict.reason, verdict.message, observed_generation=settings.generation)
-        conditions = set_condition(conditions, new, moment)
+    news = [
+        condition(kind, verdict.reason, verdict.message, observed_generation=settings.generation)
+        for kind, verdict in ((row.kind, verdicts[row.kind.name]) for row in EVALUATORS)
+    ]
+    conditions = set_conditions(state.conditions, news, moment)
     return Evaluation(
         conditions=conditions,
         state=msgspec.structs.replace(state, conditions=conditions, held=held),

@@ -10,6 +10,7 @@ from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_operator.cost.standing import CostStanding
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
+from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Source, State
 
@@ -61,6 +62,14 @@ class Inputs:
     """Of the conditions judged before this one, by type."""
     held: Held | None = None
     """The last verdict of this condition."""
+    windows: dict[float, Figures] = field(default_factory=dict, compare=False, repr=False)
+    """What `window` has summed of `state`, by seconds."""
+
+    def window(self, seconds: float) -> Figures:
+        """`state.window` without histograms, summed once for all evaluators."""
+        if seconds not in self.windows:
+            self.windows[seconds] = self.state.window(seconds, histograms=False)
+        return self.windows[seconds]
 
     @property
     def fresh(self) -> tuple[tuple[str, Source], ...]:

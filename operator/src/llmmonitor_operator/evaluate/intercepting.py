@@ -51,7 +51,7 @@ def judge(inputs: Inputs) -> Verdict:
 
 
 def _of_what_came(inputs: Inputs) -> Verdict:
-    figures = inputs.state.window(WINDOW_SECONDS, histograms=False)
+    figures = inputs.window(WINDOW_SECONDS)
     counts = figures.interception
     window = wording.duration(WINDOW_SECONDS)
     encrypted = counts.opaque_connections.get(TLS, 0)

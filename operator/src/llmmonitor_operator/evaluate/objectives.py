@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmmonitor_operator.evaluate import wording
-from llmmonitor_operator.evaluate.burn_rate import Burn, Pair, burn_rate, events_needed, pairs
+from llmmonitor_operator.evaluate.burn_rate import Burn, Pair, burn_rate, reach
 from llmmonitor_operator.evaluate.objective_scope import not_counted_by, titled, why_not_counted
 from llmmonitor_operator.evaluate.request_outcomes import failures
 from llmmonitor_operator.figures import Figures
@@ -113,9 +113,8 @@ def standings(
 def _standing(
     objective: ObjectiveSettings, state: State, fresh: Sequence[tuple[str, Source]]
 ) -> ObjectiveStanding:
-    every = pairs(objective.window_seconds)
-    reachable = tuple(pair for pair in every if pair.reachable(objective.budget))
-    key = objective.key
+    key, budget = objective.key, objective.budget
+    found = reach(objective.window_seconds, budget)
     return ObjectiveStanding(
         objective=objective,
         burns=tuple(
@@ -123,14 +122,14 @@ def _standing(
                 pair,
                 long=state.count(key, pair.long_seconds),
                 short=state.count(key, pair.short_seconds),
-                budget=objective.budget,
+                budget=budget,
                 known_seconds=state.known_seconds(key, pair.long_seconds),
             )
-            for pair in reachable
+            for pair in found.pairs
         ),
-        unreachable=tuple(pair for pair in every if pair not in reachable),
+        unreachable=found.unreachable,
         whole=state.count(key, objective.window_seconds),
-        events_needed=events_needed(reachable, objective.budget),
+        events_needed=found.events_needed,
         last_event_at=state.events_at.get(key),
         not_counted=why_not_counted(not_counted_by(objective, fresh), len(fresh)),
     )

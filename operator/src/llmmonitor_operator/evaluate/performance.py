@@ -39,7 +39,7 @@ def judge(inputs: Inputs) -> Verdict:
     if not judged:
         return Verdict(shared.TOO_FEW_REQUESTS, "; ".join(map(too_few_message, waiting)), evidence_at)
     messages = [*saturation.evidence(inputs), *map(holding_message, judged)]
-    messages += filter(None, [request_outcomes.goodput(inputs.state)])
+    messages += filter(None, [_goodput(inputs)])
     not_judged = [*map(too_few_message, waiting), *filter(None, [anomalies.not_judged(inputs)])]
     if not_judged:
         messages.append(f"not judged: {', '.join(not_judged)}")
@@ -52,8 +52,12 @@ def _burning(inputs: Inputs, recent: list[ObjectiveStanding], evidence_at: float
         return None
     messages = saturation.evidence(inputs)
     messages += [firing_message(one, burn, inputs.state) for one, burn in firing]
-    messages.append(request_outcomes.goodput(inputs.state))
+    messages.append(_goodput(inputs))
     return Verdict(reasons.BURN_RATE_HIGH, "; ".join(filter(None, messages)), evidence_at)
+
+
+def _goodput(inputs: Inputs) -> str:
+    return request_outcomes.goodput(inputs.state, inputs.window(request_outcomes.GOODPUT_SECONDS))
 
 
 def _stalled(inputs: Inputs) -> list[str]:
@@ -86,7 +90,7 @@ def _no_traffic(inputs: Inputs) -> Verdict:
 
 
 def _no_event_yet(inputs: Inputs) -> Verdict:
-    ended = inputs.state.window(inputs.settings.hold_for_seconds, histograms=False).ended
+    ended = inputs.window(inputs.settings.hold_for_seconds).ended
     if not ended:
         return Verdict(shared.NO_TRAFFIC, "no request has been seen yet")
     requests = wording.counted(ended, "request")

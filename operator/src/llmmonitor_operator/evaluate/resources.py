@@ -5,7 +5,9 @@ What is wrong with GPUs is found in `gpus.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_performance as reasons
@@ -28,12 +30,14 @@ def judge(inputs: Inputs) -> Verdict:
     if nothing:
         return nothing
     exceeded = [*_oom_killed(inputs), *gpus.errors(inputs)]
-    within: list[str] = []
+    within: list[tuple[str, _Figure]] = []
     hidden: list[str] = []
     for name, source in inputs.fresh:
-        figures = list(_figures(source, inputs.settings, inputs.now - source.at))
-        exceeded += [(reason, f"{name}: {text}") for reason, text, above in figures if above]
-        within += [f"{name}: {text}" for _, text, above in figures if not above]
+        for figure in _figures(source, inputs.settings, inputs.now - source.at):
+            if figure.above:
+                exceeded.append((figure.reason, f"{name}: {figure.words()}"))
+            else:
+                within.append((name, figure))
         if not _is_known(source.resources):
             why = source.resources.reason if source.resources else "not sampled"
             hidden.append(f"{name} ({why})" if why else name)
@@ -42,10 +46,13 @@ def judge(inputs: Inputs) -> Verdict:
         return Verdict(worst, "; ".join(text for _, text in exceeded))
     unseen = f"processes not visible: {wording.listed(hidden)}" if hidden else ""
     if len(hidden) == len(inputs.fresh):
-        return Verdict(
-            reasons.PROCESSES_NOT_VISIBLE, "; ".join(filter(None, [unseen, wording.listed(within)]))
-        )
-    return Verdict(shared.WITHIN_LIMITS, "; ".join(filter(None, [wording.listed(within, 4), unseen])))
+        return Verdict(reasons.PROCESSES_NOT_VISIBLE, "; ".join(filter(None, [unseen, _listed(within, 3)])))
+    return Verdict(shared.WITHIN_LIMITS, "; ".join(filter(None, [_listed(within, 4), unseen])))
+
+
+def _listed(figures: list[tuple[str, _Figure]], limit: int) -> str:
+    shown = [f"{name}: {figure.words()}" for name, figure in figures[:limit]]
+    return wording.listed([*shown, *(name for name, _ in figures[limit:])], limit)
 
 
 _ORDER = (
@@ -75,38 +82,72 @@ def _is_known(resources: Resources | None) -> bool:
     return resources is not None and (resources.processes_visible or resources.memory_used_bytes is not None)
 
 
-def _figures(source: Source, settings: Settings, age_seconds: float) -> Iterator[tuple[Reason, str, bool]]:
-    """Each figure that has a limit: its reason, words, and whether it is above, or will soon be."""
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """One figure that has a limit."""
+
+    reason: Reason
+    above: bool
+    """Whether it is above its limit, or will soon be."""
+    words: Callable[[], str]
+    """Made when it is shown: of a thousand pods within their limits a few are."""
+
+
+def _figures(source: Source, settings: Settings, age_seconds: float) -> Iterator[_Figure]:
+    """Each figure of one replica."""
     resources, engine = source.resources, source.engine
-    if resources and resources.memory_used_bytes is not None and resources.memory_limit_bytes:
-        ratio = resources.memory_used_bytes / resources.memory_limit_bytes
-        used = f"{wording.size(resources.memory_used_bytes)} of {wording.size(resources.memory_limit_bytes)}"
-        text = _against(f"memory {wording.share(ratio)} ({used})", ratio, settings.memory_limit)
-        forecast = memory_forecast.forecast(source)
-        if forecast:
-            text = f"{text}; {forecast.in_words(age_seconds + resources.sampled_age_seconds)}"
-        if not resources.processes_visible:
-            text = f"{text}, {SOURCE}"
-        near = forecast is not None or ratio > settings.memory_limit
-        stalled = _stalled(resources, "memory") if near else ""
-        yield reasons.MEMORY_NEAR_LIMIT, "; ".join(filter(None, [text, stalled])), near
-    elif resources and resources.processes_visible:
-        yield reasons.MEMORY_NEAR_LIMIT, f"memory {wording.size(resources.rss_bytes)} (no limit known)", False
-    elif resources and resources.memory_used_bytes is not None:
-        used = wording.size(resources.memory_used_bytes)
-        yield reasons.MEMORY_NEAR_LIMIT, f"memory {used} (no limit known), {SOURCE}", False
+    memory = _memory(source, resources, settings.memory_limit, age_seconds) if resources else None
+    if memory:
+        yield memory
     if engine and engine.kv_cache_use is not None and not engine.error:
-        ratio = engine.kv_cache_use
-        text = _against(f"KV cache {wording.share(ratio)}", ratio, settings.kv_cache_limit)
-        yield reasons.KV_CACHE_SATURATED, text, ratio > settings.kv_cache_limit
-    queue = saturation.in_words(source)
-    if queue:
-        yield reasons.SATURATED, queue, saturation.is_saturated(source)
-    throttled = _throttled(resources) if resources else None
-    if throttled:
-        ratio, words = throttled
-        text = _against(words, ratio, settings.cpu_throttled_limit)
-        yield reasons.CPU_THROTTLED, text, ratio > settings.cpu_throttled_limit
+        ratio, limit = engine.kv_cache_use, settings.kv_cache_limit
+        words = partial(_share_against, "KV cache {}", ratio, limit)
+        yield _Figure(reasons.KV_CACHE_SATURATED, ratio > limit, words)
+    if saturation.waits(source):
+        words = partial(saturation.in_words, source)
+        yield _Figure(reasons.SATURATED, saturation.is_saturated(source), words)
+    throttled = throttled_share(resources) if resources else None
+    if resources and throttled is not None:
+        limit = settings.cpu_throttled_limit
+        words = partial(_share_against, _throttled(resources), throttled, limit)
+        yield _Figure(reasons.CPU_THROTTLED, throttled > limit, words)
+
+
+def _memory(source: Source, resources: Resources, limit: float, age_seconds: float) -> _Figure | None:
+    used, most = resources.memory_used_bytes, resources.memory_limit_bytes
+    if used is not None and most:
+        forecast = memory_forecast.forecast(source)
+        near = forecast is not None or used / most > limit
+        words = partial(_memory_of, resources, (used, most), limit, forecast, age_seconds)
+        return _Figure(reasons.MEMORY_NEAR_LIMIT, near, words)
+    if not resources.processes_visible and used is None:
+        return None
+    return _Figure(reasons.MEMORY_NEAR_LIMIT, above=False, words=partial(_memory_without_limit, resources))
+
+
+def _memory_of(
+    resources: Resources,
+    part: tuple[int, int],
+    limit: float,
+    forecast: memory_forecast.Forecast | None,
+    age_seconds: float,
+) -> str:
+    """Args: part: bytes used, and the most that may be."""
+    used, most = part
+    ratio, sizes = used / most, f"{wording.size(used)} of {wording.size(most)}"
+    text = _share_against(f"memory {{}} ({sizes})", ratio, limit)
+    if forecast:
+        text = f"{text}; {forecast.in_words(age_seconds + resources.sampled_age_seconds)}"
+    if not resources.processes_visible:
+        text = f"{text}, {SOURCE}"
+    stalled = _stalled(resources, "memory") if forecast or ratio > limit else ""
+    return "; ".join(filter(None, [text, stalled]))
+
+
+def _memory_without_limit(resources: Resources) -> str:
+    if resources.processes_visible:
+        return f"memory {wording.size(resources.rss_bytes)} (no limit known)"
+    return f"memory {wording.size(resources.memory_used_bytes or 0)} (no limit known), {SOURCE}"
 
 
 def _stalled(resources: Resources, resource: str) -> str:
@@ -124,15 +165,15 @@ def throttled_share(resources: Resources) -> float | None:
     return resources.cpu_at_limit_share if counted is None else counted
 
 
-def _throttled(resources: Resources) -> tuple[float, str] | None:
-    ratio = throttled_share(resources)
-    if ratio is None:
-        return None
+def _throttled(resources: Resources) -> str:
+    """What it is held back in, with a place for how much."""
     if resources.cpu_throttled_share is not None:
-        return ratio, f"CPU throttled in {wording.share(ratio)} of periods"
+        return "CPU throttled in {} of periods"
     cores = wording.number(resources.cpu_limit_cores or 0)
-    return ratio, f"CPU held back by its limit of {cores} cores in {wording.share(ratio)} of the last minute"
+    return f"CPU held back by its limit of {cores} cores in {{}} of the last minute"
 
 
-def _against(text: str, ratio: float, limit: float) -> str:
-    return f"{text} > {wording.share(limit)}" if ratio > limit else f"{text}, limit {wording.share(limit)}"
+def _share_against(text: str, ratio: float, limit: float) -> str:
+    """Args: text: with a place for the share."""
+    said, allowed = text.format(wording.share(ratio)), wording.share(limit)
+    return f"{said} > {allowed}" if ratio > limit else f"{said}, limit {allowed}"

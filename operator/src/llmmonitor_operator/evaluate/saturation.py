@@ -21,6 +21,12 @@ def is_saturated(source: Source) -> bool:
     return grows or (found.running_most is not None and found.waiting_least >= found.running_most)
 
 
+def waits(source: Source) -> bool:
+    """Whether its queue never emptied."""
+    found = source.live.saturation
+    return found is not None and bool(found.waiting_least)
+
+
 def in_words(source: Source) -> str:
     """`12 requests waiting, growing by 8 (5-11) a minute (n=31 over 30 s), …`; empty with none."""
     found = source.live.saturation

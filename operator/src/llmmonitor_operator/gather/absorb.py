@@ -19,7 +19,7 @@ from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import InterceptionState, Live, Report
 from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
-from llmmonitor_operator.gather.accumulate import Happened, accumulate
+from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, Happened, accumulate, added
 from llmmonitor_operator.gather.probes import with_probes
 from llmmonitor_operator.interaction_counts import counts_of
 from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
@@ -54,8 +54,8 @@ def absorb(state: State, report: Report, now: float, *, pod_uid: str = "") -> St
     return absorb_all(state, {pod_uid or report.identity.pod_uid: report}, now)[0]
 
 
-def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, tuple[Happened, ...]]:
-    """The same of many, by the pod that was asked, and what happened by them.
+def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, Added]:
+    """The same of many, by the pod that was asked, and what they added together.
 
     Pods and windows are copied once for all of them.
     """
@@ -88,10 +88,11 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
             happened.append(what)
             probed += [report.probing] if report.probing is not None else []
     if not pods:
-        return state, ()
+        return state, NOTHING_ADDED
     if probed:
         state = msgspec.structs.replace(state, quality=with_probes(state.quality, probed, now))
-    return accumulate(_with_pods(state, pods, now), happened, now), tuple(happened)
+    together = added(happened)
+    return accumulate(_with_pods(state, pods, now), happened, together.figures, now), together
 
 
 def _new_to(pod: Pod, report: Report) -> Source | None:

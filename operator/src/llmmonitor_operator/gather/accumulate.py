@@ -44,12 +44,40 @@ class Happened:
         return 2 * (self.end - self.begin) <= tier.reach_seconds
 
 
-def accumulate(state: State, happened: Sequence[Happened], now: float) -> State:
-    """The state with all of it; cells older than their tier keeps at `now` are dropped."""
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What all sources of some reports counted together: summed once, for whoever wants to know."""
+
+    figures: Figures = NOTHING
+    counts: Mapping[str, Count] = field(default_factory=dict)
+    """By objective key; only of objectives that had events."""
+
+
+NOTHING_ADDED = Added()
+
+
+def added(parts: Sequence[Happened | Added]) -> Added:
+    """The sum of all parts."""
+    counts: dict[str, Count] = {}
+    for one in parts:
+        for key, count in one.counts.items():
+            counts[key] = counts[key] + count if key in counts else count
+    return Added(total(one.figures for one in parts), counts)
+
+
+def accumulate(state: State, happened: Sequence[Happened], summed: Figures, now: float) -> State:
+    """The state with all of it; cells older than their tier keeps at `now` are dropped.
+
+    Args:
+        state: what was known.
+        happened: since then.
+        summed: the figures of all of it together.
+        now: Unix seconds.
+    """
     if not happened:
         return state
     with_figures = [one for one in happened if one.figures is not NOTHING and one.figures != NOTHING]
-    summed = total(one.figures for one in with_figures)
+    packed = PackedFigures(summed)
     newest = max(one.end for one in happened)
     progressed = max((one.end for one in happened if one.figures.progress), default=None)
     return msgspec.structs.replace(
@@ -59,7 +87,7 @@ def accumulate(state: State, happened: Sequence[Happened], now: float) -> State:
             for cells, tier in zip(state.counts, COUNT_TIERS, strict=True)
         ),
         figures=tuple(
-            _figure_cells(cells, tier, with_figures, summed, now)
+            _figure_cells(cells, tier, with_figures, packed, now)
             for cells, tier in zip(state.figures, FIGURE_TIERS, strict=True)
         ),
         figures_from=tuple(
@@ -125,7 +153,11 @@ def _count_cells(
 
 
 def _figure_cells(
-    cells: dict[int, PackedFigures], tier: Tier, happened: Sequence[Happened], summed: Figures, now: float
+    cells: dict[int, PackedFigures],
+    tier: Tier,
+    happened: Sequence[Happened],
+    summed: PackedFigures,
+    now: float,
 ) -> dict[int, PackedFigures]:
     """Args: summed: of all that happened, which most often is in one cell."""
     added: dict[int, list[Figures]] = {}
@@ -136,9 +168,11 @@ def _figure_cells(
         return cells
     result = dict(cells)
     for index, parts in added.items():
-        what = summed if len(parts) == len(happened) else total(parts)
+        what = summed if len(parts) == len(happened) else PackedFigures(total(parts))
         before = result.get(index)
-        result[index] = PackedFigures(what if before is None else total([before.unpacked(), what]))
+        if before is None:  # a new one, so that nothing comes to the others any more
+            result = {place: cell.together() for place, cell in result.items()}
+        result[index] = what if before is None else before.plus(what)
     return _kept(result, tier, now)
 
 

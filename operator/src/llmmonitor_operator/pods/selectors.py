@@ -33,9 +33,9 @@ def first_of(monitors: Iterable[LLMMonitor], pod: Raw) -> LLMMonitor | None:
 def selects(selector: LabelSelector, pod: Raw) -> bool:
     """Whether all of its requirements hold for the pod's labels."""
     labels = pod["metadata"].get("labels") or {}
-    return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
-        _holds(expression, labels) for expression in selector.match_expressions
-    )
+    if not selector.match_labels.items() <= labels.items():
+        return False
+    return all(_holds(expression, labels) for expression in selector.match_expressions)
 
 
 def may_select(selector: LabelSelector, labels: Mapping[str, str]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
@@ -14,8 +13,7 @@ from llmmonitor_operator.cost.accrue import Look, accrued
 from llmmonitor_operator.cost.group import group_workers
 from llmmonitor_operator.cost.ledger import restored
 from llmmonitor_operator.cost.lifetime import Lifetime, lifetime_of
-from llmmonitor_operator.figures import total
-from llmmonitor_operator.gather.accumulate import Happened
+from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Known
 from llmmonitor_operator.pods.pod import our_sidecar
@@ -26,7 +24,7 @@ from llmmonitor_operator.state import State
 
 
 def with_cost(  # noqa: PLR0913, PLR0917 - what a pass knows
-    state: State, known: Known, mine: Owned, parts: Parts, happened: Sequence[Happened], now: float
+    state: State, known: Known, mine: Owned, parts: Parts, answered: Figures, now: float
 ) -> State:
     """The state with everything charged until now; the same while no spec of the monitor is in force.
 
@@ -35,7 +33,7 @@ def with_cost(  # noqa: PLR0913, PLR0917 - what a pass knows
         known: the monitor.
         mine: the pods it has.
         parts: for the namespace's other pods and monitors.
-        happened: what the reports added.
+        answered: what the reports added.
         now: Unix seconds.
     """
     monitor = known.monitor
@@ -46,7 +44,7 @@ def with_cost(  # noqa: PLR0913, PLR0917 - what a pass knows
         now_ms=int(now * 1000),
         lifetimes=_lifetimes(monitor, mine, parts),
         pods=state.pods,
-        answered=total([one.figures for one in happened], histograms=False),
+        answered=answered,
         patience_ms=int(settings.stale_after_seconds * 1000),
     )
     return msgspec.structs.replace(state, cost=accrued(state.cost, settings.cost.price, look))

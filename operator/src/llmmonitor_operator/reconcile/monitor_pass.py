@@ -26,7 +26,7 @@ from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.evaluate.measured import Measured
 from llmmonitor_operator.evaluate.transitions import WARNING, Transition
 from llmmonitor_operator.gather.absorb import absorb_all
-from llmmonitor_operator.gather.accumulate import Happened
+from llmmonitor_operator.gather.accumulate import Added, added
 from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
@@ -167,9 +167,9 @@ class MonitorPass:
             settings = drift_settings(monitor, key_of_words.id if key_of_words is not None else "")
             memory.state = await self._drift.look(known.raw, memory.state, settings, now)
         async with self._turns.taken(first=True):
-            memory.state, happened = await _absorbed(memory.state, reports, now)
+            memory.state, news = await _absorbed(memory.state, reports, now)
             reports = {uid: msgspec.structs.replace(one, totals=_TAKEN) for uid, one in reports.items()}
-            memory.state = with_cost(memory.state, known, mine, parts, happened, now)
+            memory.state = with_cost(memory.state, known, mine, parts, news.figures, now)
             for uid, report in reports.items():
                 memory.pods.of(uid).heard(report.identity.container, now)
             standings, handing_over = with_successions(
@@ -194,7 +194,7 @@ class MonitorPass:
                 contradiction=contradiction(monitor.spec.selector),
             )
             evaluation = evaluate(monitor, memory.state, now, environment)
-            parts.metrics.judged(key, evaluation, now, happened)
+            parts.metrics.judged(key, evaluation, now, news)
         written = await self._publish(known.raw, evaluation, memory, now)
         if written is not None:  # not before it is written: a transition must not be lost
             memory.state = evaluation.state
@@ -327,13 +327,13 @@ def _stand_in(raw: dict[str, Any]) -> LLMMonitor:
     return load_monitor({**raw, "spec": spec})
 
 
-async def _absorbed(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, list[Happened]]:
+async def _absorbed(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, Added]:
     """Some reports at a time: those of a thousand pods take longer than others should wait."""
     left = list(reports.items())
-    happened: list[Happened] = []
+    parts: list[Added] = []
     while left:
         state, some = absorb_all(state, dict(left[:_ABSORBED_AT_ONCE]), now)
-        happened += some
+        parts.append(some)
         del left[:_ABSORBED_AT_ONCE]
         await asyncio.sleep(0)
-    return state, happened
+    return state, added(parts)

@@ -7,13 +7,13 @@ counted and not shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.registry import Collector
 
 from llmmonitor_operator.evaluate.evaluation import Evaluation
-from llmmonitor_operator.gather.accumulate import Happened
+from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added
 from llmmonitor_operator.keys.keyring import Keyring
 from llmmonitor_operator.reconcile.metrics.monitor_families import Shown, families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
@@ -84,7 +84,7 @@ class OperatorMetrics:
         self._monitors[monitor] = Shown(RunningTotals())
 
     def judged(
-        self, monitor: Monitor, evaluation: Evaluation, now: float, happened: Sequence[Happened] = ()
+        self, monitor: Monitor, evaluation: Evaluation, now: float, news: Added = NOTHING_ADDED
     ) -> None:
         """One evaluation was done, after what happened since the one before it was taken in."""
         if monitor in self._left_out and len(self._monitors) < self._limit:
@@ -94,7 +94,7 @@ class OperatorMetrics:
         if known is None:
             return
         self._monitors[monitor] = Shown(
-            totals=known.totals.after(happened, evaluation.state.events_at),
+            totals=known.totals.after(news, evaluation.state.events_at),
             evaluated_at=now,
             conditions=evaluation.conditions,
             judged=evaluation.judged,

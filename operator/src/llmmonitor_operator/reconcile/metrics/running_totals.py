@@ -8,7 +8,7 @@ every counter does: what was known at the takeover is not counted again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,8 +16,8 @@ import msgspec
 from llmmonitor_api.interactions.kinds import BY_NAME, Origin
 from llmmonitor_api.interactions.table import DETECTORS
 from llmmonitor_api.report.frequency import FrequencyTable
-from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, NOTHING, OK, TRUNCATED, Figures, total
-from llmmonitor_operator.gather.accumulate import Happened
+from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, NOTHING, OK, TRUNCATED, Figures
+from llmmonitor_operator.gather.accumulate import Added
 from llmmonitor_operator.interaction_counts import FOUND, NAMES, is_interaction
 from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
 from llmmonitor_operator.windows import Count
@@ -48,22 +48,21 @@ class RunningTotals:
         """All of them, unpacked."""
         return self.packed.unpacked()
 
-    def after(self, happened: Sequence[Happened], keys: Iterable[str]) -> RunningTotals:
+    def after(self, news: Added, keys: Iterable[str]) -> RunningTotals:
         """With what happened since.
 
         Args:
-            happened: as `gather.absorb` found it.
+            news: as `gather.absorb` found it.
             keys: of the objectives that there are now.
         """
-        objectives = {key: self.objectives.get(key, Count()) for key in keys if not is_interaction(key)}
-        for one in happened:
-            for key, count in one.counts.items():
-                if key in objectives:
-                    objectives[key] += count
-        news = total(one.figures for one in happened)
-        if news == NOTHING:
+        objectives = {
+            key: self.objectives.get(key, Count()) + news.counts.get(key, Count())
+            for key in keys
+            if not is_interaction(key)
+        }
+        if news.figures == NOTHING:
             return RunningTotals(self.packed, objectives)
-        return RunningTotals(PackedFigures(total([self.figures, _bounded(news)])), objectives)
+        return RunningTotals(self.packed.plus(PackedFigures(_bounded(news.figures))), objectives)
 
 
 def _bounded(figures: Figures) -> Figures:

@@ -19,11 +19,10 @@ from llmmonitor_api.report.report import Report, UnreadableReport, decode
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
 from llmmonitor_operator.reconcile.sidecars.trust import Trust
-from llmmonitor_operator.reconcile.sidecars.wire import Answer, Broken, Connections, NotHttp
+from llmmonitor_operator.reconcile.sidecars.wire import TIMEOUT_SECONDS, Answer, Broken, Connections, NotHttp
 
 T = TypeVar("T")
 
-TIMEOUT_SECONDS = 3.0
 CONCURRENT = 512
 """Sidecars that are asked at once, of all monitors: most of them only wait for an answer."""
 PUSHED_TO_AT_ONCE = 256
@@ -178,8 +177,7 @@ class SidecarClient:
     async def _ask(self, method: str, address: Address, request: Callable[[], bytes]) -> bytes:
         async with self._turns[method]:
             try:
-                async with asyncio.timeout(TIMEOUT_SECONDS):
-                    answer = await self._answer(address, request)
+                answer = await self._answer(address, request)
             except TimeoutError as error:
                 raise NoAnswer(f"no answer from {address.url} within {TIMEOUT_SECONDS:.0f} s") from error
             except (OSError, Broken, NotHttp) as error:

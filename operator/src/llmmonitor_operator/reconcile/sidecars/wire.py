@@ -3,8 +3,8 @@
 Ten thousand reports in fifteen seconds are asked for one small request at a time, always in the same words; a
 general client takes longer for each than all that is done with its report (docs/design/scale.md). So: one
 request on a connection at a time; no redirects, no compression, no cookies. Whoever answers may be a
-stranger: heads, bodies and all that is unread together are bounded here, and what is no HTTP is said.
-Time-outs are the caller's.
+stranger: heads, bodies, all that is unread together and the time it takes are bounded here, and what is no
+HTTP is said.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from typing import cast
 
 import httptools
 
+from llmmonitor_operator.reconcile.sidecars.deadlines import Deadlines
+
+TIMEOUT_SECONDS = 3.0
 HEAD_BYTES_LIMIT = 16 * 1024
 UNREAD_BYTES_LIMIT = 128 * 1024 * 1024
 IDLE_SECONDS = 60.0
@@ -47,13 +50,17 @@ class Answer:
 class Connections:
     """Open connections, as many as are allowed; the one that is idle longest makes room."""
 
-    def __init__(self, bytes_limit: int, limit: int = 1024) -> None:
+    def __init__(
+        self, bytes_limit: int, limit: int = 1024, *, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
         """Nothing is open yet.
 
         Args:
             bytes_limit: of a body; what is longer is cut off a little later.
             limit: of idle connections.
+            timeout_seconds: of an answer, a connection that is made for it included; a little more may pass.
         """
+        self._deadlines = Deadlines(timeout_seconds)
         self._limit = limit
         self._bytes_limit = bytes_limit
         self._unread = _Unread()
@@ -64,14 +71,21 @@ class Connections:
 
         Raises:
             OSError: there is no connection to be had.
+            TimeoutError: not in time.
             Broken: it ended too early.
             NotHttp: what came is no answer.
         """
         place = host, port
         connection = self._taken(place)
         if connection is None:
-            loop = asyncio.get_running_loop()
-            _, connection = await loop.create_connection(self._connection, host, port)
+            async with asyncio.timeout(self._deadlines.seconds):
+                loop = asyncio.get_running_loop()
+                _, connection = await loop.create_connection(self._connection, host, port)
+                return await self._answer(place, connection, request)
+        self._deadlines.begin(connection, connection.asked + 1)
+        return await self._answer(place, connection, request)
+
+    async def _answer(self, place: tuple[str, int], connection: _Connection, request: bytes) -> Answer:
         try:
             answer = await connection.ask(request)
         except BaseException:
@@ -85,6 +99,7 @@ class Connections:
 
     def close(self) -> None:
         """All of them."""
+        self._deadlines.close()
         while self._idle:
             self._idle.popitem()[1].close()
 
@@ -151,7 +166,8 @@ class _Connection(asyncio.Protocol):
         self._received_bytes = 0
         self._keeps_open = True
         self._used_at = 0.0
-        self._asked = 0
+        self.asked = 0
+        """How often, until now."""
 
     def usable(self, now: float) -> bool:
         """Whether another request may go on it."""
@@ -160,12 +176,12 @@ class _Connection(asyncio.Protocol):
     async def ask(self, request: bytes) -> Answer:
         """One request at a time."""
         if self._transport is None:
-            raise Broken("the connection ended", unused=self._asked > 0)
+            raise Broken("the connection ended", unused=self.asked > 0)
         loop = asyncio.get_running_loop()
         self._waiting = loop.create_future()
         self._reading = _Reading()
         self._received_bytes = 0
-        self._asked += 1
+        self.asked += 1
         self._transport.write(request)
         try:
             return await self._waiting
@@ -174,6 +190,11 @@ class _Connection(asyncio.Protocol):
             self._reading.body.clear()  # ten thousand idle connections must not keep what they read last
             self._used_at = loop.time()
             self._count(0)
+
+    def give_up(self, number: int) -> None:
+        """The answer to the request of this number has not come in time."""
+        if number == self.asked and self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(TimeoutError())
 
     def close(self) -> None:
         """At once."""
@@ -217,7 +238,7 @@ class _Connection(asyncio.Protocol):
         nothing_came = not self._received_bytes
         words = "the connection ended before an answer" if nothing_came else "the answer was cut off"
         reason = f": {exc}" if exc else ""
-        waiting.set_exception(Broken(words + reason, unused=nothing_came and self._asked > 1))
+        waiting.set_exception(Broken(words + reason, unused=nothing_came and self.asked > 1))
 
     def _read(self, data: bytes) -> None:
         try:

@@ -68,6 +68,8 @@ class ClusterView:
             for place in self._places
         ]
         self._pods: dict[str, tuple[Mirror, asyncio.Task[None]]] = {}
+        self._by_age: dict[str, tuple[int, list[dict[str, Any]]]] = {}
+        """By namespace: its pods in order, and after how many changes among them that was so."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
         """Tasks that ended without being told to."""
@@ -156,6 +158,7 @@ class ClusterView:
 
     def forget_pods(self, namespace: str) -> None:
         """See them no more."""
+        self._by_age.pop(namespace, None)
         _, task = self._pods.pop(namespace, (None, None))
         if task:
             task.cancel()
@@ -173,8 +176,12 @@ class ClusterView:
         """The namespace's pods, by age, then name; empty before `watch_pods`."""
         if namespace not in self._pods:
             return []
-        found = self._pods[namespace][0].objects.values()
-        return sorted(found, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
+        mirror = self._pods[namespace][0]
+        changes, pods = self._by_age.get(namespace, (-1, []))
+        if changes != mirror.changes:
+            pods = sorted(mirror.objects.values(), key=_age_order)
+            self._by_age[namespace] = mirror.changes, pods
+        return list(pods)
 
     def namespace(self, name: str) -> Raw | None:
         """The namespace itself."""
@@ -212,3 +219,7 @@ class ClusterView:
             *(mirror for mirror, _ in self._pods.values()),
         ]
         return sorted({mirror.problem for mirror in mirrors if mirror.problem})
+
+
+def _age_order(pod: Raw) -> tuple[str, str]:
+    return pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]

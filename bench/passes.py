@@ -1,0 +1,152 @@
+"""`python -m bench.passes`: what one monitor's pass costs the operator, part by part, without a network.
+
+Replicas count as those of the scale bench do, for twenty minutes of simulated time; then the parts of their
+monitors' passes are timed: decode, absorb, judge, count for `/metrics`, and the status document, which is
+made once a minute at most. Each figure is the mean over six minutes of passes, the least of some: whatever
+else runs only ever adds. What asking a sidecar costs (a signature, HTTP) is not in it, nor what the pass does
+around these parts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from bench.fleet.traffic import Replica
+
+from llmmonitor_api.report.report import decode, encode
+from llmmonitor_api.spec import LLMMonitor, load_monitor
+from llmmonitor_operator.configure import configuration_for
+from llmmonitor_operator.evaluate import Environment, evaluate
+from llmmonitor_operator.evaluate.environment import ExpectedPod
+from llmmonitor_operator.gather.absorb import absorb_all
+from llmmonitor_operator.main import GC_THRESHOLDS
+from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
+from llmmonitor_operator.state import State
+
+T = TypeVar("T")
+INTERVAL_SECONDS = 15.0
+STATUS_EVERY = 4
+WARM_UP = 80
+BLOCK = 24
+_BEGIN = 1_800_000_000.0
+
+
+@dataclass
+class Watched:
+    """One monitor, its replicas, and what is known of them."""
+
+    replicas: list[Replica]
+    environment: Environment
+    state: State = field(default_factory=State)
+    totals: RunningTotals = field(default_factory=RunningTotals)
+
+
+class Passes:
+    """Passes over some monitors, and how long their parts took."""
+
+    def __init__(self, monitors: int, pods: int) -> None:
+        """Args: pods: of each monitor."""
+        self.seconds: dict[str, float] = {}
+        self._monitor = _monitor()
+        self._now = _BEGIN
+        self._done = 0
+        self.watched = [self._made(number * pods, pods) for number in range(monitors)]
+
+    def _made(self, first: int, pods: int) -> Watched:
+        replicas = [
+            Replica(number, f"uid-{number}", f"m-{number}", _BEGIN) for number in range(first, first + pods)
+        ]
+        for one in replicas:
+            one.configure(configuration_for(self._monitor))
+        expected = (ExpectedPod(uid=one.uid, name=one.name, expected_since=_BEGIN) for one in replicas)
+        return Watched(replicas, Environment(cluster=True, pods=tuple(expected)))
+
+    def round(self) -> dict[str, float]:
+        """One pass over each, 15 s later; the CPU seconds of its parts, over all monitors."""
+        self._now += INTERVAL_SECONDS
+        self._done += 1
+        self.seconds = {}
+        for one in self.watched:
+            self._pass(one)
+        return self.seconds
+
+    def _pass(self, one: Watched) -> None:
+        for replica in one.replicas:
+            replica.advance(self._now, serving=True)
+        bodies = {replica.uid: encode(replica.report(self._now)) for replica in one.replicas}
+        reports = self._timed("decode", lambda: {uid: decode(body) for uid, body in bodies.items()})
+        state, news = self._timed("absorb", lambda: absorb_all(one.state, reports, self._now))
+        evaluation = self._timed(
+            "evaluate", lambda: evaluate(self._monitor, state, self._now, one.environment)
+        )
+        self._timed("what is news", lambda: evaluation.judged)
+        keys = evaluation.state.events_at
+        one.totals = self._timed("totals for /metrics", lambda: one.totals.after(news, keys))
+        one.state = evaluation.state
+        if self._done % STATUS_EVERY == 0:
+            self._timed("status document", lambda: evaluation.status)
+
+    def _timed(self, part: str, work: Callable[[], T]) -> T:
+        began = time.thread_time()
+        result = work()
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.thread_time() - began
+        return result
+
+
+def _monitor() -> LLMMonitor:
+    return load_monitor(
+        {
+            "apiVersion": "llmmonitor.io/v1alpha1",
+            "kind": "LLMMonitor",
+            "metadata": {"name": "model", "namespace": "team", "uid": "m", "generation": 1},
+            "spec": {"selector": {"matchLabels": {"model": "model"}}},
+        }
+    )
+
+
+def measured(monitors: int, pods: int, blocks: int, warm_up: int = WARM_UP) -> dict[str, float]:
+    """Milliseconds of one monitor's pass, by part: the mean over a block of rounds, of the best block."""
+    passes = Passes(monitors, pods)
+    for _ in range(warm_up):
+        passes.round()
+    gc.collect()
+    gc.freeze()
+    found = [_mean([passes.round() for _ in range(BLOCK)]) for _ in range(blocks)]
+    return {part: min(one[part] for one in found) / monitors * 1e3 for part in found[0]}
+
+
+def _mean(rounds: list[dict[str, float]]) -> dict[str, float]:
+    parts = dict.fromkeys(part for one in rounds for part in one)
+    return {part: sum(one.get(part, 0.0) for one in rounds) / len(rounds) for part in parts}
+
+
+def lines(found: dict[str, float]) -> Iterator[str]:
+    """As a Markdown table."""
+    yield "| part | ms of one monitor's pass |"
+    yield "|---|---|"
+    for part, milliseconds in found.items():
+        yield f"| {part} | {milliseconds:.2f} |"
+    yield f"| in all | {sum(found.values()):.2f} |"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the bench as a program."""
+    parser = argparse.ArgumentParser(prog="python -m bench.passes", description=__doc__)
+    parser.add_argument("--monitors", type=int, default=10, help="how many")
+    parser.add_argument("--pods", type=int, default=10, help="of each monitor")
+    parser.add_argument("--blocks", type=int, default=8, help=f"of {BLOCK} passes over each that are timed")
+    options = parser.parse_args(arguments)
+    gc.set_threshold(*GC_THRESHOLDS)
+    for line in lines(measured(options.monitors, options.pods, options.blocks)):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
