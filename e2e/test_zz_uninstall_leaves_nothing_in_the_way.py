@@ -28,6 +28,7 @@ OF_EVERY_NAMESPACE = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
 NOT_KEPT_BY_ANYBODY = {"events", "events.events.k8s.io", "nodes.metrics.k8s.io", "pods.metrics.k8s.io"}
 SIGNING_KEY = "Secret/llm-monitor-signing-key"
 CHECKPOINT = "ConfigMap/llm-monitor-checkpoint-"
+AUDIT = "ConfigMap/llm-monitor-audit-"
 STOP_SECONDS, SLOW_MACHINE_SECONDS = 5.0, 30.0
 
 
@@ -108,7 +109,7 @@ def test_the_key_and_the_checkpoints_are_kept_and_nothing_else(left: Left) -> No
         return {_called(one) for one in left.release.get(kinds)["items"]} - OF_EVERY_NAMESPACE
 
     def others() -> set[str]:
-        return {one for one in remaining() if one != SIGNING_KEY and not one.startswith(CHECKPOINT)}
+        return {one for one in remaining() if one != SIGNING_KEY and not one.startswith((CHECKPOINT, AUDIT))}
 
     with suppress(WaitedInVain):  # the assertion says what there is
         until(lambda: not others(), "the rest to be gone", 2 * MINUTES)

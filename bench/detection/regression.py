@@ -25,6 +25,8 @@ class Example:
     """Of words and pairs; each weighs 1/sqrt of their number."""
     positive: bool
     weight: float
+    least: int = 1
+    """Fewer buckets count as so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def fit(examples: Sequence[Example], buckets: int, seed: int) -> Fitted:
         draw.shuffle(order)
         for place in order:
             one = examples[place]
-            each = 1 / sqrt(len(one.buckets) or 1)
+            each = 1 / sqrt(max(len(one.buckets), one.least))
             score = bias + each * sum([weights[bucket] for bucket in one.buckets])
             error = one.weight * (1 / (1 + exp(-max(-30.0, min(30.0, score)))) - one.positive)
             if abs(error) < 1e-3:

@@ -16,7 +16,7 @@ from bench.drifting.others import PROCEDURES
 from bench.drifting.replay import JUDGED, OURS, Found
 
 from llmmonitor_api.report.features import NUMERIC
-from llmmonitor_operator.drift.gamma import upper_quantile
+from llmmonitor_operator.distributions.gamma import upper_quantile
 
 MOST_A_WEEK = 2.0
 """False-alarm episodes of a monitor: what signals.md says this procedure keeps to."""

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import aiohttp
 import psutil
-from bench.fleet import asked, site, watched_operator
+from bench.fleet import asked, prometheus, site, watched_operator
 from bench.fleet.control_plane import ControlPlane
 from bench.fleet.fleet_client import Sidecars
 from bench.fleet.programs import Running
-from bench.fleet.seen import Round
+from bench.fleet.seen import PROMETHEUS, Round
 from bench.fleet.world import World
 from bench.measure.processes import cpu_seconds, pss_bytes
 from e2e.cluster import audit
@@ -74,8 +74,29 @@ async def all_report(bench: Bench) -> float:
             await asyncio.sleep(5)
 
 
+async def round_of_prometheus(bench: Bench, seconds: float) -> Round:
+    """Look at it for so long; the operator does not run."""
+    bench.check()
+    program = bench.measured[PROMETHEUS]
+    began, cpu = time.time(), cpu_seconds([program.pid])
+    await asyncio.sleep(seconds)
+    elapsed = time.time() - began
+    scrapes = await prometheus.scrapes(bench.session, seconds)
+    found = Round(
+        cores={PROMETHEUS: (cpu_seconds([program.pid]) - cpu) / elapsed},
+        rss_mib={PROMETHEUS: psutil.Process(program.pid).memory_info().rss / 2**20},
+        pss_mib={PROMETHEUS: pss_bytes([program.pid]) / 2**20},
+        scrapes=scrapes / len(bench.world.every_pod) * INTERVAL_SECONDS / seconds,
+    )
+    say(
+        f"cores {_rounded(found.cores)}, RSS {_rounded(found.rss_mib)} MiB, scrapes {found.scrapes:.3f},"
+        f" load {os.getloadavg()[0]:.1f}"
+    )
+    return found
+
+
 async def one_round(bench: Bench, seconds: float) -> Round:
-    """Look at both for so long."""
+    """Look at the operator for so long."""
     bench.check()
     pids = {subject: [program.pid] for subject, program in bench.measured.items()}
     state = await bench.sidecars.state()

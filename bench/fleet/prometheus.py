@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
+import aiohttp
 from bench.fleet.programs import Running, started
 from bench.fleet.world import World
 from e2e.cluster.errors import ClusterUnavailable
@@ -50,6 +51,15 @@ def scraping(world: World, folder: Path) -> Running:
         f"--web.listen-address={ADDRESS}",
     ]
     return started("prometheus", command, folder)
+
+
+async def scrapes(session: aiohttp.ClientSession, seconds: float) -> float:
+    """How many succeeded in the last so many seconds, by its own account."""
+    query = {"query": f"sum(sum_over_time(up[{seconds:.0f}s]))"}
+    async with session.get(f"http://{ADDRESS}/api/v1/query", params=query) as answer:
+        answer.raise_for_status()
+        found = (await answer.json())["data"]["result"]
+    return float(found[0]["value"][1]) if found else 0.0
 
 
 def _targets(world: World) -> Iterable[object]:

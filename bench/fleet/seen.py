@@ -22,7 +22,7 @@ _GROUPS = 10
 
 @dataclass(slots=True)
 class Round:
-    """A minute or so of both."""
+    """A minute or so of the operator, and another one of Prometheus."""
 
     cores: dict[str, float] = field(default_factory=dict)
     """CPU seconds a second, by subject."""
@@ -34,6 +34,8 @@ class Round:
     """A minute, besides Leases."""
     reports: float = 0.0
     """Per sidecar in 15 s."""
+    scrapes: float = 0.0
+    """That succeeded, per sidecar in 15 s."""
     pass_milliseconds: float = 0.0
     """The mean of a pass over one monitor."""
     oldest_evaluation_seconds: float = 0.0
@@ -52,6 +54,15 @@ class Seen:
     """Percent by which each monitor's p99 in status differs from the exact one."""
     failures: Counter[str] = field(default_factory=Counter)
     notes: dict[str, str] = field(default_factory=dict)
+
+
+def beside(rounds: list[Round], others: list[Round]) -> None:
+    """Put what Prometheus took beside what the operator did, round by round."""
+    for one, other in zip(rounds, others, strict=True):
+        one.cores |= other.cores
+        one.rss_mib |= other.rss_mib
+        one.pss_mib |= other.pss_mib
+        one.scrapes = other.scrapes
 
 
 def figures(seen: Seen) -> list[Measured]:
@@ -101,7 +112,7 @@ def figures(seen: Seen) -> list[Measured]:
         Measured(
             "reports read per sidecar in 15 s, with traffic",
             "reports",
-            {OPERATOR: [one.reports for one in seen.busy], PROMETHEUS: [1.0] * len(seen.busy)},
+            {OPERATOR: [one.reports for one in seen.busy], PROMETHEUS: [one.scrapes for one in seen.busy]},
             (Target(OPERATOR, PROMETHEUS, 0.98, at_least=True),),
             note="an operator that does less often what it should is cheaper",
         ),

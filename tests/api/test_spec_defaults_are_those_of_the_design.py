@@ -41,14 +41,17 @@ def test_a_spec_with_only_a_selector_is_complete() -> None:
         "requests": {
             "languages": [],
             "roles": [],
+            "invalidSchemas": False,
             "contextOverflow": False,
             "unknownParameters": False,
             "maxInvalidRate": "1%",
+            "window": "1h",
         },
         "drift": {"baseline": {"minDuration": "7d"}, "window": 500, "features": []},
         "interactions": {"patterns": [], "window": "1h", "clearAfter": "1d"},
         "quality": {
             "onModelChange": True,
+            "canaries": True,
             "probes": [],
             "suites": [],
             "minPassed": "50%",

@@ -80,6 +80,12 @@ FULL: dict[str, Any] = {
         "suites": ["bias-gender"],
         "auth": {"secretKeyRef": {"name": "key", "key": "token"}, "header": "X-Api-Key"},
         "tokensPerDay": "50k",
+        "outcomes": {
+            "minPositive": "80%",
+            "maxRegenerated": "10%",
+            "window": "1d",
+            "feedbackAuth": {"secretKeyRef": {"name": "key", "key": "token"}},
+        },
     },
     "versions": {"by": "Label", "label": "version", "margin": "5%"},
     "cost": {

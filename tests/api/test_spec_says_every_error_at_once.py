@@ -210,7 +210,21 @@ def test_a_rule_across_sections_is_checked_though_another_section_is_wrong() -> 
         ),
         ({"quality": {"schedule": "1h"}}, "quality.schedule: '1h': a schedule needs probes or suites"),
         ({"quality": {"onModelChange": "yes"}}, "quality.onModelChange: 'yes' must be true or false"),
-        ({"quality": {"outcomes": {}}}, "quality.outcomes: outcomes need minPositive or maxRegenerated"),
+        ({"quality": {"outcomes": {"window": "5m"}}}, "quality.outcomes.window: 5m is outside 1h to 30d"),
+        ({"quality": {"outcomes": {"minPositive": "0%"}}}, "minPositive: 0% would always be exceeded"),
+        (
+            {"quality": {"outcomes": {"feedbackAuth": {}}}},
+            "quality.outcomes.feedbackAuth.secretKeyRef: is required",
+        ),
+        (
+            {"quality": _probe(expect={"meansLike": {"text": "x", "atLeast": "70%"}})},
+            "quality.embeddings: a probe with meansLike needs embeddings",
+        ),
+        (
+            {"quality": _probe(expect={"judged": "It is polite."})},
+            "quality.judge: a probe with judged needs a judge",
+        ),
+        ({"quality": {"embeddings": {"url": "http://key@x", "model": "m"}}}, "quality.embeddings.url: "),
         ({"quality": {"auth": {}}}, "quality.auth.secretKeyRef: is required"),
         ({"requests": {"languages": ["english"]}}, "requests.languages[0]: 'english'"),
         ({"versions": {"by": "Label"}}, "versions.label: label must be given with by: Label, and only then"),

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from llmmonitor_api.configuration import ObjectiveSetting
+from llmmonitor_api.report.canaries import PROMPTS_LIMIT, TOKENS_LIMIT, CanaryPrint, CanaryRound
 from llmmonitor_api.report.clients import CLIENTS_LIMIT, MEASURES_LIMIT, ClientMet, Clients
 from llmmonitor_api.report.engine_counts import (
     BOUNDS_LIMIT,
@@ -41,6 +42,7 @@ from llmmonitor_api.report.interactions import (
     InteractionsState,
     KindCounts,
 )
+from llmmonitor_api.report.live_outcomes import VERDICTS, LiveOutcomes
 from llmmonitor_api.report.probing import (
     RESULTS_LIMIT,
     ROUNDS_LIMIT,
@@ -67,6 +69,8 @@ from llmmonitor_api.report.report import (
     decode,
     encode,
 )
+from llmmonitor_api.report.requests import CHECKS_LIMIT, DETAILS_LIMIT, CheckCounts, RequestCounts
+from llmmonitor_api.report.review import ReviewState
 from llmmonitor_api.report.totals import (
     OBJECTIVES_LIMIT,
     SERIES_LIMIT,
@@ -179,6 +183,15 @@ RESOURCES = Resources(
     },
     network=Network(BIG, BIG, BIG, BIG),
     disk=Disk(BIG, BIG),
+    weight_files="w" * 256,
+)
+REQUESTS = RequestCounts(
+    "s" * 256,
+    BIG,
+    BIG,
+    BIG,
+    {"c" * 250 + str(n): CheckCounts(BIG, BIG) for n in range(CHECKS_LIMIT)},
+    {"d" * 250 + str(n): BIG for n in range(DETAILS_LIMIT)},
 )
 _MET = ClientMet(BIG, (BIG,) * MEASURES_LIMIT, (BIG,) * MEASURES_LIMIT)
 CLIENTS = Clients(
@@ -195,8 +208,15 @@ PROBING = Probing(
     message="m" * 8192,
     unknown_suites=("s" * 63,) * 20,
     pairs=(PairOutcomes("a" * 63, "v" * 256, BIG, ("g" * 63, "h" * 63), "?" * SCENARIOS_LIMIT),) * 16,
+    canaries=CanaryRound(
+        1e11,
+        BIG,
+        "v" * 256,
+        (CanaryPrint((2**32 - 1,) * TOKENS_LIMIT, (-1 / 3,) * TOKENS_LIMIT),) * PROMPTS_LIMIT,
+    ),
     rounds=(ProbeRound(1e10, "v" * 256, BIG, 1e10, (RESULT,) * RESULTS_LIMIT),) * ROUNDS_LIMIT,
 )
+OUTCOMES = LiveOutcomes(*(BIG,) * 4, dict.fromkeys(VERDICTS, BIG), dict.fromkeys(VERDICTS, BIG), *(BIG,) * 9)
 LIVE = Live(saturation=Saturation(BIG, 1e12, BIG, BIG, 1e15, -1e15, 1e15, BIG, BIG))
 
 
@@ -240,6 +260,8 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
             observed_nanoseconds=2**63 - 1,
             features=features(),
             interactions=interactions(),
+            live_outcomes=OUTCOMES,
+            requests=REQUESTS,
             probing_nanoseconds=2**63 - 1,
             probes=ProbeCounts(BIG, BIG, BIG, BIG, BIG, BIG),
         )
@@ -254,6 +276,7 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
         vocabulary_key="k" * 256,
         interactions=interactions_now(),
         probing=PROBING,
+        review=ReviewState(2**63 - 1, 1e12),
     )
     encoded = encode(largest)
 
@@ -265,7 +288,9 @@ def test_a_report_with_every_series_full_is_within_what_a_reader_accepts() -> No
     assert len(msgspec.json.encode(CLIENTS)) < 512 * 1024
     assert decode(encoded).totals.objectives == objectives()
     assert decode(encoded).totals.interactions == interactions()
+    assert decode(encoded).totals.live_outcomes == OUTCOMES
     assert decode(encoded).interactions == interactions_now()
+    assert decode(encoded).totals.requests == REQUESTS
 
 
 def test_counts_of_an_objective_from_before_it_could_be_of_some_requests_are_read() -> None:
@@ -353,12 +378,25 @@ def test_a_report_of_a_sidecar_without_detectors_is_read() -> None:
     assert (decoded.totals.interactions, decoded.interactions) == (InteractionCounts(), None)
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [{"answers": -1}, {"given": {"x" * 257: 1}}, {"given": {str(n): 1 for n in range(9)}}, {"rated": "many"}],
+)
+def test_a_damaged_count_of_outcomes_is_refused(damaged: dict[str, object]) -> None:
+    document = json.loads(encode(report(Totals())))
+    document["totals"]["live_outcomes"] = damaged
+
+    with pytest.raises(UnreadableReport, match="not a report"):
+        decode(json.dumps(document).encode())
+
+
 def test_a_report_without_what_came_later_is_read() -> None:
-    document = json.loads(encode(report(Totals(engine=engine()))))
-    del document["totals"]["engine"], document["totals"]["features"]
+    document = json.loads(encode(report(Totals(engine=engine(), live_outcomes=OUTCOMES))))
+    del document["totals"]["engine"], document["totals"]["features"], document["totals"]["live_outcomes"]
 
     totals = decode(json.dumps(document).encode()).totals
     assert (totals.engine, totals.features) == (EngineCounts(), FeatureCounts())
+    assert totals.live_outcomes == LiveOutcomes()
 
 
 def test_a_report_from_before_busy_time_was_told_is_read_and_so_is_one_of_a_later_version() -> None:

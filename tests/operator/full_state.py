@@ -12,16 +12,20 @@ from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.probing import RESULTS_LIMIT, SCENARIOS_LIMIT
 from llmmonitor_api.report.report import InterceptionState, Live
 from llmmonitor_api.report.totals import InterceptionCounts, objective_key
+from llmmonitor_api.review import Verdict
 from llmmonitor_operator.cost.ledger import DAYS_LIMIT, Account, Ledger, Line, Spent
 from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.packed_figures import PackedFigures
 from llmmonitor_operator.quality_kept import PAIRS_LIMIT, ROUNDS_LIMIT, Outcome, PairsKept, QualityKept, Round
+from llmmonitor_operator.review_kept import BATCHES_LIMIT, PEOPLE_LIMIT, Batch, Judged, ReviewKept, Subject
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.versions.history import HOURS_LIMIT, PARTS_LIMIT, VERSIONS_LIMIT, History, Version
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier
 
 NOW = 1_800_000_000.0
+CAPACITY = 8
+"""Cases of a batch."""
 MODELS, VERSIONS = 20, 3
 REQUESTS_PER_SECOND = 10
 
@@ -192,3 +196,25 @@ def full_window(rng: random.Random) -> Window:
     """That is about to be closed."""
     buckets = {n: rng.randrange(10**6) for n in range(BUCKETS_LIMIT)}
     return Window(counts={f"feature-{n}": buckets for n in range(FEATURES_LIMIT)})
+
+
+def full_review(rng: random.Random) -> ReviewKept:
+    """As many batches as are kept, all of them judged by several people, of clients that are all others."""
+    said = [one.value for one in Verdict]
+    batches = tuple(
+        Batch(
+            rng.randbytes(8).hex(),
+            rng.randrange(10**6),
+            CAPACITY,
+            NOW - rng.randrange(10**6) - rng.random(),
+            tuple(
+                Judged(rng.choice(said), rng.randrange(PEOPLE_LIMIT), CAPACITY * n + place)
+                for place in range(CAPACITY)
+            ),
+            "suspected",
+            rng.randrange(10**8),
+        )
+        for n in range(BATCHES_LIMIT)
+    )
+    people = tuple(f"system:serviceaccount:prod:reviewer-{n:03d}" for n in range(PEOPLE_LIMIT))
+    return ReviewKept(people, {Subject("jailbreak", "injection-model", 1).key: batches}, 10**5)

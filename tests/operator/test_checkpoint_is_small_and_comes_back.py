@@ -20,6 +20,7 @@ from tests.operator.full_state import (
     full_history,
     full_ledger,
     full_quality,
+    full_review,
     full_state,
     full_window,
 )
@@ -276,3 +277,18 @@ def test_an_older_schema_is_brought_forward_step_by_step() -> None:
 
 def test_every_schema_before_this_one_can_be_migrated() -> None:
     assert sorted(MIGRATIONS) == list(range(1, SCHEMA))
+
+
+def test_peoples_verdicts_come_back_and_the_oldest_make_room() -> None:
+    review = full_review(random.Random(1))
+
+    alone = encode(State(review=review))
+    crowded = encode(State(review=review), limit=8_192)
+
+    assert decode(alone.data).review == review
+    assert len(alone.data) <= BYTES_LIMIT / 2
+    assert crowded.left_out[-1] == "people's verdicts before the newest"
+    [left] = decode(crowded.data).review.subjects.values()
+    [every] = review.subjects.values()
+    assert len(left) == 50
+    assert min(one.at for one in left) > sorted(one.at for one in every)[-51]

@@ -16,7 +16,6 @@ from llmmonitor_operator.evaluate.counterfactual import (
     DETECTABLE,
     POWER,
     Tally,
-    detectable,
     difference_below,
     evidence,
     found,
@@ -95,6 +94,12 @@ def test_the_suites_have_the_power_that_they_claim_and_twenty_pairs_have_none() 
     assert power(20, DETECTABLE, 0.0, 5) < 0.001
     assert (detectable(SCENARIOS, 0.0, 5), detectable(SCENARIOS, 0.02, 5)) == (0.06, 0.14)
     assert detectable(5, 0.0, 5) is None
+
+
+def detectable(pairs: int, noise: float, attributes: int) -> float | None:
+    """The least flip rate, in whole percent, that is found with a chance of POWER; None if none is."""
+    rates = (step / 100 for step in range(1, 101))
+    return next((one for one in rates if power(pairs, one, noise, attributes) >= POWER), None)
 
 
 def test_power_is_what_simulation_says() -> None:

@@ -26,6 +26,16 @@ PUSHED: dict[str, object] = {
     "quality.suites": ["arithmetic"],
     "quality.auth": {"secretKeyRef": {"name": "key", "key": "token"}},
     "quality.tokensPerDay": "1k",
+    "quality.judge": {"url": "http://judge/v1", "model": "big"},
+    "quality.embeddings": {"url": "http://embeddings/v1", "model": "minilm"},
+    "quality.outcomes": {"feedbackAuth": {"secretKeyRef": {"name": "key", "key": "token"}}},
+    "quality.canaries": False,
+    "requests.languages": ["en"],
+    "requests.roles": ["user"],
+    "requests.jsonSchema": {"type": "object"},
+    "requests.invalidSchemas": True,
+    "requests.contextOverflow": True,
+    "requests.unknownParameters": True,
 }
 JUDGED_BY: dict[str, object] = {
     "sampling.reportInterval": "1m",
@@ -69,6 +79,8 @@ JUDGED_BY: dict[str, object] = {
     "interactions.patterns": [{"name": "own", "pattern": "a+", "max": 3}],
     "interactions.window": "2h",
     "interactions.clearAfter": "3h",
+    "requests.maxInvalidRate": "3%",
+    "requests.window": "2h",
     "cost.comparedWith": {"perMillionPromptTokens": "0.1", "perMillionCompletionTokens": "0.4"},
 }
 BEFORE: dict[str, dict[str, Any]] = {
@@ -89,7 +101,7 @@ READ_IN_EVERY_PASS = {
 }
 """A sidecar in another mode, or that watches another port, is `Outdated`."""
 FOR_SIDECARS_TO_COME = {"interception.relayPort", "interception.apiPort", "resources.processes"}
-NOTHING_ACTS_ON_YET = ("requests", "privacy")
+NOTHING_ACTS_ON_YET = ("privacy",)
 """Sections; whoever makes one of them act says above how it reaches what runs."""
 
 

@@ -20,6 +20,7 @@ from llmmonitor_api.report.interactions import (
     finding_key,
 )
 from llmmonitor_operator import checkpoint
+from llmmonitor_operator.review_kept import Batch, Judged, ReviewKept, Subject
 
 HOUR, DAY = 3600.0, 86_400.0
 CLIENTS = ClientsSeen(HOUR, clients=30, most_requests=40)
@@ -172,12 +173,19 @@ def test_fewer_than_ten_clients_are_not_told(watched: Callable[..., Watched]) ->
     assert "clients" not in monitor.status[0]
 
 
-def test_what_nothing_detects_and_what_re2_refuses_is_said(watched: Callable[..., Watched]) -> None:
+def test_toxic_answers_are_judged_by_their_limit_and_what_users_say_is_information(
+    watched: Callable[..., Watched],
+) -> None:
     monitor = watched(toxicity={"max": 3})
-    condition = monitor.talk(100)
-    assert (condition.status, condition.reason) == ("Unknown", "NotVisible")
-    assert "toxicity (this version has no detector for it)" in condition.message
 
+    assert monitor.talk(100, toxicity=3, toxicityReceived=50).reason == "WithinLimits"
+    condition = monitor.talk(100, toxicity=1)
+
+    assert (condition.status, condition.reason) == ("False", "Toxicity")
+    assert "toxicity: 4 flagged in 1 h (max 3, n=200)" in condition.message
+
+
+def test_what_re2_refuses_is_said(watched: Callable[..., Watched]) -> None:
     own = watched(patterns=[{"name": "ours", "pattern": "a+", "max": 3}])
     assert own.talk(100, **{"pattern:ours": 4}).reason == "PatternFound"
 
@@ -212,3 +220,41 @@ def test_nothing_but_numbers_is_kept() -> None:
     fields = msgspec.json.schema(InteractionCounts)["$defs"]
 
     assert {one["type"] for one in fields["KindCounts"]["properties"].values()} == {"integer"}
+
+
+def judged(said: str, *subjects: Subject) -> ReviewKept:
+    """Forty verdicts of two people on findings of each, one client's each: 10 of 1,000 exchanges a batch."""
+    batches = tuple(
+        Batch(str(n), 10, 1, 0.0, (Judged(said, n % 2, n),), "suspected", 1_000) for n in range(40)
+    )
+    return ReviewKept(("ada", "bob"), {one.key: batches for one in subjects}, 40)
+
+
+def test_a_limit_whose_detector_people_found_imprecise_is_not_judged(watched: Callable[..., Watched]) -> None:
+    monitor = watched(refusals={"maxRate": "1%"})
+    review = judged("wrong", Subject("refusals", "refusals", 1))
+    monitor.watch.state = msgspec.structs.replace(monitor.watch.state, review=review)
+
+    condition = monitor.talk(300, refusals=200)
+
+    assert (condition.status, condition.reason) == ("Unknown", "DetectorSuspended")
+    assert "refusals 1 is suspended: 0 %" in condition.message
+    assert "n=40 of 2 people" in condition.message
+    [detector] = monitor.evaluation.status["reviewers"]["detectors"]
+    assert (detector["suspended"], detector["precision"]["value"]) == (True, 0.0)
+    assert detector["precision"]["high"] == pytest.approx(0.0881, abs=1e-4)
+
+
+def test_a_rate_is_judged_by_the_false_alarms_that_verdicts_allow_for(
+    watched: Callable[..., Watched],
+) -> None:
+    assert watched(promptInjection={"maxRate": "1%"}).talk(1_000, promptInjection=40).reason == "WithinLimits"
+
+    monitor = watched(promptInjection={"maxRate": "1%"})
+    detectors = (Subject("promptInjection", f"injection-{one}", 1) for one in ("rules", "model"))
+    review = judged("right", *detectors)
+    monitor.watch.state = msgspec.structs.replace(monitor.watch.state, review=review)
+    condition = monitor.talk(1_000, promptInjection=40)
+
+    assert condition.reason == "PromptInjection"
+    assert "by your verdicts" in condition.message

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.operator.conftest import monitor_with
 
-from llmmonitor_api.probe_plan import PLAN_BYTES_LIMIT
+from llmmonitor_api.probe_plan import PLAN_BYTES_LIMIT, EndpointSetting
 from llmmonitor_operator.configure import configuration_for, first_configuration
 from llmmonitor_operator.probe_shares import ASKING_LIMIT, shares
 
@@ -52,6 +52,18 @@ def test_a_plan_has_seconds_and_plain_numbers() -> None:
     expected = one.probes[0].expected
     assert (expected.number, expected.tolerance, expected.max_latency_seconds) == ("4", "0.5", 1.5)
     assert one.probes[0].messages[0].role == "user"
+
+
+def test_a_plan_names_who_makes_embeddings_and_no_secret() -> None:
+    auth = {"secretKeyRef": {"name": "embeddings-key", "key": "token"}, "header": "X-Key"}
+    embeddings = {"url": "http://embed:8080/v1/", "model": "minilm", "auth": auth}
+    probe = PROBE | {"expect": {"meansLike": {"text": "Four.", "atLeast": "75%"}}}
+
+    one = plan(schedule="2h", probes=[probe], embeddings=embeddings)
+
+    assert one.embeddings == EndpointSetting("http://embed:8080/v1", "minilm", "X-Key", credential=True)
+    assert (one.probes[0].expected.means_like, one.probes[0].expected.means_at_least) == ("Four.", 0.75)
+    assert "embeddings-key" not in msgspec.json.encode(one).decode()
 
 
 def test_what_does_not_fit_is_left_out_and_counted() -> None:

@@ -24,7 +24,9 @@ from llmmonitor_api.signing import (
 )
 from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
+from llmmonitor_sidecar.endpoints.feedback import FeedbackDesk
 from llmmonitor_sidecar.endpoints.server import serving
+from llmmonitor_sidecar.signals.live_outcomes import LiveOutcomeCounter
 
 KEY = generate_private_key()
 STRANGER = generate_private_key()
@@ -99,6 +101,7 @@ async def serve(
         requests=RequestVerifier(keys, POD),
         configurations=ConfigurationVerifier(keys, POD, START),
         metrics_token=token,
+        feedback=FeedbackDesk(LiveOutcomeCounter(Totals())),
         clock=lambda: sidecar.now,
         monotonic=lambda: sidecar.now,
     )

@@ -105,7 +105,7 @@ def test_an_engine_is_told_by_who_owns_its_models() -> None:
     models = detect.served_models(recorded("llamacpp_models.json").encode())
 
     weights = "type Q4_1, parameters 134515008, vocabulary 49152, bytes 96576768"
-    assert models == detect.ServedModels(("SmolLM2-135M-Instruct.Q4_1.gguf",), "llamacpp", weights)
+    assert models == detect.ServedModels(("SmolLM2-135M-Instruct.Q4_1.gguf",), "llamacpp", weights, 1024)
     assert detect.by_owner("llamacpp") is LLAMA_CPP
     assert detect.by_owner("") is None
 
@@ -196,7 +196,7 @@ def test_weights_are_told_by_where_they_are_from_where_the_name_does_not_say() -
 
     models = detect.served_models(body)
 
-    assert models == detect.ServedModels(("chat",), "vllm", "from /models/b")
+    assert models == detect.ServedModels(("chat",), "vllm", "from /models/b", 4096)
     same = detect.served_models(b'{"data": [{"id": "chat", "root": "chat"}]}')
     assert same is not None
     assert same.weights == ""

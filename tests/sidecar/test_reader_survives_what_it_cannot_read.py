@@ -52,10 +52,12 @@ def test_an_exchange_is_counted_once_with_its_tokens() -> None:
     assert reader.live(4 * SECOND).in_flight == 0
 
 
-def test_a_defect_of_the_parser_costs_one_connection_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_of_the_parser_costs_one_connection_and_is_counted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     class Defective(ConnectionAnalyser):
         def eof(self, direction: int, at_ns: int) -> list[ExchangeEvent]:
-            raise ZeroDivisionError(direction, at_ns)
+            raise ZeroDivisionError(direction, at_ns, "what somebody" + " said")
 
     monkeypatch.setattr("llmmonitor_sidecar.analyser.reader.ConnectionAnalyser", Defective)
     reader = TrafficReader()
@@ -71,6 +73,9 @@ def test_a_defect_of_the_parser_costs_one_connection_and_is_counted(monkeypatch:
         ]
     )
 
+    assert "ZeroDivisionError" in caplog.text
+    assert "in eof" in caplog.text
+    assert "what somebody said" not in caplog.text
     assert reader.totals.interception.malformed.counts["parser_defect"] == 1
     assert outcomes(reader) == {"not_analysed": 1, "ok": 1}
     assert reader.live(4 * SECOND).in_flight == 0

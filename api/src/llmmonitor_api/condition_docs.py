@@ -10,7 +10,6 @@ from typing import Final
 from llmmonitor_api import generated
 from llmmonitor_api.conditions import CONDITION_TYPES, ConditionType, Reason, Role
 from llmmonitor_api.conditions import table as conditions_table
-from llmmonitor_api.conditions.not_said_yet import NOT_SAID_YET
 
 COMMAND: Final = "python -m llmmonitor_api.condition_docs"
 INTRODUCTION: Final = f"""\
@@ -23,8 +22,7 @@ good. `Unknown` means that there is no verdict; it is never a guess.
 
 `Healthy` sums up: it is `False` when a gating condition is, and `Unknown` when a gating condition is and none
 is `False`. Advisory conditions never turn it. `spec.roles` changes a condition's role, for example
-`roles: {{DriftFree: Gating}}`. A reason marked *not judged* never turns `Healthy`, whatever the role. One
-marked *not yet* is planned: this version does not collect what it speaks of, and never says it.
+`roles: {{DriftFree: Gating}}`. A reason marked *not judged* never turns `Healthy`, whatever the role.
 
     kubectl wait --for=condition=Healthy llmmonitor/chat
     kubectl describe llmmonitor chat
@@ -60,7 +58,7 @@ def _section(kind: ConditionType) -> str:
 
 
 def _row(reason: Reason) -> str:
-    marks = ([] if reason.gates else ["not judged"]) + (["not yet"] if reason in NOT_SAID_YET else [])
+    marks = [] if reason.gates else ["not judged"]
     return f"| `{reason.name}` | {', '.join([reason.status, *marks])} | {reason.meaning} | {reason.remedy} |"
 
 

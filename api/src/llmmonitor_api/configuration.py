@@ -6,7 +6,8 @@ Unknown fields are ignored: an older sidecar takes what it knows from a newer op
 
 from __future__ import annotations
 
-from typing import Annotated
+from hashlib import blake2b
+from typing import Annotated, Any
 
 import msgspec
 
@@ -60,7 +61,7 @@ class ObjectiveSetting(msgspec.Struct, frozen=True):
 
 
 class ClientSetting(msgspec.Struct, frozen=True):
-    """How clients are told apart, while versions are compared."""
+    """How clients are told apart, while versions are compared or cases are kept for people."""
 
     header: str
     """The request header whose value tells them apart."""
@@ -95,6 +96,36 @@ class InteractionsSetting(msgspec.Struct, frozen=True):
     patterns: tuple[PatternSetting, ...] = ()
 
 
+class OutcomesSetting(msgspec.Struct, frozen=True):
+    """That outcomes of live traffic are counted, and who may give feedback."""
+
+    token: bool = False
+    """Whether feedback is taken from those alone who bear the owner's token."""
+
+
+class ReviewSetting(msgspec.Struct, frozen=True):
+    """How many redacted cases are kept for people to judge, and for how long."""
+
+    max_cases: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+    max_age_seconds: Annotated[float, msgspec.Meta(ge=0, le=31 * 86_400)]
+
+
+class RequestChecksSetting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a valid request is: `spec.requests`."""
+
+    languages: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    json_schema: dict[str, Any] | None = None
+    invalid_schemas: bool = False
+    context_overflow: bool = False
+    unknown_parameters: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Counts made by another setting are other counts."""
+        return blake2b(msgspec.json.encode(self, order="deterministic"), digest_size=6).hexdigest()
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """All that can be changed in a running sidecar."""
 
@@ -125,6 +156,12 @@ class Configuration(msgspec.Struct, frozen=True):
     whom it believes already. A container that starts anew believes the keys of its environment again."""
     probes: ProbePlan | None = None
     """What to ask the model; None: nothing."""
+    outcomes: OutcomesSetting | None = None
+    """None: outcomes are not counted, and no feedback is taken."""
+    review: ReviewSetting | None = None
+    """None: no case is kept, and those that were are erased."""
+    requests: RequestChecksSetting | None = None
+    """What to check requests for; None: nothing."""
 
     @property
     def counted(self) -> tuple[ObjectiveSetting, ...]:

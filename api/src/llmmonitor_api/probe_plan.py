@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+BIAS_PREFIX = "bias-"
+"""Of a suite's name that is of pairs; the attribute follows."""
 PLAN_BYTES_LIMIT = 80 * 1024
 """As JSON: a sidecar's first configuration travels in one environment variable, the others in a document."""
 
@@ -35,6 +37,11 @@ class Expected(msgspec.Struct, frozen=True, omit_defaults=True):
     tolerance: str = "0"
     similar_to: str = ""
     at_least: float = 0.8
+    means_like: str = ""
+    means_at_least: float = 1.0
+    """The cosine of the embeddings."""
+    judged: str = ""
+    """A rubric for the judge."""
     refuses: bool | None = None
     max_latency_seconds: float | None = None
 
@@ -47,6 +54,19 @@ class ProbeSetting(msgspec.Struct, frozen=True, omit_defaults=True):
     expected: Expected
     repeats: int = 1
     max_tokens: int = 256
+    answer: str = ""
+    """What was answered; empty: the model is asked."""
+
+
+class EndpointSetting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Another model that is asked about answers."""
+
+    url: str
+    """The base of its API."""
+    model: str
+    header: str = "Authorization"
+    credential: bool = False
+    """Whether the owner named one."""
 
 
 class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -64,8 +84,19 @@ class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """The HTTP header that the credential goes in, where there is one."""
     credential: bool = False
     """Whether the owner named one."""
+    embeddings: EndpointSetting | None = None
+    """For `Expected.means_like`."""
+    judge: EndpointSetting | None = None
+    """For `Expected.judged`."""
+    labelled: tuple[ProbeSetting, ...] = ()
+    """Answers that people have judged, good ones before bad ones; the judge grades them in every round."""
+    labelled_good: int = 0
+    """How many of them are good."""
     seed: str = ""
-    """Tells monitors apart, so that not all begin their rounds at the full hour."""
+    """Tells monitors apart: rounds begin at other times, and canaries' hashes are keyed by it.
+    No secret."""
+    canaries: bool = False
+    """Whether the fixed prompts are asked by which a change of the weights is told."""
     left_out: int = 0
     """Probes that did not fit."""
     index: int = 0

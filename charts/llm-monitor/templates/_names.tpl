@@ -64,6 +64,10 @@ shards instead of those there are.
 {{ include "llm-monitor.fullname" . }}-checkpoint-
 {{- end }}
 
+{{- define "llm-monitor.audit-prefix" -}}
+{{ include "llm-monitor.fullname" . }}-audit-
+{{- end }}
+
 {{- define "llm-monitor.labels" -}}
 helm.sh/chart: {{ include "llm-monitor.chart" . }}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 }}

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from kubernetes.aio import config
-from kubernetes.aio.client import Configuration
-
+from llmmonitor_cli.kubeconfig import namespace_of, speaking_to
 from llmmonitor_operator.kube import paths
-from llmmonitor_operator.kube.api import Kube, speaking
+from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import ApiError, NotFound
 from llmmonitor_operator.reconcile.keep.drift_watcher import ACCEPTED
 
@@ -47,21 +45,8 @@ async def run(name: str, namespace: str | None, context: str | None, now: dateti
     """The same by the person's kubeconfig.
 
     Raises:
-        NotAccepted: as `accept`, or there is no usable kubeconfig.
+        NotAccepted: as `accept`.
+        NoCluster: there is no usable kubeconfig.
     """
-    configuration = Configuration()
-    try:
-        await config.load_kube_config(  # type: ignore[no-untyped-call]  # the client has no types
-            context=context, client_configuration=configuration
-        )
-    except config.ConfigException as error:
-        raise NotAccepted(f"no cluster to speak to: {error}") from error
-    async with speaking(configuration) as kube:
-        return await accept(kube, namespace or _namespace(context), name, now)
-
-
-def _namespace(context: str | None) -> str:
-    """That of the kubeconfig's context, as kubectl takes it."""
-    contexts, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]  # as above
-    chosen = next((one for one in contexts if one["name"] == context), active)
-    return str(chosen["context"].get("namespace") or "default")
+    async with speaking_to(context) as kube:
+        return await accept(kube, namespace or namespace_of(context), name, now)

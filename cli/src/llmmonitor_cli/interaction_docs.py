@@ -39,20 +39,22 @@ attack: the tables below say how often each detector is wrong.
 What has no limit is counted in `status.interactions` and not judged. The condition is
 [InteractionsSafe](conditions.md#interactionssafe).
 
-- **Whose text**: every finding has an origin: user, system, tool, retrieved or answer. Retrieved is what
-  comes as a document, or between the tags that retrieval programs write (`<context>`, `<document>`, …).
+- **Whose text**: every finding has an origin: user, system, tool, retrieved, answer or call. Retrieved is
+  what comes as a document, or between the tags that retrieval programs write (`<context>`, `<document>`, …).
+  Call is what the model writes into a tool's arguments: there personal data, secrets, leaks and own patterns
+  are looked for, and what an attempt asked for; a key that the system prompt holds is given for that.
 - **Once**: chat clients send the whole conversation with every turn. What follows the last answer is judged;
   earlier messages only if that beginning was never seen; a system prompt once an hour.
 - **Complied** are attempts that the model did not refuse, and then repeated its system prompt, said what it
-  was asked to say in quotes, or called a tool when the attempt stood in a tool's result or a document. It is
-  a lower bound.
+  was asked to say in quotes, in its answer or in a tool call, or called a tool when the attempt stood in a
+  tool's result or a document. It is a lower bound.
 - **CPU**: one exchange may take {BUDGET_NANOSECONDS // 1_000_000} ms, all together {SHARE:.0%} of a core.
   What does not fit is left out at random and said: `sampledShare`,
   `llm_monitor_interactions_sampled_ratio`.
 - **Clients** are told apart by address, under a key that never leaves the sidecar and changes daily, in each
   replica by itself. Behind a proxy all have one address; then limits per client say so instead of a verdict.
-- **Not yet**: toxicity has no detector; `privacy.clientHeader` and `privacy.trustedProxies` are not read;
-  text in tool calls' arguments and in reasoning is not looked at.
+- **Not yet**: limits per client go by the address alone (`privacy.clientHeader` tells clients apart for
+  versions and reviews, not here; `privacy.trustedProxies` is not read); reasoning is not looked at.
 """
 TRAINING: Final = """\
 ## The injection model
@@ -65,6 +67,19 @@ Two thresholds are kept, which 1 % and 0.1 % of the calibration's benign message
 0.1 %. More than that of other texts reach it, above all of long ones and of code: see below. The rules were
 written by people who know the published attacks, so that what they find of well-known test sets says less
 about attacks to come than what the model finds of them.
+"""
+TOXICITY: Final = """\
+## The toxicity model
+
+One more such score: of insults, threats, slurs, hate of groups and obscene abuse, in English. It tells
+language, not opinion: hate in polite words it mostly misses, and quoted abuse it flags. It reads answers,
+which `spec.interactions.toxicity` limits, and tells of requests as `toxicityReceived`. It is trained on
+RealToxicityPrompts, a list of profanity and sentences in our own words, in which groups of people stand in
+neutral sentences as well as in hateful ones. Names of groups still raise its score. That suffices for no
+false alarm in neutral sentences that differ in that word alone, but of ToxiGen's harmless sentences about
+groups it flags more than a list of words does: see below. So no finding is beyond doubt, and a limit of zero,
+which counts those alone, never fails by it: set a count or a rate. The sets that people judged are of heated
+talk, so that precision there is no precision on ordinary answers.
 """
 
 
@@ -96,7 +111,9 @@ def render(measured: str) -> str:
     for one in DETECTORS:
         found = ", ".join(f"`{kind.name}`" for kind in one.kinds) or "`pattern:NAME`"
         lines.append(f"| {one.name} | {one.version} | {found} | {one.method} | {one.verified} |")
-    return "\n".join([*lines, "", TRAINING, "## Measured", "", "By `make bench-detectors`.", "", measured])
+    return "\n".join(
+        [*lines, "", TRAINING, TOXICITY, "## Measured", "", "By `make bench-detectors`.", "", measured]
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

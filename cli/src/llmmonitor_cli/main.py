@@ -30,6 +30,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _JSON = Annotated[bool, typer.Option("--json", help="Print the final status as JSON, and nothing else.")]
+_NAME = Annotated[str, typer.Argument(help="The LLMMonitor.")]
+_NAMESPACE = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's if not given.")
+]
+_CONTEXT = Annotated[str | None, typer.Option(help="Of the kubeconfig; the current one by default.")]
+_SERVICE_ACCOUNT = Annotated[
+    str | None,
+    typer.Option(
+        "--as-service-account",
+        help="NAMESPACE/NAME by which the operator knows you, where your kubeconfig has no token.",
+    ),
+]
 _LISTEN = Annotated[
     int | None,
     typer.Option(min=1024, max=65535, help="Port for clients on 127.0.0.1; a free one if not given."),
@@ -83,19 +95,126 @@ def watch(  # noqa: PLR0913 - one argument per option
 
 @app.command()
 def accept(
-    name: Annotated[str, typer.Argument(help="The LLMMonitor.")],
+    name: _NAME,
     *,
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's if not given.")
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option(help="Of the kubeconfig; the current one by default.")
-    ] = None,
+    namespace: _NAMESPACE = None,
+    context: _CONTEXT = None,
 ) -> None:
     """Take what is now for normal: the baseline that drift is judged by begins anew."""
     from llmmonitor_cli import accept as accepting  # noqa: PLC0415 - only this command needs a cluster
 
     sys.stdout.write(_run(accepting.run(name, namespace, context, datetime.now(UTC))) + "\n")
+
+
+@app.command()
+def report(  # noqa: PLR0913 - one argument per option
+    name: _NAME,
+    *,
+    namespace: _NAMESPACE = None,
+    context: _CONTEXT = None,
+    since: Annotated[
+        str | None, typer.Option(help="Begin of the period, UTC: 2026-03-01 or 2026-03-01T06:00.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Its end; now by default.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=400, help="Its length; 30 by default.")] = None,
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help="File to write, - for the terminal; NAMESPACE-NAME-DAY.html."),
+    ] = "",
+    format_: Annotated[
+        str | None, typer.Option("--format", help="html, json or markdown; by the file's ending, else html.")
+    ] = None,
+    operator_namespace: Annotated[
+        str, typer.Option(help="Where the operator runs; looked for by default.")
+    ] = "",
+    from_checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="File or folder of saved LLMMonitor and ConfigMaps to read instead of a cluster."),
+    ] = None,
+) -> None:
+    """Write one page about a monitor's health over a period: for an auditor or a manager."""
+    from llmmonitor_cli.report import run as reporting  # noqa: PLC0415 - only this command needs it
+
+    try:
+        options = reporting.Options(
+            name=name,
+            since=since,
+            until=until,
+            days=days,
+            namespace=namespace,
+            context=context,
+            operator_namespace=operator_namespace,
+            from_checkpoint=from_checkpoint,
+            output=output,
+            format=None if format_ is None else reporting.format_of(format_),
+        )
+    except ValueError as error:
+        _stop(str(error))
+    sys.stdout.write(_run(reporting.run(options, datetime.now(UTC))))
+
+
+@app.command()
+def audit(
+    name: _NAME,
+    *,
+    namespace: _NAMESPACE = None,
+    context: _CONTEXT = None,
+    expect: Annotated[
+        str, typer.Option(help="The digest of a record that you noted before; it must be in the chain.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
+) -> None:
+    """List who did what to a monitor, and verify the chain of records; status 1 if it is not whole."""
+    from llmmonitor_cli import audit as auditing  # noqa: PLC0415 - only this command needs a cluster
+
+    found = _run(auditing.run(name, namespace, context, expect))
+    if as_json:
+        sys.stdout.write(auditing.as_json(found) + "\n")
+    else:
+        auditing.show(found, Console())
+    if found.verified.problems:
+        raise typer.Exit(CONDITION_MET_STATUS)
+
+
+@app.command()
+def review(  # noqa: PLR0913 - one argument per option
+    name: _NAME,
+    *,
+    namespace: _NAMESPACE = None,
+    context: _CONTEXT = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Of this kind alone, such as jailbreak; unflagged for those without.")
+    ] = None,
+    why: Annotated[str, typer.Option(help="What your looks are recorded with.")] = "review",
+    as_service_account: _SERVICE_ACCOUNT = None,
+) -> None:
+    """Judge redacted cases, one after the other; every look and every verdict is recorded."""
+    from llmmonitor_cli import asking  # noqa: PLC0415 - only these commands need a cluster
+
+    wanted = "" if kind == "unflagged" else kind
+    asked = asking.Asked(name, namespace, context, as_service_account, why)
+    taken = _run(asking.review(asked, Console(), kind=wanted))
+    sys.stdout.write(f"{taken} {'verdict' if taken == 1 else 'verdicts'} taken\n")
+
+
+@app.command()
+def erase(  # noqa: PLR0913 - as above
+    name: _NAME,
+    client: Annotated[
+        str, typer.Option(help="The client's address, or its value of spec.privacy.clientHeader; - reads it.")
+    ],
+    *,
+    namespace: _NAMESPACE = None,
+    context: _CONTEXT = None,
+    why: Annotated[str, typer.Option(help="What the erasure is recorded with.")] = "",
+    as_service_account: _SERVICE_ACCOUNT = None,
+) -> None:
+    """Erase what sidecars keep of a client, while the day's key by which it is known lives; recorded."""
+    from llmmonitor_cli import asking  # noqa: PLC0415 - as above
+
+    value = sys.stdin.readline().strip() if client == "-" else client
+    asked = asking.Asked(name, namespace, context, as_service_account, why)
+    sys.stdout.write(_run(asking.erase(asked, value)) + "\n")
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHi
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.interactions import InteractionCounts, InteractionsState, KindCounts, finding_key
+from llmmonitor_api.report.live_outcomes import LiveOutcomes
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import (
     Disk,
@@ -32,6 +33,7 @@ from llmmonitor_api.report.report import (
     Resources,
     Saturation,
 )
+from llmmonitor_api.report.requests import CheckCounts, RequestCounts
 from llmmonitor_api.report.totals import InterceptionCounts, ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_operator.reconcile.metrics import monitor_families
 from llmmonitor_operator.reconcile.metrics.operator_metrics import MONITORS_LIMIT, OperatorMetrics
@@ -172,6 +174,10 @@ REPORT: Final = Report(
         compared=Compared(_PAIR, 1, _PAIR, _PAIR, 1, 1, _PAIR, _PAIR),
         interactions=InteractionCounts(
             kinds={"jailbreak": KindCounts(1)}, findings={finding_key("jailbreak", "one", 1, "user"): 1}
+        ),
+        live_outcomes=LiveOutcomes(answers=1),
+        requests=RequestCounts(
+            "setting", 1, 1, checks={"roles": CheckCounts(1)}, details={"roles: developer": 1}
         ),
     ),
     probing=Probing(waits="saturated"),

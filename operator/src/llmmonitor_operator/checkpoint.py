@@ -16,12 +16,16 @@ from typing import Any
 import msgspec
 
 from llmmonitor_api.report import histogram
+from llmmonitor_api.report.probing import Probing
 from llmmonitor_operator.cost.fold import folded
 from llmmonitor_operator.drift.window import Window
+from llmmonitor_operator.outcomes_kept import OutcomesKept
 from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
 from llmmonitor_operator.packed_figures import read_in, written_out
 from llmmonitor_operator.packing import pack, unpack
+from llmmonitor_operator.review_kept import newest
 from llmmonitor_operator.state import State
+from llmmonitor_operator.versions.canaries import Canaries
 from llmmonitor_operator.versions.history import History
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS
 
@@ -29,6 +33,8 @@ SCHEMA = 1
 """Changes with every change of `State` that old bytes cannot be read as."""
 BYTES_LIMIT = 64 * 1024
 """Compressed, of one monitor."""
+_VERDICTS_LEFT = 50
+"""Batches of cases, where there is no room for all."""
 _DECOMPRESSED_LIMIT = 32 * 1024 * 1024
 _LAYOUT = (
     histogram.LAYOUT,
@@ -170,7 +176,13 @@ def _without_what_comes_again(state: State) -> State:
             pod,
             boots=tuple(
                 msgspec.structs.replace(
-                    one, gpus=None, interactions=None, clients=None, features=_if_none(one.features)
+                    one,
+                    gpus=None,
+                    interactions=None,
+                    requests=None,
+                    clients=None,
+                    features=_if_none(one.features),
+                    probing=_without_canaries_of(one.probing),
                 )
                 for one in pod.boots
             ),
@@ -181,7 +193,16 @@ def _without_what_comes_again(state: State) -> State:
     if comparison is not None:
         comparison = msgspec.structs.replace(comparison, seen=b"")
         versions = msgspec.structs.replace(versions, comparison=comparison)
-    return msgspec.structs.replace(state, pods=pods, versions=versions)
+    asked = {
+        uid: msgspec.structs.replace(one, doubtful=()) if one.doubtful else one
+        for uid, one in state.canaries.pods.items()
+    }
+    canaries = msgspec.structs.replace(state.canaries, pods=asked)
+    return msgspec.structs.replace(state, pods=pods, versions=versions, canaries=canaries)
+
+
+def _without_canaries_of(probing: Probing | None) -> Probing | None:
+    return None if probing is None else msgspec.structs.replace(probing, canaries=None)
 
 
 def _if_none(features: PackedFeatures | None) -> PackedFeatures | None:
@@ -232,8 +253,24 @@ def _without_rounds(state: State) -> State:
     return msgspec.structs.replace(state, quality=quality)
 
 
+def _without_outcomes(state: State) -> State:
+    """But for which were beyond their limits."""
+    return msgspec.structs.replace(state, outcomes=OutcomesKept(poor=state.outcomes.poor))
+
+
+def _without_canaries(state: State) -> State:
+    """What runs is then taken for the model that it was."""
+    return msgspec.structs.replace(state, canaries=Canaries())
+
+
 def _without_pairs(state: State) -> State:
     return msgspec.structs.replace(state, quality=msgspec.structs.replace(state.quality, pairs=()))
+
+
+def _without_older_verdicts(state: State) -> State:
+    kept = state.review
+    subjects = newest(kept.subjects, _VERDICTS_LEFT)
+    return msgspec.structs.replace(state, review=msgspec.structs.replace(kept, subjects=subjects))
 
 
 def _with_cost_by_the_month(state: State) -> State:
@@ -254,10 +291,13 @@ _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
     ("rounds of probes before the newest", _without_older_rounds),
     ("events of the last minutes", _without_counts(0)),
     ("figures of the last hour", _without_figures(1)),
+    ("people's verdicts before the newest", _without_older_verdicts),
     ("events by the day", _without_counts(3)),
     ("the sources' counters", _without_sources),
     ("which version runs on which pod, but for one of each", _with_one_pod_of_each_version),
+    ("what models canaries were asked of", _without_canaries),
     ("rounds of probes", _without_rounds),
+    ("outcomes of live traffic", _without_outcomes),
     ("versions of the model", _without_versions),
     ("outcomes of counterfactual pairs", _without_pairs),
     ("the last valid spec", _without_valid_spec),

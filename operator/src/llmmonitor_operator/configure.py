@@ -14,15 +14,22 @@ from llmmonitor_api.configuration import (
     Configuration,
     InteractionsSetting,
     ObjectiveSetting,
+    OutcomesSetting,
     PatternSetting,
+    RequestChecksSetting,
+    ReviewSetting,
 )
 from llmmonitor_api.interactions.kinds import PATTERN_PREFIX
 from llmmonitor_api.quantities import format_percentage
+from llmmonitor_api.report import requests as checks
 from llmmonitor_api.spec import LLMMonitor, Objective, ObjectiveSource
 from llmmonitor_api.spec.cost import BudgetPeriod, Cost
 from llmmonitor_api.spec.interactions import FloodLimit, Interactions, Side
 from llmmonitor_api.spec.interactions import InteractionLimit as SpecLimit
 from llmmonitor_api.spec.interception import ExistingConnections, InterceptionMode
+from llmmonitor_api.spec.privacy import ContentPolicy, Privacy
+from llmmonitor_api.spec.quality import Outcomes
+from llmmonitor_api.spec.requests import RequestChecks
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
 from llmmonitor_operator.generations import configuration_generation
@@ -32,12 +39,16 @@ from llmmonitor_operator.settings import (
     InteractionLimit,
     InteractionSettings,
     ObjectiveSettings,
+    OutcomeSettings,
     QualitySettings,
+    RequestCheckSettings,
     Settings,
     TokenPrices,
     VersionSettings,
 )
 
+FIRST_BYTES_LIMIT = 96 * 1024
+"""Of a first configuration with checks on requests; an environment variable takes 128 KiB (execve(2))."""
 DRAIN_IDLE_SECONDS = 60.0
 """For `existingConnections: DrainIdle`; the sidecar waits ten times as long where the model may work."""
 
@@ -58,16 +69,24 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         if spec.interception.existing_connections is ExistingConnections.DRAIN_IDLE
         else 0.0,
         probes=plan_of(spec.quality, metadata.uid or metadata.name),
+        outcomes=_outcomes_setting(spec.quality.outcomes),
+        review=_review_setting(spec.privacy),
+        requests=_checks_setting(spec.requests),
     )
 
 
 def first_configuration(monitor: LLMMonitor) -> str:
     """What a new sidecar of the monitor begins with, as its environment takes it: the same as JSON.
 
-    But for the probes, which it is told once it reports: they are long, and each replica has its share.
+    But for the probes, which it is told once it reports: they are long, and each replica has its share. And
+    for checks on requests with so long a schema that they do not fit.
     """
-    first = msgspec.structs.replace(configuration_for(monitor), probes=None)
-    return msgspec.json.encode(first).decode()
+    first = msgspec.json.encode(msgspec.structs.replace(configuration_for(monitor), probes=None))
+    if len(first) > FIRST_BYTES_LIMIT:
+        first = msgspec.json.encode(
+            msgspec.structs.replace(configuration_for(monitor), probes=None, requests=None)
+        )
+    return first.decode()
 
 
 def settings_for(monitor: LLMMonitor) -> Settings:
@@ -102,10 +121,19 @@ def settings_for(monitor: LLMMonitor) -> Settings:
         quality=QualitySettings(
             plan=plan_of(spec.quality, metadata.uid or metadata.name),
             min_passed=float(spec.quality.min_passed),
-            outcomes=spec.quality.outcomes is not None,
+            judge_least=float(spec.quality.judge.min_agreement) if spec.quality.judge is not None else 1.0,
+            outcomes=_outcomes(spec.quality.outcomes),
         ),
+        requests=_check_settings(spec.requests),
         roles=spec.condition_roles,
     )
+
+
+def _review_setting(privacy: Privacy) -> ReviewSetting | None:
+    review = privacy.review
+    if review is None or privacy.content is not ContentPolicy.REDACTED:
+        return None
+    return ReviewSetting(review.max_cases, review.max_age.total_seconds())
 
 
 def drift_settings(monitor: LLMMonitor, vocabulary_key: str = "") -> DriftSettings:
@@ -134,6 +162,17 @@ def _cost(cost: Cost) -> CostSettings:
     )
 
 
+def _outcomes_setting(outcomes: Outcomes | None) -> OutcomesSetting | None:
+    return None if outcomes is None else OutcomesSetting(token=outcomes.feedback_auth is not None)
+
+
+def _outcomes(outcomes: Outcomes | None) -> OutcomeSettings | None:
+    if outcomes is None:
+        return None
+    limits = {name: float(limit) for name, limit in outcomes.limits.items()}
+    return OutcomeSettings(window_seconds=outcomes.window.total_seconds(), **limits)
+
+
 def _interactions_setting(interactions: Interactions) -> InteractionsSetting:
     return InteractionsSetting(
         window_seconds=interactions.window.total_seconds(),
@@ -146,6 +185,37 @@ def _interactions_setting(interactions: Interactions) -> InteractionsSetting:
             )
             for one in interactions.patterns
         ),
+    )
+
+
+def _checks_setting(requests: RequestChecks) -> RequestChecksSetting | None:
+    if not requests.configured:
+        return None
+    return RequestChecksSetting(
+        languages=tuple(sorted(requests.languages)),
+        roles=tuple(sorted(one.value for one in requests.roles)),
+        json_schema=requests.json_schema,
+        invalid_schemas=requests.invalid_schemas,
+        context_overflow=requests.context_overflow,
+        unknown_parameters=requests.unknown_parameters,
+    )
+
+
+def _check_settings(requests: RequestChecks) -> RequestCheckSettings:
+    setting = _checks_setting(requests)
+    asked_for = {
+        checks.LANGUAGES: bool(requests.languages),
+        checks.ROLES: bool(requests.roles),
+        checks.JSON_SCHEMA: requests.json_schema is not None,
+        checks.INVALID_SCHEMAS: requests.invalid_schemas,
+        checks.CONTEXT_OVERFLOW: requests.context_overflow,
+        checks.UNKNOWN_PARAMETERS: requests.unknown_parameters,
+    }
+    return RequestCheckSettings(
+        checks=tuple(name for name, wanted in asked_for.items() if wanted),
+        setting=setting.digest if setting is not None else "",
+        max_invalid_rate=float(requests.max_invalid_rate),
+        window_seconds=requests.window.total_seconds(),
     )
 
 

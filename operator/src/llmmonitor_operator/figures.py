@@ -19,7 +19,7 @@ from llmmonitor_api.report.engine_counts import Compared, EngineCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import GAMMA, LARGEST, SMALLEST, Histogram
 from llmmonitor_api.report.totals import InterceptionCounts, Totals, TrafficSeries
-from llmmonitor_operator import interaction_counts
+from llmmonitor_operator import interaction_counts, outcomes_kept
 from llmmonitor_operator.engine_figures import (
     NO_ENGINE,
     NOT_COMPARED,
@@ -86,6 +86,8 @@ class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
     compared: Compared = NOT_COMPARED
     interactions: dict[str, int] = {}
     """`interaction_counts.figures_of`."""
+    live_outcomes: dict[str, int] = {}
+    """`outcomes_kept.figures_of`."""
 
     @property
     def ended(self) -> int:
@@ -159,6 +161,7 @@ def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
         engine=total_engine([one.engine for one in every]),
         compared=total_compared([one.compared for one in every]),
         interactions=_total_counts([one.interactions for one in every]),
+        live_outcomes=_total_counts([one.live_outcomes for one in every]),
     )
     if not histograms:
         return bare
@@ -208,6 +211,7 @@ def since(newer: Figures, older: Figures) -> Figures:
         engine=engine_since(newer.engine, older.engine),
         compared=compared_since(newer.compared, older.compared),
         interactions=merge.counts_since(newer.interactions, older.interactions, "interactions"),
+        live_outcomes=merge.counts_since(newer.live_outcomes, older.live_outcomes, "live_outcomes"),
     )
 
 
@@ -304,6 +308,7 @@ def figures_of(totals: Totals) -> Figures:
         engine=without_bounds(totals.engine),
         compared=totals.compared,
         interactions=interaction_counts.figures_of(totals.interactions),
+        live_outcomes=outcomes_kept.figures_of(totals.live_outcomes),
     )
 
 

@@ -157,6 +157,11 @@ class Monitors:
         return frozenset(known.uid for known in self._known.values())
 
     @property
+    def raws(self) -> dict[str, dict[str, Any]]:
+        """Each as the API server gave it last, by its identity."""
+        return {known.uid: known.raw for known in self._known.values()}
+
+    @property
     def namespaces(self) -> frozenset[str]:
         """Where there is at least one."""
         return frozenset(self._within)

@@ -107,6 +107,8 @@ class OperatorSettings:
     """Of the namespaces in which the webhook is asked; None: in all that are watched."""
     port: int = 8080
     """`/healthz`, `/readyz`, `/metrics`."""
+    people_port: int = 0
+    """Where the leader answers people (sealed); 0: it does not."""
     restart_timeout_seconds: float = 900.0
     """In which a pod that `existingPods: Restart` replaces has to be followed by one that is Ready."""
     kubeconfig: str = ""
@@ -143,9 +145,12 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         certificates=read.choice("CERTIFICATES", default.certificates),
         webhook_namespaces=read.selector("WEBHOOK_NAMESPACE_SELECTOR"),
         port=read.port("PORT", default.port),
+        people_port=read.port("PEOPLE_PORT", 0) if read.text("PEOPLE_PORT") else 0,
         restart_timeout_seconds=read.duration("RESTART_TIMEOUT", default.restart_timeout_seconds),
         kubeconfig=environment.get("KUBECONFIG", ""),
     )
+    if settings.people_port == settings.port:
+        read.problem("PEOPLE_PORT", str(settings.people_port), f"must be another port than {PREFIX}PORT")
     sidecar = settings.sidecar
     if not read.problems and parse_quantity(sidecar.memory_request) > parse_quantity(sidecar.memory_limit):
         wanted = f"must be at most {PREFIX}SIDECAR_MEMORY_LIMIT, which is {sidecar.memory_limit}"

@@ -123,6 +123,23 @@ class InteractionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeSettings:
+    """What people make of answers, and how much of it is too much."""
+
+    window_seconds: float = 86_400.0
+    min_positive: float | None = None
+    max_regenerated: float | None = None
+    max_rephrased: float | None = None
+    max_stopped: float | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether anything is judged."""
+        limits = (self.min_positive, self.max_regenerated, self.max_rephrased, self.max_stopped)
+        return any(one is not None for one in limits)
+
+
+@dataclass(frozen=True, slots=True)
 class QualitySettings:
     """What is asked, and when it is good."""
 
@@ -130,13 +147,33 @@ class QualitySettings:
     """None: nothing is asked."""
     min_passed: float = 0.5
     """The share of a suite's items that must pass."""
-    outcomes: bool = False
-    """Whether the owner wants outcomes of live traffic judged."""
+    judge_least: float = 1.0
+    """What a judge's agreement with people has to reach, by its lower bound, for its grades to count."""
+    outcomes: OutcomeSettings | None = None
+    """None: the owner does not ask for them."""
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """The owner's probes that a judge grades."""
+        probes = self.plan.probes if self.plan is not None else ()
+        return frozenset(one.name for one in probes if one.expected.judged)
 
     @property
     def digest(self) -> str:
         """Of the plan; empty without one."""
         return self.plan.digest if self.plan is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCheckSettings:
+    """Which requests are invalid, and how many may be."""
+
+    checks: tuple[str, ...] = ()
+    """As `report.requests.CHECKS` calls them."""
+    setting: str = ""
+    """`RequestChecksSetting.digest`."""
+    max_invalid_rate: float = 0.01
+    window_seconds: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +197,7 @@ class Settings:
     versions: VersionSettings = VersionSettings()
     interactions: InteractionSettings = InteractionSettings()
     quality: QualitySettings = QualitySettings()
+    requests: RequestCheckSettings = RequestCheckSettings()
     roles: Mapping[str, Role] = field(default_factory=dict)
     """Condition type to the role that the owner gave it."""
 

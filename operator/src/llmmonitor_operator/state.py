@@ -14,13 +14,19 @@ from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.interactions import InteractionsState
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
+from llmmonitor_api.report.requests import RequestCounts
+from llmmonitor_api.report.review import ReviewState
 from llmmonitor_operator.anomalies.watch import Watch
+from llmmonitor_operator.audit.kept import AuditKept
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.outcomes_kept import OutcomesKept
 from llmmonitor_operator.packed_features import PackedFeatures
 from llmmonitor_operator.packed_figures import PackedFigures, total_of
 from llmmonitor_operator.quality_kept import QualityKept
+from llmmonitor_operator.review_kept import ReviewKept
+from llmmonitor_operator.versions.canaries import Canaries
 from llmmonitor_operator.versions.history import History
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
 
@@ -53,8 +59,11 @@ class Source(msgspec.Struct, frozen=True):
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""
     features: PackedFeatures | None = None
     """As in `report.totals`; None after a checkpoint, which has no room for them: the next begin there."""
+    requests: RequestCounts | None = None
+    """What of them breaks the owner's checks; how many is in `objectives`."""
     probing: Probing | None = None
     """Without its rounds and pairs, which are in `State.quality`."""
+    review: ReviewState | None = None
 
     @property
     def figures(self) -> Figures:
@@ -142,8 +151,16 @@ class State(msgspec.Struct, frozen=True):
     """The window that is being filled, and what the last ones said; the baseline is kept apart."""
     versions: History = History()
     """Which versions of the model ran, and which runs where."""
+    canaries: Canaries = Canaries()
+    """Which model each pod runs, as far as fixed prompts tell."""
     quality: QualityKept = QualityKept()
     """What probes found."""
+    outcomes: OutcomesKept = OutcomesKept()
+    """What people made of answers."""
+    review: ReviewKept = ReviewKept()
+    """What people judged."""
+    audit: AuditKept = AuditKept()
+    """How long the audit chain is, and what of the object is in it."""
     valid_spec: str = ""
     """The monitor's last valid spec, as JSON: it stays in force under a leader that finds an invalid one."""
 

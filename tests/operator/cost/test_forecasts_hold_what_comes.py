@@ -9,7 +9,7 @@ from statistics import mean
 import pytest
 
 from llmmonitor_operator.cost.forecast import Forecast, fitted
-from llmmonitor_operator.cost.student import two_sided
+from llmmonitor_operator.distributions.student import two_sided
 
 RUNS = 200
 Days = list[float]

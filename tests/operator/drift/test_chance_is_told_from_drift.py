@@ -14,7 +14,7 @@ from llmmonitor_api.report.features import (
     FeatureCounts,
     bucket_of,
 )
-from llmmonitor_operator.drift.gamma import chi_squared_quantile, log_upper_tail, upper_quantile
+from llmmonitor_operator.distributions.gamma import chi_squared_quantile, log_upper_tail, upper_quantile
 from llmmonitor_operator.drift.index import Index, Reference, index
 from llmmonitor_operator.drift.judge import GIVEN_INPUT
 from llmmonitor_operator.drift.null import WINDOWS_NEEDED, fitted

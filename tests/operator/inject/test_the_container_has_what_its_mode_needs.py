@@ -262,3 +262,13 @@ def test_a_probes_credential_comes_from_its_secret_and_is_never_missed(plan_of: 
     wanted = {"name": "model-key", "key": "token", "optional": True}
     assert credential["valueFrom"] == {"secretKeyRef": wanted}
     assert not any("valueFrom" in one for one in attached), "the chart's policy lets none pass"
+
+
+def test_the_token_of_feedback_comes_from_its_secret_too(plan_of: PlanOf) -> None:
+    outcomes = {"feedbackAuth": {"secretKeyRef": {"name": "feedback", "key": "token"}}}
+
+    injected = native(pod_with(), plan_of(pod_with(), quality={"outcomes": outcomes}))["env"]
+
+    [token] = [one for one in injected if one["name"] == "LLM_MONITOR_FEEDBACK_TOKEN"]
+    assert token["valueFrom"]["secretKeyRef"] == {"name": "feedback", "key": "token", "optional": True}
+    assert not any(one["name"] == "LLM_MONITOR_PROBE_CREDENTIAL" for one in injected)

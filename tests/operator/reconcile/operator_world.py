@@ -25,6 +25,7 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Monitors
 from llmmonitor_operator.preflight.verdict import Common
 from llmmonitor_operator.process_settings import OperatorSettings
+from llmmonitor_operator.reconcile.keep.audits import Audits
 from llmmonitor_operator.reconcile.keep.checkpoints import Checkpoints
 from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
@@ -140,6 +141,7 @@ async def operating(server: KubeServer, kube: Kube) -> AsyncIterator[World]:
             sidecars=SidecarClient(connections, Keyring(SigningKey.of(SIGNING))),
             status=StatusWriter(kube),
             checkpoints=Checkpoints(kube, "llm-monitor", "llm-monitor"),
+            audits=Audits(kube, "llm-monitor", "llm-monitor"),
             metrics=OperatorMetrics(),
             emit=emit,
         )

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Identity, InterceptionState, Live, Report, Resources
 from llmmonitor_api.report.totals import Totals
@@ -21,9 +23,14 @@ from llmmonitor_api.signing import (
     public_keys_by_id,
 )
 from llmmonitor_api.signing.keys import PublicKeys
+from llmmonitor_api.signing.sealed import generate_sealing_key
 from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
+from llmmonitor_sidecar.endpoints.feedback import FeedbackDesk
+from llmmonitor_sidecar.endpoints.people import People
 from llmmonitor_sidecar.endpoints.server import serving
+from llmmonitor_sidecar.review.buffer import ReviewBuffer
+from llmmonitor_sidecar.signals.live_outcomes import LiveOutcomeCounter
 
 
 @dataclass
@@ -44,7 +51,12 @@ class SidecarDouble:
     """Requests that it has counted."""
     configurations_taken: int = 0
     resources: Resources | None = None
+    clients: Clients | None = None
     sends_probes: bool = True
+    review: ReviewBuffer = field(default_factory=ReviewBuffer)
+    erased: list[str] = field(default_factory=list)
+    """Clients, by address or header."""
+    sealing_key: X25519PrivateKey = field(default_factory=generate_sealing_key)
     keys: PublicKeys = field(default_factory=dict)
     requests: RequestVerifier = field(init=False)
     configurations: ConfigurationVerifier = field(init=False)
@@ -99,7 +111,13 @@ class SidecarDouble:
             ),
             resources=self.resources,
             probing=self._probing() if self.sends_probes else None,
+            clients=self.clients,
+            review=self.review.state(0.0),
         )
+
+    def erase(self, client: str) -> tuple[int, int]:
+        self.erased.append(client)
+        return self.review.erase(client), 1
 
     def _probing(self) -> Probing:
         plan = self.configuration.probes
@@ -124,6 +142,8 @@ async def running(pod_uid: str, *keys: Ed25519PublicKey) -> AsyncIterator[Sideca
         apply=double.apply,
         requests=double.requests,
         configurations=double.configurations,
+        feedback=FeedbackDesk(LiveOutcomeCounter(Totals())),
+        people=People(double.review, double.erase, double.sealing_key, pod_uid),
     )
     async with serving(make_app(sources), "127.0.0.1", 0) as port:
         double.port = port

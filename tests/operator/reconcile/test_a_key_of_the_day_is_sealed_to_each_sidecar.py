@@ -9,7 +9,7 @@ from tests.operator.reconcile.operator_world import PODS, World
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.signing.sealed import generate_sealing_key, unsealed
-from llmmonitor_api.spec.privacy import Privacy
+from llmmonitor_api.spec.privacy import ContentPolicy, Privacy, Review
 from llmmonitor_operator.evaluate.environment import ExpectedPod
 from llmmonitor_operator.reconcile.sidecars.day_key import DAY_SECONDS, DayKey, day_key
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
@@ -69,6 +69,12 @@ def test_there_is_a_key_only_while_versions_run_side_by_side_and_for_a_day() -> 
     assert renewed.secret != made.secret
     assert renewed.id != made.id
     assert repr(made.secret) not in repr(made)
+
+
+def test_a_review_needs_one_too() -> None:
+    reviewed = Privacy(client_header="X-User", content=ContentPolicy.REDACTED, review=Review())
+
+    assert day_key(None, reviewed, ONE, 1000.0) is not None
 
 
 @pytest.mark.parametrize(("privacy", "history"), [(Privacy(), TWO), (PRIVACY, ONE), (PRIVACY, History())])

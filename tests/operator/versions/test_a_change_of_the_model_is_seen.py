@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
-from tests.operator.conftest import Watch
+from tests.operator.conftest import ROOMY, Watch
 
 from llmmonitor_api.conditions.event_reasons import MODEL_CHANGED
 from llmmonitor_api.report.report import Engine
@@ -72,6 +73,20 @@ def test_other_weights_behind_the_same_name_are_an_event_and_a_new_version(watch
     assert newest["verdict"] == "Inconclusive"
     assert said(later, "VersionsComparable")[1] == "Inconclusive"
     assert one.state.versions.changed_at == one.now - 15
+
+
+def test_other_files_of_weights_are_a_change_and_files_not_seen_are_none(watch: Make) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.engine = SMALL
+    said = []
+    for files in ("", "1 file of 9 bytes, sample aa", "", "1 file of 9 bytes, sample bb"):
+        replica.resources = msgspec.structs.replace(ROOMY, weight_files=files)
+        said.append(changes(one.gather([replica])))
+
+    assert said[:3] == [[], [], []]
+    [text] = said[3]
+    assert "weight files 1 file of 9 bytes, sample aa → 1 file of 9 bytes, sample bb" in text
 
 
 def test_what_is_not_known_yet_begins_no_version(watch: Make) -> None:

@@ -36,6 +36,8 @@ class SideBySide:
             pod.engine = engine
         self.watch.gather(self.pods)
         self.chance = random.Random(3)
+        self.measures: tuple[str, ...] = (ERRORS,)
+        """Only by the last of them some requests are bad."""
 
     def minutes(self, *failing: float, key: str = "day-1") -> Evaluation:
         """Each pod tells of ten minutes more, in which such a share of its requests failed."""
@@ -47,10 +49,14 @@ class SideBySide:
     def told(self, pod: Replica, share: float, *, key: str = "day-1", level: int = 0) -> None:
         number = int(self.watch.now // MINUTES_SECONDS) - 1
         met = {
-            f"{client:016x}": ClientMet(0, (4,), (sum(self.chance.random() < share for _ in range(4)),))
+            f"{client:016x}": ClientMet(
+                0,
+                (4,) * len(self.measures),
+                (*(0,) * (len(self.measures) - 1), sum(self.chance.random() < share for _ in range(4))),
+            )
             for client in EVERYONE
         }
-        pod.clients = Clients(key_id=key, minutes=number, measures=(ERRORS,), met=met, level=level)
+        pod.clients = Clients(key_id=key, minutes=number, measures=self.measures, met=met, level=level)
 
 
 def versions(result: Evaluation) -> list[dict[str, object]]:
@@ -81,6 +87,24 @@ def test_a_version_that_fails_more_is_worse_with_figures_and_in_the_metrics(watc
     low = metrics.registry.get_sample_value("llm_monitor_version_difference", labels)  # type: ignore[arg-type]  # names are texts
     assert low is not None
     assert 0.05 < low < 0.28
+
+
+def test_a_version_that_people_ask_again_more_often_is_worse(watch: Make, said: Said) -> None:
+    pair = SideBySide(watch(privacy={"clientHeader": "X-User"}))
+    pair.measures = (ERRORS, "regenerated")
+    for _ in range(15):
+        late = pair.minutes(0.02, 0.3)
+
+    status, reason, message = said(late, "VersionsComparable")
+
+    assert (status, reason) == ("False", "Worse")
+    assert "regenerated: 2" in message
+    assert "errors" not in message
+    metrics = OperatorMetrics()
+    metrics.begin(("prod", "chat"))
+    metrics.judged(("prod", "chat"), late, pair.watch.now)
+    shown = {one.labels.get("objective") for family in metrics.registry.collect() for one in family.samples}
+    assert "outcome:regenerated" in shown
 
 
 def test_alike_within_the_margin_is_no_difference_and_better_is_said_too(watch: Make, said: Said) -> None:

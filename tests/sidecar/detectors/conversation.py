@@ -12,7 +12,7 @@ from llmmonitor_api.report.interactions import InteractionCounts, KindCounts
 from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.tee import CloseReason, Kind, TeeRecord, encode_addresses
 
-_REQUEST = b"POST %s HTTP/1.1\r\nHost: m\r\nContent-Length: %d\r\n\r\n%s"
+_REQUEST = b"POST %s HTTP/1.1\r\nHost: m\r\n%sContent-Length: %d\r\n\r\n%s"
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s"
 
 
@@ -26,7 +26,7 @@ class Chat:
         if setting is not None:
             self.reader.configure(Configuration(interactions=setting))
 
-    def exchange(
+    def exchange(  # noqa: PLR0913 - what an exchange is made of
         self,
         request: dict[str, Any],
         answer: bytes,
@@ -34,6 +34,7 @@ class Chat:
         path: bytes = b"/v1/chat/completions",
         kind: bytes = b"application/json",
         client: str = "10.0.0.7",
+        headers: bytes = b"",
     ) -> None:
         """One connection with one exchange."""
         number = next(self._numbers)
@@ -42,7 +43,7 @@ class Chat:
         opened = encode_addresses(client, 4000, "10.0.0.1", 8000)
         records = (
             (Kind.OPEN, 0, opened),
-            (Kind.DATA, 0, _REQUEST % (path, len(body), body)),
+            (Kind.DATA, 0, _REQUEST % (path, headers, len(body), body)),
             (Kind.DATA, 1, _ANSWER % (kind, len(answer), answer)),
             (Kind.CLOSE, 0, CloseReason.EOF),
         )

@@ -8,16 +8,16 @@ import pytest
 
 from llmmonitor_sidecar.detectors import injection_model
 from llmmonitor_sidecar.detectors.features import words
-from llmmonitor_sidecar.detectors.injection_model import FILE, HEADS, WINDOW, load, scores
+from llmmonitor_sidecar.detectors.injection_model import FILE, HEADS, heads, load
+from llmmonitor_sidecar.detectors.linear_model import WINDOW, scores
 
 INJECTION, JAILBREAK = 0, 1
 
 
 def at(text: str) -> tuple[float, ...]:
     """How far above the threshold of 0.1 % each head is."""
-    heads = load()
     return tuple(
-        score - head.at_one_per_mille for score, head in zip(scores(text, heads), heads, strict=True)
+        score - head.at_one_per_mille for score, head in zip(scores(text, load()), heads(), strict=True)
     )
 
 
@@ -25,8 +25,8 @@ def test_the_file_is_small_and_of_the_version_that_the_table_names() -> None:
     file = files(injection_model.__package__).joinpath(FILE)
 
     assert len(file.read_bytes()) < 300_000
-    assert tuple(head.kind for head in load()) == HEADS
-    assert all(head.at_one_percent < head.at_one_per_mille for head in load())
+    assert tuple(head.kind for head in heads()) == HEADS
+    assert all(head.at_one_percent < head.at_one_per_mille for head in heads())
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,8 @@ async def beside() -> AsyncIterator[Callable[..., Any]]:
     """Makes a `Beside`."""
     servers = []
 
-    async def make(credential: str = "", **model: Any) -> Beside:
-        server_model = Model(**model)
+    async def make(credential: str = "", kind: type[Model] = Model, **model: Any) -> Beside:
+        server_model = kind(**model)
         app = web.Application()
         app.router.add_post("/v1/chat/completions", server_model.answer)
         server = TestServer(app)

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.sidecar.probes.conftest import NOW, Beside, plan, setting
 
+from llmmonitor_api.probe_plan import BIAS_PREFIX
 from llmmonitor_api.report.probing import NOT_ASKED, UNDECIDED
 from llmmonitor_sidecar.probes.bias.book import PairBook, letter_of
 from llmmonitor_sidecar.probes.bias.pairs import (
-    PREFIX,
     Scenario,
     Triple,
     attribute,
@@ -22,7 +22,7 @@ from llmmonitor_sidecar.probes.bias.pairs import (
 from llmmonitor_sidecar.probes.prober import PAIRS_A_ROUND
 
 LATE = NOW + 600.0
-ALL = [attribute(PREFIX + name) for name in attributes()]
+ALL = [attribute(BIAS_PREFIX + name) for name in attributes()]
 NEEDED = 188
 """Pairs for a power of 80 % at a flip rate of 10 %, five attributes being asked about, where words alone
 change the answer to 1 % of the scenarios; 101 where they never do."""

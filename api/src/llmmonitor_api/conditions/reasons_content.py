@@ -54,7 +54,11 @@ REFUSALS_HIGH = fails(
     "The model refuses more than allowed.",
     "Look at the prompts refused (review queue); compare with the previous version.",
 )
-TOXICITY = fails("Toxicity", "Toxic answers are above their limit.", "See the review queue.")
+TOXICITY = fails(
+    "Toxicity",
+    "Toxic answers are above their limit.",
+    "See toxicityReceived in status.interactions: is it asked for? Else look at prompt, version, sampling.",
+)
 REPETITION = fails(
     "Repetition",
     "Answers that repeat themselves in a loop are above their limit.",
@@ -89,7 +93,8 @@ DETECTOR_SUSPENDED = undecided(
 CLIENTS_NOT_DISTINGUISHABLE = not_judged(
     "ClientsNotDistinguishable",
     "All requests come from one address (a proxy), so limits per client cannot be judged.",
-    "List the proxy in spec.privacy.trustedProxies, or name a header that tells clients apart.",
+    "Let clients reach the pods without that proxy, or remove maxPerClient and flood: nothing but the address"
+    " tells clients apart here.",
 )
 
 # QualityHealthy
@@ -100,7 +105,7 @@ PROBE_FAILED = fails(
 BIAS_FOUND = fails(
     "BiasFound",
     "Answers differ by an attribute that must not matter; the message gives the size and the pairs.",
-    "Look at the pairs; do not roll this version further.",
+    "See status.quality.bias for the groups and how often; do not roll this version further.",
 )
 REGRESSED = fails(
     "Regressed",
@@ -120,5 +125,23 @@ PROBES_UNAUTHORIZED = undecided(
 NOT_ENOUGH_PAIRS = undecided(
     "NotEnoughPairs",
     "The bias suite has too few pairs to find a difference of 10 % with 80 % power.",
-    "Add pair templates, or wait until rounds have accumulated.",
+    "Wait until rounds have accumulated, or ask about fewer attributes: each then takes fewer pairs.",
+)
+JUDGE_NOT_TRUSTED = not_judged(
+    "JudgeNotTrusted",
+    "All that was asked is graded by a judging model whose agreement with people is too low, or not known.",
+    "Give spec.quality.judge.labelled ten good and ten bad answers or more, or take another judge or rubric.",
+)
+OUTCOMES_HOLD = holds(
+    "OutcomesHold", "What people make of the answers of live traffic is within the owner's limits."
+)
+OUTCOMES_POOR = fails(
+    "OutcomesPoor",
+    "People like answers less, or ask again or stop them more, than is allowed; the message says which.",
+    "Look at when it began, and at status.versions; feedback is of those who gave it, not of everybody.",
+)
+FEW_OUTCOMES = not_judged(
+    "FewOutcomes",
+    "Too little feedback, or too few requests, to judge outcomes by within the window.",
+    "Wait, lengthen spec.quality.outcomes.window, or see docs/outcomes.md for how feedback is given.",
 )

@@ -181,12 +181,16 @@ QUALITY_HEALTHY: Final = ConditionType(
     "Probes pass and the outcomes of live traffic hold.",
     (
         content.PROBES_PASS,
+        content.OUTCOMES_HOLD,
         content.PROBE_FAILED,
         content.BIAS_FOUND,
         content.REGRESSED,
+        content.OUTCOMES_POOR,
         content.PROBES_PENDING,
         content.PROBES_UNAUTHORIZED,
         content.NOT_ENOUGH_PAIRS,
+        content.FEW_OUTCOMES,
+        content.JUDGE_NOT_TRUSTED,
         *_FROM_REPORTS,
     ),
 )

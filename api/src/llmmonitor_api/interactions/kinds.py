@@ -1,6 +1,6 @@
 """Kinds of interaction and origins of text, as reports, metrics and status call them.
 
-A kind that can have a limit is called as `spec.interactions` calls it; the other two are information. An own
+A kind that can have a limit is called as `spec.interactions` calls it; the others are information. An own
 pattern of the owner's is the kind `pattern:NAME`.
 """
 
@@ -25,6 +25,8 @@ class Origin(StrEnum):
     """Earlier answers that the client sends along, real or invented."""
     ANSWER = "answer"
     """What the model says now."""
+    CALL = "call"
+    """Arguments of the tools that the model calls now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,13 @@ SECRETS_EXPOSED: Final = Kind(
     of_answers=True,
 )
 REFUSALS: Final = Kind("refusals", "refusals", "An answer that refuses.", of_answers=True)
+TOXICITY: Final = Kind(
+    "toxicity",
+    "toxicity",
+    "An answer that insults, threatens, demeans a group or abuses obscenely.",
+    of_answers=True,
+)
+TOXICITY_RECEIVED: Final = Kind("toxicityReceived", "", "The same in a request. Information only.")
 REPETITION: Final = Kind(
     "repetition", "repetition", "An answer that repeats itself in a loop.", of_answers=True
 )
@@ -100,12 +109,14 @@ KINDS: Final = (
     PII_RECEIVED,
     SECRETS_EXPOSED,
     REFUSALS,
+    TOXICITY,
+    TOXICITY_RECEIVED,
     REPETITION,
     EMPTY_ANSWERS,
     TRUNCATED,
     MANY_SHOT,
     ENCODED_CONTENT,
 )
-"""Those that are found in text: `flood` is told by counting. Toxicity has no detector yet."""
+"""Those that are found in text: `flood` is told by counting."""
 PATTERN_PREFIX: Final = "pattern:"
 BY_NAME: Final = {kind.name: kind for kind in KINDS}

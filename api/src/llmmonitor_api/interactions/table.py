@@ -25,14 +25,20 @@ class DetectorFacts:
     """For people."""
     verified: str
     """Which of its findings count under a limit of zero."""
+    precision_floor: float = 0.5
+    """The share of its findings that must be right, by people's verdicts, or it is suspended: what is more
+    often wrong than right nobody should act on."""
 
 
+_RARE: Final = 0.1
+"""Attacks are rare and dear: one in ten that is one is worth a look."""
 INJECTION_RULES: Final = DetectorFacts(
     "injection-rules",
     1,
     (kinds.PROMPT_INJECTION, kinds.JAILBREAK, kinds.PROMPT_EXTRACTION),
     "Patterns of what such requests ask for, in nine languages; also of what encodings hide.",
     "none by itself: see injection-model",
+    precision_floor=_RARE,
 )
 INJECTION_MODEL: Final = DetectorFacts(
     "injection-model",
@@ -40,6 +46,7 @@ INJECTION_MODEL: Final = DetectorFacts(
     (kinds.PROMPT_INJECTION, kinds.JAILBREAK),
     "Logistic regression on hashed words and pairs of words, over each message and over the last turns.",
     "where injection-rules says the same, or the model complied",
+    precision_floor=_RARE,
 )
 LEAKAGE: Final = DetectorFacts(
     "leakage",
@@ -69,6 +76,13 @@ REFUSALS: Final = DetectorFacts(
     (kinds.REFUSALS,),
     "How refusals begin, in nine languages; the API's own refusals and content filter.",
     "what the API itself calls a refusal",
+)
+TOXICITY: Final = DetectorFacts(
+    "toxicity",
+    1,
+    (kinds.TOXICITY, kinds.TOXICITY_RECEIVED),
+    "Logistic regression on hashed words and pairs of words, in English.",
+    "none: a limit of zero never fails by it",
 )
 REPETITION: Final = DetectorFacts(
     "repetition",
@@ -105,6 +119,7 @@ DETECTORS: Final = (
     PII,
     SECRETS,
     REFUSALS,
+    TOXICITY,
     REPETITION,
     EMPTY,
     MANY_SHOT,

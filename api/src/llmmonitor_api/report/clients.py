@@ -20,6 +20,8 @@ CLIENTS_LIMIT = 256
 """Of one pod in such minutes; of more, those whose hashes begin with the more zero bits."""
 MEASURES_LIMIT = 20
 """As many as a spec may have objectives."""
+HASH_BYTES = 8
+"""Of a client: enough that of a million hardly two have the same."""
 _Bytes = Annotated[bytes, msgspec.Meta(max_length=64)]
 _Counts = Annotated[tuple[Count, ...], msgspec.Meta(max_length=MEASURES_LIMIT)]
 
@@ -52,3 +54,11 @@ class Clients(msgspec.Struct, frozen=True, omit_defaults=True):
     """By the client's hash, in hexadecimal digits."""
     nameless: Count = 0
     """Judgements of requests without the header, in these minutes."""
+
+
+def is_within(client: str, level: int) -> bool:
+    """Whether a client's hash begins with so many zero bits; what is no hash is nobody's."""
+    try:
+        return not level or int(client, 16) >> max(0, 8 * HASH_BYTES - level) == 0
+    except ValueError:
+        return False

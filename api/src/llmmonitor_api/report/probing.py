@@ -10,11 +10,16 @@ from typing import Annotated
 
 import msgspec
 
+from llmmonitor_api.report.canaries import CanaryRound
 from llmmonitor_api.report.values import Count, Moment, Name, Text
 
 RESULTS_LIMIT = 256
 """Of one round: 50 probes of the owner's and every built-in suite."""
 ROUNDS_LIMIT = 2
+
+
+GRADED_GOOD, GRADED_BAD = "judge:good", "judge:bad"
+"""Suites of answers that people called so: an item passed if the judge called it good."""
 
 
 class ProbeCounts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -113,6 +118,8 @@ class Probing(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest last."""
     pairs: Annotated[tuple[PairOutcomes, ...], msgspec.Meta(max_length=16)] = ()
     """By attribute, of the version that is asked now."""
+    canaries: CanaryRound | None = None
+    """The newest whole round; None before one."""
 
 
 UNAUTHORIZED = "unauthorized"

@@ -16,6 +16,7 @@ from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.interactions import InteractionsState
 from llmmonitor_api.report.probing import Probing
+from llmmonitor_api.report.review import ReviewState
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.report.values import Count, Figure, Moment, Name, Rate, Seconds, Share, Text
 
@@ -188,6 +189,9 @@ class Resources(msgspec.Struct, frozen=True):
     disk: Disk | None = None
     sidecar_rss_bytes: Count = 0
     sidecar_cpu_seconds: Seconds = 0.0
+    weight_files: Name = ""
+    """How many files the model's weights are served from, how large they are, and a digest of a sample of
+    what is in them; empty where they cannot be seen."""
 
 
 class Engine(msgspec.Struct, frozen=True):
@@ -211,6 +215,8 @@ class Engine(msgspec.Struct, frozen=True):
     prompt_tokens: Count | None = None
     generation_tokens: Count | None = None
     finished_requests: Annotated[dict[Name, Count], msgspec.Meta(max_length=64)] | None = None
+    context_tokens: Count | None = None
+    """The longest prompt and answer together that it takes."""
     weights: Text = ""
     """What it says by which the model's weights are told from others under the same name: where they are
     from, their number, type and size; empty where it says nothing."""
@@ -242,6 +248,8 @@ class Report(msgspec.Struct, frozen=True):
     that counts no words."""
     probing: Probing | None = None
     """None: the sidecar is of a version that sends no probes."""
+    review: ReviewState | None = None
+    """None: no cases are kept for review."""
     version: int = VERSION
     histogram_layout: int = histogram.LAYOUT
 

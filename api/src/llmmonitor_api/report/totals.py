@@ -17,7 +17,9 @@ from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_api.report.interactions import InteractionCounts
+from llmmonitor_api.report.live_outcomes import LiveOutcomes
 from llmmonitor_api.report.probing import ProbeCounts
+from llmmonitor_api.report.requests import RequestCounts
 from llmmonitor_api.report.values import Count, Key, Name
 
 SERIES_LIMIT = 32
@@ -144,9 +146,13 @@ class Totals(msgspec.Struct, omit_defaults=True):
     features: FeatureCounts = msgspec.field(default_factory=FeatureCounts)
     """What drift is found by; empty from a sidecar that does not count it."""
     interactions: InteractionCounts = InteractionCounts()
+    live_outcomes: LiveOutcomes = msgspec.field(default_factory=LiveOutcomes)
+    """What people make of answers; empty where the owner does not ask, or the sidecar cannot tell."""
     probes: ProbeCounts = ProbeCounts()
     probing_nanoseconds: Count = 0
     """Time with a probe of ours in flight and no request of a client."""
+    requests: RequestCounts = RequestCounts()
+    """By the owner's checks; empty where none is asked for."""
 
 
 def series_key(

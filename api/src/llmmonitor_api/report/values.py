@@ -14,7 +14,9 @@ import msgspec
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """Up to what msgspec can bound."""
 Sum: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
-Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
+NAME_LIMIT = 256
+"""Characters. What a report is to hold and may be longer is cut to it."""
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
 Key: TypeAlias = Annotated[str, msgspec.Meta(max_length=1024)]
 """Some names, spelled unambiguously together."""
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=8192)]

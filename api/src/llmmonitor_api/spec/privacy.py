@@ -82,9 +82,11 @@ class Privacy(SpecModel):
     review: Review | None = None
     """Opens the review queue; needs content: Redacted."""
     client_header: HeaderName | None = None
-    """A request header that tells clients apart; only a keyed hash of it is kept, renewed daily."""
+    """A request header that tells clients apart, where versions are compared or cases reviewed; only a keyed
+    hash of it is kept, renewed daily."""
     trusted_proxies: Annotated[tuple[Network, ...], Field(max_length=50), as_set()] = ()
-    """Proxies whose X-Forwarded-For is believed; from others it is ignored."""
+    """Proxies whose X-Forwarded-For is to be believed. Not read yet: clients are told apart by the address
+    that the sidecar sees."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         distinct("trusted_proxies"),

@@ -60,6 +60,15 @@ class ExpectedSimilarity(SpecModel):
     """How alike: the share of common character trigrams."""
 
 
+class ExpectedMeaning(SpecModel):
+    """A text that the answer must mean, by spec.quality.embeddings."""
+
+    text: ShortText
+    """The text."""
+    at_least: Annotated[Percentage, share_above_zero()]
+    """The cosine of both embeddings; what is alike differs from model to model, so there is no default."""
+
+
 class Expectation(SpecModel):
     """What must be so of an answer; everything given must hold."""
 
@@ -73,6 +82,10 @@ class Expectation(SpecModel):
     """The last number in the answer."""
     similar_to: ExpectedSimilarity | None = None
     """A text that the answer must be like."""
+    means_like: ExpectedMeaning | None = None
+    """A text that the answer must mean."""
+    judged: ShortText | None = None
+    """A rubric that spec.quality.judge grades the answer by; it stands alone."""
     refuses: Flag | None = None
     """Whether the model must refuse (true) or must not (false)."""
     max_latency: Annotated[Duration, within(timedelta(milliseconds=1), timedelta(minutes=30))] | None = None
@@ -81,12 +94,45 @@ class Expectation(SpecModel):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             at="",
-            reads=("contains", "matches", "json_schema", "number", "similar_to", "refuses", "max_latency"),
+            reads=(
+                "contains",
+                "matches",
+                "json_schema",
+                "number",
+                "similar_to",
+                "means_like",
+                "judged",
+                "refuses",
+                "max_latency",
+            ),
             message="expect nothing and a probe cannot fail; give contains, matches, jsonSchema, number, "
-            "similarTo, refuses or maxLatency",
+            "similarTo, meansLike, judged, refuses or maxLatency",
             holds=lambda one: any(getattr(one, name) is not None for name in Expectation.model_fields),
             cel="has(self.contains) || has(self.matches) || has(self.jsonSchema) || has(self.number) || "
-            "has(self.similarTo) || has(self.refuses) || has(self.maxLatency)",
+            "has(self.similarTo) || has(self.meansLike) || has(self.judged) || has(self.refuses) || "
+            "has(self.maxLatency)",
+        ),
+        Rule(
+            at="judged",
+            reads=(
+                "contains",
+                "matches",
+                "json_schema",
+                "number",
+                "similar_to",
+                "means_like",
+                "judged",
+                "refuses",
+                "max_latency",
+            ),
+            message="judged stands alone, since a judge may not be trusted; give the rest to another probe",
+            holds=lambda one: (
+                one.judged is None
+                or all(getattr(one, name) is None for name in Expectation.model_fields if name != "judged")
+            ),
+            cel="!has(self.judged) || !(has(self.contains) || has(self.matches) || has(self.jsonSchema) || "
+            "has(self.number) || has(self.similarTo) || has(self.meansLike) || has(self.refuses) || "
+            "has(self.maxLatency))",
         ),
     )
 

@@ -7,7 +7,9 @@ What is not known is absent, never zero.
 from llmmonitor_api.status.economy import CostStatus, VersionStatus, VersionVerdict
 from llmmonitor_api.status.figures import GPUStatus, ObjectiveStatus, PerformanceStatus, ResourcesStatus
 from llmmonitor_api.status.findings import (
+    AuditStatus,
     BiasStatus,
+    CanariesStatus,
     DetectorReview,
     DriftStatus,
     DriftVerdict,
@@ -19,11 +21,14 @@ from llmmonitor_api.status.findings import (
 )
 from llmmonitor_api.status.model import Distribution, Estimate, Quantile
 from llmmonitor_api.status.monitor import MonitorStatus, StatusCondition
+from llmmonitor_api.status.requests import RequestCheckStatus, RequestsStatus
 from llmmonitor_api.status.restart import FailedPod, RestartedPod, RestartStatus
 from llmmonitor_api.status.subject import EngineStatus, PodsStatus, UnmonitoredPod, WindowStatus
 
 __all__ = [
+    "AuditStatus",
     "BiasStatus",
+    "CanariesStatus",
     "CostStatus",
     "DetectorReview",
     "Distribution",
@@ -41,6 +46,8 @@ __all__ = [
     "ProbeStatus",
     "QualityStatus",
     "Quantile",
+    "RequestCheckStatus",
+    "RequestsStatus",
     "ResourcesStatus",
     "RestartStatus",
     "RestartedPod",

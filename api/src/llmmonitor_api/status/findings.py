@@ -98,6 +98,19 @@ class BiasStatus(StatusModel):
     """The verdict; absent while there are not enough pairs."""
 
 
+class CanariesStatus(StatusModel):
+    """Fixed prompts by which other weights behind the same name are told."""
+
+    asked: datetime | None = None
+    """When the latest round ended."""
+    rounds: Count = 0
+    """Rounds that were of the model that runs now."""
+    distance: Number | None = None
+    """Of the latest round of the pod that is furthest from its model's first one, 0 to 1."""
+    limit: Number | None = None
+    """What is further in two rounds in a row is another model."""
+
+
 class QualityStatus(StatusModel):
     """Probes, suites and outcomes."""
 
@@ -111,10 +124,22 @@ class QualityStatus(StatusModel):
     """Each suite's latest round."""
     bias: Annotated[tuple[BiasStatus, ...], Field(max_length=20), by_name("attribute")] = ()
     """Each attribute of the bias suites."""
+    judge_agreement: Estimate | None = None
+    """The judge's agreement with people: balanced accuracy on the labelled answers of the latest round."""
+    canaries: CanariesStatus | None = None
+    """Fixed prompts that tell a change of the weights."""
     positive_feedback: Estimate | None = None
     """Positive feedback as a share of all given."""
+    rated: Estimate | None = None
+    """Answers that feedback was given of, as a share of those that it could be given of."""
     regenerated: Estimate | None = None
-    """Answers asked for again."""
+    """Requests that ask the same again after an answer."""
+    rephrased: Estimate | None = None
+    """Requests that ask nearly the same, of those that go on after an answer."""
+    stopped: Estimate | None = None
+    """Streamed answers that their client stopped after they had begun."""
+    compared: Estimate | None = None
+    """Requests of which it could be told whether they ask again, as a share of all."""
 
 
 class DetectorReview(StatusModel):
@@ -130,9 +155,24 @@ class DetectorReview(StatusModel):
     """Whether its limit is not judged for that."""
 
 
+class AuditStatus(StatusModel):
+    """The chain of records of who did what, as `llm-monitor audit` verifies it."""
+
+    records: Count = 0
+    """How many there are."""
+    head: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)] | None = None
+    """The digest of the last one: who notes it can tell later whether anything before was changed."""
+    namespace: Label = ""
+    """Where its ConfigMaps are."""
+
+
 class ReviewersStatus(StatusModel):
     """The review queue and what came of it."""
 
+    operator: Label | None = None
+    """NAMESPACE/SERVICE:PORT where the operator answers `llm-monitor review` and `erase`."""
+    key: Label | None = None
+    """What they seal their requests to (X25519, base64)."""
     waiting: Count = 0
     """Cases that wait for a verdict."""
     people: Count = 0

@@ -13,8 +13,15 @@ from llmmonitor_api.spec.listmap import by_name
 from llmmonitor_api.status.economy import CostStatus, VersionStatus
 from llmmonitor_api.status.engine_counts import EngineCountsStatus
 from llmmonitor_api.status.figures import ObjectiveStatus, PerformanceStatus, ResourcesStatus
-from llmmonitor_api.status.findings import DriftStatus, InteractionStatus, QualityStatus, ReviewersStatus
+from llmmonitor_api.status.findings import (
+    AuditStatus,
+    DriftStatus,
+    InteractionStatus,
+    QualityStatus,
+    ReviewersStatus,
+)
 from llmmonitor_api.status.model import Count, StatusModel
+from llmmonitor_api.status.requests import RequestsStatus
 from llmmonitor_api.status.subject import EngineStatus, PodsStatus, WindowStatus
 
 
@@ -71,6 +78,8 @@ class MonitorStatus(StatusModel):
     """What the engines count themselves, and whether the wire says the same."""
     drift: Annotated[tuple[DriftStatus, ...], Field(max_length=11), by_name("feature")] = ()
     """Each feature against its baseline."""
+    requests: RequestsStatus | None = None
+    """Requests by the owner's checks."""
     interactions: Annotated[tuple[InteractionStatus, ...], Field(max_length=32), by_name("kind")] = ()
     """Each kind of problematic interaction."""
     quality: QualityStatus | None = None
@@ -81,6 +90,8 @@ class MonitorStatus(StatusModel):
     """What it costs."""
     reviewers: ReviewersStatus | None = None
     """What people judged."""
+    audit: AuditStatus | None = None
+    """Where it stands who did what."""
 
     @classmethod
     def load(cls, mapping: object) -> Self:

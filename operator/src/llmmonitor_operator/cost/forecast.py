@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
-from llmmonitor_operator.cost.student import two_sided
+from llmmonitor_operator.distributions.student import two_sided
 
 FULL_DAYS_NEEDED = 7
 DAYS_USED = 56

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from llmmonitor_operator.drift.gamma import chi_squared_quantile, upper_quantile
+from llmmonitor_operator.distributions.gamma import chi_squared_quantile, upper_quantile
 from llmmonitor_operator.drift.index import Index
 
 WINDOWS_NEEDED = 40

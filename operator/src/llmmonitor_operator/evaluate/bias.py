@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llmmonitor_api.probe_plan import BIAS_PREFIX
 from llmmonitor_api.report.probing import (
     BOTH_CHANGED,
     CONTROL_CHANGED,
@@ -19,8 +20,6 @@ from llmmonitor_operator.evaluate.counterfactual import DETECTABLE, POWER, Tally
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.quality_kept import PairsKept
 from llmmonitor_operator.settings import QualitySettings
-
-PREFIX = "bias-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class AttributeStanding:
 def attributes_of(quality: QualitySettings) -> tuple[str, ...]:
     """Those that the monitor asks about."""
     suites = quality.plan.suites if quality.plan is not None else ()
-    return tuple(name.removeprefix(PREFIX) for name in suites if name.startswith(PREFIX))
+    return tuple(name.removeprefix(BIAS_PREFIX) for name in suites if name.startswith(BIAS_PREFIX))
 
 
 def bias_standings(inputs: Inputs) -> tuple[AttributeStanding, ...]:
@@ -60,7 +59,7 @@ def bias_standings(inputs: Inputs) -> tuple[AttributeStanding, ...]:
     for version in sorted(filter(None, versions)):
         kept = [one for one in inputs.state.quality.pairs if one.version == version]
         known = {one.attribute: one for one in kept if one.attribute in wanted}
-        tallies = {name: _tally(one) for name, one in known.items()}
+        tallies = {name: tally_of(one) for name, one in known.items()}
         found = counterfactual.found(tallies, len(wanted))
         for name in wanted:
             tally = tallies.get(name, Tally(0, 0, 0))
@@ -72,7 +71,7 @@ def bias_standings(inputs: Inputs) -> tuple[AttributeStanding, ...]:
                     evidence=counterfactual.evidence(tally.group_alone, tally.words_alone),
                     limit=len(wanted) / counterfactual.ALPHA,
                     found=name in found,
-                    enough=_enough(tally, len(wanted)),
+                    enough=enough(tally, len(wanted)),
                     to_first=known[name].outcomes.count(TO_FIRST_GROUP) if name in known else 0,
                     groups=known[name].groups if name in known else ("", ""),
                 )
@@ -117,7 +116,8 @@ def _found(one: AttributeStanding) -> str:
     )
 
 
-def _tally(kept: PairsKept) -> Tally:
+def tally_of(kept: PairsKept) -> Tally:
+    """What came of its pairs."""
     return counterfactual.tally_of(
         kept.outcomes,
         alone=TO_FIRST_GROUP + TO_SECOND_GROUP,
@@ -126,6 +126,7 @@ def _tally(kept: PairsKept) -> Tally:
     )
 
 
-def _enough(tally: Tally, attributes: int) -> bool:
+def enough(tally: Tally, attributes: int) -> bool:
+    """Whether so many pairs would find a flip rate of DETECTABLE with a chance of POWER."""
     noise = round(tally.words_alone / tally.pairs, 2) if tally.pairs else 0.0
     return counterfactual.power(tally.pairs, DETECTABLE, noise, attributes) >= POWER

@@ -116,13 +116,6 @@ def power(pairs: int, flip_rate: float, noise: float, attributes: int) -> float:
     return total
 
 
-def detectable(pairs: int, noise: float, attributes: int) -> float | None:
-    """The least flip rate, in whole percent, that is found with a chance of POWER; None if none is."""
-    return next(
-        (step / 100 for step in range(1, 101) if power(pairs, step / 100, noise, attributes) >= POWER), None
-    )
-
-
 def _binomial(n: int, k: int, p: float) -> float:
     if p in {0.0, 1.0}:
         return float(k == n * p)

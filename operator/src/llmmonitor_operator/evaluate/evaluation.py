@@ -17,14 +17,18 @@ from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict, fresh_of
 from llmmonitor_operator.evaluate.measured import filled_in
 from llmmonitor_operator.evaluate.objectives import standings
+from llmmonitor_operator.evaluate.outcomes import remembered
 from llmmonitor_operator.evaluate.registry import EVALUATORS
+from llmmonitor_operator.evaluate.requests import begun_anew
 from llmmonitor_operator.evaluate.settle import settle
 from llmmonitor_operator.evaluate.status import Judged, judged_of, status_document
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
-from llmmonitor_operator.evaluate.versions import clients_of, model_changed, seen_of
+from llmmonitor_operator.evaluate.versions import canaries_of, clients_of, model_changed, seen_of
 from llmmonitor_operator.interaction_counts import flagged_key, verified_key
+from llmmonitor_operator.request_counts import ANY, check_key
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Pod, State
+from llmmonitor_operator.versions.canaries import witnessed
 from llmmonitor_operator.versions.history import Change, looked
 from llmmonitor_operator.versions.side_by_side import compared_further
 
@@ -69,9 +73,13 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     changes: tuple[Change, ...] = ()
     if environment.spec_in_force:
         by = settings.versions.by
-        history, changes = looked(state.versions, seen_of(pods, by), now, by, settings.versions.label)
+        canaries = witnessed(state.canaries, canaries_of(pods), state.versions.running)
+        seen = seen_of(pods, by, canaries)
+        history, changes = looked(state.versions, seen, now, by, settings.versions.label)
         history = compared_further(history, clients_of(pods), now, settings.versions.margin)
-        state = msgspec.structs.replace(state, versions=history)
+        outcomes = remembered(state.outcomes, settings.quality.outcomes, now)
+        state = msgspec.structs.replace(state, versions=history, canaries=canaries, outcomes=outcomes)
+        state = begun_anew(state) if changes else state
     inputs = Inputs(
         settings=settings,
         state=state,
@@ -146,6 +154,8 @@ def _without_other_objectives(state: State, settings: Settings) -> State:
     kinds = tuple(limit.kind for limit in settings.interactions.limits)
     for kind in kinds:
         keys |= {flagged_key(kind), verified_key(kind)}
+    if settings.requests.checks:
+        keys |= {check_key(name, settings.requests.setting) for name in (ANY, *settings.requests.checks)}
     if keys.issuperset(state.events_at) and kinds == state.limited_kinds:
         return state
     return msgspec.structs.replace(

@@ -2,9 +2,10 @@
 
 A count of zero is of verified findings, and a finding counts from when it happened: it clears after
 `clearAfter` without another. A rate is of the flagged exchanges, and too high only when even its lower 95 %
-bound, less the false alarms that the detector gave on the worst of the benign sets it was measured on, is
-above the limit. Limits per client are judged in each replica by itself, since clients are told apart there.
-What has no limit is counted in the status and not judged.
+bound, less the false alarms that the detector gave on the worst of the benign sets it was measured on (or
+those that people's verdicts on this traffic allow for, once there are enough), is above the limit. Limits per
+client are judged in each replica by itself, since clients are told apart there. What has no limit is counted
+in the status and not judged, and neither is a limit whose detectors are suspended.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from dataclasses import dataclass
 from llmmonitor_api.conditions import Reason, table
 from llmmonitor_api.conditions import reasons_content as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
-from llmmonitor_api.interactions.kinds import BY_NAME, FLOOD, PATTERN_PREFIX
+from llmmonitor_api.interactions.kinds import FLOOD, PATTERN_PREFIX
 from llmmonitor_api.interactions.measured import FALSE_ALARMS_HIGH
 from llmmonitor_api.report.interactions import ClientsSeen
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
+from llmmonitor_operator.evaluate.suspension import false_alarms_high, suspended_limit
 from llmmonitor_operator.interaction_counts import flagged_key, verified_key
 from llmmonitor_operator.settings import InteractionLimit
 
@@ -30,6 +32,7 @@ REASONS = {
     "piiExposed": reasons.PII_EXPOSED,
     "secretsExposed": reasons.SECRETS_EXPOSED,
     "refusals": reasons.REFUSALS_HIGH,
+    "toxicity": reasons.TOXICITY,
     "repetition": reasons.REPETITION,
     "emptyAnswers": reasons.EMPTY_ANSWERS,
     "manyShot": reasons.MANY_SHOT,
@@ -52,6 +55,8 @@ class Standing:
     """Why it, or a part of it, has no verdict; empty when all of it has."""
     evidence_at: float | None = None
     """The newest evidence of what is exceeded."""
+    suspended: bool = False
+    """Whether it is not judged because people found its detectors too imprecise."""
 
     @property
     def reason(self) -> Reason:
@@ -91,8 +96,8 @@ def _nothing_judged(inputs: Inputs, every: Iterable[Standing], waiting: list[str
     words = f"not judged: {', '.join(waiting)}"
     if all(one.limit.per_client_alone for one in every) and _one_address(inputs):
         return Verdict(reasons.CLIENTS_NOT_DISTINGUISHABLE, words)
-    if not any(one.limit.kind in BY_NAME or one.limit.own for one in every):
-        return Verdict(shared.NOT_VISIBLE, words)
+    if all(one.suspended for one in every):
+        return Verdict(reasons.DETECTOR_SUSPENDED, words)
     if not seen_at or inputs.now - seen_at > inputs.settings.hold_for_seconds:
         return Verdict(shared.NO_TRAFFIC, "no request that detectors looked at")
     return Verdict(shared.TOO_FEW_REQUESTS, words, seen_at)
@@ -119,10 +124,10 @@ def _busiest(inputs: Inputs, limit: InteractionLimit) -> str:
 def _standing(inputs: Inputs, limit: InteractionLimit) -> Standing:
     if limit.kind == FLOOD.name:
         return _per_client(inputs, limit, {one.most_requests for one in _clients(inputs)}, "requests")
-    if not limit.own and limit.kind not in BY_NAME:
-        return Standing(limit, not_judged="this version has no detector for it")
     if refused := _refused(inputs, limit):
         return Standing(limit, not_judged=refused)
+    if imprecise := suspended_limit(inputs.state.review, limit.kind):
+        return Standing(limit, not_judged=imprecise, suspended=True)
     found = [check(inputs, limit) for check in (_zero, _count, _rate, _by_client)]
     exceeded = [one for one in found if one is not None and one.exceeded]
     if exceeded:
@@ -183,13 +188,15 @@ def _rate(inputs: Inputs, limit: InteractionLimit) -> Standing | None:
         few = f"n={wording.count(count.total)}, a rate needs {FEWEST_FOR_A_RATE}"
         return Standing(limit, not_judged=few)
     low, _ = wording.wilson_interval(count.bad, count.total)
-    false_alarms = FALSE_ALARMS_HIGH.get(limit.kind, 0.0)
+    judged = false_alarms_high(inputs.state.review, limit.kind)
+    false_alarms = FALSE_ALARMS_HIGH.get(limit.kind, 0.0) if judged is None else judged
+    by = "" if judged is None else ", by your verdicts"
     if low - false_alarms <= limit.most_rate:
         return Standing(limit)
     text = (
         f"{limit.kind}: flagged {wording.share_with_interval(count.bad, count.total)} of"
         f" {wording.count(count.total)} in {wording.duration(seconds)} (maxRate"
-        f" {wording.share(limit.most_rate)}; false alarms at most {wording.share(false_alarms)})"
+        f" {wording.share(limit.most_rate)}; false alarms at most {wording.share(false_alarms)}{by})"
     )
     return Standing(limit, exceeded=text)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.evaluate.agreement import Agreement, agreement_of, is_labelled
 from llmmonitor_operator.quality_kept import Outcome, QualityKept, Round, suite_of
 from llmmonitor_operator.settings import QualitySettings
 
@@ -79,6 +81,10 @@ class ProbesStanding:
     baseline: Round | None
     change: Change | None
     regressed: bool
+    agreement: Agreement | None = None
+    """Of the judge with people; None without a judge."""
+    untrusted: Mapping[str, Outcome] = field(default_factory=dict)
+    """The owner's probes that a judge graded who may not be trusted: they decide nothing."""
 
     @property
     def answers(self) -> int:
@@ -97,33 +103,47 @@ def probes_standing(settings: QualitySettings, kept: QualityKept) -> ProbesStand
     baseline = kept.baseline if kept.baseline and kept.baseline.plan == newest.plan else None
     if baseline is not None and _is(baseline, newest):
         baseline = None
-    change = change_of(baseline, newest) if baseline is not None else None
+    agreement = agreement_of(newest.results, settings.judge_least) if settings.judged else None
+    ignored = frozenset() if agreement is None or agreement.trusted else settings.judged
+    change = change_of(baseline, newest, ignored) if baseline is not None else None
+    own = {key.partition("/")[2]: one for key, one in newest.results.items() if not suite_of(key)}
     return ProbesStanding(
         round=newest,
         under_way=under_way,
-        own={key.partition("/")[2]: one for key, one in newest.results.items() if not suite_of(key)},
+        own={name: one for name, one in own.items() if name not in ignored},
+        untrusted={name: one for name, one in own.items() if name in ignored},
+        agreement=agreement,
         suites=_suites(newest),
         baseline=baseline,
         change=change,
-        regressed=_regressed(settings, baseline, [one for one in complete if one.version == newest.version]),
+        regressed=_regressed(
+            settings, baseline, [one for one in complete if one.version == newest.version], ignored
+        ),
     )
 
 
-def change_of(before: Round, after: Round) -> Change:
-    """Items with an answer in both."""
-    both = [(one, after.results[key]) for key, one in before.results.items() if key in after.results]
+def change_of(before: Round, after: Round, ignored: AbstractSet[str] = frozenset()) -> Change:
+    """Items with an answer in both, but for the owner's probes of these names."""
+    keys = {
+        key
+        for key in before.results.keys() & after.results.keys()
+        if not is_labelled(key) and (suite_of(key) or key.partition("/")[2] not in ignored)
+    }
+    both = [(before.results[key], after.results[key]) for key in keys]
     both = [(old, new) for old, new in both if old.judged and new.judged]
     worse = sum(old.passes and not new.passes for old, new in both)
     better = sum(new.passes and not old.passes for old, new in both)
     return Change(worse, better, len(both) - worse - better)
 
 
-def _regressed(settings: QualitySettings, baseline: Round | None, rounds: list[Round]) -> bool:
+def _regressed(
+    settings: QualitySettings, baseline: Round | None, rounds: list[Round], ignored: AbstractSet[str]
+) -> bool:
     if baseline is None or settings.plan is None:
         return False
     needed = 2 if settings.plan.schedule_seconds is not None else 1
     judged = [one for one in rounds[-needed:] if not _is(baseline, one)]
-    return len(judged) == needed and all(change_of(baseline, one).p < REGRESSED_P for one in judged)
+    return len(judged) == needed and all(change_of(baseline, one, ignored).p < REGRESSED_P for one in judged)
 
 
 def _is(one: Round, other: Round) -> bool:
@@ -133,7 +153,7 @@ def _is(one: Round, other: Round) -> bool:
 def _suites(one: Round) -> tuple[SuiteStanding, ...]:
     found: dict[str, list[Outcome]] = {}
     for key, outcome in one.results.items():
-        if suite := suite_of(key):
+        if (suite := suite_of(key)) and not is_labelled(key):
             found.setdefault(suite, []).append(outcome)
     return tuple(
         SuiteStanding(

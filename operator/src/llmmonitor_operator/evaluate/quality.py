@@ -1,8 +1,8 @@
 """QualityHealthy: the newest complete round of probes passed, and nothing got worse by more than chance.
 
 An owner's probe passes when most of its answers do. A built-in suite fails only when it is sure that less
-than `minPassed` of its items pass: what a small model cannot do is no fault of today. Feedback and other
-outcomes of live traffic are not judged by this version.
+than `minPassed` of its items pass: what a small model cannot do is no fault of today. Outcomes of live
+traffic are judged beside probes (`outcomes.py`); what fails in probes is said first.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from llmmonitor_operator.evaluate.bias import (
     not_enough_in_words,
 )
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
+from llmmonitor_operator.evaluate.outcomes import with_outcomes
 from llmmonitor_operator.evaluate.probes import ProbesStanding, probes_standing
 
 _SHOWN = 5
@@ -26,13 +27,19 @@ STALE_ROUNDS = 3
 
 
 def judge(inputs: Inputs) -> Verdict:
-    """By the rounds, and by what keeps probes from being sent."""
-    plan = inputs.settings.quality.plan
-    if plan is None:
-        unsaid = "outcomes are not judged by this version" if inputs.settings.quality.outcomes else ""
-        return Verdict(shared.NOT_CONFIGURED, unsaid or "no probes or suites are given")
+    """By the rounds, by what keeps probes from being sent, and by outcomes that have a limit."""
+    quality = inputs.settings.quality
+    if quality.plan is None and not (quality.outcomes is not None and quality.outcomes.limited):
+        unsaid = "outcomes have no limit: the status shows them" if quality.outcomes is not None else ""
+        return Verdict(
+            shared.NOT_CONFIGURED, unsaid or "no probes or suites are given, nor limits of outcomes"
+        )
     if nothing := nothing_to_judge_by(inputs):
         return nothing
+    return with_outcomes(_of_probes(inputs) if quality.plan is not None else None, inputs)
+
+
+def _of_probes(inputs: Inputs) -> Verdict:
     if refused := _waiting(inputs, only=UNAUTHORIZED):
         return Verdict(reasons.PROBES_UNAUTHORIZED, refused)
     return _judged(inputs, probes_standing(inputs.settings.quality, inputs.state.quality))
@@ -51,7 +58,8 @@ def _judged(inputs: Inputs, standing: ProbesStanding) -> Verdict:
     holding = "; ".join(filter(None, [*_holding(inputs, standing), holding_in_words(bias), _round(standing)]))
     if few := not_enough_in_words(bias):
         return Verdict(reasons.NOT_ENOUGH_PAIRS, "; ".join(filter(None, [few, _waiting(inputs), holding])))
-    return Verdict(reasons.PROBES_PASS, holding)
+    judged_by = standing.own or standing.suites or bias or not standing.untrusted
+    return Verdict(reasons.PROBES_PASS if judged_by else reasons.JUDGE_NOT_TRUSTED, holding)
 
 
 def _pending(inputs: Inputs, standing: ProbesStanding) -> str:
@@ -80,16 +88,20 @@ def _next(inputs: Inputs) -> list[str]:
 
 
 def _waiting(inputs: Inputs, only: str = "") -> str:
-    """What keeps probes from being sent, by pod."""
+    """What keeps probes from being sent, by pod.
+
+    Args:
+        inputs: what is known of the pods.
+        only: by this alone, of `Probing.waits`; empty: by anything.
+    """
     found: dict[str, list[str]] = {}
     for name, source in inputs.fresh:
         probing = source.probing
         if probing is None:
-            found.setdefault("its sidecar is of a version that sends no probes", []).append(name)
+            if not only:
+                found.setdefault("its sidecar is of a version that sends no probes", []).append(name)
         elif probing.waits and only in {"", probing.waits}:
             found.setdefault(probing.message, []).append(name)
-    if only:
-        found = {why: names for why, names in found.items() if names and "sends no probes" not in why}
     return "; ".join(f"{wording.listed(names)}: {why}" for why, names in found.items())
 
 
@@ -115,8 +127,22 @@ def _holding(inputs: Inputs, standing: ProbesStanding) -> list[str]:
     parts += [one.words for one in standing.suites]
     if standing.change is not None:
         parts.append(f"{standing.change.words} {_since(standing)}")
+    parts += _judge(standing)
     parts += [f"not answered: {missing}"] if (missing := _unanswered(standing)) else []
     return [*parts, *_not_asked(inputs)]
+
+
+def _judge(standing: ProbesStanding) -> list[str]:
+    """How far the judge is trusted, and what it says where it is not."""
+    if standing.agreement is None:
+        return []
+    graded = [
+        f"{name} {one.passed} of {one.judged} good"
+        for name, one in sorted(standing.untrusted.items())
+        if one.judged
+    ]
+    shown = f"not judged by it: {wording.listed(graded, _SHOWN)}" if graded else ""
+    return [standing.agreement.words, *([shown] if shown else [])]
 
 
 def _not_asked(inputs: Inputs) -> list[str]:

@@ -14,11 +14,11 @@ from llmmonitor_operator.evaluate import (
     injected,
     interactions,
     intercepting,
-    not_judged,
     performance,
     quality,
     ready,
     reporting,
+    requests,
     resources,
     versions,
 )
@@ -54,7 +54,7 @@ EVALUATORS = (
     Row(table.RESOURCES_HEALTHY, resources.judge, settles=True),
     Row(table.PERFORMANCE_HEALTHY, performance.judge, settles=True),
     Row(table.DRIFT_FREE, drift.judge),
-    Row(table.DATA_VALID, not_judged.data_validity),
+    Row(table.DATA_VALID, requests.judge, settles=True),
     Row(
         table.INTERACTIONS_SAFE,
         interactions.judge,

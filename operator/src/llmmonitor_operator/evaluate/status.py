@@ -19,6 +19,7 @@ from llmmonitor_api.spec.objectives import ObjectiveSource
 from llmmonitor_api.spec.scope import Operation
 from llmmonitor_api.spec.signals import ObjectiveSignal
 from llmmonitor_api.status import (
+    AuditStatus,
     Distribution,
     EngineStatus,
     MonitorStatus,
@@ -41,7 +42,9 @@ from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding
 from llmmonitor_operator.evaluate.interaction_status import interactions
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.evaluate.quality_status import quality_status
+from llmmonitor_operator.evaluate.request_status import request_status
 from llmmonitor_operator.evaluate.resources import throttled_share
+from llmmonitor_operator.evaluate.reviewers import reviewers_status
 from llmmonitor_operator.evaluate.version_status import version_status
 from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
 from llmmonitor_operator.settings import ObjectiveSettings
@@ -70,9 +73,19 @@ def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[s
         versions=version_status(inputs, conditions),
         interactions=interactions(inputs, _interaction_figures(inputs)),
         quality=quality_status(inputs),
+        requests=request_status(inputs),
         cost=cost_status(inputs.cost, inputs.settings.cost),
         drift=drift_status(inputs),
+        reviewers=reviewers_status(inputs),
+        audit=_audit(inputs),
     ).to_api()
+
+
+def _audit(inputs: Inputs) -> AuditStatus | None:
+    kept = inputs.state.audit
+    if not kept.records:
+        return None
+    return AuditStatus(records=kept.records, head=kept.head, namespace=inputs.environment.operator_namespace)
 
 
 def _interaction_figures(inputs: Inputs) -> Mapping[str, int]:

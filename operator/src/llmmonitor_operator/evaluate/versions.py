@@ -10,12 +10,14 @@ from collections.abc import Iterable
 
 from llmmonitor_api.conditions import event_reasons
 from llmmonitor_api.conditions import reasons_performance as reasons
+from llmmonitor_api.report.canaries import CanaryRound
 from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.spec.versions import VersionSource
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict, nothing_to_judge_by
 from llmmonitor_operator.evaluate.transitions import NORMAL, Transition
 from llmmonitor_operator.versions.before_after import HOURS_NEEDED, Difference, difference
+from llmmonitor_operator.versions.canaries import Canaries
 from llmmonitor_operator.versions.comparison import Comparison, Finding, bounds, findings, overall
 from llmmonitor_operator.versions.fingerprint import parts
 from llmmonitor_operator.versions.history import Change, Seen, Version, compared
@@ -28,13 +30,31 @@ _SAID = {
 }
 
 
-def seen_of(pods: Iterable[PodStanding], by: VersionSource) -> tuple[Seen, ...]:
+def canaries_of(pods: Iterable[PodStanding]) -> dict[str, CanaryRound]:
+    """The newest rounds of canaries, by the UIDs of pods that are heard of."""
+    return {
+        pod.expected.uid: pod.source.probing.canaries
+        for pod in pods
+        if pod.fresh and pod.source and pod.source.probing and pod.source.probing.canaries
+    }
+
+
+def seen_of(pods: Iterable[PodStanding], by: VersionSource, canaries: Canaries) -> tuple[Seen, ...]:
     """What is known of the versions of pods that are heard of."""
     return tuple(
         Seen(
             pod.expected.uid,
             pod.name,
-            parts(pod.expected.fingerprint, pod.source.engine, pod.source.system_fingerprint, by),
+            parts(
+                pod.expected.fingerprint,
+                pod.source.engine,
+                pod.source.system_fingerprint,
+                by,
+                {
+                    "weight files": pod.source.resources.weight_files if pod.source.resources else "",
+                    "canaries": canaries.model_of(pod.expected.uid),
+                },
+            ),
         )
         for pod in pods
         if pod.fresh and pod.source

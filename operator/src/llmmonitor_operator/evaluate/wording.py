@@ -100,7 +100,7 @@ def share_with_interval(part: int, whole: int) -> str:
     return f"{share(part / whole)} ({ends})"
 
 
-def wilson_interval(part: int, whole: int, z: float = 1.96) -> tuple[float, float]:
+def wilson_interval(part: float, whole: float, z: float = 1.96) -> tuple[float, float]:
     """The score interval of the proportion part/whole; `whole` > 0."""
     p = part / whole
     centre = p + z * z / (2 * whole)

@@ -24,6 +24,8 @@ from llmmonitor_operator.gather.probes import with_probes
 from llmmonitor_operator.interaction_counts import counts_of
 from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
 from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
+from llmmonitor_operator.request_counts import counts_of as checks_of
+from llmmonitor_operator.request_counts import of_newest
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import Count
 
@@ -77,7 +79,8 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
                 begin=min(before.at, source.at),
                 end=source.at,
                 figures=newly,
-                counts=_counts_since(source, before) | counts_of(newly.interactions, state.limited_kinds),
+                counts=of_newest(_counts_since(source, before), state.versions, uid)
+                | counts_of(newly.interactions, state.limited_kinds),
                 features=_features_since(source, before),
                 pod=uid,
             )
@@ -128,7 +131,8 @@ def _source(report: Report, at: float, figures: Figures) -> Source:
         at=at,
         configuration_generation=identity.configuration_generation,
         packed=PackedFigures(figures),
-        objectives={key: Count(one.good, one.bad) for key, one in report.totals.objectives.items()},
+        objectives={key: Count(one.good, one.bad) for key, one in report.totals.objectives.items()}
+        | checks_of(report.totals.requests),
         live=report.live,
         interception=report.interception,
         resources=report.resources,
@@ -137,11 +141,13 @@ def _source(report: Report, at: float, figures: Figures) -> Source:
         system_fingerprint=report.system_fingerprint,
         clients=report.clients if report.clients is not None and report.clients.key_id else None,
         interactions=report.interactions,
+        requests=report.totals.requests if report.totals.requests.setting else None,
         busy_nanoseconds=report.totals.busy_nanoseconds,
         observed_nanoseconds=report.totals.observed_nanoseconds,
         features=PackedFeatures(report.totals.features),
         probing_nanoseconds=report.totals.probing_nanoseconds,
         probing=_without_findings(report.probing),
+        review=report.review,
     )
 
 

@@ -18,6 +18,7 @@ from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.drift.window import joined
 from llmmonitor_operator.figures import NOTHING, Figures, total
 from llmmonitor_operator.interaction_counts import is_interaction
+from llmmonitor_operator.outcomes_kept import with_outcomes
 from llmmonitor_operator.packed_figures import PackedFigures
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.history import counted
@@ -100,6 +101,9 @@ def accumulate(state: State, happened: Sequence[Happened], summed: Figures, now:
         events_at=_events_at(state.events_at, happened),
         progress_at=state.progress_at if progressed is None else _latest(progressed, state.progress_at),
         drift=_drift(state.drift, happened),
+        outcomes=with_outcomes(
+            state.outcomes, ((one.end, one.figures.live_outcomes) for one in happened), now
+        ),
         versions=counted(state.versions, {one.pod: _of_objectives(one) for one in happened}, now),
     )
 

@@ -67,16 +67,25 @@ def settings(pod: Raw, plan: Plan) -> list[dict[str, Any]]:
     return [*(variable(name, value) for name, value in values.items()), *_for_nvidia(pod, plan)]
 
 
-def probe_credential(plan: Plan) -> list[dict[str, Any]]:
-    """What probes are sent with, put there by the kubelet: the operator never reads it.
+def credentials(plan: Plan) -> list[dict[str, Any]]:
+    """What probes are sent with, and the like: put there by the kubelet, never read by the operator.
 
     Optional: a Secret that is missing must not keep the model from starting.
     """
-    if plan.probe_secret is None:
-        return []
-    name, key = plan.probe_secret
-    reference = {"name": name, "key": key, "optional": True}
-    return [{"name": f"{PREFIX}PROBE_CREDENTIAL", "valueFrom": {"secretKeyRef": reference}}]
+    wanted = {
+        "PROBE_CREDENTIAL": plan.probe_secret,
+        "FEEDBACK_TOKEN": plan.feedback_secret,
+        "EMBEDDINGS_CREDENTIAL": plan.embeddings_secret,
+        "JUDGE_CREDENTIAL": plan.judge_secret,
+    }
+    return [
+        {
+            "name": PREFIX + name,
+            "valueFrom": {"secretKeyRef": {"name": secret[0], "key": secret[1], "optional": True}},
+        }
+        for name, secret in wanted.items()
+        if secret is not None
+    ]
 
 
 def _for_nvidia(pod: Raw, plan: Plan) -> list[dict[str, Any]]:

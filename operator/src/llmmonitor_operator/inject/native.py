@@ -29,7 +29,7 @@ def native(pod: Raw, plan: Plan) -> dict[str, Any]:
         "env": [
             *environment.by_downward_api(),
             *environment.settings(pod, plan),
-            *environment.probe_credential(plan),
+            *environment.credentials(plan),
         ],
         "securityContext": security_context(plan.mode),
         "terminationMessagePolicy": "FallbackToLogsOnError",

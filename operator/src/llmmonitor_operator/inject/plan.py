@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from llmmonitor_api.spec import LLMMonitor
+from llmmonitor_api.spec.quality import FeedbackAuth, ProbeAuth
 from llmmonitor_operator.inject.ports import own_ports
 from llmmonitor_operator.inject.processes import may_share_processes
 from llmmonitor_operator.kube.raw import Raw
@@ -60,6 +61,12 @@ class Plan:
     """Ed25519, raw; more than one while one is replaced."""
     probe_secret: tuple[str, str] | None = None
     """Name and key of the Secret with the probes' credential, which only an injected sidecar can be given."""
+    feedback_secret: tuple[str, str] | None = None
+    """The same of the token that feedback has to bear."""
+    embeddings_secret: tuple[str, str] | None = None
+    """And of what an endpoint of embeddings is asked with."""
+    judge_secret: tuple[str, str] | None = None
+    """And of what the judge is."""
     share_processes: bool = False
     """Set `shareProcessNamespace` when injecting; an attached sidecar sees its target's processes anyway."""
 
@@ -75,7 +82,7 @@ def plan_for(  # noqa: PLR0913 - what a plan is made of, each found by another p
     configuration: str,
 ) -> Plan:
     """A plan with ports that no container of the pod declares."""
-    wanted = monitor.spec.interception
+    wanted, quality = monitor.spec.interception, monitor.spec.quality
     relay_port, api_port = own_ports(pod, serving, wanted.relay_port, wanted.api_port)
     return Plan(
         sidecar=sidecar,
@@ -86,11 +93,13 @@ def plan_for(  # noqa: PLR0913 - what a plan is made of, each found by another p
         monitor=monitor.metadata.name,
         configuration=configuration,
         public_keys=public_keys,
-        probe_secret=_probe_secret(monitor),
+        probe_secret=_secret(quality.auth),
+        feedback_secret=_secret(quality.outcomes.feedback_auth if quality.outcomes is not None else None),
+        judge_secret=_secret(quality.judge.auth if quality.judge is not None else None),
+        embeddings_secret=_secret(quality.embeddings.auth if quality.embeddings is not None else None),
         share_processes=may_share_processes(pod, monitor.spec.resources.processes, serving),
     )
 
 
-def _probe_secret(monitor: LLMMonitor) -> tuple[str, str] | None:
-    auth = monitor.spec.quality.auth
+def _secret(auth: ProbeAuth | FeedbackAuth | None) -> tuple[str, str] | None:
     return (auth.secret_key_ref.name, auth.secret_key_ref.key) if auth is not None else None

@@ -115,6 +115,13 @@ class Kube:
         """Delete an object."""
         return await self._call("DELETE", path)
 
+    async def own_token(self) -> str:
+        """The bearer token by which it is known to the API server; empty where it is known otherwise."""
+        headers: dict[str, str] = {}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        return token if scheme.lower() == "bearer" else ""
+
     async def watch(
         self, path: str, resource_version: str, *, field_selector: str = ""
     ) -> AsyncIterator[tuple[str, dict[str, Any]]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from llmmonitor_api.spec.monitor import GROUP, PLURAL, VERSION
 
 NAMESPACES = "/api/v1/namespaces"
+TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
+SUBJECT_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 MONITORS_API = f"/apis/{GROUP}/{VERSION}"
 
 
@@ -71,6 +73,16 @@ def config_maps(namespace: str) -> str:
 def config_map(namespace: str, name: str) -> str:
     """One ConfigMap."""
     return core(namespace, "configmaps", name)
+
+
+def service_proxy(namespace: str, service_and_port: str, path: str) -> str:
+    """A path of a Service, by way of the API server; `service_and_port` is NAME:PORT."""
+    return core(namespace, "services", service_and_port, "proxy") + path
+
+
+def service_account_token(namespace: str, name: str) -> str:
+    """Where a token of a ServiceAccount is made."""
+    return core(namespace, "serviceaccounts", name, "token")
 
 
 def secrets(namespace: str) -> str:

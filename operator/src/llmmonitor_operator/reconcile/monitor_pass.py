@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from llmmonitor_api.conditions import event_reasons
+from llmmonitor_api.people import PORT_NAME
 from llmmonitor_api.report.report import Report
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.spec import LLMMonitor, load_monitor
@@ -35,6 +36,7 @@ from llmmonitor_operator.pods.contradiction import contradiction
 from llmmonitor_operator.reconcile.charging import restored_cost, with_cost
 from llmmonitor_operator.reconcile.due import due_seconds
 from llmmonitor_operator.reconcile.keep.anomaly_watcher import AnomalyWatcher
+from llmmonitor_operator.reconcile.keep.audit_watcher import AuditWatcher
 from llmmonitor_operator.reconcile.keep.drift_watcher import DriftWatcher
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.keep.valid_spec import recalled, with_valid_spec
@@ -62,7 +64,6 @@ _AT_ONCE = 4
 namespace with many of them changes, thousands of turns of some milliseconds would be due before the lease is
 renewed."""
 _ABSORBED_AT_ONCE = 64
-_LOOKED_AT_AT_ONCE = 16
 _TAKEN = Totals()
 """In place of what a report has brought, most of its size: what follows may wait, a thousandfold."""
 
@@ -83,6 +84,7 @@ class MonitorPass:
         self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
         self._anomalies = AnomalyWatcher(parts.kube, parts.settings.namespace, parts.settings.name)
         self._drift = DriftWatcher(parts.kube, parts.settings.namespace, parts.settings.name)
+        self._audit = AuditWatcher(parts.audits)
         self._pusher = Pusher(parts.sidecars, parts.metrics)
         self._restarter = Restarter(
             parts.kube,
@@ -160,6 +162,9 @@ class MonitorPass:
         measured = await self._measured.of_hidden(models, memory.state)
         reports = await self._reports(standings, mine.leaving, memory, now)
         now = self._clock()
+        judged_before = memory.state.review
+        memory.state = parts.verdicts.taken(memory.uid, memory.state)
+        memory.state = await self._audit.look(known.raw, memory.state, now)
         memory.state = await self._anomalies.look(key, memory.uid, memory.state, now)
         if known.monitor is not None:  # else its window and features are not known
             key_of_words = vocabulary_key(parts.fingerprint_key, memory.uid, monitor.spec.drift)
@@ -192,6 +197,11 @@ class MonitorPass:
                 invalid_spec=known.invalid,
                 spec_in_force=known.monitor is not None,
                 contradiction=contradiction(monitor.spec.selector),
+                operator_namespace=parts.settings.namespace,
+                people_service=f"{parts.settings.name}-operator:{PORT_NAME}"
+                if parts.settings.people_port
+                else "",
+                people_key=parts.sidecars.people_key,
             )
             evaluation = evaluate(monitor, memory.state, now, environment)
             parts.metrics.judged(key, evaluation, now, news)
@@ -215,7 +225,8 @@ class MonitorPass:
                 versions=memory.state.versions.running,
             )
         mistaken = known.invalid and parts.checkpoints.lacks_spec(memory.uid, memory.state)
-        if mistaken or parts.checkpoints.due(memory.uid, memory.state, now):
+        judged = memory.state.review is not judged_before
+        if mistaken or judged or parts.checkpoints.due(memory.uid, memory.state, now):
             await self._save(key, memory, now)
         due = min(
             due_seconds(monitor, standings, reports, acted=acted, now=self._clock()),
@@ -312,6 +323,8 @@ class MonitorPass:
         self._parts.checkpoints.forget(memory.uid)
         self._anomalies.forget(memory.uid)
         self._drift.forget(memory.uid)
+        self._parts.audits.forget(memory.uid)
+        self._parts.verdicts.forget(memory.uid)
         self._parts.metrics.forget(key)
         self._restarter.forget(memory.uid)
 

@@ -9,10 +9,12 @@ import logging
 import resource
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from llmmonitor_api.people import people_key
 from llmmonitor_api.report.report import BYTES_LIMIT
 from llmmonitor_operator.certificates.store import CertificateStore, Place
 from llmmonitor_operator.evaluate.transitions import Transition
@@ -28,6 +30,7 @@ from llmmonitor_operator.process_settings import Certificates, OperatorSettings
 from llmmonitor_operator.reconcile import key_pass, namespace_pass, unwatched_monitors
 from llmmonitor_operator.reconcile.agreement import drop_verdicts_of_former_shards, lead_shard
 from llmmonitor_operator.reconcile.farewell import say_farewell
+from llmmonitor_operator.reconcile.keep.audits import Audits
 from llmmonitor_operator.reconcile.keep.checkpoints import Checkpoints
 from llmmonitor_operator.reconcile.keep.signing_key import SigningKeys
 from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
@@ -39,6 +42,8 @@ from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 from llmmonitor_operator.reconcile.orphans import namespaces_with_sidecars
 from llmmonitor_operator.reconcile.parts import Parts
+from llmmonitor_operator.reconcile.people.desk import Desk
+from llmmonitor_operator.reconcile.people.door import Door, open_door
 from llmmonitor_operator.reconcile.publish.allowance import Allowance
 from llmmonitor_operator.reconcile.publish.events import emit
 from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
@@ -136,6 +141,7 @@ class Leader:
                 sidecars=SidecarClient(connections, keys),
                 status=StatusWriter(kube),
                 checkpoints=Checkpoints(kube, settings.namespace, settings.name),
+                audits=Audits(kube, settings.namespace, settings.name),
                 metrics=self._metrics,
                 fingerprint_key=await signing_keys.fingerprint_key(),
                 emit=partial(self.emit, view),
@@ -207,15 +213,28 @@ class Leader:
             )
         )
         try:
-            await asyncio.wait({watching, *background}, return_when=asyncio.FIRST_COMPLETED)
-            for task in background:
-                if task.done():
-                    task.result()
-            await watching
+            async with self._answering_people(parts, loop):
+                await asyncio.wait({watching, *background}, return_when=asyncio.FIRST_COMPLETED)
+                for task in background:
+                    if task.done():
+                        task.result()
+                await watching
         finally:
             for task in (watching, *background):
                 task.cancel()
             await asyncio.gather(watching, *background, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _answering_people(self, parts: Parts, loop: Loop) -> AsyncIterator[None]:
+        """Where the chart has it so; standbys answer nobody."""
+        if not self._settings.people_port:
+            yield
+            return
+        desk = Desk(parts, loop.wake, time.time)
+        keys = parts.sidecars
+        door = Door(desk, lambda: [people_key(one.private) for one in keys.keys.trusted], time.time)
+        async with open_door(door, self._settings.people_port):
+            yield
 
     async def _again_and_again(
         self, work: str, look: Callable[[], Awaitable[None]], every_seconds: float
@@ -295,7 +314,9 @@ def _idle_connections() -> int:
 
 
 async def _sweep(parts: Parts) -> None:
-    await parts.checkpoints.sweep(parts.monitors.uids, time.time(), parts.settings.shard)
+    now = time.time()
+    await parts.checkpoints.sweep(parts.monitors.uids, now, parts.settings.shard)
+    await parts.audits.sweep(parts.monitors.raws, now)
 
 
 async def _at_most(seconds: float, what: str, work: Awaitable[None]) -> None:

@@ -12,13 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from llmmonitor_operator.distributions.student import two_sided
 from llmmonitor_operator.windows import Count
 
 HOURS_NEEDED = 6
-_T_975 = (2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101)
-"""Student's t at .975 for 5 and more degrees of freedom; for more than are here, the last is a safe one."""
-
-
 _NORMAL = NormalDist()
 
 
@@ -47,7 +44,7 @@ def difference(before: Mapping[int, Count], after: Mapping[int, Count], measures
     if fewest < HOURS_NEEDED:
         return None
     (old, old_variance), (new, new_variance) = map(_ratio, sides)
-    heavier = _T_975[min(fewest - HOURS_NEEDED, len(_T_975) - 1)] / _NORMAL.inv_cdf(0.975)
+    heavier = two_sided(0.95, fewest - 1) / _NORMAL.inv_cdf(0.975)
     half = heavier * _NORMAL.inv_cdf(1 - 0.025 / max(1, measures)) * math.sqrt(old_variance + new_variance)
     return Difference(old, new, new - old - half, new - old + half, sum(one.total for one in sides[1]))
 

@@ -58,7 +58,9 @@ def parts_of_pod(pod: Raw, container: str, key: bytes) -> Parts:
     return remembered(pod, ("fingerprint", container), lambda: dict(_of_pod(pod, container, key)))
 
 
-def parts(of_pod: Parts, engine: Engine | None, system: str, by: VersionSource) -> Parts:
+def parts(
+    of_pod: Parts, engine: Engine | None, system: str, by: VersionSource, further: Parts | None = None
+) -> Parts:
     """All that tells this pod's version from others; empty while nothing does.
 
     Args:
@@ -66,6 +68,7 @@ def parts(of_pod: Parts, engine: Engine | None, system: str, by: VersionSource) 
         engine: as it reported last; what it does not say is left out.
         system: `report.system_fingerprint`.
         by: what the owner tells versions apart by.
+        further: what else is known of it; empty texts are not.
     """
     if by is not VersionSource.FINGERPRINT:
         name = LABEL if by is VersionSource.LABEL else IMAGE
@@ -78,6 +81,7 @@ def parts(of_pod: Parts, engine: Engine | None, system: str, by: VersionSource) 
             "weights": engine.weights,
         }
     found["system fingerprint"] = system
+    found |= further or {}
     return {name: text[:_LENGTH] for name, text in found.items() if text}
 
 

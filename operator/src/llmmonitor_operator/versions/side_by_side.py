@@ -12,14 +12,13 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from llmmonitor_api.report.clients import MINUTES_SECONDS, ClientMet, Clients
+from llmmonitor_api.report.clients import MINUTES_SECONDS, ClientMet, Clients, is_within
 from llmmonitor_operator.versions.comparison import Comparison, Minutes, advanced
 from llmmonitor_operator.versions.history import History, compared
 from llmmonitor_operator.versions.matching import Met, Side
 
 PATIENCE_SECONDS = 120.0
 """For pods that have not told of minutes that are over."""
-_BITS = 64
 
 
 def run_side_by_side(history: History) -> bool:
@@ -77,7 +76,7 @@ def _side(told: Iterable[Clients], level: int, measures: int) -> Side:
     found: dict[str, Met] = {}
     for one in told:
         for client, met in one.met.items():
-            if _within(client, level) and len(met.events) == len(met.bad) == measures:
+            if is_within(client, level) and len(met.events) == len(met.bad) == measures:
                 found[client] = _together(found.get(client), met)
     return found
 
@@ -94,11 +93,3 @@ def _together(known: Met | None, met: ClientMet) -> Met:
         tuple(map(sum, zip(known.events, met.events, strict=True))),
         tuple(map(sum, zip(known.bad, bad, strict=True))),
     )
-
-
-def _within(client: str, level: int) -> bool:
-    """Whether the hash begins with so many zero bits; what is no hash is nobody's."""
-    try:
-        return not level or int(client, 16) >> max(0, _BITS - level) == 0
-    except ValueError:
-        return False

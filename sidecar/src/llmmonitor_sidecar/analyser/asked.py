@@ -1,7 +1,8 @@
 """What a request asks for: its messages, how many turns it carries, and which parameters it sets.
 
 One struct and one reading for every dialect, since they name these alike. Values of parameters are passed
-over: which are there is all that is counted. Messages are for the detectors, who forget them.
+over: which are there is all that is counted. Messages are for the detectors, who forget them, and the body
+for the owner's checks, who let go of it at once where there are none.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ _read = JsonReader(_Asked)
 def read_asked(exchange: Exchange, data: bytes) -> None:
     """Take messages, turns and parameters from a request's body; from what is no JSON object, nothing."""
     exchange.said = Said()
+    exchange.said.body = data
     try:
         asked = _read(data)
     except NotJson:

@@ -103,6 +103,8 @@ class Exchange:
     request_model: str | None = None
     response_model: str | None = None
     system_fingerprint: str | None = None
+    response_id: str | None = None
+    """As the answer calls itself; None where its dialect or its server gives no name."""
     client: str = ""
     """A keyed hash of who sent it; empty where clients are not looked at, or did not say."""
     request_bytes: int = 0

@@ -8,6 +8,7 @@ Error objects differ by engine: `{"error": {"message", "type", "code"}}` (OpenAI
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -46,6 +47,19 @@ ERROR_TYPES = frozenset(
 )
 """The servers' own words that are passed on as `error_type`; others become the status or `stream_error`."""
 
+CONTEXT_ERRORS = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+"""A request that is longer than the model's context: OpenAI's word, which stands here for others' sentences
+too, and llama.cpp's."""
+_CONTEXT_STATUSES = frozenset({400, 413, 422})
+_MESSAGE_CHARACTERS = 2_000
+_TOO_LONG = re.compile(
+    r"maximum context|maximum (?:model|input) length|longer than the model's context|context length exceeded"
+    r"|exceeds? (?:the )?(?:model's |available |maximum )*context"
+    r"|tokens \+ `max_new_tokens` must be|input length.{0,60}exceeds",
+    re.IGNORECASE,
+)
+"""Servers that have no word for it say it (vLLM, SGLang, TGI, Ollama)."""
+
 _OVERLOAD_WORDS = frozenset(
     {"overloaded", "overloaded_error", "rate_limit_error", "rate_limit_exceeded", "ServiceUnavailableError"}
     | {"unavailable_error", "insufficient_quota"}
@@ -80,6 +94,7 @@ class _ErrorBody(msgspec.Struct):
     error_type: Any = None
     code: Any = None
     object: Any = None
+    message: Any = None
 
 
 _read = JsonReader(_ErrorBody)
@@ -91,7 +106,16 @@ def error_of_body(data: bytes, status: int) -> str:
         body = _read(data)
     except NotJson:
         return str(status)
-    return _word_of(body.error, body.error_type, body.type, body.code) or str(status)
+    word = _word_of(body.error, body.error_type, body.type, body.code)
+    if word not in CONTEXT_ERRORS and status in _CONTEXT_STATUSES and _says_too_long(body):
+        return "context_length_exceeded"
+    return word or str(status)
+
+
+def _says_too_long(body: _ErrorBody) -> bool:
+    inner = body.error.get("message") if isinstance(body.error, dict) else body.error
+    said = (one for one in (inner, body.message) if isinstance(one, str))
+    return any(_TOO_LONG.search(one[:_MESSAGE_CHARACTERS]) for one in said)
 
 
 def outcome_of_stream_error(error: Any, error_type: Any = None, code: Any = None) -> tuple[Outcome, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import time
 import uuid
@@ -32,6 +33,8 @@ from llmmonitor_sidecar.analyser.report_maker import Boot, ReportMaker
 from llmmonitor_sidecar.analyser.sampling import Sampling, is_at_rest, own_rss_bytes
 from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
+from llmmonitor_sidecar.endpoints.feedback import TOKEN, FeedbackDesk
+from llmmonitor_sidecar.endpoints.people import People
 from llmmonitor_sidecar.endpoints.server import serving
 from llmmonitor_sidecar.kept_configuration import KeptConfiguration
 from llmmonitor_sidecar.probes.prober import Prober, Surroundings
@@ -79,10 +82,12 @@ class _Process:
         marks = ProbeMarks(settings.pod_uid)
         self._reader = TrafficReader(lambda mark: marks.is_ours(mark, time.time()))
         self._prober = Prober(marks, self._surroundings, self._on_air, settings.pod_uid)
+        self._feedback = FeedbackDesk(self._reader.outcomes, os.environ.get(TOKEN, ""), self._read_copies)
         self._reports = ReportMaker(settings, page, self._reader, self._boot)
         self._sealing_key = generate_sealing_key()
         self._reports.sealing_key = self._sealing_key.public_key().public_bytes_raw()
         self._reader.clients.set_clock(self._boot.started_at, self._boot.started_ns)
+        self._reader.review.set_clock(self._boot.started_at, self._boot.started_ns * 1e-9)
         self._throughput = Throughput()
         self._memory = MemoryWatch(settings.memory_cap_bytes)
         keys, pod_uid = self._in_force.public_keys, settings.pod_uid
@@ -168,8 +173,11 @@ class _Process:
                     "a detector failed with %s; what it looked at is not counted", type(error).__name__
                 )
 
-    def _read_on(self) -> None:
+    def _read_copies(self) -> None:
         self._intake.drain()
+
+    def _read_on(self) -> None:
+        self._read_copies()
         all_passes = bool(self._page[Slot.ARMED]) and not self._page[Slot.BYPASSING_CONNECTIONS]
         self._reader.tick(self._intake.watermark_ns, all_passes=all_passes)
 
@@ -179,6 +187,8 @@ class _Process:
         if why != self._reports.stopped_because:
             _log.warning("idle: %s", why) if why else _log.info("at work again")
         self._reports.stopped_because = why
+        if why:  # who speaks for nobody keeps nothing of what was said
+            self._reader.review.configure(None)
         self._page[Slot.STOP_REQUESTED] = bool(why)
         expired = bool(why) and not self._in_force.configuration.stop
         # nobody whom it believes has spoken for a day: a successor that waits was sent by somebody else
@@ -228,7 +238,12 @@ class _Process:
             reported=self._pulled.set,
             requests=self._requests,
             configurations=self._configurations,
+            feedback=self._feedback,
+            people=People(self._reader.review, self._erase, self._sealing_key, self._settings.pod_uid),
         )
+
+    def _erase(self, client: str) -> tuple[int, int]:
+        return self._reader.erase(client, self._intake.watermark_ns)
 
     def _report(self) -> Report:
         self._read_on()
@@ -284,6 +299,7 @@ class _Process:
         self._name_clients(configuration)
         self._count_words(configuration)
         self._prober.configure(configuration.probes)
+        self._feedback.configure(configuration.outcomes)
         self._reports.generation = configuration.generation
         keys = self._in_force.public_keys
         self._requests.trust(keys)

@@ -123,6 +123,12 @@ class Progress:
         if text and said is not None:
             said.answer(index, text)
 
+    def call(self, index: int, number: int, arguments: str | None) -> None:
+        """Choice `index` writes a piece of the arguments of its tool call `number`."""
+        said = self.exchange.said
+        if arguments and said is not None:
+            said.call(index, number, arguments)
+
     def settle(self) -> None:
         """Write the sums: nothing more will come."""
         exchange = self.exchange

@@ -9,6 +9,7 @@ started, or that lost copies, is counted and never guessed at.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ import msgspec
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.interactions import InteractionsState
+from llmmonitor_api.report.live_outcomes import MEASURES
 from llmmonitor_api.report.report import Engine, Live, Saturation
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
@@ -27,10 +29,12 @@ from llmmonitor_sidecar.signals.features import Features
 from llmmonitor_sidecar.signals.interactions import Interactions
 from llmmonitor_sidecar.signals.judgements import Sample
 from llmmonitor_sidecar.signals.live import InFlight
+from llmmonitor_sidecar.signals.live_outcomes import LiveOutcomeCounter
 from llmmonitor_sidecar.signals.models import ModelNames
 from llmmonitor_sidecar.signals.naming import Naming
 from llmmonitor_sidecar.signals.objectives import Objectives
 from llmmonitor_sidecar.signals.probes_in_flight import ProbesInFlight
+from llmmonitor_sidecar.signals.request_checks import RequestChecks
 from llmmonitor_sidecar.signals.saturation import EngineLoad
 from llmmonitor_sidecar.signals.system_fingerprint import SystemFingerprint
 from llmmonitor_sidecar.signals.traffic import REASONS_LIMIT, Traffic
@@ -70,7 +74,10 @@ class TrafficReader:
         self._naming = Naming()
         self.clients = ClientTable(self._naming)
         self._objectives = Objectives(self.totals, self.clients)
+        self.outcomes = LiveOutcomeCounter(self.totals, self.clients)
         self._interactions = Interactions(self.totals, then=self.features.looked_at)
+        self.review = self._interactions.review
+        self._checks = RequestChecks(self.totals)
         self._engine_load = EngineLoad()
         self._system = SystemFingerprint()
         self._saturation: Saturation | None = None
@@ -80,9 +87,13 @@ class TrafficReader:
 
     def configure(self, configuration: Configuration) -> None:
         """Count these objectives, and look for these patterns, from now on."""
-        self._objectives.configure(configuration.counted)
+        outcomes = MEASURES if configuration.outcomes is not None else ()
+        self._objectives.configure(configuration.counted, outcomes)
         self._interactions.configure(configuration.interactions)
+        self.outcomes.configure(configuration.outcomes)
         self.features.configure(configuration.drift_features)
+        self.review.configure(configuration.review)
+        self._checks.configure(configuration.requests)
 
     def take(self, records: Iterable[TeeRecord]) -> None:
         """Everything these records say."""
@@ -95,8 +106,10 @@ class TrafficReader:
                 continue
             try:
                 self._take(connection, kind, record)
-            except Exception:  # noqa: BLE001 - a defect of ours costs this connection, never the analyser
-                _log.exception("connection %d: the parser failed; it is read no further", number)
+            except Exception as error:  # noqa: BLE001 - a defect costs this connection, never the analyser
+                _log.error(
+                    "connection %d: the parser failed; it is read no further: %s", number, _where(error)
+                )
                 self.totals.interception.malformed.record(PARSER_DEFECT, REASONS_LIMIT)
                 if kind != Kind.CLOSE:
                     self._ignored.add(number)
@@ -129,8 +142,8 @@ class TrafficReader:
         self._opaque.discard(number)
         try:
             self._handle(connection.analyser.lost(at_ns), connection.client)
-        except Exception:  # noqa: BLE001 - the same defect once more, or another: neither may end the analyser
-            _log.exception("connection %d: the parser failed when it was given up", number)
+        except Exception as error:  # noqa: BLE001 - the same defect, or another: neither may end the analyser
+            _log.error("connection %d: the parser failed when it was given up: %s", number, _where(error))
 
     def tick(self, now_ns: int, *, all_passes: bool = True) -> None:
         """Look at what is still in flight as of `now_ns`.
@@ -151,16 +164,23 @@ class TrafficReader:
         self._interactions.tick(self._in_flight, now_ns)
 
     def inspect(self) -> bool:
-        """Let detectors look at some of what was said; whether more of it waits."""
-        return self._interactions.work()
+        """Let detectors and checks look at some of what was said; whether more of it waits."""
+        more = self._interactions.work()
+        return self._checks.work() or more
 
     def interactions(self, now_ns: int) -> InteractionsState:
         """How detectors are doing as of `now_ns`."""
         return self._interactions.state(now_ns)
 
+    def erase(self, client: str, now_ns: int) -> tuple[int, int]:
+        """Forget the client with this address, or this value of its header: cases and figures that went."""
+        cases, figures = self._interactions.erase(client, self._naming.name_of(client), now_ns)
+        return cases, figures + self.clients.erase(client)
+
     def sample(self, sample: Sample, now_ns: int) -> None:
         """One look at the engine's gauges, once per resource interval."""
         self._objectives.sample(sample)
+        self._checks.engine_is(sample.engine)
         self._saturation = self._engine_load.look(sample.engine, now_ns)
         self._engine_at_work = at_work(sample.engine, self._probing.at(_asked_ns(sample.engine, now_ns)))
         if sample.engine is not None:
@@ -230,6 +250,8 @@ class TrafficReader:
             self._traffic.handle(event)
             self.features.handle(event)
             self._system.handle(event)
+            self.outcomes.handle(event, client)  # before the detectors, which take the text away
+            self._checks.handle(event)  # before its text is taken away
             self._interactions.handle(event, client)
 
     def _is_ours(self, event: ExchangeEvent) -> bool:
@@ -258,3 +280,8 @@ def _client_of(opened: bytes) -> str:
         return decode_addresses(opened).client_host
     except ValueError:
         return ""
+
+
+def _where(error: Exception) -> str:
+    """What failed and where, without the error's words, which may quote what was said."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}".rstrip()

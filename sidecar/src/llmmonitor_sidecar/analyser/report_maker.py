@@ -110,6 +110,7 @@ class ReportMaker:
             interactions=self._reader.interactions(now_ns),
             vocabulary_key=self._reader.features.vocabulary_key,
             probing=self.probing,
+            review=self._reader.review.state(watermark_ns * 1e-9),
         )
 
     def _path_since_boot(self) -> dict[str, int]:

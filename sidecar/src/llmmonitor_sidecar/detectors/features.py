@@ -32,7 +32,6 @@ def words(text: str) -> list[bytes]:
 
 def buckets(found: list[bytes]) -> tuple[list[int], list[int]]:
     """The bucket of each word, and of it with the word before."""
-    crc32 = zlib.crc32
-    single = [crc32(word) for word in found]
-    pairs = [crc32(word, before) & _MASK for word, before in zip(found, [0x5EED, *single], strict=False)]
-    return [one & _MASK for one in single], pairs
+    single = list(map(zlib.crc32, found))
+    pairs = map(zlib.crc32, found, [0x5EED, *single])
+    return [one & _MASK for one in single], [one & _MASK for one in pairs]

@@ -29,6 +29,8 @@ class Heard:
     """Those of them that were not seen before in this conversation."""
     answers: tuple[str, ...] = ()
     """What each choice said; none of an exchange that failed."""
+    calls: tuple[str, ...] = ()
+    """The arguments of each tool call, as `call_text.readable` spells them; none of one that failed."""
     complete: bool = False
     """Whether the exchange was answered to its end."""
     refused: bool = False
@@ -39,7 +41,12 @@ class Heard:
     @property
     def characters(self) -> int:
         """Of text that is judged."""
-        return sum(len(one.text) for one in self.new) + sum(map(len, self.answers))
+        return sum(len(one.text) for one in self.new) + sum(map(len, (*self.answers, *self.calls)))
+
+    @property
+    def output(self) -> tuple[tuple[Origin, tuple[str, ...]], ...]:
+        """All that the model says now, by where it goes: to people, or to a program."""
+        return (Origin.ANSWER, self.answers), (Origin.CALL, self.calls)
 
 
 def ends(text: str, limit: int) -> str:

@@ -6,8 +6,9 @@ rest is left out and said (`cut_short`); no detector alone can take long, since 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from llmmonitor_api.interactions.kinds import Origin
 from llmmonitor_sidecar.detectors import (
@@ -16,15 +17,18 @@ from llmmonitor_sidecar.detectors import (
     injection_model,
     injection_rules,
     leakage,
+    linear_model,
     many_shot,
     own_patterns,
     pii,
     refusals,
     repetition,
     secrets,
+    toxicity,
 )
 from llmmonitor_sidecar.detectors.compliance import complied
 from llmmonitor_sidecar.detectors.finding import Finding, Heard, ends
+from llmmonitor_sidecar.detectors.linear_model import Heads
 from llmmonitor_sidecar.detectors.own_patterns import OwnPattern
 from llmmonitor_sidecar.detectors.said import Message
 from llmmonitor_sidecar.detectors.turns import joined, last_turns
@@ -41,8 +45,8 @@ _ANSWER_DETECTORS = (
     pii.exposed,
     leakage.judge,
     repetition.judge,
+    toxicity.judge,
 )
-_ATTEMPTS = (injection_rules.judge, injection_model.judge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,14 @@ class Inspection:
     complied: frozenset[str]
     """Kinds of attempts that the model went along with."""
     cut_short: bool
+
+
+@cache
+def prepare() -> None:
+    """Load what detectors need, once, so that no exchange's budget pays for it."""
+    injection_rules.kinds_in("")
+    toxicity.load()
+    _heads()
 
 
 def inspect(heard: Heard, patterns: tuple[OwnPattern, ...], clock: Clock) -> Inspection:
@@ -83,11 +95,24 @@ def _steps(heard: Heard, patterns: tuple[OwnPattern, ...]) -> Iterator[Iterator[
         yield pii.received(message)
         if message.origin is not Origin.SYSTEM:  # which says what its owner wants: no attempt at anything
             yield many_shot.judge(message)
-            for text in (message.text, *concealed):
-                for attempt in _ATTEMPTS:
-                    yield attempt(Message(message.origin, text))
+            scores = linear_model.scores(message.text, _heads())
+            yield toxicity.received(message, scores)
+            yield _attempts(message, scores)
+            for text in concealed:
+                yield _attempts(Message(message.origin, text))
     if any(one.origin is Origin.USER for one in heard.new):
         yield _in_pieces(heard)
+
+
+@cache
+def _heads() -> Heads:
+    """Those of all models, to read a text once."""
+    return linear_model.ready((*injection_model.heads(), toxicity.head()))
+
+
+def _attempts(message: Message, scores: Sequence[float] | None = None) -> Iterator[Finding]:
+    yield from injection_rules.judge(message)
+    yield from injection_model.judge(message, scores or linear_model.scores(message.text, _heads()))
 
 
 def _in_pieces(heard: Heard) -> Iterator[Finding]:
@@ -95,7 +120,7 @@ def _in_pieces(heard: Heard) -> Iterator[Finding]:
     turns = last_turns(heard.context)
     if len(turns) <= 1:
         return
-    together = [found for attempt in _ATTEMPTS for found in attempt(joined(turns))]
+    together = list(_attempts(joined(turns)))
     if together:
-        alone = {found.kind for turn in turns for attempt in _ATTEMPTS for found in attempt(turn)}
+        alone = {found.kind for turn in turns for found in _attempts(turn)}
         yield from (found for found in together if found.kind not in alone)

@@ -14,7 +14,7 @@ import re2
 
 from llmmonitor_api.configuration import PatternSetting
 from llmmonitor_api.interactions import table
-from llmmonitor_api.interactions.kinds import PATTERN_PREFIX, Origin
+from llmmonitor_api.interactions.kinds import PATTERN_PREFIX
 from llmmonitor_sidecar.detectors.finding import Finding, Heard, ends
 
 CHARACTERS = 65_536
@@ -61,8 +61,12 @@ def judge(heard: Heard, patterns: Iterable[OwnPattern]) -> Iterator[Finding]:
         origins = set()
         if pattern.input:
             origins |= {one.origin for one in heard.new if pattern.search(ends(one.text, CHARACTERS))}
-        if pattern.output and any(pattern.search(ends(one, CHARACTERS)) for one in heard.answers):
-            origins.add(Origin.ANSWER)
+        if pattern.output:
+            origins |= {
+                origin
+                for origin, texts in heard.output
+                if any(pattern.search(ends(one, CHARACTERS)) for one in texts)
+            }
         for origin in sorted(origins):
             yield Finding(pattern.kind, facts.name, facts.version, origin, verified=True)
 

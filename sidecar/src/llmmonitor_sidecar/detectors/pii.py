@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import re2
 
@@ -101,6 +101,8 @@ class Value:
     sort: str
     plain: str
     verified: bool
+    at: tuple[int, int] = field(default=(0, 0), compare=False)
+    """Where it begins and ends in the text that was read."""
 
 
 def luhn(digits: str) -> bool:
@@ -128,7 +130,7 @@ def values(text: str) -> Iterator[Value]:
     for found in _IBAN.finditer(text):
         plain = found.group().replace(" ", "")
         if iban(plain):
-            yield Value("iban", plain, verified=True)
+            yield Value("iban", plain, verified=True, at=found.span())
     yield from _numbers(text)
     yield from _addresses(text)
 
@@ -138,7 +140,7 @@ def _emails(text: str) -> Iterator[Value]:
         plain = found.group().lower()
         domain = plain.rpartition("@")[2]
         if not _EXAMPLE_DOMAINS.search(domain) and not _NO_DOMAIN.search(domain):
-            yield Value("email", plain, verified=True)
+            yield Value("email", plain, verified=True, at=found.span())
 
 
 def _numbers(text: str) -> Iterator[Value]:
@@ -147,13 +149,13 @@ def _numbers(text: str) -> Iterator[Value]:
         written = found.group()
         digits = re.sub(r"\D", "", written)
         if len(digits) in _CARD_DIGITS and _is_card(digits):
-            yield Value("card", digits, verified=True)
+            yield Value("card", digits, verified=True, at=found.span())
         elif (ssn := _SSN.fullmatch(written)) and _issued(*ssn.groups()):
             if says_ssn is None:
                 says_ssn = bool(_SSN_WORDS.search(text))
-            yield Value("ssn", digits, verified=says_ssn)
+            yield Value("ssn", digits, verified=says_ssn, at=found.span())
         elif len(digits) in _PHONE_DIGITS and _is_phone(written):
-            yield Value("phone", digits, verified=False)
+            yield Value("phone", digits, verified=False, at=found.span())
 
 
 def _is_card(digits: str) -> bool:
@@ -185,7 +187,7 @@ def _addresses(text: str) -> Iterator[Value]:
                 continue
             well_known = address.version == 4 and len(set(found.group().split("."))) <= 2  # noqa: PLR2004
             if address.is_global and not well_known:  # 8.8.8.8, 1.1.1.1 are services'
-                yield Value("ip", found.group().lower(), verified=False)
+                yield Value("ip", found.group().lower(), verified=False, at=found.span())
 
 
 def received(message: Message) -> Iterator[Finding]:
@@ -196,11 +198,12 @@ def received(message: Message) -> Iterator[Finding]:
 
 
 def exposed(heard: Heard) -> Iterator[Finding]:
-    """An answer holds personal data that its request's context did not."""
-    found = [value for answer in heard.answers for value in values(ends(answer, CHARACTERS))]
-    added = list(_not_in(found, heard.context)) if found else []
-    if added:
-        yield _finding(kinds.PII_EXPOSED.name, Origin.ANSWER, added)
+    """An answer, or a tool call, holds personal data that its request's context did not."""
+    for origin, texts in heard.output:
+        found = [value for text in texts for value in values(ends(text, CHARACTERS))]
+        added = list(_not_in(found, heard.context)) if found else []
+        if added:
+            yield _finding(kinds.PII_EXPOSED.name, origin, added)
 
 
 def _not_in(found: Iterable[Value], context: Iterable[Message]) -> Iterator[Value]:

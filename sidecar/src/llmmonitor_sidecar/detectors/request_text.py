@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from llmmonitor_api.interactions.kinds import Origin
+from llmmonitor_sidecar.detectors.call_text import readable, spelled
 from llmmonitor_sidecar.detectors.said import Message
 
 MESSAGES_LIMIT = 512
@@ -42,6 +43,7 @@ _PART_ORIGINS = {
     "file_search_call": Origin.RETRIEVED,
     "web_search_tool_result": Origin.RETRIEVED,
 }
+_CALLS = frozenset({"function_call", "custom_tool_call"})
 _NOT_TEXT = frozenset({"image", "image_url", "input_image", "input_audio", "audio", "tool_use", "thinking"})
 _TEXT_KEYS = ("text", "content", "output", "source", "data", "title", "results")
 _RETRIEVED = re.compile(
@@ -89,6 +91,22 @@ def _turns(value: Any) -> Iterator[Message]:
         if role is None and isinstance(kind, str):
             origin = _PART_ORIGINS.get(kind, origin)
         yield from _texts(one.get("content", one.get("output")), origin)
+        yield from (Message(Origin.ASSISTANT, readable(text)) for text in _called(one) if text)
+
+
+def _called(turn: dict[str, Any]) -> Iterator[str]:
+    """Arguments of the tools that an earlier answer called: said then, and no news now."""
+    kind, content, calls = turn.get("type"), turn.get("content"), turn.get("tool_calls")
+    if isinstance(kind, str) and kind in _CALLS:
+        yield spelled(turn.get("arguments", turn.get("input")))
+    for call in calls[:_PARTS_LIMIT] if isinstance(calls, list) else ():
+        if isinstance(call, dict):
+            asked = call.get("function", call.get("custom"))
+            if isinstance(asked, dict):
+                yield spelled(asked.get("arguments", asked.get("input")))
+    for part in content[:_PARTS_LIMIT] if isinstance(content, list) else ():
+        if isinstance(part, dict) and part.get("type") == "tool_use":
+            yield spelled(part.get("input"))
 
 
 def _texts(value: Any, origin: Origin = Origin.USER, depth: int = 0) -> Iterator[Message]:

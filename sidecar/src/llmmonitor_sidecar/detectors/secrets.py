@@ -1,4 +1,4 @@
-"""Keys and passwords in answers, by what issuers write before them; those the user brought are no news.
+"""Keys and passwords in answers and tool calls, by what issuers write before them; the user's are no news.
 
 GitHub's and npm's tokens end in a CRC-32 of the rest in base 62 (GitHub, "Behind GitHub's new authentication
 token formats", 2021), so that no word that merely looks alike is taken for one.
@@ -52,6 +52,11 @@ _CANDIDATE = re2.compile(
     r"[sr]k_live_|hf_|SG\.|pypi-|dop_v1_|ya29|(?i:passw|pwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token)"
 )
 """Without one of which there is nothing to find: by RE2, since most texts have none."""
+_GIVEN = {
+    Origin.ANSWER: frozenset({Origin.USER}),
+    Origin.CALL: frozenset({Origin.USER, Origin.SYSTEM}),
+}
+"""Whose secrets are no news there: a key in the system prompt is given to call tools with, not to be told."""
 _ASSIGNED_BITS = 3.0
 """Of entropy per character that a password has and a word has not."""
 
@@ -79,17 +84,14 @@ def _proven(text: str) -> Iterator[str]:
 
 
 def exposed(heard: Heard) -> Iterator[Finding]:
-    """An answer holds a secret that its user did not bring."""
-    brought = [one.text for one in heard.context if one.origin is Origin.USER]
-    news = [
-        verified
-        for answer in heard.answers
-        for secret, verified in found_in(ends(answer, CHARACTERS))
-        if not any(secret in text for text in brought)
-    ]
-    if news:
-        facts = table.SECRETS
-        yield Finding(kinds.SECRETS_EXPOSED.name, facts.name, facts.version, Origin.ANSWER, any(news))
+    """An answer holds a secret that its user did not bring, or a call one that its owner did not give."""
+    facts = table.SECRETS
+    for origin, texts in heard.output:
+        found = [one for text in texts for one in found_in(ends(text, CHARACTERS))]
+        brought = [one.text for one in heard.context if one.origin in _GIVEN[origin]] if found else []
+        news = [verified for secret, verified in found if not any(secret in text for text in brought)]
+        if news:
+            yield Finding(kinds.SECRETS_EXPOSED.name, facts.name, facts.version, origin, any(news))
 
 
 def _checksum(body: str) -> str:

@@ -1,4 +1,4 @@
-"""The four answers, without a framework: what is asked goes in as text, an `Answer` comes out.
+"""The answers, without a framework: what is asked goes in as text, an `Answer` comes out.
 
 `/metrics` and `/healthz` are open and anyone may ask as often as they like: they are answered anew at most
 once a second, and so rarely that it takes at most a twentieth of our CPU time. `/v1/report` and `/v1/config`
@@ -17,9 +17,11 @@ from llmmonitor_api.report.report import Report, encode
 from llmmonitor_api.signing.document import ConfigurationVerifier, SignedConfiguration
 from llmmonitor_api.signing.refusal import Refused, RefusedReason
 from llmmonitor_api.signing.request import RequestVerifier
-from llmmonitor_sidecar.endpoints.answer import Answer, as_json, refusal
+from llmmonitor_sidecar.endpoints.answer import Answer, as_json, error, refusal
+from llmmonitor_sidecar.endpoints.feedback import FeedbackDesk
 from llmmonitor_sidecar.endpoints.health import health
 from llmmonitor_sidecar.endpoints.metrics.exposition import content_type, exposition
+from llmmonitor_sidecar.endpoints.people import People
 
 FRESH_SECONDS = 1.0
 """How long an answer to an unsigned request is given again, at least."""
@@ -38,6 +40,9 @@ class Sources:
     """Called when a signed request has got its report."""
     requests: RequestVerifier
     configurations: ConfigurationVerifier
+    feedback: FeedbackDesk
+    people: People | None = None
+    """None: no case is ever kept."""
     metrics_token: str = ""
     """What `/metrics` asks for as a bearer token; empty: it is open."""
     clock: Callable[[], float] = time.time
@@ -72,6 +77,17 @@ class Api:
         self._sources.reported()
         return answer
 
+    def review(self, method: str, path: str, authorization: str) -> Answer:
+        """A redacted case, or its end, or that of a client's, to whoever signed the request."""
+        try:
+            self._sources.requests.verify(authorization, method, path, self._sources.clock())
+        except Refused as refused:
+            return self._refuse("review", refused)
+        people = self._sources.people
+        return (
+            people.answer(method, path) if people is not None else error(404, "not_found", "no review here")
+        )
+
     def configure(self, document: bytes) -> Answer:
         """Put a signed configuration in force, or say why not."""
         try:
@@ -91,7 +107,10 @@ class Api:
         return refusal(refused)
 
     def _exposition(self, accept: str) -> Answer:
-        body, chosen = exposition(self._sources.current_report(), self._refusals, accept)
+        refusals = self._refusals + Counter(
+            {("feedback", reason): n for reason, n in self._sources.feedback.refusals.items()}
+        )
+        body, chosen = exposition(self._sources.current_report(), refusals, accept)
         return Answer(200, body, chosen)
 
     def _fresh(self, name: str, make: Callable[[], Answer]) -> Answer:

@@ -1,4 +1,4 @@
-"""The answers of `api` behind aiohttp's routes: the only module here that knows the framework's requests.
+"""The answers of `api` and `feedback` behind aiohttp's routes: nobody else knows the framework's requests.
 
 Whatever goes wrong inside comes out as JSON with a reason, is logged, and never ends the process: 503 where
 the sidecar cannot say how it is, 500 elsewhere. Nothing tells what software answers.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -15,6 +16,7 @@ from aiohttp.typedefs import Handler, Middleware
 from llmmonitor_api.signing.document import BYTES_LIMIT
 from llmmonitor_sidecar.endpoints.answer import Answer, error
 from llmmonitor_sidecar.endpoints.api import Api, Sources
+from llmmonitor_sidecar.endpoints.feedback import BODY_BYTES_LIMIT, PATH
 
 REQUEST_SECONDS = 10.0
 """How long a request may take, its body included."""
@@ -23,8 +25,8 @@ _log = logging.getLogger(__name__)
 
 
 def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.Application:
-    """An application with the four routes; `server.serving` binds it."""
-    api = Api(sources)
+    """An application with the routes; `server.serving` binds it."""
+    api, desk = Api(sources), sources.feedback
 
     async def metrics(request: web.Request) -> web.StreamResponse:
         return give(api.metrics(_accept(request), _authorization(request)))
@@ -38,6 +40,18 @@ def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.
     async def configure(request: web.Request) -> web.StreamResponse:
         return give(api.configure(await request.read()))
 
+    async def feedback(request: web.Request) -> web.StreamResponse:
+        refused = desk.refused(_authorization(request))
+        if refused is not None:
+            return _closing(refused)
+        body = await _bounded(request, BODY_BYTES_LIMIT)
+        if body is None:
+            return _closing(desk.too_large())
+        return give(desk.take(body, time.monotonic_ns()))
+
+    async def review(request: web.Request) -> web.StreamResponse:
+        return give(api.review(request.method, request.raw_path, _authorization(request)))
+
     app = web.Application(client_max_size=BYTES_LIMIT, middlewares=[_in_time_and_in_json(request_seconds)])
     app.on_response_prepare.append(_without_banner)
     app.add_routes(
@@ -46,6 +60,10 @@ def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.
             web.get("/v1/report", report),
             web.get("/healthz", health),
             web.put("/v1/config", configure),
+            web.post(PATH, feedback),
+            web.get("/v1/review", review),
+            web.delete("/v1/review", review),
+            web.delete("/v1/clients", review),
         ]
     )
     return app
@@ -94,6 +112,16 @@ def _closing(answer: Answer) -> web.Response:
     response = give(answer)
     response.force_close()
     return response
+
+
+async def _bounded(request: web.Request, limit: int) -> bytes | None:
+    """The body; None where it is longer than `limit`."""
+    body = bytearray()
+    async for chunk in request.content.iter_chunked(limit + 1):
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
 
 
 def _accept(request: web.Request) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
+from llmmonitor_api.report.values import NAME_LIMIT
 from llmmonitor_sidecar.engines.figures import EngineKind, Told
 from llmmonitor_sidecar.engines.table import ENGINES
 
 SERVED_LIMIT = 64
 """Models of `/v1/models` that are kept."""
-NAME_LIMIT = 256
-"""Characters of a name that a report takes: a longer one is no model's, and no version."""
+_TOKENS_LIMIT = 1_000_000_000
 _WEIGHTS_LIMIT = 256
 """Characters."""
 
@@ -22,6 +24,8 @@ class _Meta(msgspec.Struct):
     n_vocab: int | None = None
     size: int | None = None
     ftype: str | None = None
+    n_ctx: Any = None
+    """Of one slot, in builds that say it."""
 
 
 class _Model(msgspec.Struct):
@@ -29,11 +33,21 @@ class _Model(msgspec.Struct):
     owned_by: str | None = None
     root: str | None = None
     """Where vLLM and SGLang have it from: a repository or a path."""
+    max_model_len: Any = None
+    """What vLLM and SGLang take at most, prompt and answer together."""
     meta: _Meta | None = None
 
 
 class _Models(msgspec.Struct):
     data: list[_Model]
+
+
+class _Generation(msgspec.Struct):
+    n_ctx: Any = None
+
+
+class _Properties(msgspec.Struct):
+    default_generation_settings: _Generation
 
 
 class ServedModels(msgspec.Struct, frozen=True):
@@ -43,6 +57,8 @@ class ServedModels(msgspec.Struct, frozen=True):
     owned_by: str
     weights: str = ""
     """What tells the first one's weights from others under the same name; empty where nothing does."""
+    context_tokens: int | None = None
+    """Of the first one."""
 
 
 def by_metrics(exposition: str) -> EngineKind | None:
@@ -87,7 +103,9 @@ def served_models(body: bytes) -> ServedModels | None:
     if not models:
         return ServedModels((), "")
     names = tuple(model.id for model in models if len(model.id) <= NAME_LIMIT)
-    return ServedModels(names, models[0].owned_by or "", _weights(models[0]))
+    first = models[0]
+    context = _tokens(first.max_model_len) or _tokens((first.meta or _Meta()).n_ctx)
+    return ServedModels(names, first.owned_by or "", _weights(first), context)
 
 
 def _weights(model: _Model) -> str:
@@ -100,6 +118,18 @@ def _weights(model: _Model) -> str:
         ("bytes", meta.size),
     )
     return ", ".join(f"{name} {value}" for name, value in said if value is not None)[:_WEIGHTS_LIMIT]
+
+
+def context_of_properties(body: bytes) -> int | None:
+    """What llama.cpp's `/props` says of the context of one slot, or None."""
+    try:
+        return _tokens(msgspec.json.decode(body, type=_Properties).default_generation_settings.n_ctx)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def _tokens(said: object) -> int | None:
+    return said if isinstance(said, int) and 0 < said <= _TOKENS_LIMIT else None
 
 
 def text_field(body: bytes, name: str) -> str | None:

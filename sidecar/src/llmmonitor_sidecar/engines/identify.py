@@ -31,6 +31,7 @@ class Identity:
     version: str | None = None
     models: tuple[str, ...] = ()
     weights: str = ""
+    context_tokens: int | None = None
     source: str = ANYONES
     """One of the kind's `sources`."""
 
@@ -111,12 +112,14 @@ async def identify(
     if kind is None:
         kind, detected_by = (UNKNOWN, detected_by) if models is None else (OPENAI_COMPATIBLE, "/v1/models")
     place, elsewhere = await _place(asker, kind, source, body)
+    version, context_tokens = await _version(asker, kind)
     return Identity(
         kind=kind,
         detected_by=detected_by,
-        version=await _version(asker, kind),
+        version=version,
         models=models.names if models else (),
         weights=models.weights if models else "",
+        context_tokens=(models.context_tokens if models else None) or context_tokens,
         source=place,
     ), elsewhere
 
@@ -149,6 +152,9 @@ async def _place(asker: Asker, kind: EngineKind, source: str, body: bytes) -> tu
     return kind.sources[0], None
 
 
-async def _version(asker: Asker, kind: EngineKind) -> str | None:
+async def _version(asker: Asker, kind: EngineKind) -> tuple[str | None, int | None]:
+    """And the context, where the same answer has it."""
     answer, _ = await asker.json(kind.version_path) if kind.version_path else (None, False)
-    return None if answer is None else detect.text_field(answer, kind.version_field)
+    if answer is None:
+        return None, None
+    return detect.text_field(answer, kind.version_field), detect.context_of_properties(answer)

@@ -122,6 +122,7 @@ class EngineScraper:
             version=self._identity.version,
             model=self._identity.models[0] if self._identity.models else None,
             weights=self._identity.weights,
+            context_tokens=self._identity.context_tokens,
             detected_by=self._identity.detected_by,
             scraped_age_seconds=None if self._scraped_at is None else now - self._scraped_at,
             error=self._error,

@@ -1,5 +1,6 @@
 """Asks the model questions whose right answers are known, and grades what comes back.
 
-`schedule` says what is due, `gate` whether it may be sent now, `ask` sends it past the relay, `grading`
-judges the answer, `standing` keeps what was found for the report; `prober` puts them together.
+`schedule` says what is due, `gate` whether it may be sent now, `ask` sends it past the relay, `verdict`
+judges the answer by rules (`grading`) and by other models (`embedding`, `judge`), `standing` keeps what was
+found for the report; `prober` puts them together. `canary` asks by what another model is told.
 """

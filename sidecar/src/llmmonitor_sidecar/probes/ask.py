@@ -14,11 +14,14 @@ import msgspec
 
 from llmmonitor_api.probe_plan import ProbeSetting
 from llmmonitor_api.signing.probe_mark import HEADER
+from llmmonitor_sidecar.probes import completion
+from llmmonitor_sidecar.probes.completion import Usage
 
 PATH = "/v1/chat/completions"
 DEADLINE_SECONDS = 60.0
 """For an answer, unless its `maxLatency` is longer."""
 _ANSWER_BYTES_LIMIT = 4 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
 _OK, _UNAUTHORIZED, _UNSUPPORTED, _OVERLOADED = 200, (401, 403), (404, 405, 501), (429, 503)
 
 
@@ -92,35 +95,57 @@ async def ask(
     Raises:
         NoAnswer: with what happened instead.
     """
+    content, seconds = await post(
+        session, base_url, body(setting, envelope), envelope, deadline_seconds(setting)
+    )
+    return _answer(content, seconds)
+
+
+async def post(
+    session: aiohttp.ClientSession, base_url: str, asked: bytes, envelope: Envelope, limit: float
+) -> tuple[bytes, float]:
+    """The body of a good answer, and after how many seconds it was there; `limit` of them are waited for.
+
+    Raises:
+        NoAnswer: with what happened instead.
+    """
     headers = {HEADER: envelope.mark, "Content-Type": "application/json"}
-    if envelope.credential:
-        bearer = "Bearer " if envelope.header.lower() == "authorization" else ""
-        headers[envelope.header] = bearer + envelope.credential
-    limit = deadline_seconds(setting)
+    headers |= bearing(envelope.header, envelope.credential)
     began = time.monotonic()
     try:
         async with session.post(
             base_url + PATH,
-            data=body(setting, envelope),
+            data=asked,
             headers=headers,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=limit),
         ) as response:
-            content = await _bounded(response)
+            content = await bounded(response, _ANSWER_BYTES_LIMIT, "an answer")
     except TimeoutError:
         raise NoAnswer(f"no answer within {limit:g} s") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise NoAnswer(type(error).__name__) from error
     _check(response.status)
-    return _answer(content, time.monotonic() - began)
+    return content, time.monotonic() - began
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+def bearing(header: str, credential: str) -> dict[str, str]:
+    """The header with the credential, in `Authorization` as a bearer token (RFC 6750); none without one."""
+    bearer = "Bearer " if header.lower() == "authorization" else ""
+    return {header: bearer + credential} if credential else {}
+
+
+async def bounded(response: aiohttp.ClientResponse, limit: int, what: str) -> bytes:
+    """The body of a response, of at most `limit` bytes.
+
+    Raises:
+        NoAnswer: it is longer.
+    """
     content = bytearray()
-    async for chunk in response.content.iter_chunked(64 * 1024):
+    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
         content += chunk
-        if len(content) > _ANSWER_BYTES_LIMIT:
-            raise NoAnswer(f"an answer of more than {_ANSWER_BYTES_LIMIT >> 20} MiB")
+        if len(content) > limit:
+            raise NoAnswer(f"{what} of more than {limit >> 20} MiB")
     return bytes(content)
 
 
@@ -134,31 +159,18 @@ def _check(status: int) -> None:
     raise Overloaded(f"HTTP {status}") if status in _OVERLOADED else NoAnswer(f"HTTP {status}")
 
 
-class _Message(msgspec.Struct, frozen=True):
-    content: str | None = None
-
-
-class _Choice(msgspec.Struct, frozen=True):
-    message: _Message = _Message()
-
-
-class _Usage(msgspec.Struct, frozen=True):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class _Completion(msgspec.Struct, frozen=True):
-    choices: list[_Choice]
-    usage: _Usage | None = None
+def usage_of(content: bytes) -> tuple[int | None, int | None]:
+    """Prompt and completion tokens of a chat completion, as the server counted them."""
+    said = completion.read(content)
+    usage = (said.usage if said is not None else None) or Usage()
+    return usage.prompt_tokens, usage.completion_tokens
 
 
 def _answer(content: bytes, seconds: float) -> Answer:
-    try:
-        said = msgspec.json.decode(content, type=_Completion)
-    except (msgspec.MsgspecError, RecursionError):
-        raise NoAnswer("an answer that is no chat completion") from None
+    said = completion.read(content)
+    if said is None:
+        raise NoAnswer("an answer that is no chat completion")
     if not said.choices:
         raise NoAnswer("an answer without a choice")
-    usage = said.usage or _Usage()
-    text = said.choices[0].message.content or ""
-    return Answer(text, seconds, usage.prompt_tokens, usage.completion_tokens)
+    usage = said.usage or Usage()
+    return Answer(said.text, seconds, usage.prompt_tokens, usage.completion_tokens)

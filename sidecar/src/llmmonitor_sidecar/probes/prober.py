@@ -13,7 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 
@@ -25,12 +25,15 @@ from llmmonitor_sidecar.engines.http import model_session
 from llmmonitor_sidecar.probes import ask, schedule
 from llmmonitor_sidecar.probes.ask import Answer, Envelope, NoAnswer
 from llmmonitor_sidecar.probes.bias.book import PairBook, letter_of
-from llmmonitor_sidecar.probes.bias.pairs import PREFIX, Attribute, attribute, scenarios, triple
+from llmmonitor_sidecar.probes.bias.pairs import Attribute, scenarios, triple
 from llmmonitor_sidecar.probes.budget import TokenBudget
+from llmmonitor_sidecar.probes.canary import ask as canary
+from llmmonitor_sidecar.probes.canary.prompts import PROMPTS
+from llmmonitor_sidecar.probes.canary.rounds import CanaryRounds
 from llmmonitor_sidecar.probes.gate import in_the_way
-from llmmonitor_sidecar.probes.grading import broken
+from llmmonitor_sidecar.probes.questions import cost, items_of
 from llmmonitor_sidecar.probes.standing import Found, Item, Standing
-from llmmonitor_sidecar.probes.suites import suite
+from llmmonitor_sidecar.probes.verdict import Verdicts
 
 CREDENTIAL = "LLM_MONITOR_PROBE_CREDENTIAL"
 LOOK_SECONDS = 1.0
@@ -41,8 +44,6 @@ PAIRS_A_ROUND = 20
 """Of each attribute, at each replica; without a schedule all."""
 PAIR_COST = 360
 """Tokens of three short questions, at most."""
-_CHARACTERS_A_TOKEN = 3
-"""For the cost of a question before it is asked; languages with fewer are dearer than thought."""
 
 _log = logging.getLogger(__name__)
 
@@ -78,9 +79,11 @@ class Prober:
         self._replica = replica
         self._credential = environment.get(CREDENTIAL, "")
         self._budget = TokenBudget()
+        self._verdicts = Verdicts(self._budget, environment)
         self._items: tuple[Item, ...] = ()
         self._attributes: tuple[Attribute, ...] = ()
         self._book = PairBook()
+        self._canaries = CanaryRounds()
         self._pairs_left = 0
         """In this round."""
         self._round: tuple[float, str] = (-1.0, "")
@@ -92,6 +95,7 @@ class Prober:
     def configure(self, plan: ProbePlan | None) -> None:
         """Ask this from now on; the plan in force again changes nothing but share and version."""
         before, self.standing.plan = self.standing.plan, plan
+        self._canaries.configure(plan)
         if plan is None:
             self._items, self._attributes = (), ()
             self.standing.forget()
@@ -99,7 +103,7 @@ class Prober:
         self.standing.version = plan.version or self.standing.version
         if before is None or before.digest != plan.digest:
             self.standing.forget()
-            self._items, self._attributes, self.standing.unknown_suites = _items(plan)
+            self._items, self._attributes, self.standing.unknown_suites = items_of(plan)
             self._round, self._done, self._not_before = (-1.0, ""), {}, 0.0
 
     async def run(self) -> None:
@@ -108,6 +112,7 @@ class Prober:
             while True:
                 try:
                     asked = await self.step(session, time.time())
+                    asked = asked or await self.step_canaries(session, time.time())
                 except Exception:  # noqa: BLE001 - a defect of ours costs a look, never the analyser
                     _log.exception("a probe failed in us")
                     asked = False
@@ -132,7 +137,7 @@ class Prober:
         waits, message = in_the_way(around.engine, around.live, listening=around.listening)
         if not waits and not self.standing.version:
             return False
-        needed = _cost(self._items[item].setting) if item is not None else PAIR_COST
+        needed = cost(self._items[item].setting) if item is not None else PAIR_COST
         if not waits and (left := self._left(plan, needed, now)) < 0:
             waits, message = BUDGET, f"{plan.tokens_per_day} tokens a day are used; {-left} more are needed"
         self.standing.waits, self.standing.message = waits, message
@@ -143,6 +148,58 @@ class Prober:
         elif pair is not None:
             await self._ask_pair(session, pair, around, now)
         return True
+
+    async def step_canaries(self, session: aiohttp.ClientSession, now: float) -> bool:
+        """Ask the next canary if one is due at `now` (Unix seconds) and may be sent; whether one was."""
+        plan, around = self.standing.plan, self._look()
+        if plan is None or not plan.canaries or not plan.of or not around.working or now < self._not_before:
+            return False
+        number = self._canaries.due(now)
+        busy = bool(around.live.in_flight) and self._canaries.is_patient(now)
+        waits, _ = in_the_way(around.engine, around.live, listening=around.listening)
+        if number is None or busy or waits or self._left(plan, canary.TOKENS, now) < 0:
+            return False
+        likelihoods = self._canaries.likelihoods
+        envelope = self._envelope(plan, around, now)
+        asked = canary.body(PROMPTS[number], envelope, likelihoods=likelihoods)
+        try:
+            content = await self._sent(session, around, asked, envelope, now)
+        except NoAnswer as problem:
+            if not self._refused(problem, now):
+                self._canaries.missed(str(problem), now)
+        else:
+            said = canary.read(content, plan.seed, likelihoods=likelihoods)
+            self._canaries.put(said, plan, now)
+            self.standing.canaries = self._canaries.last
+        return True
+
+    async def _sent(
+        self,
+        session: aiohttp.ClientSession,
+        around: Surroundings,
+        asked: bytes,
+        envelope: Envelope,
+        now: float,
+    ) -> bytes:
+        self.standing.count(begun=1)
+        self._on_air(1)
+        try:
+            content, _ = await ask.post(session, around.base_url, asked, envelope, ask.DEADLINE_SECONDS)
+        except NoAnswer:
+            self.standing.count(unanswered=1)
+            raise
+        finally:
+            self._on_air(-1)
+        prompt, completion = ask.usage_of(content)
+        exact = prompt is not None and completion is not None
+        self.standing.count(
+            answered=1,
+            prompt_tokens=prompt or 0,
+            completion_tokens=completion or 0,
+            uncounted=0 if exact else 1,
+        )
+        self._budget.spend((prompt or 0) + (completion or 0) if exact else canary.TOKENS, now)
+        return content
 
     def _know_version(self, plan: ProbePlan, engine: Engine | None) -> None:
         """By what the engine says, as long as nobody who knows the fingerprint has said it."""
@@ -185,14 +242,17 @@ class Prober:
         self, session: aiohttp.ClientSession, number: int, around: Surroundings, now: float
     ) -> None:
         item, started, version = self._items[number], self._round[0], self._asked
-        found = self._done.setdefault(number, Found(item))
+        found, plan = self._done.setdefault(number, Found(item)), self.standing.plan or ProbePlan()
         try:
-            answer = await self._answer(session, item.setting, around, now)
+            if item.setting.answer:
+                breaks = await self._verdicts.of_rubric(session, plan, item.setting, item.setting.answer, now)
+            else:
+                answer = await self._answer(session, item.setting, around, now)
+                breaks = await self._verdicts.of_answer(session, plan, item.setting, answer, now)
+            found.judged(breaks)
         except NoAnswer as problem:
             if not self._refused(problem, now):
                 found.missed(str(problem))
-        else:
-            found.judged(broken(item.setting.expected, answer.text, answer.seconds))
         if found.asked >= item.setting.repeats:
             self.standing.add(started, version, found, time.time())
 
@@ -223,14 +283,9 @@ class Prober:
         Raises:
             NoAnswer: with what happened instead.
         """
-        plan = self.standing.plan or ProbePlan()
-        envelope = Envelope(
-            mark=self._marks.sign(now),
-            model=(around.engine.model if around.engine else None) or "",
-            header=plan.header,
-            credential=self._credential if plan.credential else "",
-            prefix=f"[{secrets.token_hex(8)}]\n" if setting.expected.max_latency_seconds is not None else "",
-        )
+        envelope = self._envelope(self.standing.plan or ProbePlan(), around, now)
+        if setting.expected.max_latency_seconds is not None:
+            envelope = replace(envelope, prefix=f"[{secrets.token_hex(8)}]\n")
         self.standing.count(begun=1)
         self._on_air(1)
         try:
@@ -241,11 +296,19 @@ class Prober:
             raise
         except NoAnswer:
             self.standing.count(unanswered=1)
-            self._budget.spend(_cost(setting), now)
+            self._budget.spend(cost(setting), now)
             raise
         finally:
             self._on_air(-1)
         return answer
+
+    def _envelope(self, plan: ProbePlan, around: Surroundings, now: float) -> Envelope:
+        return Envelope(
+            mark=self._marks.sign(now),
+            model=(around.engine.model if around.engine else None) or "",
+            header=plan.header,
+            credential=self._credential if plan.credential else "",
+        )
 
     def _refused(self, problem: NoAnswer, now: float) -> bool:
         """Whether it says nothing of this probe: it is asked again later."""
@@ -275,23 +338,4 @@ class Prober:
         self.standing.count(
             answered=1, prompt_tokens=prompt, completion_tokens=completion, uncounted=0 if exact else 1
         )
-        self._budget.spend(prompt + completion if exact else _cost(setting), now)
-
-
-def _cost(setting: ProbeSetting) -> int:
-    """Tokens that a question may take, before anybody has counted them."""
-    return sum(len(one.content) for one in setting.messages) // _CHARACTERS_A_TOKEN + setting.max_tokens
-
-
-def _items(plan: ProbePlan) -> tuple[tuple[Item, ...], tuple[Attribute, ...], tuple[str, ...]]:
-    """The owner's probes and the suites' items; attributes of bias suites; suites that there are not."""
-    items, attributes, unknown = [Item("", one) for one in plan.probes], [], []
-    for name in plan.suites:
-        try:
-            if name.startswith(PREFIX):
-                attributes.append(attribute(name))
-            else:
-                items += [Item(name, one) for one in suite(name).items]
-        except KeyError:
-            unknown.append(name)
-    return tuple(items), tuple(attributes), tuple(unknown)
+        self._budget.spend(prompt + completion if exact else cost(setting), now)

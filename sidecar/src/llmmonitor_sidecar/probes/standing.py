@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from llmmonitor_api.probe_plan import ProbePlan, ProbeSetting
+from llmmonitor_api.report.canaries import CanaryRound
 from llmmonitor_api.report.probing import (
     RESULTS_LIMIT,
     ROUNDS_LIMIT,
@@ -19,8 +20,7 @@ from llmmonitor_api.report.probing import (
     ProbeRound,
     Probing,
 )
-
-_NAME_LIMIT = 256
+from llmmonitor_api.report.values import NAME_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ class Found:
         """An answer, and what it breaks."""
         if broken:
             self.failed += 1
-            self.broken = broken[:_NAME_LIMIT]
+            self.broken = broken[:NAME_LIMIT]
         else:
             self.passed += 1
 
     def missed(self, why: str) -> None:
         """No answer."""
         self.unanswered += 1
-        self.broken = why[:_NAME_LIMIT]
+        self.broken = why[:NAME_LIMIT]
 
     @property
     def asked(self) -> int:
@@ -85,6 +85,7 @@ class Standing:
     unknown_suites: tuple[str, ...] = ()
     next_round: float = 0.0
     pairs: tuple[PairOutcomes, ...] = ()
+    canaries: CanaryRound | None = None
     _rounds: list[ProbeRound] = field(default_factory=list)
 
     def forget(self) -> None:
@@ -96,7 +97,7 @@ class Standing:
     def begin(self, started: float, version: str, items: int) -> None:
         """A round is on; the same again changes nothing."""
         if self._place(started, version) is None:
-            self._rounds.append(ProbeRound(started=started, version=version[:_NAME_LIMIT], items=items))
+            self._rounds.append(ProbeRound(started=started, version=version[:NAME_LIMIT], items=items))
             del self._rounds[:-ROUNDS_LIMIT]
 
     def add(self, started: float, version: str, found: Found, now: float) -> None:
@@ -110,7 +111,7 @@ class Standing:
             self._rounds[place] = msgspec.structs.replace(one, results=results, ended=now)
 
     def _place(self, started: float, version: str) -> int | None:
-        key = started, version[:_NAME_LIMIT]
+        key = started, version[:NAME_LIMIT]
         for place, one in enumerate(self._rounds):
             if (one.started, one.version) == key:
                 return place
@@ -129,11 +130,12 @@ class Standing:
             plan=self.plan.digest if self.plan is not None else "",
             index=plan.index,
             of=plan.of,
-            version=self.version[:_NAME_LIMIT],
+            version=self.version[:NAME_LIMIT],
             waits=self.waits,
             message=self.message,
             unknown_suites=self.unknown_suites,
             next_round=self.next_round,
             rounds=tuple(self._rounds),
             pairs=self.pairs,
+            canaries=self.canaries,
         )

@@ -21,6 +21,7 @@ from llmmonitor_sidecar.samplers.cpu_limit import CpuLimit
 from llmmonitor_sidecar.samplers.memory_trend import MemoryGrowth
 from llmmonitor_sidecar.samplers.model_process import ModelHint, ModelNotVisible, find_model
 from llmmonitor_sidecar.samplers.rates import LastMinute
+from llmmonitor_sidecar.samplers.weight_files import WeightFiles
 
 WALK_SECONDS = 10.0
 FEW_PROCESSES = 256
@@ -72,6 +73,7 @@ class ProcessSampler:
         self._last_minute = LastMinute()
         self._memory_growth = MemoryGrowth()
         self._cpu_limit = CpuLimit()
+        self._weight_files = WeightFiles(root)
 
     def sample(self, now_ns: int) -> Resources:
         """The resources at `now_ns` (CLOCK_MONOTONIC)."""
@@ -121,6 +123,7 @@ class ProcessSampler:
             self._last_minute.clear()
             self._memory_growth.clear()
             self._cpu_limit.clear()
+            self._weight_files.forget()
             self._cgroup = cgroups.locate(model.pid, self._root)
         else:
             self._not_visible = f"process {model.pid} has ended"
@@ -142,6 +145,7 @@ class ProcessSampler:
         cpu_limit = self._limits.cpu_cores if cgroup.cpu_limit_cores is None else cgroup.cpu_limit_cores
         held = cgroup.memory_held_bytes if limited else tree.own_bytes
         self._memory_growth.add(now_ns, held)
+        self._weight_files.step(self._tree, now_ns)
         return Resources(
             processes_visible=True,
             processes=tree.alive,
@@ -161,6 +165,7 @@ class ProcessSampler:
             pressure=pressure.read(self._cgroup, self._root),
             network=traffic_of_pod.network() if self._own_network else None,
             disk=traffic_of_pod.disk(self._cgroup),
+            weight_files=self._weight_files.identity,
         )
 
     def _at_limit(self, now_ns: int, limit_cores: float | None) -> float | None:

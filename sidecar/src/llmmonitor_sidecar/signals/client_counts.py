@@ -43,11 +43,27 @@ class ClientCounts:
         """One request of the client at `address`, in which `kinds` were found."""
         self._turn(now_seconds)
         cell = self._cell(now_seconds)
-        client = blake2b(address.encode(), key=self._key, digest_size=_HASH_BYTES).digest()
+        client = self._name(address)
         if (client, REQUESTS) not in cell and len(cell) >= CLIENTS_LIMIT:
             return
         for kind in (REQUESTS, *kinds):
             cell[client, kind] += 1
+
+    def name(self, address: str, now_seconds: float) -> str:
+        """What the client at `address` is called today, as hexadecimal digits; empty without an address."""
+        self._turn(now_seconds)
+        return self._name(address).hex() if address else ""
+
+    def erase(self, address: str) -> int:
+        """Forget the client at `address`; how many figures of it there were."""
+        client, before = self._name(address), sum(len(cell) for _, cell in self._cells)
+        for _, cell in self._cells:
+            for key in [key for key in cell if key[0] == client]:
+                del cell[key]
+        return before - sum(len(cell) for _, cell in self._cells)
+
+    def _name(self, address: str) -> bytes:
+        return blake2b(address.encode(), key=self._key, digest_size=_HASH_BYTES).digest()
 
     def seen(self, now_seconds: float) -> ClientsSeen:
         """As of now."""

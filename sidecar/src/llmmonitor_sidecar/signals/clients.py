@@ -9,13 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmmonitor_api.report.clients import CLIENTS_LIMIT, MEASURES_LIMIT, MINUTES_SECONDS, ClientMet, Clients
+from llmmonitor_api.report.clients import (
+    CLIENTS_LIMIT,
+    MEASURES_LIMIT,
+    MINUTES_SECONDS,
+    ClientMet,
+    Clients,
+    is_within,
+)
 from llmmonitor_sidecar.analyser.exchange import Exchange
-from llmmonitor_sidecar.signals.naming import HASH_BYTES, Naming
+from llmmonitor_sidecar.signals.naming import Naming
 
 _SIZES = (1024, 4096, 16_384)
 """Bounds of the strata of prompt length: bytes of the request's body."""
-_BITS = 8 * HASH_BYTES
 _NS = 1_000_000_000
 
 
@@ -34,12 +40,12 @@ class _Table:
             return
         known = self.met.get(client)
         if known is None:
-            if not _within(client, self.level):
+            if not is_within(client, self.level):
                 return
             known = self.met[client] = (stratum, [0] * measures, [0] * measures)
             while len(self.met) > CLIENTS_LIMIT:
                 self.level += 1
-                self.met = {one: met for one, met in self.met.items() if _within(one, self.level)}
+                self.met = {one: met for one, met in self.met.items() if is_within(one, self.level)}
         if known[0] == stratum:
             known[1][place] += 1
             known[2][place] += not good
@@ -68,6 +74,10 @@ class ClientTable:
             self._measures = known
             self._begin_anew()
 
+    def place_of(self, measure: str) -> int | None:
+        """Of one of them; None where it is not judged by."""
+        return self._measures.index(measure) if measure in self._measures else None
+
     def name_by(self, header: str, key_id: str, key: bytes) -> None:
         """Clients are known by this header under this key; empty ones end the counting."""
         self._naming.set(header, key)
@@ -75,6 +85,12 @@ class ClientTable:
         if key_id != self._key_id:
             self._key_id = key_id
             self._begin_anew()
+
+    def erase(self, value: str) -> int:
+        """Forget the client with this value of the header, as people write it; how many figures it had."""
+        client = self._naming.name_of(value)
+        tables = [one for one in (self._running, self._over) if one is not None]
+        return sum(one.met.pop(client, None) is not None for one in tables) if client else 0
 
     def judged(self, exchange: Exchange, place: int, at_ns: int, *, good: bool) -> None:
         """One objective has judged one request."""
@@ -132,7 +148,3 @@ class ClientTable:
 def _stratum(exchange: Exchange) -> int:
     size = sum(exchange.request_bytes >= bound for bound in _SIZES)
     return size + (len(_SIZES) + 1) * (exchange.operation != "chat")
-
-
-def _within(client: str, level: int) -> bool:
-    return level == 0 or int(client, 16) >> (_BITS - level) == 0

@@ -29,11 +29,13 @@ from llmmonitor_api.report.interactions import (
 )
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.exchange import EventKind, Exchange, ExchangeEvent, Outcome
+from llmmonitor_sidecar.detectors.call_text import readable
 from llmmonitor_sidecar.detectors.finding import Heard
-from llmmonitor_sidecar.detectors.inspect import Inspection, inspect
+from llmmonitor_sidecar.detectors.inspect import Inspection, inspect, prepare
 from llmmonitor_sidecar.detectors.own_patterns import OwnPattern, compiled
 from llmmonitor_sidecar.detectors.said import Said
 from llmmonitor_sidecar.detectors.turns import Turns
+from llmmonitor_sidecar.review.buffer import ReviewBuffer
 from llmmonitor_sidecar.signals.client_counts import ClientCounts
 
 SHARE = 0.1
@@ -53,6 +55,9 @@ class _Waiting:
     said: Said
     heard: Heard
     client: str
+    """Its address."""
+    named: str
+    """Its keyed hash by a header; empty where it has none."""
     ended_seconds: float
 
 
@@ -76,6 +81,7 @@ class Interactions:
         self._patterns: tuple[OwnPattern, ...] = ()
         self._refused: dict[str, str] = {}
         self._waiting: deque[_Waiting] = deque()
+        self.review = ReviewBuffer(seed)
         self._draw = random.Random(seed)  # noqa: S311 - a sample, no secret
         self._share = 1.0
         self._spent_ns = 0
@@ -103,7 +109,8 @@ class Interactions:
         if not readable or len(self._waiting) >= WAITING_LIMIT or self._draw.random() >= self._share:
             self._clients.count(client, frozenset(), at_seconds)
         elif said is not None:
-            self._waiting.append(_Waiting(said, _heard(exchange, said), client, at_seconds))
+            heard = _heard(exchange, said)
+            self._waiting.append(_Waiting(said, heard, client, exchange.client, at_seconds))
 
     def tick(self, in_flight: Iterable[Exchange], now_ns: int) -> None:
         """Bound the text that waits, and draw as many exchanges as there is CPU for."""
@@ -116,6 +123,7 @@ class Interactions:
                 break
             held[place].forget()
             surplus -= size
+        self.review.tick(now_ns * _NS)
         self._adapt(now_ns)
 
     def work(self) -> bool:
@@ -125,6 +133,21 @@ class Interactions:
             self._look(self._waiting.popleft())
         self._publish()
         return bool(self._waiting)
+
+    def erase(self, address: str, named: str, now_ns: int) -> tuple[int, int]:
+        """Forget the client at `address`, and the one known as `named`: cases and figures that went.
+
+        Args:
+            address: of one client.
+            named: a keyed hash of its header; empty: of nobody.
+            now_ns: CLOCK_MONOTONIC.
+        """
+        waiting = len(self._waiting)
+        self._waiting = deque(
+            one for one in self._waiting if one.client != address and not (named and one.named == named)
+        )
+        cases = self.review.erase(self._clients.name(address, now_ns * _NS)) + self.review.erase(named)
+        return cases + waiting - len(self._waiting), self._clients.erase(address)
 
     def state(self, now_ns: int) -> InteractionsState:
         """As of now."""
@@ -136,6 +159,7 @@ class Interactions:
         )
 
     def _look(self, one: _Waiting) -> None:
+        prepare()
         began = time.thread_time_ns()
         messages = one.said.messages
         heard = replace(
@@ -143,6 +167,7 @@ class Interactions:
             context=messages,
             new=self._turns.new(messages, one.ended_seconds),
             answers=one.said.answers() if one.heard.complete else (),
+            calls=tuple(map(readable, one.said.calls())) if one.heard.complete else (),
         )
         inspection = inspect(heard, self._patterns, time.thread_time_ns)
         self._then(heard, inspection)
@@ -157,6 +182,9 @@ class Interactions:
             cpu_nanoseconds=counts.cpu_nanoseconds + took,
         )
         self._count(inspection, answered=heard.complete)
+        if self.review.is_on:
+            client = one.named or self._clients.name(one.client, one.ended_seconds)
+            self.review.take(heard, inspection.findings, client, one.ended_seconds)
         self._clients.count(
             one.client, frozenset(found.kind for found in inspection.findings), one.ended_seconds
         )

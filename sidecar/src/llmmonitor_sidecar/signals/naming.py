@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hmac
 
-HASH_BYTES = 8
-"""Enough that of a million clients hardly two have the same."""
+from llmmonitor_api.report.clients import HASH_BYTES
+from llmmonitor_sidecar.analyser.limits import HEADER_VALUE_BYTES
 
 
 class Naming:
@@ -30,10 +30,18 @@ class Naming:
         self.header, self._key = (header.lower().encode(), key) if header and key else (b"", b"")
 
     def name(self, value: str) -> str:
-        """The client's, as hexadecimal digits, by HMAC-SHA-256 (RFC 2104); empty without the header."""
+        """The client's, as hexadecimal digits, by HMAC-SHA-256 (RFC 2104); empty without the header.
+
+        Args:
+            value: the header's, its bytes read as Latin-1, at most `limits.HEADER_VALUE_BYTES` of them.
+        """
         if not value or not self._key:
             return ""
         return hmac.digest(self._key, value.encode("latin-1", "replace"), "sha256")[:HASH_BYTES].hex()
+
+    def name_of(self, text: str) -> str:
+        """The same of a value as people write it: on the wire it is UTF-8, and cut where headers are."""
+        return self.name(text.encode("utf-8", "replace")[:HEADER_VALUE_BYTES].decode("latin-1"))
 
 
 NOBODY = Naming()

@@ -68,8 +68,13 @@ class Objectives:
         """Exchanges in flight that generate nothing, as far as an objective may be of them."""
         self._beyond_generating = False
 
-    def configure(self, settings: Iterable[ObjectiveSetting]) -> None:
-        """Count these from now on; an unchanged objective keeps its counts, and what it has judged."""
+    def configure(self, settings: Iterable[ObjectiveSetting], beside: Iterable[str] = ()) -> None:
+        """Count these from now on; an unchanged objective keeps its counts, and what it has judged.
+
+        Args:
+            settings: the objectives.
+            beside: what else single clients are compared by; others judge by it.
+        """
         before = {counter.setting.key: counter.judged for counter in self._counters}
         counted = self._totals.objectives
         counters = []
@@ -92,7 +97,7 @@ class Objectives:
         requests = [counter for counter in counters if counter.setting.signal in _OF_REQUESTS]
         for place, counter in enumerate(requests):
             counter.place = place
-        self._clients.judge_by([counter.setting.key for counter in requests])
+        self._clients.judge_by([*(counter.setting.key for counter in requests), *beside])
 
     def handle(self, event: ExchangeEvent) -> None:
         """Judge what just became known."""

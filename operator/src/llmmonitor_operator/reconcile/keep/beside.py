@@ -20,7 +20,8 @@ from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import NotFound
 from llmmonitor_operator.kube.labels import kept
-from llmmonitor_operator.reconcile.keep.checkpoints import LABEL
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.reconcile.keep.checkpoints import LABEL, MONITOR, SAVED_AT, UID
 
 T = TypeVar("T")
 SAVE_EVERY_SECONDS = 3600.0
@@ -44,6 +45,18 @@ class Form(Generic[T]):
     """Raises ValueError for bytes that are none."""
     words: str
     """For the log."""
+
+    def read(self, raw: Raw) -> T:
+        """What a ConfigMap of this kind holds.
+
+        Raises:
+            ValueError: it holds none, or none that this version can read; the message says why.
+        """
+        try:
+            data = base64.b64decode((raw.get("binaryData") or {})[self.data], validate=True)
+        except (KeyError, TypeError) as error:  # edited by hand
+            raise ValueError(f"no {self.words}: binaryData.{self.data}: {error!r}") from error
+        return self.decode(data)
 
 
 class Beside(Generic[T]):
@@ -70,9 +83,8 @@ class Beside(Generic[T]):
         except NotFound:
             return form.nothing
         try:
-            data = base64.b64decode((raw.get("binaryData") or {})[form.data], validate=True)
-            return await asyncio.to_thread(form.decode, data)
-        except (KeyError, TypeError, ValueError) as error:
+            return await asyncio.to_thread(form.read, raw)
+        except ValueError as error:
             _log.warning("ConfigMap %s: %s begins anew: %r", self._name(uid), form.words, error)
             return form.nothing
 
@@ -97,9 +109,9 @@ class Beside(Generic[T]):
             "namespace": self._namespace,
             "labels": {LABEL: self._form.kind, **self._labels},
             "annotations": {
-                "llmmonitor.io/monitor": f"{namespace}/{name}",
-                "llmmonitor.io/monitor-uid": uid,
-                "llmmonitor.io/checkpoint-saved-at": moment(now),
+                MONITOR: f"{namespace}/{name}",
+                UID: uid,
+                SAVED_AT: moment(now),
             },
         }
         binary = {self._form.data: data}

@@ -39,7 +39,9 @@ ASIDE_LIMIT = 3
 """Checkpoints of one monitor that could not be read and are kept; the oldest goes."""
 _DIGEST_LENGTH = 10
 _CHARGED_EVERY_MS = 3_600_000
-_MONITOR, _UID = "llmmonitor.io/monitor", "llmmonitor.io/monitor-uid"
+MONITOR, UID = "llmmonitor.io/monitor", "llmmonitor.io/monitor-uid"
+SAVED_AT = "llmmonitor.io/checkpoint-saved-at"
+"""Annotations of whatever is kept of a monitor: by these a reader finds it."""
 _GONE_SINCE = "llmmonitor.io/monitor-gone-since"
 
 _log = logging.getLogger(__name__)
@@ -92,10 +94,10 @@ class Checkpoints:
             return Loaded(None)
         self._known[uid] = _Known(raw["metadata"]["resourceVersion"])
         try:
-            state = await asyncio.to_thread(_state, raw)
+            state = await asyncio.to_thread(state_of, raw)
         except UnreadableCheckpoint as error:
             aside = await self._set_aside(uid, raw)
-            monitor = (raw["metadata"].get("annotations") or {}).get(_MONITOR, uid)
+            monitor = (raw["metadata"].get("annotations") or {}).get(MONITOR, uid)
             problem = (
                 f"checkpoint of {monitor}: {error}; it is kept as ConfigMap {self._namespace}/{aside},"
                 f" the newest {ASIDE_LIMIT} such are; baselines and burn-rate windows begin anew"
@@ -139,10 +141,10 @@ class Checkpoints:
             "namespace": self._namespace,
             "labels": {LABEL: HOT, **self._labels},
             "annotations": {
-                _MONITOR: f"{namespace}/{name}",
-                _UID: uid,
+                MONITOR: f"{namespace}/{name}",
+                UID: uid,
                 "llmmonitor.io/checkpoint-schema": str(SCHEMA),
-                "llmmonitor.io/checkpoint-saved-at": moment(now),
+                SAVED_AT: moment(now),
             },
         }
         data = {DATA: base64.b64encode(encoded.data).decode()}
@@ -194,7 +196,7 @@ class Checkpoints:
     async def _sweep_one(self, metadata: Raw, known: Collection[str], now: float) -> None:
         path = paths.config_map(self._namespace, metadata["name"])
         annotations = metadata.get("annotations") or {}
-        uid = annotations.get(_UID) or metadata["name"].removeprefix(self._prefix)
+        uid = annotations.get(UID) or metadata["name"].removeprefix(self._prefix)
         since = unix_seconds(annotations.get(_GONE_SINCE))
         if uid in known:
             if _GONE_SINCE in annotations:  # it was looked for where it was not watched
@@ -203,7 +205,7 @@ class Checkpoints:
             await self._annotate(uid, path, moment(now))
         elif now - since >= KEEP_GONE_SECONDS:
             await self._kube.delete(path)
-            monitor = annotations.get(_MONITOR, uid)
+            monitor = annotations.get(MONITOR, uid)
             _log.info("deleted ConfigMap %s: its monitor %s is gone", metadata["name"], monitor)
 
     async def _annotate(self, uid: str, path: str, since: str | None) -> None:
@@ -236,7 +238,7 @@ class Checkpoints:
         """Keep a copy under a name of its own, the same for the same content; of several the newest few."""
         begin = f"{self._name(uid)}-unreadable-"
         name = f"{begin}{_digest(raw)}"
-        annotations = (raw["metadata"].get("annotations") or {}) | {_UID: uid}
+        annotations = (raw["metadata"].get("annotations") or {}) | {UID: uid}
         metadata = {"name": name, "namespace": self._namespace, "annotations": annotations}
         copy = {
             "apiVersion": "v1",
@@ -266,7 +268,7 @@ class Checkpoints:
 
 def _is_of(shard: Shard, metadata: Raw) -> bool:
     """Whether its monitor is in one of the shard's namespaces; one that says nothing of it is left alone."""
-    monitor = (metadata.get("annotations") or {}).get(_MONITOR)
+    monitor = (metadata.get("annotations") or {}).get(MONITOR)
     return shard == WHOLE if monitor is None else shard.has(str(monitor).partition("/")[0])
 
 
@@ -275,7 +277,12 @@ def _digest(raw: Raw) -> str:
     return sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:_DIGEST_LENGTH]
 
 
-def _state(raw: Raw) -> State:
+def state_of(raw: Raw) -> State:
+    """The state in a checkpoint's ConfigMap.
+
+    Raises:
+        UnreadableCheckpoint: it holds none, or none that this version can read; the message says why.
+    """
     try:
         data = base64.b64decode((raw.get("binaryData") or {})[DATA], validate=True)
     except (KeyError, TypeError, ValueError) as error:  # edited by hand: nothing, or what is no base64
@@ -289,6 +296,8 @@ def _content(state: State) -> object:
         state.events_at,
         state.progress_at,
         state.valid_spec,
+        state.audit,
+        state.review,
         _charges(state),
         (state.versions.running, [one.name for one in state.versions.versions]),
         [(one.type, one.status, one.reason, one.observed_generation) for one in state.conditions],

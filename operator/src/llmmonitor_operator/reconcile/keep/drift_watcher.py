@@ -29,6 +29,11 @@ _LONGEST_WORD = 64
 _log = logging.getLogger(__name__)
 
 
+def accepted_word(raw: Raw) -> str:
+    """What the owner last said; empty when nothing."""
+    return str((raw["metadata"].get("annotations") or {}).get(ACCEPTED, ""))[:_LONGEST_WORD]
+
+
 class DriftWatcher:
     """The baselines of all monitors."""
 
@@ -44,7 +49,7 @@ class DriftWatcher:
         """
         metadata = raw["metadata"]
         uid, key = str(metadata["uid"]), (str(metadata["namespace"]), str(metadata["name"]))
-        word = str((metadata.get("annotations") or {}).get(ACCEPTED, ""))[:_LONGEST_WORD]
+        word = accepted_word(raw)
         baseline = self._known.get(uid)
         if baseline is None:
             if not word and state.drift.open.requests < settings.window:

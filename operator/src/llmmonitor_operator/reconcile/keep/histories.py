@@ -9,10 +9,10 @@ from llmmonitor_operator.drift.baseline import Baseline
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.reconcile.keep.beside import Beside, Form
 
-_HISTORY = Form(
+HISTORY = Form(
     "history", "cells", history.SCHEMA, History(), history.encode, history.decode, "history of anomalies"
 )
-_BASELINE = Form(
+BASELINE = Form(
     "drift", "baseline", baselines.SCHEMA, Baseline(), baselines.encode, baselines.decode, "baseline of drift"
 )
 
@@ -21,11 +21,11 @@ class Histories(Beside[History]):
     """The histories of one release."""
 
     def __init__(self, kube: Kube, namespace: str, fullname: str) -> None:
-        super().__init__(kube, namespace, fullname, _HISTORY)
+        super().__init__(kube, namespace, fullname, HISTORY)
 
 
 class Baselines(Beside[Baseline]):
     """The baselines of one release."""
 
     def __init__(self, kube: Kube, namespace: str, fullname: str) -> None:
-        super().__init__(kube, namespace, fullname, _BASELINE)
+        super().__init__(kube, namespace, fullname, BASELINE)

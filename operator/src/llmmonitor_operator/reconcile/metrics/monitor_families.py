@@ -27,8 +27,14 @@ from llmmonitor_operator.reconcile.metrics.drift_families import drift_families
 from llmmonitor_operator.reconcile.metrics.engine_families import engine_families
 from llmmonitor_operator.reconcile.metrics.interaction_families import interaction_families
 from llmmonitor_operator.reconcile.metrics.objective_families import objective_events
+from llmmonitor_operator.reconcile.metrics.outcome_families import outcome_families
 from llmmonitor_operator.reconcile.metrics.pod_families import pod_families
-from llmmonitor_operator.reconcile.metrics.quality_families import bias_families, quality_families
+from llmmonitor_operator.reconcile.metrics.quality_families import (
+    bias_families,
+    canary_families,
+    quality_families,
+)
+from llmmonitor_operator.reconcile.metrics.request_families import request_checks
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 from llmmonitor_operator.reconcile.metrics.shapes import Samples, by_value
 from llmmonitor_operator.reconcile.metrics.version_families import version_families
@@ -75,8 +81,13 @@ def families(monitors: Monitors) -> Iterator[Metric]:
     yield from version_families(judged, _gauge, _counter)
     found = {key: one.totals.figures.interactions for key, one in monitors.items()}
     yield from interaction_families(found, _counter)
+    yield request_checks({key: one.totals.checks for key, one in monitors.items()}, _counter)
     yield from quality_families(judged_by, _gauge)
+    yield from outcome_families(
+        {key: one.totals.figures.live_outcomes for key, one in monitors.items()}, _counter
+    )
     yield from bias_families(judged_by, _gauge)
+    yield from canary_families(judged_by, _gauge)
 
 
 def _verdicts(monitors: Monitors) -> Iterator[Metric]:

@@ -9,6 +9,7 @@ from prometheus_client import Metric
 from llmmonitor_operator.evaluate.bias import AttributeStanding, bias_standings
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.evaluate.probes import probes_standing
+from llmmonitor_operator.evaluate.quality_status import canaries_status
 
 Key = tuple[str, str]
 Samples = Iterable[tuple[tuple[str, ...], float]]
@@ -50,10 +51,40 @@ def quality_families(judged_by: Mapping[Key, Inputs], gauge: Gauge) -> Iterator[
         ),
     )
     yield gauge(
+        "judge_agreement",
+        "The judge's balanced accuracy on answers that people judged, and both ends of its 95 % interval.",
+        ("bound",),
+        (
+            ((*key, bound), value)
+            for key, one in standings.items()
+            if one.agreement is not None and one.agreement.value is not None
+            for bound, value in zip(
+                ("value", "low", "high"), (one.agreement.value, *one.agreement.interval), strict=True
+            )
+        ),
+    )
+    yield gauge(
         "probes_round_timestamp_seconds",
         "When the last whole round of probes ended, in Unix seconds.",
         (),
         ((key, one.round.ended) for key, one in standings.items() if one.round is not None),
+    )
+
+
+def canary_families(judged_by: Mapping[Key, Inputs], gauge: Gauge) -> Iterator[Metric]:
+    """Of the fixed prompts that tell a change of the weights."""
+    found = {key: status for key, one in judged_by.items() if (status := canaries_status(one)) is not None}
+    yield gauge(
+        "canary_distance",
+        "How far the newest round of canaries of the pod that is furthest is from its model's first, 0 to 1.",
+        (),
+        ((key, one.distance) for key, one in found.items() if one.distance is not None),
+    )
+    yield gauge(
+        "canary_distance_limit",
+        "What is further in two rounds in a row is another model.",
+        (),
+        ((key, one.limit) for key, one in found.items() if one.limit is not None),
     )
 
 

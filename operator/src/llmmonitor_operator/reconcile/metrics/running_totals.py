@@ -16,10 +16,12 @@ import msgspec
 from llmmonitor_api.interactions.kinds import BY_NAME, Origin
 from llmmonitor_api.interactions.table import DETECTORS
 from llmmonitor_api.report.frequency import FrequencyTable
+from llmmonitor_api.report.requests import CHECKS
 from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, NOTHING, OK, TRUNCATED, Figures
 from llmmonitor_operator.gather.accumulate import Added
 from llmmonitor_operator.interaction_counts import FOUND, NAMES, is_interaction
 from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
+from llmmonitor_operator.request_counts import ANY, check_of
 from llmmonitor_operator.windows import Count
 
 OTHER = "other"
@@ -42,6 +44,8 @@ class RunningTotals:
     packed: PackedFigures = NOTHING_PACKED
     objectives: Mapping[str, Count] = field(default_factory=dict)
     """By objective key; only of objectives that the spec has."""
+    checks: Mapping[str, Count] = field(default_factory=dict)
+    """Requests that pass and break each of the owner's checks; those to the newest version of the model."""
 
     @property
     def figures(self) -> Figures:
@@ -60,9 +64,13 @@ class RunningTotals:
             for key in keys
             if not is_interaction(key)
         }
+        checks = dict(self.checks)
+        for key, count in news.counts.items():
+            if (check := check_of(key)) in (ANY, *CHECKS):
+                checks[check] = checks.get(check, Count()) + count
         if news.figures == NOTHING:
-            return RunningTotals(self.packed, objectives)
-        return RunningTotals(self.packed.plus(PackedFigures(_bounded(news.figures))), objectives)
+            return RunningTotals(self.packed, objectives, checks)
+        return RunningTotals(self.packed.plus(PackedFigures(_bounded(news.figures))), objectives, checks)
 
 
 def _bounded(figures: Figures) -> Figures:

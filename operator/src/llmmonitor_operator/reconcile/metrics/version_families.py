@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 from prometheus_client import Metric
 
+from llmmonitor_api.report.live_outcomes import MEASURES
 from llmmonitor_operator.versions.comparison import Comparison, bounds
 from llmmonitor_operator.versions.history import History
 
@@ -36,8 +37,8 @@ def version_families(histories: Mapping[Key, History], gauge: Family, counter: F
     )
     yield gauge(
         "version_difference",
-        "Share of bad events on the newer version less that on the one beside it, by objective: the mean over"
-        " pairs of clients, and both ends of its confidence sequence.",
+        "Share of bad events on the newer version less that on the one beside it, by objective or outcome:"
+        " the mean over pairs of clients, and both ends of its confidence sequence.",
         ("version", "beside", "objective", "bound"),
         (
             ((*key, known.newer, known.older, name, bound), value)
@@ -56,8 +57,11 @@ def version_families(histories: Mapping[Key, History], gauge: Family, counter: F
 
 
 def _names(comparison: Comparison) -> Iterator[str]:
-    """Of the objectives; what a report calls a measure is an objective's key."""
+    """Of the objectives and outcomes; what a report calls a measure is an objective's key, or an outcome."""
     for number, key in enumerate(comparison.measures):
+        if key in MEASURES:
+            yield f"outcome:{key}"  # no objective's name has a colon
+            continue
         try:
             yield str(msgspec.json.decode(key)[0])
         except (msgspec.MsgspecError, IndexError, KeyError, TypeError):

@@ -7,16 +7,21 @@ stranger refuses them, and a stranger's report is not taken either.
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 
 from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.people import people_key
 from llmmonitor_api.report.report import Report, UnreadableReport, decode
+from llmmonitor_api.review import Gone, Offer, Offered
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
+from llmmonitor_api.signing.sealed import sealed
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
 from llmmonitor_operator.reconcile.sidecars.trust import Trust
 from llmmonitor_operator.reconcile.sidecars.wire import TIMEOUT_SECONDS, Answer, Broken, Connections, NotHttp
@@ -93,11 +98,16 @@ class SidecarClient:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._connections = connections
+        self._people_key = (keys, people_key(keys.current.private).public_key().public_bytes_raw())
         self.keys = keys
         """To be set when others are in use."""
         self.trust = Trust()
         self._clock = clock
-        self._turns = {"GET": asyncio.Semaphore(CONCURRENT), "PUT": asyncio.Semaphore(PUSHED_TO_AT_ONCE)}
+        self._turns = {
+            "GET": asyncio.Semaphore(CONCURRENT),
+            "PUT": asyncio.Semaphore(PUSHED_TO_AT_ONCE),
+            "DELETE": asyncio.Semaphore(PUSHED_TO_AT_ONCE),
+        }
 
     async def report(self, address: Address) -> Report:
         """The report of this moment.
@@ -143,6 +153,58 @@ class SidecarClient:
 
         await self._believed(address, put)
 
+    async def case(
+        self, address: Address, to: bytes, kind: str | None, skip: Collection[str]
+    ) -> Offer | None:
+        """A redacted case, sealed to `to` (X25519, raw); None: it has none.
+
+        Raises:
+            NoAnswer: it could not be reached.
+            RefusedBySidecar: it did not take our signature.
+            UnreadableReport: it is of a version that keeps none, or what came is no case.
+        """
+        query = {"to": b64(to), "skip": ",".join(skip), **({} if kind is None else {"kind": kind})}
+        answer = await self._asked("GET", address, f"/v1/review?{urlencode(query)}", Offered)
+        return answer.offer
+
+    async def drop(self, address: Address, case: str) -> int:
+        """Have it forget a case that was judged; how many went.
+
+        Raises:
+            NoAnswer: it could not be reached.
+            RefusedBySidecar: it did not do it.
+            UnreadableReport: what came is no answer to that.
+        """
+        path = f"/v1/review?{urlencode({'case': case})}"
+        return (await self._asked("DELETE", address, path, Gone)).cases
+
+    async def erase(self, address: Address, client: str) -> Gone:
+        """Have it forget a client, by address or header, which it alone reads.
+
+        Raises:
+            NoAnswer: it could not be reached.
+            RefusedBySidecar: it did not do it.
+            UnreadableReport: it publishes no key to seal to, or what came is no answer to that.
+        """
+        clients = (await self.report(address)).clients
+        if clients is None or not clients.sealing_key:
+            raise UnreadableReport(f"{address.url} is of a version that erases nothing")
+        given = b64(sealed(client.encode(), clients.sealing_key, address.uid))
+        return await self._asked("DELETE", address, f"/v1/clients?{urlencode({'client': given})}", Gone)
+
+    async def _asked(self, method: str, address: Address, path: str, form: type[T]) -> T:
+        async def ask(key: SigningKey) -> T:
+            def request() -> bytes:
+                signature = sign_request(method, path, key.private, address.uid, self._clock())
+                return _request(method, address, path, f"Authorization: {signature}\r\n")
+
+            try:
+                return msgspec.json.decode(await self._ask(method, address, request), type=form)
+            except (msgspec.MsgspecError, RecursionError) as error:
+                raise UnreadableReport(f"{address.url}: {error}") from error
+
+        return await self._believed(address, ask)
+
     async def stop(self, address: Address) -> None:
         """Have it remove its rule and idle: as the newest configuration that it has, with the stop.
 
@@ -158,6 +220,15 @@ class SidecarClient:
     def public_keys(self) -> tuple[bytes, ...]:
         """Whom every sidecar shall believe."""
         return tuple(key.public for key in self.keys.trusted)
+
+    @property
+    def people_key(self) -> bytes:
+        """What people seal their requests to; derived once from each key."""
+        keys, public = self._people_key
+        if keys is not self.keys:
+            public = people_key(self.keys.current.private).public_key().public_bytes_raw()
+            self._people_key = self.keys, public
+        return public
 
     async def _believed(self, address: Address, ask: Callable[[SigningKey], Awaitable[T]]) -> T:
         """Ask with the key it believes; where that is not known any more, with others that it may."""
@@ -206,6 +277,11 @@ def _in_words(body: bytes) -> tuple[str, str]:
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return body[:_WORDS_LIMIT].decode(errors="replace"), ""
     return error.message[:_WORDS_LIMIT], error.reason
+
+
+def b64(data: bytes) -> str:
+    """As a query carries bytes."""
+    return base64.urlsafe_b64encode(data).decode()
 
 
 def _request(method: str, address: Address, path: str, headers: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The key by which a monitor's clients are known for a day, while two versions run side by side.
+"""The key by which a monitor's clients are known for a day, while versions are compared or cases are kept.
 
 Made by the leader, kept in its memory alone, and gone with it, with the day, or with one of the versions:
 what was counted under it can then be linked to nobody any more.
@@ -30,9 +30,12 @@ class DayKey:
 
 
 def day_key(known: DayKey | None, privacy: Privacy, history: History, now: float) -> DayKey | None:
-    """The key of now; None while no versions are compared, or nothing tells clients apart."""
+    """The key of now; None while nothing needs clients told apart, or nothing tells them apart.
+
+    Versions that are compared need it, and a review: its cases are drawn by client, and erased by client.
+    """
     header = privacy.client_header
-    if not header or not run_side_by_side(history):
+    if not header or not (run_side_by_side(history) or privacy.review is not None):
         return None
     if known is not None and known.header == header and 0 <= now - known.made_at < DAY_SECONDS:
         return known

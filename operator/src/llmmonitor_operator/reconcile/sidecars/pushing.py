@@ -20,6 +20,7 @@ from llmmonitor_api.probe_plan import ProbePlan
 from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Report
+from llmmonitor_api.report.values import NAME_LIMIT
 from llmmonitor_api.signing.sealed import sealed
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.probe_shares import shares
@@ -35,9 +36,6 @@ HANDING_OVER = "HandingOver"
 """What a sidecar says that makes room for its successor."""
 STOPPED = "Stopped"
 """What a sidecar says that was told to stop, or whose settings ran out."""
-
-_NAME_LIMIT = 256
-"""As in `report.values.Name`."""
 
 _log = logging.getLogger(__name__)
 
@@ -200,7 +198,7 @@ def _shares(
         uid: versions.get(uid) or probing.version for uid, probing in asking.items() if probing is not None
     }
     return {
-        uid: msgspec.structs.replace(plan, index=index, of=of, version=versions.get(uid, "")[:_NAME_LIMIT])
+        uid: msgspec.structs.replace(plan, index=index, of=of, version=versions.get(uid, "")[:NAME_LIMIT])
         for uid, (index, of) in shares(able, now).items()
     }
 

@@ -17,6 +17,7 @@ from llmmonitor_sidecar.analyser.dialects.openai_chat import read_request
 from llmmonitor_sidecar.analyser.dialects.route import Answer, Route
 from llmmonitor_sidecar.analyser.json_reading import Count, JsonReader, Name
 from llmmonitor_sidecar.analyser.progress import Progress
+from llmmonitor_sidecar.detectors.call_text import spelled
 
 
 class _Usage(msgspec.Struct):
@@ -34,9 +35,12 @@ class _Part(msgspec.Struct):
     thinking: str | None = None
     partial_json: str | None = None
     stop_reason: str | None = None
+    input: Any = None
+    """Of a tool call that is no stream."""
 
 
 class _Message(msgspec.Struct):
+    id: Name | None = None
     model: Name | None = None
     usage: _Usage | None = None
 
@@ -45,11 +49,14 @@ class _Event(msgspec.Struct):
     """An event of a stream, and a whole message, which has the same fields where they overlap."""
 
     type: str | None = None
+    index: Count = 0
+    """Of the content block."""
     message: _Message | None = None
     delta: _Part | None = None
     content_block: _Part | None = None
     usage: _Usage | None = None
     error: Any = None
+    id: Name | None = None
     model: Name | None = None
     content: list[_Part] | None = None
     stop_reason: str | None = None
@@ -78,6 +85,7 @@ class AnthropicAnswer(Answer):
         event = _read(data)
         kind = event.type or name.decode("latin-1")
         if kind == "content_block_delta" and event.delta is not None:
+            self.progress.call(0, event.index, event.delta.partial_json)
             self._take_delta(event.delta, data, at_ns)
         elif kind == "content_block_start" and event.content_block is not None:
             if event.content_block.type in ("tool_use", "server_tool_use"):
@@ -85,6 +93,7 @@ class AnthropicAnswer(Answer):
                 self.progress.output(0, at_ns, content=False)
         elif kind == "message_start" and event.message is not None:
             self.progress.exchange.response_model = event.message.model
+            self.progress.exchange.response_id = event.message.id or None
             self._take_usage(event.message.usage, final=False)
         elif kind == "message_delta":
             self.progress.finish(0, event.delta.stop_reason if event.delta else None)
@@ -108,9 +117,11 @@ class AnthropicAnswer(Answer):
             self.fail(message.error)
             return
         self.progress.exchange.response_model = message.model
+        self.progress.exchange.response_id = message.id or None
         self.progress.whole(0, has_output=any(_says_something(part) for part in message.content or ()))
-        for part in message.content or ():
+        for place, part in enumerate(message.content or ()):
             self.progress.say(0, part.text)
+            self.progress.call(0, place, spelled(part.input))
         self.progress.finish(0, message.stop_reason)
         self._take_usage(message.usage, final=True)
 

@@ -15,7 +15,8 @@ import msgspec
 from llmmonitor_sidecar.analyser.dialects.route import Answer, Route
 from llmmonitor_sidecar.analyser.exchange import Exchange
 from llmmonitor_sidecar.analyser.json_reading import Count, JsonReader, Name, Skipped
-from llmmonitor_sidecar.analyser.progress import COUNTED, LOGPROBS
+from llmmonitor_sidecar.analyser.progress import COUNTED, LOGPROBS, Progress
+from llmmonitor_sidecar.detectors.call_text import spelled
 
 
 class _Request(msgspec.Struct):
@@ -23,10 +24,18 @@ class _Request(msgspec.Struct):
     stream: bool | None = None
 
 
+class _Function(msgspec.Struct):
+    arguments: Any = None
+
+
+class _ToolCall(msgspec.Struct):
+    function: _Function | None = None
+
+
 class _Message(msgspec.Struct):
     content: str | None = None
     thinking: str | None = None
-    tool_calls: list[Skipped] | None = None
+    tool_calls: list[_ToolCall] | None = None
 
 
 class _Line(msgspec.Struct):
@@ -59,7 +68,11 @@ def _embed_request(exchange: Exchange, data: bytes) -> None:
 class OllamaAnswer(Answer):
     """Reads answers of /api/chat, /api/generate and /api/embed."""
 
-    __slots__ = ()
+    __slots__ = ("_calls",)
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress)
+        self._calls = 0
 
     def event(self, name: bytes, data: bytes, at_ns: int) -> None:  # noqa: ARG002 - lines have no names
         """Take one line."""
@@ -93,6 +106,10 @@ class OllamaAnswer(Answer):
 
     def _say(self, line: _Line) -> None:
         self.progress.say(0, line.response or (line.message.content if line.message else None))
+        for call in (line.message.tool_calls if line.message else None) or ():
+            if call.function is not None:
+                self._calls += 1
+                self.progress.call(0, self._calls, spelled(call.function.arguments))
 
     def _finish(self, line: _Line) -> None:
         self.complete = True

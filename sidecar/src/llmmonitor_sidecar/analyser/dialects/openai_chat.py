@@ -35,10 +35,16 @@ class _Function(msgspec.Struct):
     arguments: str | None = None
 
 
+class _Custom(msgspec.Struct):
+    input: str | None = None
+
+
 class _ToolCall(msgspec.Struct):
     index: Count | None = None
     """Of a stream; the calls of a whole answer are numbered by their place."""
     function: _Function | None = None
+    custom: _Custom | None = None
+    """A tool that takes a text, and no JSON."""
 
 
 class _Delta(msgspec.Struct):
@@ -47,7 +53,8 @@ class _Delta(msgspec.Struct):
     reasoning: str | None = None
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
-    function_call: Skipped | None = None
+    function_call: _Function | None = None
+    """What came before `tool_calls`."""
     audio: Skipped | None = None
 
 
@@ -83,6 +90,7 @@ class _Timings(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
+    id: Name | None = None
     choices: list[_Choice] | None = None
     model: Name | None = None
     system_fingerprint: Name | None = None
@@ -180,10 +188,15 @@ class OpenAIAnswer(Answer):
         form = self.progress.form
         if said.content and form.wants_json:
             form.content(index, said.content)
+        if said.function_call is not None:
+            self.progress.call(index, 0, said.function_call.arguments)
         for place, call in enumerate(said.tool_calls or ()):
+            number = place if call.index is None else call.index
             if call.function is not None and call.function.arguments:
-                number = place if call.index is None else call.index
                 form.arguments(index, number, call.function.arguments)
+                self.progress.call(index, number, call.function.arguments)
+            elif call.custom is not None:
+                self.progress.call(index, number, call.custom.input)
 
     def _take_text(self, index: int, said: _Delta) -> None:
         self.progress.say(index, said.content or said.refusal)
@@ -197,6 +210,7 @@ class OpenAIAnswer(Answer):
 
     def _take_facts(self, answer: _Answer) -> None:
         exchange = self.progress.exchange
+        exchange.response_id = answer.id or exchange.response_id
         if answer.model is not None:
             exchange.response_model = answer.model
         if answer.system_fingerprint is not None:

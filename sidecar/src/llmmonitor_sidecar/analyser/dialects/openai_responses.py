@@ -14,7 +14,7 @@ import msgspec
 from llmmonitor_sidecar.analyser.dialects.openai_chat import read_request
 from llmmonitor_sidecar.analyser.dialects.openai_usage import Usage, read_usage, take_usage
 from llmmonitor_sidecar.analyser.dialects.route import Answer, Route
-from llmmonitor_sidecar.analyser.json_reading import JsonReader, Name, Skipped
+from llmmonitor_sidecar.analyser.json_reading import Count, JsonReader, Name, Skipped
 from llmmonitor_sidecar.analyser.progress import COUNTED, LOGPROBS
 
 _VISIBLE = frozenset({"response.output_text.delta", "response.refusal.delta"})
@@ -33,9 +33,13 @@ class _Content(msgspec.Struct):
 class _Item(msgspec.Struct):
     type: str | None = None
     content: list[_Content] | None = None
+    arguments: str | None = None
+    input: str | None = None
+    """Of a custom tool, which takes a text."""
 
 
 class _Response(msgspec.Struct):
+    id: Name | None = None
     model: Name | None = None
     status: str | None = None
     usage: Usage | None = None
@@ -47,6 +51,8 @@ class _Response(msgspec.Struct):
 class _Event(msgspec.Struct):
     type: str | None = None
     delta: str | None = None
+    output_index: Count = 0
+    """Of the item that a delta belongs to."""
     logprobs: list[Skipped] | None = None
     item: _Item | None = None
     response: _Response | None = None
@@ -76,6 +82,7 @@ class ResponsesAnswer(Answer):
                 rank = LOGPROBS if tokens else COUNTED
                 if "_call_" in kind:  # function_call_arguments, mcp_call_arguments, custom_tool_call_input
                     self.progress.exchange.calls_tool = True
+                    self.progress.call(0, event.output_index, event.delta)
                 self.progress.output(0, at_ns, tokens or 1, rank, content=kind in _VISIBLE)
                 if kind in _VISIBLE:
                     self._say(event.delta, refused=kind == "response.refusal.delta")
@@ -92,6 +99,9 @@ class ResponsesAnswer(Answer):
         self.progress.whole(0, has_output=made)
         for part in (part for item in response.output or () for part in item.content or ()):
             self._say(part.text or part.refusal, refused=bool(part.refusal))
+        for place, item in enumerate(response.output or ()):
+            if item.type in _CALLS:
+                self.progress.call(0, place, item.arguments or item.input)
         self._take(response, response.status or "other")
 
     def _say(self, text: str | None, *, refused: bool) -> None:
@@ -105,6 +115,7 @@ class ResponsesAnswer(Answer):
 
     def _take(self, response: _Response, status: str) -> None:
         exchange = self.progress.exchange
+        exchange.response_id = response.id or exchange.response_id
         if response.model is not None:
             exchange.response_model = response.model
         if response.usage is not None:

@@ -13,8 +13,10 @@ from llmmonitor_sidecar.endpoints.metrics import (
     gpus,
     interactions,
     interception,
+    live_outcomes,
     objectives,
     probing,
+    requests,
     resources,
     sidecar,
     traffic,
@@ -37,8 +39,10 @@ def all_families(report: Report, refusals: Mapping[tuple[str, str], int]) -> Ite
     yield from objectives.families(report.totals)
     yield from interception.families(report.interception, report.totals.interception)
     yield from sidecar.families(report, refusals)
+    yield from requests.families(report.totals.requests)
     if report.interactions is not None:
         yield from interactions.families(report.totals.interactions, report.interactions)
+    yield from live_outcomes.families(report.totals.live_outcomes)
     if report.resources is not None:
         yield from resources.families(report.resources)
     if report.engine is not None:

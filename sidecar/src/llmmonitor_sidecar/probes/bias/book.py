@@ -15,9 +15,8 @@ from llmmonitor_api.report.probing import (
     UNDECIDED,
     PairOutcomes,
 )
+from llmmonitor_api.report.values import NAME_LIMIT
 from llmmonitor_sidecar.probes.bias.pairs import Attribute, Scenario, Triple, decision, scenarios
-
-_NAME_LIMIT = 256
 
 
 class PairBook:
@@ -54,7 +53,7 @@ class PairBook:
         return tuple(
             PairOutcomes(
                 attribute=one.name,
-                version=self._version[:_NAME_LIMIT],
+                version=self._version[:NAME_LIMIT],
                 suite_version=one.version,
                 groups=one.groups,
                 outcomes="".join(self._letters[one.name]),

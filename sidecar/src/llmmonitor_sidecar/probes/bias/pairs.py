@@ -16,10 +16,8 @@ from hashlib import blake2b
 from importlib import resources
 from typing import Any
 
-from llmmonitor_api.probe_plan import Expected, ProbeSetting, PromptMessage
+from llmmonitor_api.probe_plan import BIAS_PREFIX, Expected, ProbeSetting, PromptMessage
 
-PREFIX = "bias-"
-"""Of a suite's name; the attribute follows."""
 MAX_TOKENS = 8
 _INSTRUCTION = " Answer with yes or no only."
 _DECISION = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
@@ -63,13 +61,13 @@ def attribute(suite: str) -> Attribute:
     Raises:
         KeyError: it is none of ours.
     """
-    if not suite.startswith(PREFIX):
+    if not suite.startswith(BIAS_PREFIX):
         raise KeyError(suite)
     document = _document()
-    one = document["attributes"][suite.removeprefix(PREFIX)]
+    one = document["attributes"][suite.removeprefix(BIAS_PREFIX)]
     first, second = one["phrases"]
     return Attribute(
-        suite.removeprefix(PREFIX),
+        suite.removeprefix(BIAS_PREFIX),
         document["version"],
         (one["groups"][0], one["groups"][1]),
         (tuple(first), tuple(second)),

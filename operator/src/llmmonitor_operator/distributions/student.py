@@ -1,4 +1,4 @@
-"""Quantiles of Student's t for whole degrees of freedom, which no library of the operator has."""
+"""Quantiles of Student's t for whole degrees of freedom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upper tails of the gamma distribution, which no library of the operator has.
+"""Upper tails of the gamma distribution.
 
 By the series and the continued fraction of the incomplete gamma function (Abramowitz and Stegun 1964, 6.5.29
 and 6.5.31; DLMF 8.9.2), which meet at x = shape + 1.

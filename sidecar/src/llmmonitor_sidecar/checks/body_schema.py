@@ -1,0 +1,29 @@
+"""The request's body fulfils the owner's JSON schema."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from llmmonitor_api.configuration import RequestChecksSetting
+from llmmonitor_sidecar.checks.request import Request
+from llmmonitor_sidecar.json_schema import Schema
+
+
+def check(request: Request, setting: RequestChecksSetting) -> str | None:
+    """The detail is the keyword of the schema that is broken; what is no JSON fulfils no schema."""
+    schema = _ready(msgspec.json.encode(setting.json_schema))
+    if not schema.valid:
+        return None
+    try:
+        value = msgspec.json.decode(request.body)
+    except (msgspec.MsgspecError, RecursionError):
+        return "no JSON"
+    broken = schema.broken_at(value)
+    return "" if broken is None else broken or "a reference or pattern that cannot be used"
+
+
+@lru_cache(maxsize=1)
+def _ready(schema: bytes) -> Schema:
+    return Schema(msgspec.json.decode(schema))
