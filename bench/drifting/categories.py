@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from llmmonitor_operator.drift.gamma import log_upper_tail
+from llmmonitor_operator.distributions.gamma import log_upper_tail
 
 Judge = Callable[[Mapping[int, int], Mapping[int, int]], bool]
 """Whether a window's counts alarm beside the baseline's."""
