@@ -8,7 +8,7 @@ MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-scale bench-passes bench-anomalies bench-drift bench-versions bench-detectors train-detectors bench-bias bench-gpu bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-scale bench-passes bench-anomalies bench-drift bench-text-drift bench-versions bench-detectors train-detectors bench-bias bench-gpu bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ bench-anomalies: $(READY) ## False alarms and faults found, on two weeks of real
 
 bench-drift: $(READY) ## False alarms of drift and changes found, on real clients' traffic and on sessions
 	$(BIN)/python -m bench.drift $(ARGS)
+
+bench-text-drift: $(DETECTORS) ## The same of what is found in texts, on real ones; languages told, and its cost
+	PYTHONPATH=. $(BIN)/python -m bench.text_drift $(ARGS)
 
 bench-versions: $(READY) ## How often versions that are alike are called different, and how soon real ones
 	$(BIN)/python -m bench.versions $(ARGS)

@@ -41,7 +41,8 @@ _LANGUAGES = (
     "fa",
     "hi",
 )
-_PO_TEXT = re.compile(r'^msgstr(?:\[\d\])? "(.{12,})"$', re.MULTILINE)
+PO_TEXT = re.compile(r'^msgstr(?:\[\d\])? "(.{12,})"$', re.MULTILINE)
+"""A translation in a catalogue of gettext."""
 
 
 def trained_on() -> Iterator[Text]:
@@ -134,7 +135,7 @@ def _django(*, even: bool) -> Iterator[Text]:
             continue
         texts: list[str] = []
         for path in sorted((PACKAGES / "django").rglob(f"locale/{language}/LC_MESSAGES/django.po")):
-            texts += _PO_TEXT.findall(path.read_text(encoding="utf-8"))
+            texts += PO_TEXT.findall(path.read_text(encoding="utf-8"))
         random.Random(5).shuffle(texts)
         joined = (" ".join(texts[at : at + 8]) for at in range(0, len(texts), 8))
         yield from _texts("django, other languages", joined)

@@ -62,7 +62,7 @@ def rows(found: Sequence[Found]) -> list[Row]:
 def _false_alarms(kind: str, found: Sequence[Found]) -> Row:
     weeks = sum(one.weeks for one in found)
     totals = {name: sum(one.episodes[name]["any"] for one in found) for name in (OURS, *PROCEDURES)}
-    low, high = _poisson(totals[OURS], weeks)
+    low, high = poisson(totals[OURS], weeks)
     met: bool | str = high <= MOST_A_WEEK
     if low <= MOST_A_WEEK < high:
         met = "indistinguishable"
@@ -88,7 +88,7 @@ def _alarmed(kind: str, found: Sequence[Found]) -> Row:
         unit="share",
         n=windows,
         ours=digits(shares[OURS]),
-        interval=_wilson(shares[OURS], windows),
+        interval=wilson(shares[OURS], windows),
         peers={name: digits(shares[name]) for name in PROCEDURES},
     )
 
@@ -127,7 +127,7 @@ def _detection(kind: str, found: Sequence[Found], disturbance: str, feature: str
             feature=feature,
             n=n,
             ours=digits(shares[OURS]),
-            interval=_wilson(shares[OURS], n),
+            interval=wilson(shares[OURS], n),
             delay=statistics.median(hits) if hits else None,
             peers={name: digits(shares[name]) for name in known},
         )
@@ -145,16 +145,18 @@ def _cause(kind: str, found: Sequence[Found], disturbance: str) -> Row:
         change=disturbance,
         n=n,
         ours=digits(suspected / n) if n else None,
-        interval=_wilson(suspected / n, n) if n else None,
+        interval=wilson(suspected / n, n) if n else None,
     )
 
 
-def _poisson(number: int, weeks: float) -> tuple[float, float]:
+def poisson(number: int, weeks: float) -> tuple[float, float]:
+    """Garwood's interval of a rate."""
     low = upper_quantile(0.975, number) / weeks if number else 0.0
     return low, upper_quantile(0.025, number + 1) / weeks
 
 
-def _wilson(share: float, n: int) -> tuple[float, float]:
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Wilson's interval of a share."""
     middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
     return digits(max(0.0, middle - half) if share else 0.0), digits(min(1.0, middle + half))

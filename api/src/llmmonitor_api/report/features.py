@@ -11,8 +11,7 @@ several to an exchange: `known` says of how many exchanges they are.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -135,14 +134,14 @@ def bucket_of(value: int) -> int:
     return min(LARGEST_BUCKET, 1 + 2 * octave + upper_half)
 
 
-def record_words(features: FeatureCounts, feature: str, buckets: Iterable[int]) -> None:
+def record_words(features: FeatureCounts, feature: str, buckets: Sequence[int]) -> None:
     """Count one exchange by its words, if it has any."""
-    counted = Counter(buckets)
-    if counted:
+    if buckets:
         features.known[feature] = features.known.get(feature, 0) + 1
         counts = features.counts.setdefault(feature, {})
-        for bucket, times in counted.items():
-            counts[bucket] = counts.get(bucket, 0) + times
+        known = counts.get
+        for bucket in buckets:
+            counts[bucket] = known(bucket, 0) + 1
 
 
 def logprob_bucket(mean: float) -> int:

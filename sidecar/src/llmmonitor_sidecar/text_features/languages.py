@@ -42,6 +42,8 @@ _SAMPLED = 64
 """Characters, evenly spread, by which the script is told."""
 _LATIN_COUNTS = 0.25
 """A Latin letter beside others: names, units and programs stand in every script."""
+_FEW_OTHERS = 0.05
+"""Bytes beyond one for each character, up to which a text is of Latin letters: quotes and accents."""
 _KANA = 0.05
 """Of Japanese text at least; Chinese has none."""
 _LETTERS_OF = (
@@ -65,7 +67,9 @@ def language(text: str, words: Sequence[bytes]) -> int:
         text: as it is.
         words: of it, as `words` gives them.
     """
-    script = "latin" if text.isascii() else _script(text[:: len(text) // _SAMPLED + 1])
+    others = len(text.encode("utf-8", "replace")) - len(text)
+    latin = others <= _FEW_OTHERS * len(text)
+    script = "latin" if latin else _script(text[:: len(text) // _SAMPLED + 1])
     if not words or not script:
         return NONE if not text.strip() else _CODE if not script else _OTHER
     if script != "latin":

@@ -15,7 +15,7 @@ _LISTS = {
     "de": "der die das und ist nicht ich ein eine zu den mit auf für von dem sie des sich auch wie"
     " im es wird werden oder einen einer kann sind nach bei aus dass wenn aber nur mir mein"
     " wir bitte was haben hat zum zur über",
-    "fr": "le la les des et est une du que qui dans pour pas sur au avec ce il elle vous nous je ne"
+    "fr": "le la les de des et à est une du que qui dans pour pas sur au avec ce il elle vous nous je ne"
     " sont plus par cette mais ou être aux ces comment quel quelle mon votre leur été ont peut"
     " si d'un n'est c'est",
     "es": "el la los las de que y en un una es por con para no se del al lo como más pero sus su o"

@@ -17,6 +17,7 @@ from llmmonitor_api.report.features import VOCABULARY_BUCKETS
 KEY_BYTES = 32
 _BLOCK = 16
 """Bytes of a word that count."""
+_FOLDED = bytes(one % VOCABULARY_BUCKETS for one in range(256))
 
 
 class Vocabulary:
@@ -33,7 +34,7 @@ class Vocabulary:
         cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305 - a keyed hash of single blocks, no message
         self._encrypt = cipher.encryptor().update
 
-    def buckets(self, words: Iterable[bytes]) -> list[int]:
+    def buckets(self, words: Iterable[bytes]) -> bytes:
         """The bucket of each different word."""
         blocks = b"".join([one[:_BLOCK].ljust(_BLOCK, b"\0") for one in set(words)])
-        return [one % VOCABULARY_BUCKETS for one in self._encrypt(blocks)[::_BLOCK]]
+        return self._encrypt(blocks)[::_BLOCK].translate(_FOLDED)
