@@ -236,7 +236,8 @@ class Sidecar(Program):
 
     def copies(self, direction: int) -> bytes:
         """All bytes the tee brought, in this direction."""
-        records = [json.loads(line) for line in self._records.read_text().splitlines()]
+        whole = self._records.read_text().rpartition("\n")[0]  # the last line may be written just now
+        records = [json.loads(line) for line in whole.splitlines()]
         return b"".join(
             base64.b64decode(record[3]) for record in records if record[0] == 2 and record[2] == direction
         )
