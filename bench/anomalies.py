@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from multiprocessing import get_context
 from pathlib import Path
 
-import msgspec
 from bench import results
 from bench.anomaly import replay
 from bench.anomaly.outcome import Row, rows
@@ -57,13 +56,9 @@ METHOD = {
 }
 
 
-class Results(msgspec.Struct, kw_only=True):
+class Results(results.Run, kw_only=True):
     """The content of `anomalies.json`."""
 
-    machine: machine.Machine
-    commit: str
-    date: str
-    method: dict[str, str]
     figures: list[Row]
 
 
@@ -131,11 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.services, options.days, options.trials = 2, 2, 1
     found = run(options.services, options.days, options.trials, processes=options.processes)
     if options.output is not None or not options.quick:
-        directory = options.output or results.DIRECTORY
-        directory.mkdir(parents=True, exist_ok=True)
-        encoded = msgspec.json.format(msgspec.json.encode(found), indent=1)
-        (directory / "anomalies.json").write_bytes(encoded + b"\n")
-        (directory / "anomalies.md").write_text(markdown(found))
+        results.keep("anomalies", found, markdown(found), options.output or results.DIRECTORY)
     print(markdown(found))
     return 0
 

@@ -26,7 +26,7 @@ from bench.detection.share import Row, Share, share
 from bench.detection.texts import PACKAGES, Text, distinct, without_copies
 from bench.detection.toxicity_measured import HEATED, Groups, Precision
 from bench.measure import machine
-from bench.results import DIRECTORY, today
+from bench.results import DIRECTORY, Run, keep, today
 
 from llmmonitor_api.interactions import kinds, table
 from llmmonitor_api.interactions.kinds import Origin
@@ -64,17 +64,13 @@ class Cost(msgspec.Struct, frozen=True):
     rounds: int
 
 
-class Results(msgspec.Struct, kw_only=True):
+class Results(Run, kw_only=True):
     """The content of `bench/results/detectors.json`."""
 
-    machine: machine.Machine
-    commit: str
-    date: str
-    method: dict[str, str]
     rows: list[Row]
     costs: list[Cost]
     not_run: dict[str, str]
-    judged: list[Precision] = []
+    judged: list[Precision] = msgspec.field(default_factory=list)
     groups: Groups | None = None
 
 
@@ -325,10 +321,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     last = options.output / "detectors.json"
     found = with_toxicity(msgspec.json.decode(last.read_bytes(), type=Results) if options.toxicity else run())
-    (options.output / "detectors.json").write_bytes(
-        msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
-    )
-    (options.output / "detectors.md").write_text(markdown(found), encoding="utf-8")
+    keep("detectors", found, markdown(found), options.output)
     if options.output == DIRECTORY:
         high = {"false_alarms_high": false_alarms_high(found.rows), "date": found.date}
         MEASURED.write_bytes(msgspec.json.format(msgspec.json.encode(high), indent=1) + b"\n")

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from multiprocessing import get_context
 from pathlib import Path
 
-import msgspec
 from bench import results
 from bench.drifting.others import PROCEDURES
 from bench.drifting.outcome import FOUND, Row, rows
@@ -50,13 +49,9 @@ METHOD = {
 }
 
 
-class Results(msgspec.Struct, kw_only=True):
+class Results(results.Run, kw_only=True):
     """The content of `drift.json`."""
 
-    machine: machine.Machine
-    commit: str
-    date: str
-    method: dict[str, str]
     figures: list[Row]
 
 
@@ -144,11 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.kinds, options.streams, options.trials = ("sessions:0.3",), 1, 1
     found = run(options.kinds, options.streams, options.trials, processes=options.processes)
     if options.output is not None or not options.quick:
-        directory = options.output or results.DIRECTORY
-        directory.mkdir(parents=True, exist_ok=True)
-        encoded = msgspec.json.format(msgspec.json.encode(found), indent=1)
-        (directory / "drift.json").write_bytes(encoded + b"\n")
-        (directory / "drift.md").write_text(markdown(found))
+        results.keep("drift", found, markdown(found), options.output or results.DIRECTORY)
     print(markdown(found))
     return 0
 

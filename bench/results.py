@@ -13,13 +13,18 @@ from bench.peers.registry import DIRECT
 DIRECTORY = Path(__file__).resolve().parent / "results"
 
 
-class Results(msgspec.Struct, kw_only=True):
-    """The content of `bench/results/NAME.json`. `values` are medians per figure and subject."""
+class Run(msgspec.Struct, kw_only=True):
+    """What every `bench/results/NAME.json` begins with."""
 
     machine: Machine
     commit: str
     date: str
     method: dict[str, str]
+
+
+class Results(Run, kw_only=True):
+    """The content of `bench/results/NAME.json`. `values` are medians per figure and subject."""
+
     subjects: dict[str, str]
     failures: dict[str, int]
     """Requests that failed, by proxy and error."""
@@ -50,10 +55,16 @@ def write(name: str, results: Results, measured: Sequence[Measured], directory: 
     """Write JSON, raw values and Markdown."""
     raw = directory / "raw"
     raw.mkdir(parents=True, exist_ok=True)
-    encoded = msgspec.json.format(msgspec.json.encode(results), indent=1)
-    (directory / f"{name}.json").write_bytes(encoded + b"\n")
-    (directory / f"{name}.md").write_text(markdown(name, results))
+    keep(name, results, markdown(name, results), directory)
     (raw / f"{name}.json").write_bytes(msgspec.json.encode(list(measured)))
+
+
+def keep(name: str, found: Run, page: str, directory: Path = DIRECTORY) -> None:
+    """Write NAME.json, and its page as NAME.md."""
+    directory.mkdir(parents=True, exist_ok=True)
+    encoded = msgspec.json.format(msgspec.json.encode(found), indent=1)
+    (directory / f"{name}.json").write_bytes(encoded + b"\n")
+    (directory / f"{name}.md").write_text(page, encoding="utf-8")
 
 
 def markdown(name: str, results: Results) -> str:

@@ -23,7 +23,7 @@ from bench.drifting.outcome import poisson, wilson
 from bench.drifting.replay import ADMIXTURES, OURS, TRIAL_WINDOWS, Episodes
 from bench.drifting.texts import CODE, FEATURES, LANGUAGE, Sessions, translated
 from bench.measure import machine
-from bench.results import DIRECTORY, today
+from bench.results import DIRECTORY, Run, keep, today
 
 from llmmonitor_api.interactions.kinds import Origin
 from llmmonitor_api.report.features import LANGUAGE_CODES, FeatureCounts
@@ -107,13 +107,9 @@ class Cost(msgspec.Struct):
     n: int
 
 
-class Results(msgspec.Struct, kw_only=True):
+class Results(Run, kw_only=True):
     """The content of `text_drift.json`."""
 
-    machine: machine.Machine
-    commit: str
-    date: str
-    method: dict[str, str]
     figures: list[Row]
     languages: list[Told]
     costs: list[Cost]
@@ -377,11 +373,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         correlations, options.streams, options.trials = (0.5,), 1, 1
     found = run(correlations, options.streams, options.trials)
     if options.output is not None or not options.quick:
-        directory = options.output or DIRECTORY
-        directory.mkdir(parents=True, exist_ok=True)
-        encoded = msgspec.json.format(msgspec.json.encode(found), indent=1)
-        (directory / "text_drift.json").write_bytes(encoded + b"\n")
-        (directory / "text_drift.md").write_text(markdown(found), encoding="utf-8")
+        keep("text_drift", found, markdown(found), options.output or DIRECTORY)
     print(markdown(found))
     return 0
 

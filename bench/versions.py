@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-import msgspec
 from bench import results
 from bench.anomaly.outcome import Row
 from bench.comparison import digits
@@ -95,13 +94,9 @@ class Outcome:
     before_after: bool
 
 
-class Results(msgspec.Struct, kw_only=True):
+class Results(results.Run, kw_only=True):
     """The content of `versions.json`."""
 
-    machine: machine.Machine
-    commit: str
-    date: str
-    method: dict[str, str]
     figures: list[Row]
 
 
@@ -269,11 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.runs = options.effect_runs = ablation_runs = 2
     found = run(options.runs, options.effect_runs, ablation_runs, processes=options.processes)
     if options.output is not None or not options.quick:
-        directory = options.output or results.DIRECTORY
-        directory.mkdir(parents=True, exist_ok=True)
-        encoded = msgspec.json.format(msgspec.json.encode(found), indent=1)
-        (directory / "versions.json").write_bytes(encoded + b"\n")
-        (directory / "versions.md").write_text(markdown(found))
+        results.keep("versions", found, markdown(found), options.output or results.DIRECTORY)
     print(markdown(found))
     return 0
 
