@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
@@ -69,6 +69,19 @@ class ExpectedMeaning(SpecModel):
     """The cosine of both embeddings; what is alike differs from model to model, so there is no default."""
 
 
+_EXPECTATIONS: Final = (
+    "contains",
+    "matches",
+    "json_schema",
+    "number",
+    "similar_to",
+    "means_like",
+    "judged",
+    "refuses",
+    "max_latency",
+)
+
+
 class Expectation(SpecModel):
     """What must be so of an answer; everything given must hold."""
 
@@ -94,17 +107,7 @@ class Expectation(SpecModel):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             at="",
-            reads=(
-                "contains",
-                "matches",
-                "json_schema",
-                "number",
-                "similar_to",
-                "means_like",
-                "judged",
-                "refuses",
-                "max_latency",
-            ),
+            reads=_EXPECTATIONS,
             message="expect nothing and a probe cannot fail; give contains, matches, jsonSchema, number, "
             "similarTo, meansLike, judged, refuses or maxLatency",
             holds=lambda one: any(getattr(one, name) is not None for name in Expectation.model_fields),
@@ -114,17 +117,7 @@ class Expectation(SpecModel):
         ),
         Rule(
             at="judged",
-            reads=(
-                "contains",
-                "matches",
-                "json_schema",
-                "number",
-                "similar_to",
-                "means_like",
-                "judged",
-                "refuses",
-                "max_latency",
-            ),
+            reads=_EXPECTATIONS,
             message="judged stands alone, since a judge may not be trusted; give the rest to another probe",
             holds=lambda one: (
                 one.judged is None

@@ -29,9 +29,10 @@ from llmmonitor_operator.attach.replicas import (
     ready_since,
     uid_of,
 )
-from llmmonitor_operator.attach.restart_seen import Replica, Seen, is_going, label, moment, updated
+from llmmonitor_operator.attach.restart_seen import Replica, Seen, is_going, label, updated
 from llmmonitor_operator.attach.restart_under_way import looked_after, of_generation
 from llmmonitor_operator.attach.restartable import why_not_restartable
+from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.kube.raw import mapping
 
 
@@ -112,8 +113,8 @@ def _its_turn(
         workload_kind=label(controller.kind),
         workload=label(controller.name),
         workload_uid=label(controller.uid),
-        newest=moment(max(map(created_at, of_workload(seen.pods, controller.uid)), default=0.0)),
-        since=held.since if held is not None and held.uid == uid else moment(seen.now),
+        newest=wording.instant(max(map(created_at, of_workload(seen.pods, controller.uid)), default=0.0)),
+        since=held.since if held is not None and held.uid == uid else wording.instant(seen.now),
     )
     namespace = str(mapping(one.pod.get("metadata")).get("namespace") or "")
     why = f"to be replaced by one with the sidecar ({one.wanted}), as existingPods Restart asks"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from llmmonitor_api.status import RestartStatus
 from llmmonitor_operator.attach.replicas import Workload, is_leaving, uid_of
+from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.kube.raw import Raw
 
 _LABEL_LIMIT, _SENTENCE_LIMIT = 256, 1024
@@ -59,19 +59,10 @@ def is_going(pod: Raw, seen: Seen) -> bool:
 def updated(progress: RestartStatus, **changes: Any) -> RestartStatus:
     """The progress with some fields changed."""
     if "message" in changes:
-        changes["message"] = _cut(changes["message"], _SENTENCE_LIMIT)
+        changes["message"] = wording.shortened(changes["message"], _SENTENCE_LIMIT)
     return progress.model_copy(update=changes)
-
-
-def moment(at: float) -> datetime:
-    """As the status has it, in whole seconds."""
-    return datetime.fromtimestamp(int(at), UTC)
 
 
 def label(text: str) -> str:
     """As much of a name as the status takes."""
-    return _cut(text, _LABEL_LIMIT)
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return wording.shortened(text, _LABEL_LIMIT)

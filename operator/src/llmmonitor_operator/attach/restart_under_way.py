@@ -18,7 +18,7 @@ from llmmonitor_operator.attach.replicas import (
     ready_since,
     uid_of,
 )
-from llmmonitor_operator.attach.restart_seen import Replica, Seen, is_going, label, moment, updated
+from llmmonitor_operator.attach.restart_seen import Replica, Seen, is_going, label, updated
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.pods.pod import our_native
@@ -39,7 +39,7 @@ def of_generation(before: RestartStatus | None, seen: Seen) -> RestartStatus:
     pods = of_workload(seen.pods, under_way.workload_uid)
     if workload is None or not not_whole(workload, pods, seen.evicted):
         return fresh
-    again = under_way.model_copy(update={"evicted": moment(seen.now)})
+    again = under_way.model_copy(update={"evicted": wording.instant(seen.now)})
     return updated(fresh, waiting_for=again)
 
 
@@ -52,7 +52,7 @@ def looked_after(progress: RestartStatus, seen: Seen) -> RestartStatus:
         there = next((pod for pod in seen.pods if uid_of(pod) == one.uid), None)
         if there is not None and not is_going(there, seen):
             return progress
-        one = one.model_copy(update={"evicted": moment(seen.now)})
+        one = one.model_copy(update={"evicted": wording.instant(seen.now)})
         progress = updated(progress, waiting_for=one)
     workload = seen.workloads.get(one.workload_uid)
     if workload is None:
@@ -63,7 +63,7 @@ def looked_after(progress: RestartStatus, seen: Seen) -> RestartStatus:
     if progress.stopped:
         if not _goes_on(progress, successors, lacks):
             return progress
-        one = one.model_copy(update={"evicted": moment(seen.now)})
+        one = one.model_copy(update={"evicted": wording.instant(seen.now)})
         progress = updated(progress, waiting_for=one, stopped=False, failed=None)
     return _waited_for(progress, one, successors, lacks, seen)
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from llmmonitor_api.report.values import Count
+from llmmonitor_operator.evaluate import wording
 
 WHO_LIMIT, WHY_LIMIT, ABOUT_LIMIT = 256, 512, 256
 """Characters."""
@@ -81,11 +82,11 @@ def record_of(entry: Entry, number: int, before: str, at: str) -> Record:
     return Record(
         number=number,
         at=at,
-        who=_cut(entry.who, WHO_LIMIT),
+        who=wording.shortened(entry.who, WHO_LIMIT),
         what=entry.what.value,
         before=before,
-        about=_cut(entry.about, ABOUT_LIMIT),
-        why=_cut(entry.why, WHY_LIMIT),
+        about=wording.shortened(entry.about, ABOUT_LIMIT),
+        why=wording.shortened(entry.why, WHY_LIMIT),
         count=entry.count,
         fields=dict(list(entry.fields.items())[:FIELDS_LIMIT]),
     )
@@ -116,7 +117,3 @@ def digest(line: str) -> str:
 def beginning(monitor_uid: str) -> str:
     """What stands in the first record in place of the one before: a chain is one monitor's alone."""
     return digest(f"llm-monitor audit of {monitor_uid}")
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"

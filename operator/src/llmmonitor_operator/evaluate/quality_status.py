@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from llmmonitor_api.status import (
     BiasStatus,
     CanariesStatus,
@@ -12,6 +10,7 @@ from llmmonitor_api.status import (
     QualityStatus,
     SuiteStatus,
 )
+from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.agreement import Agreement
 from llmmonitor_operator.evaluate.bias import AttributeStanding, bias_standings
 from llmmonitor_operator.evaluate.inputs import Inputs
@@ -38,8 +37,8 @@ def quality_status(inputs: Inputs) -> QualityStatus | None:
     if inputs.settings.quality.plan is None or nothing_found:
         return QualityStatus(**outcomes) if outcomes else None
     return QualityStatus(
-        last_round=_moment(standing.round.ended) if standing.round is not None else None,
-        next_round=_moment(min(due)) if due else None,
+        last_round=wording.instant(standing.round.ended) if standing.round is not None else None,
+        next_round=wording.instant(min(due)) if due else None,
         probes=tuple(
             ProbeStatus(name=name, passed=one.passed, failed=one.failed, message=one.broken)
             for name, one in sorted({**standing.own, **standing.untrusted}.items())
@@ -91,7 +90,7 @@ def canaries_status(inputs: Inputs) -> CanariesStatus | None:
         return None
     _, _, pod, model = max(pods, key=lambda one: one[:2])
     return CanariesStatus(
-        asked=_moment(pod.asked_at), rounds=model.rounds, distance=pod.distance, limit=model.limit
+        asked=wording.instant(pod.asked_at), rounds=model.rounds, distance=pod.distance, limit=model.limit
     )
 
 
@@ -120,7 +119,3 @@ def _suite(one: SuiteStanding) -> SuiteStatus:
     low, high = one.interval
     share = Estimate(value=one.passed / one.judged, low=low, high=high, count=one.judged)
     return SuiteStatus(name=one.name, passed=share, items=one.items)
-
-
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(int(at), UTC)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -194,8 +194,8 @@ def _window(inputs: Inputs, figures: Figures) -> WindowStatus | None:
     read = sum(state.read_connections for state in states)
     open_connections = read + sum(state.bypassing_connections for state in states)
     return WindowStatus(
-        start=_moment(begin),
-        end=_moment(inputs.state.newest_at),
+        start=wording.instant(begin),
+        end=wording.instant(inputs.state.newest_at),
         requests=figures.ended,
         exact_token_share=figures.exact_requests / with_tokens if with_tokens else None,
         coverage=read / open_connections if open_connections else None,
@@ -326,7 +326,3 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
         requests_waiting=sum(waiting) if waiting else None,
         gpu=gpu,
     )
-
-
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(int(at), UTC)

@@ -131,4 +131,14 @@ def quantile_name(q: float) -> str:
 
 def moment(at: float) -> str:
     """Unix seconds as Kubernetes writes times: `2026-01-02T03:04:05Z`."""
-    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant(at).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def instant(at: float) -> datetime:
+    """Unix seconds as the status has times: whole seconds, UTC."""
+    return datetime.fromtimestamp(int(at), UTC)
+
+
+def shortened(text: str, limit: int) -> str:
+    """In at most so many characters; what was cut ends with an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
