@@ -6,7 +6,8 @@ Metrics are written down in a thread: those of many monitors take longer than a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -49,3 +50,18 @@ def make_plain_app(
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", exposition)
     return app
+
+
+@asynccontextmanager
+async def listening(runner: web.AppRunner, port: int, *, host: str | None = None) -> AsyncIterator[int]:
+    """Serve an application as long as the context lasts; gives the port (a free one for 0).
+
+    Raises:
+        OSError: the port is taken.
+    """
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

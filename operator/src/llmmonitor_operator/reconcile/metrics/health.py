@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from llmmonitor_operator.plain_app import make_plain_app
+from llmmonitor_operator.plain_app import listening, make_plain_app
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 
 _SHUTDOWN_SECONDS = 2.0
@@ -40,9 +40,5 @@ async def serving(
         keepalive_timeout=_IDLE_SECONDS,
         shutdown_timeout=_SHUTDOWN_SECONDS,
     )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+    async with listening(runner, port, host=host) as bound:
+        yield bound

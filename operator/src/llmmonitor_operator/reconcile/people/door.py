@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from llmmonitor_api.people import ANSWERED, ASKED, PATH, Ask, Reply, Sealed
 from llmmonitor_api.signing.sealed import CannotUnseal, sealed, unsealed
+from llmmonitor_operator.plain_app import listening
 from llmmonitor_operator.reconcile.people.desk import Desk
 from llmmonitor_operator.reconcile.people.refusal import Refused, malformed, not_now
 
@@ -133,9 +134,5 @@ async def open_door(door: Door, port: int, *, host: str | None = None) -> AsyncI
     runner = web.AppRunner(
         make_app(door), handle_signals=False, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
     )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+    async with listening(runner, port, host=host) as bound:
+        yield bound
