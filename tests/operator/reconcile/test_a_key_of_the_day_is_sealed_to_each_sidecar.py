@@ -1,20 +1,14 @@
 from __future__ import annotations
 
-import time
-
 import msgspec
 import pytest
-from tests.operator.reconcile.operator_world import PODS, World
+from tests.operator.reconcile.operator_world import World
+from tests.operator.reconcile.pushed import pushing
 
-from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.signing.sealed import generate_sealing_key, unsealed
 from llmmonitor_api.spec.privacy import ContentPolicy, Privacy, Review
-from llmmonitor_operator.evaluate.environment import ExpectedPod
 from llmmonitor_operator.reconcile.sidecars.day_key import DAY_SECONDS, DayKey, day_key
-from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
-from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
-from llmmonitor_operator.reconcile.sidecars.standing import Standing, address_of
 from llmmonitor_operator.versions.history import History, Version
 
 DAY = DayKey("X-User", "day-1", b"k" * 32, 0.0)
@@ -30,33 +24,23 @@ async def test_a_sidecar_is_told_once_so_that_it_alone_can_read_it_and_when_it_i
 ) -> None:
     sealing_key = generate_sealing_key()
     public = sealing_key.public_key().public_bytes_raw()
-    pusher = Pusher(world.parts.sidecars, world.parts.metrics)
-    async with world.attached() as double:
-        pod = world.server.at(f"{PODS}/chat-a")
-        uid, now = pod["metadata"]["uid"], time.time()
-        standing = Standing(pod, ExpectedPod(uid, "chat-a", now), address=address_of(pod))
-        memory = PodsMemory()
-        memory.look([pod], now)
+    async with pushing(world) as one:
 
         async def pushed(key_id: str) -> int:
-            """How many configurations the sidecar has got in a pass in which it knew clients by this key."""
-            before = double.configurations_taken
-            report = msgspec.structs.replace(double.report(), clients=Clients(public, key_id))
-            await pusher.push(Configuration(), [standing], {uid: report}, memory=memory, now=now)
-            return double.configurations_taken - before
+            return await one.taken(clients=Clients(public, key_id))
 
         await pushed("")
-        memory.day_key = DAY
+        one.memory.day_key = DAY
         assert await pushed("") == 1
-        told = double.configuration.clients
+        told = one.double.configuration.clients
         assert told is not None
         assert (told.header, told.key_id) == ("X-User", "day-1")
         assert DAY.secret not in told.sealed_key
-        assert unsealed(told.sealed_key, sealing_key, uid) == DAY.secret
+        assert unsealed(told.sealed_key, sealing_key, one.uid) == DAY.secret
         assert await pushed("day-1") == 0
-        memory.day_key = None
+        one.memory.day_key = None
         assert await pushed("day-1") == 1
-        assert double.configuration.clients is None
+        assert one.double.configuration.clients is None
 
 
 def test_there_is_a_key_only_while_versions_run_side_by_side_and_for_a_day() -> None:

@@ -1,19 +1,12 @@
 from __future__ import annotations
 
-import time
-
-import msgspec
 import pytest
-from tests.operator.reconcile.operator_world import PODS, World
+from tests.operator.reconcile.operator_world import World
+from tests.operator.reconcile.pushed import pushing
 
-from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.clients import Clients
 from llmmonitor_api.signing.sealed import generate_sealing_key, unsealed
 from llmmonitor_api.spec.drift import Drift
-from llmmonitor_operator.evaluate.environment import ExpectedPod
-from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
-from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
-from llmmonitor_operator.reconcile.sidecars.standing import Standing, address_of
 from llmmonitor_operator.reconcile.sidecars.vocabulary_key import vocabulary_key
 
 ROOT = b"r" * 32
@@ -50,30 +43,20 @@ async def test_a_sidecar_is_told_until_it_says_that_it_has_it_and_nobody_else_ca
 ) -> None:
     sealing_key = generate_sealing_key()
     public = sealing_key.public_key().public_bytes_raw()
-    pusher = Pusher(world.parts.sidecars, world.parts.metrics)
-    async with world.attached() as double:
-        pod = world.server.at(f"{PODS}/chat-a")
-        uid, now = pod["metadata"]["uid"], time.time()
-        standing = Standing(pod, ExpectedPod(uid, "chat-a", now), address=address_of(pod))
-        memory = PodsMemory()
-        memory.look([pod], now)
+    async with pushing(world) as one:
 
         async def pushed(says: str | None) -> int:
-            """How many configurations the sidecar has got in a pass in which it said to have this key."""
-            before = double.configurations_taken
-            report = msgspec.structs.replace(double.report(), clients=Clients(public), vocabulary_key=says)
-            await pusher.push(Configuration(), [standing], {uid: report}, memory=memory, now=now)
-            return double.configurations_taken - before
+            return await one.taken(clients=Clients(public), vocabulary_key=says)
 
         await pushed("")
-        key = memory.vocabulary_key = vocabulary_key(ROOT, "uid-1", Drift())
+        key = one.memory.vocabulary_key = vocabulary_key(ROOT, "uid-1", Drift())
         assert key is not None
         assert await pushed("") == 1
-        told = double.configuration.vocabulary
+        told = one.double.configuration.vocabulary
         assert told is not None
         assert told.key_id == key.id
         assert key.secret not in told.sealed_key
-        assert unsealed(told.sealed_key, sealing_key, uid) == key.secret
+        assert unsealed(told.sealed_key, sealing_key, one.uid) == key.secret
         assert await pushed(key.id) == 0
         assert await pushed("another") == 1
         assert await pushed(None) == 0  # a version that counts no words is told nothing about them for ever

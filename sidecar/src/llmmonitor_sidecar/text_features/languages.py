@@ -2,8 +2,8 @@
 
 Function words are some 40 % of any prose and rarely another language's (Grefenstette, Comparing two language
 identification schemes, JADT 1995). Lists are our own and short, so texts of few words are often of no
-language that is told: `latin`. What looks like a program and says nothing is `code`. `bench/results/drift.md`
-has how often it is right. What the owner's check on requests needs is another thing: `checks.languages`.
+language that is told: `latin`. What looks like a program and says nothing is `code`. How often it is
+right: `bench/results/text_drift.md`. The owner's check on requests needs another thing: `checks.languages`.
 """
 
 from __future__ import annotations
