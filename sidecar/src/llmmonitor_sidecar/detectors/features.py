@@ -13,7 +13,8 @@ BITS = 17
 BUCKETS = 1 << BITS
 WORDS_LIMIT = 4096
 """Of one text; of a longer one the first and the last."""
-_MASK = BUCKETS - 1
+MASK = BUCKETS - 1
+"""What is left of a hash is its bucket."""
 _WORD = re.compile(rb"[a-z0-9_\x80-\xff']+|[^\sa-z0-9_\x80-\xff']")
 _WITHOUT_SPACES = re.compile("([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f])")
 _DIGITS = re.compile(rb"\d+")
@@ -30,8 +31,13 @@ def words(text: str) -> list[bytes]:
     return found
 
 
+def hashes(found: list[bytes]) -> tuple[list[int], list[int]]:
+    """The hash of each word, and of it with the word before."""
+    single = list(map(zlib.crc32, found))
+    return single, list(map(zlib.crc32, found, [0x5EED, *single]))
+
+
 def buckets(found: list[bytes]) -> tuple[list[int], list[int]]:
     """The bucket of each word, and of it with the word before."""
-    single = list(map(zlib.crc32, found))
-    pairs = map(zlib.crc32, found, [0x5EED, *single])
-    return [one & _MASK for one in single], [one & _MASK for one in pairs]
+    single, pairs = hashes(found)
+    return [one & MASK for one in single], [one & MASK for one in pairs]

@@ -18,7 +18,7 @@ from math import sqrt
 import msgspec
 
 from llmmonitor_api.interactions.table import DetectorFacts
-from llmmonitor_sidecar.detectors.features import BUCKETS, buckets, words
+from llmmonitor_sidecar.detectors.features import BUCKETS, MASK, hashes, words
 
 WINDOW = 48
 """Words."""
@@ -99,19 +99,23 @@ def ready(heads: Sequence[Head]) -> Heads:
 
 def scores(text: str, heads: Heads) -> tuple[float, ...]:
     """The highest score of any window, per head (log odds); the bias of an empty text."""
-    single, pairs = buckets(words(text))
+    single, pairs = hashes(words(text))
     weights, count = heads.side_by_side, len(single)
-    sums = [0, *accumulate([weights[one] + weights[two] for one, two in zip(single, pairs, strict=True)])]
+    each = [weights[one & MASK] + weights[two & MASK] for one, two in zip(single, pairs, strict=True)]
+    sums = [0, *accumulate(each)]
     begins = range(0, max(1, count - STRIDE), STRIDE)
-    windows = [
-        (sums[min(begin + WINDOW, count)] - sums[begin], min(WINDOW, count - begin)) for begin in begins
-    ]
+    *full, last = [sums[min(begin + WINDOW, count)] - sums[begin] for begin in begins]
     result = []
     for place, head in enumerate(heads.facts):
         shift = place * _FIELD_BITS
-        best = max(
-            ((added >> shift & _FIELD) - _LIFTS * _LIFT * size) / sqrt(_LIFTS * max(size, head.least_words))
-            for added, size in windows
-        )
+        best = _mean(last >> shift & _FIELD, count - begins[-1], head)
+        if full:
+            best = max(best, _mean(max([added >> shift & _FIELD for added in full]), WINDOW, head))
         result.append(head.bias + head.scale * best)
     return tuple(result)
+
+
+def _mean(added: int, size: int, head: Head) -> float:
+    """Of a window of `size` words whose weights add up to `added`: over the root, so that long ones count."""
+    size = min(size, WINDOW)
+    return (added - _LIFTS * _LIFT * size) / sqrt(_LIFTS * max(size, head.least_words))
