@@ -53,6 +53,7 @@ MEASURED = Path("api/src/llmmonitor_api/interactions/measured.json")
 LARGE = 100
 """Texts of a set, from which on it says how often a detector is wrong."""
 KILOBYTE = 1024
+ALL = "all detectors, 1 KB asked and 1 KB answered"
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -148,17 +149,22 @@ def costs(texts: Sequence[str], others: dict[str, Flags]) -> list[Cost]:
         for message, answer in zip((Message(Origin.USER, one) for one in pieces), pieces[1:], strict=False)
     ]
     found = [_cost(name, flag, pieces) for name, flag in {**INJECTION, **OTHERS, **others}.items()]
-    whole = [
-        _timed(lambda: [inspect(one, (), time.thread_time_ns) for one in heard], len(heard))
-        for _ in range(ROUNDS)
+    whole = [sorted(map(_inspected, heard)) for _ in range(ROUNDS)]
+    return [
+        *found,
+        _of_rounds(f"{ALL}, median of {len(heard)} requests", [statistics.median(each) for each in whole]),
+        _of_rounds(f"{ALL}, the slowest twentieth", [each[len(each) * 19 // 20] for each in whole]),
     ]
-    return [*found, _of_rounds("all, 1 KB asked and 1 KB answered", whole)]
 
 
 def _cost(name: str, flag: Flags, pieces: Sequence[str]) -> Cost:
     return _of_rounds(
         name, [_timed(lambda: [flag(one) for one in pieces], len(pieces)) for _ in range(ROUNDS)]
     )
+
+
+def _inspected(one: Heard) -> float:
+    return _timed(lambda: inspect(one, (), time.thread_time_ns), 1)
 
 
 def _timed(work: Callable[[], object], times: int) -> float:
@@ -280,11 +286,7 @@ def markdown(found: Results) -> str:
             f"| {name} | {_percent(recall)} | {_per_million(alarms)} |"
             f" {'' if price is None else f'{price.microseconds:g} ± {price.spread:g}'} |"
         )
-    whole = found.costs[-1]
-    lines += [
-        "",
-        f"{whole.detector}: {whole.microseconds:g} ± {whole.spread:g} µs in all ({whole.rounds} rounds).",
-    ]
+    lines += ["", *(_whole(one) for one in found.costs if one.detector.startswith(ALL))]
     lines += [f"Not run: {name}: {why}." for name, why in found.not_run.items()]
     if found.groups is not None:
         lines += toxicity_measured.markdown(found.judged, found.groups, _percent)
@@ -297,6 +299,10 @@ def markdown(found: Results) -> str:
             f"| {one.set} ({side}) | {one.detector} | {100 * got.flagged / got.n:.1f} % | {ends} | {got.n} |"
         )
     return "\n".join([*lines, ""])
+
+
+def _whole(cost: Cost) -> str:
+    return f"{cost.detector}: {cost.microseconds:g} ± {cost.spread:g} µs ({cost.rounds} rounds)."
 
 
 def _percent(got: Share | None) -> str:
