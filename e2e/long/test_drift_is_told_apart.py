@@ -30,16 +30,19 @@ from llmmonitor_operator.drift.window import Window
 
 MINUTES = 60.0
 RECORDED = 400
-"""Requests: fewer than a window, which is judged and gone once it is full."""
+"""Requests: as many as the windows of the baseline are drawn from."""
 WINDOW = 500
+UNJUDGED = 100_000
+"""Requests: a window that stays open while it is recorded; a full one is judged and gone."""
 HOURS = 8 * 24
 SETTINGS: dict[str, Any] = {
     "interception": {"maxAddedLatency": "1s"},  # two cores beside a model that fills them
     "sampling": {"reportInterval": "5s"},
     "drift": {"window": WINDOW},
 }
-CHATTING = ("--users=1", "--tokens=6", "--prompt-words=8"), ("--users=1", "--tokens=9", "--prompt-words=24")
-COMPLETING_CODE = ("--users=1", "--tokens=3", "--prompt-words=160")
+CHATTING = ("--users=2", "--tokens=8", "--prompt-words=16")
+"""All alike: of two kinds the quicker one's share would change with the model, and be drift of the input."""
+COMPLETING_CODE = ("--users=2", "--tokens=3", "--prompt-words=64")
 """Long prompts and short answers."""
 
 
@@ -48,11 +51,10 @@ def recorded(product: Installed, model_image: str) -> Window:
     """What sidecars counted of chats with the real model: from the checkpoint of an operator that ended."""
     namespace = product.kubectl.within(f"e2e-{secrets.token_hex(4)}")
     namespace("create", "namespace", str(namespace.namespace))
-    uid = _served(namespace, model_image)
-    users = _users(namespace, model_image, *CHATTING)
+    uid = _served(namespace, model_image, SETTINGS | {"drift": {"window": UNJUDGED}})
+    users = _users(namespace, model_image, CHATTING)
     until(lambda: _seen(namespace) >= RECORDED, f"{RECORDED} chats to be counted", 5 * MINUTES)
-    for one in users:
-        namespace("delete", f"pod/{one.name}", "--wait=true")
+    namespace("delete", f"pod/{users.name}", "--wait=true")
     with product.without_operator():
         kept = product.kubectl.get(f"configmap/llm-monitor-checkpoint-{uid}")["binaryData"]["state"]
     namespace("delete", "namespace", str(namespace.namespace), "--wait=false")
@@ -77,9 +79,9 @@ def served(namespace: Kubectl, product: Installed, model_image: str, recorded: W
 def test_code_among_chats_is_drift_of_the_input_by_name(
     served: Kubectl, model_image: str, figure: Callable[[str], None]
 ) -> None:
-    _users(served, model_image, *CHATTING)
+    _users(served, model_image, CHATTING)
     quiet = condition(served, chat.NAME, 6 * MINUTES, DriftFree="NoDrift")["DriftFree"]
-    _users(served, model_image, COMPLETING_CODE, COMPLETING_CODE)
+    _users(served, model_image, COMPLETING_CODE)
     found = condition(served, chat.NAME, 12 * MINUTES, DriftFree="InputDrift")["DriftFree"]
     figure(f"before: {quiet['message']}")
     figure(f"after: {found['message']}")
@@ -104,7 +106,7 @@ def test_shorter_answers_to_the_same_chats_cast_suspicion_on_the_model(
     served.apply(cut_short)
     served("rollout", "status", "deployment/chat", "--timeout=120s")
 
-    _users(served, model_image, *CHATTING)
+    _users(served, model_image, CHATTING)
     found = condition(served, chat.NAME, 12 * MINUTES, DriftFree="OutputDrift")["DriftFree"]
     figure(found["message"])
 
@@ -114,16 +116,16 @@ def test_shorter_answers_to_the_same_chats_cast_suspicion_on_the_model(
     assert "suspect the model" in found["message"]
 
 
-def _served(namespace: Kubectl, image: str) -> str:
+def _served(namespace: Kubectl, image: str, settings: Mapping[str, Any] = SETTINGS) -> str:
     """Serve the model with a monitor; gives the monitor's UID."""
-    namespace.apply(chat.monitor(**SETTINGS), chat.model(image), chat.service())
+    namespace.apply(chat.monitor(**settings), chat.model(image), chat.service())
     namespace("rollout", "status", "deployment/chat", "--timeout=120s")
     condition(namespace, chat.NAME, 3 * MINUTES, Intercepting="True")
     return str(namespace.get(f"llmmonitor/{chat.NAME}")["metadata"]["uid"])
 
 
-def _users(namespace: Kubectl, image: str, *kinds: tuple[str, ...]) -> list[Users]:
-    return [Users(namespace, image, "--seconds=900", "--stream=0.5", *flags) for flags in kinds]
+def _users(namespace: Kubectl, image: str, flags: tuple[str, ...]) -> Users:
+    return Users(namespace, image, "--seconds=900", "--stream=0.5", *flags)
 
 
 def _seen(namespace: Kubectl) -> int:
