@@ -6,7 +6,6 @@ Both tests share one served model; each has rules of its own, by which the count
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +14,7 @@ from e2e import chat
 from e2e.asking import replies
 from e2e.installed import Installed
 from e2e.kubectl import Kubectl
-from e2e.model_pods import health
+from e2e.telling import tell
 from e2e.waiting import condition, until
 
 pytestmark = pytest.mark.busy
@@ -81,7 +80,7 @@ def served(product: Installed, model_image: str) -> Iterator[Kubectl]:
 def test_each_rule_that_requests_break_is_named_with_how_many(
     served: Kubectl, model_image: str, figure: Callable[[str], None]
 ) -> None:
-    _ask_for(served, RULES)
+    tell(served, **SETTINGS, requests=RULES)
     replies(served, model_image, *NORMAL * 12)
     until(lambda: _checked(served) == 24, "24 requests to be checked", 1 * MINUTES)
     valid = condition(served, chat.NAME, 1 * MINUTES, DataValid="RequestsValid")["DataValid"]
@@ -115,13 +114,13 @@ def test_another_rule_reaches_the_running_sidecar_and_counts_from_then_on(
     served: Kubectl, model_image: str, figure: Callable[[str], None]
 ) -> None:
     by_the_system = [asking(role="system")] * FEWEST
-    _ask_for(served, {"roles": ["user"]})
+    tell(served, **SETTINGS, requests={"roles": ["user"]})
     replies(served, model_image, *by_the_system)
     until(lambda: _checked(served) == FEWEST, "these requests alone to be counted", 1 * MINUTES)
     refused = condition(served, chat.NAME, 1 * MINUTES, DataValid="InvalidRequests")["DataValid"]
     [before] = chat.pods(served)
 
-    seconds = _ask_for(served, {"roles": ["system", "user"]})
+    seconds = tell(served, **SETTINGS, requests={"roles": ["system", "user"]})
     replies(served, model_image, *by_the_system)
     allowed = condition(served, chat.NAME, 1 * MINUTES, DataValid="RequestsValid")["DataValid"]
     [after] = chat.pods(served)
@@ -133,23 +132,6 @@ def test_another_rule_reaches_the_running_sidecar_and_counts_from_then_on(
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert _restarts(after) == _restarts(before)
     assert {*_restarts(after).values()} == {0}
-
-
-def _ask_for(namespace: Kubectl, rules: dict[str, Any]) -> float:
-    """Apply the monitor with these rules; gives how long it took until its sidecar has them, in seconds."""
-    before = _generation(namespace)
-    began = time.monotonic()
-    namespace.apply(chat.monitor(**SETTINGS, requests=rules))
-    until(lambda: _generation(namespace) > before, "the sidecar to be told", 3 * MINUTES)
-    seconds = time.monotonic() - began
-    condition(namespace, chat.NAME, 3 * MINUTES, Intercepting="True")
-    return seconds
-
-
-def _generation(namespace: Kubectl) -> int:
-    """Of the configuration that the model's sidecar has; 0 while there is none."""
-    [pod] = chat.pods(namespace)
-    return int(health(namespace, pod["metadata"]["name"]).get("configurationGeneration", 0))
 
 
 def _requests(namespace: Kubectl) -> dict[str, Any]:
