@@ -13,7 +13,7 @@ NAME = "chat"
 PORT = 8000
 
 
-def model(image: str, *, replicas: int = 1, **pod: Any) -> dict[str, Any]:
+def model(image: str, *, name: str = NAME, replicas: int = 1, **pod: Any) -> dict[str, Any]:
     """The Deployment; `pod` goes over its pods' spec."""
     server = {
         "name": "server",
@@ -27,26 +27,26 @@ def model(image: str, *, replicas: int = 1, **pod: Any) -> dict[str, Any]:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": NAME},
+        "metadata": {"name": name},
         "spec": {
             "replicas": replicas,
-            "selector": {"matchLabels": {"app": NAME}},
+            "selector": {"matchLabels": {"app": name}},
             "template": {
-                "metadata": {"labels": {"app": NAME}},
+                "metadata": {"labels": {"app": name}},
                 "spec": {"containers": [server], "terminationGracePeriodSeconds": 5, **pod},
             },
         },
     }
 
 
-def service() -> dict[str, Any]:
+def service(name: str = NAME) -> dict[str, Any]:
     """In front of it."""
     ports = [{"name": "http", "port": 80, "targetPort": "http"}]
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": NAME},
-        "spec": {"selector": {"app": NAME}, "ports": ports},
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": name}, "ports": ports},
     }
 
 

@@ -1,8 +1,8 @@
 """The model of the tests: SmolLM2-135M-Instruct behind llama.cpp's own OpenAI-compatible server.
 
-Flags are llama-server's (`--port`, `--parallel`, `--threads`, `--ctx-size`, `--alias`, `--api-key`), and
-LLAMA_ARG_MODEL names other weights as it does there, so that a manifest reads like anybody's; `/metrics`
-and `/health` are on.
+Flags are llama-server's (`--port`, `--parallel`, `--threads`, `--ctx-size`, `--alias`, `--grammar`,
+`--api-key`), and LLAMA_ARG_MODEL names other weights as it does there, so that a manifest reads like
+anybody's; `/metrics` and `/health` are on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import sys
 import time
 
 _WEIGHTS = "/weights/smollm2.gguf"
+_OF_THE_USER = 1
+"""llama.cpp's COMMON_GRAMMAR_TYPE_USER."""
 
 
 def main() -> None:
@@ -29,6 +31,7 @@ def main() -> None:
         "--ctx-size", type=int, default=1024, help="tokens, for each of the parallel requests"
     )
     parser.add_argument("--reverse-prompt", help="ends an answer that is about to say this")
+    parser.add_argument("--grammar", help="that every answer follows (GBNF)")
     parser.add_argument("--api-key", help="what clients must send as their bearer token")
     parser.add_argument("--load-seconds", type=float, default=0.0, help="pretend that loading takes so long")
     given = parser.parse_args()
@@ -51,6 +54,10 @@ def main() -> None:
     params.n_predict = given.ctx_size
     if given.reverse_prompt:
         params.antiprompt = [given.reverse_prompt]
+    if given.grammar:
+        grammar = params.sampling.grammar
+        grammar.type, grammar.grammar = _OF_THE_USER, given.grammar
+        params.sampling.grammar = grammar
     params.cpuparams.n_threads = given.threads
     params.cpuparams_batch.n_threads = given.threads
     params.endpoint_metrics = True
