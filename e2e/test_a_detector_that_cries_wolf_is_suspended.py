@@ -73,8 +73,9 @@ def test_verdicts_measure_a_detector_and_suspend_it(
         if verdicts >= FEWEST_VERDICTS and turn:
             break
         _gates_stay_shut(reviewed, model_image)
-    found = condition(reviewed, chat.NAME, 2 * MINUTES, InteractionsSafe="DetectorSuspended")
+    condition(reviewed, chat.NAME, 2 * MINUTES, InteractionsSafe="DetectorSuspended")
     measured = until(lambda: _measured(reviewed, verdicts), "all verdicts to be in the status", 1 * MINUTES)
+    found = condition(reviewed, chat.NAME, 1 * MINUTES, InteractionsSafe="DetectorSuspended")
     figure(found["InteractionsSafe"]["message"])
 
     assert "refusals: " in cried["InteractionsSafe"]["message"]
