@@ -26,6 +26,8 @@ from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier
 NOW = 1_800_000_000.0
 CAPACITY = 8
 """Cases of a batch."""
+DISTINCT_SOURCES = 64
+"""More pods than that count what others do: deflate, which looks back by 32 KiB, does not see it."""
 MODELS, VERSIONS = 20, 3
 REQUESTS_PER_SECOND = 10
 
@@ -119,6 +121,13 @@ def full_state(objectives: int, replicas: int) -> State:
         )
         for n in range(replicas)
     }
+    sources: list[PackedFigures] = []
+
+    def source(number: int) -> PackedFigures:
+        if number < DISTINCT_SOURCES:
+            sources.append(PackedFigures(figures(rng, 30_000)))
+        return sources[number % DISTINCT_SOURCES]
+
     return State(
         cost=full_ledger(rng, accounts),
         pods={
@@ -131,7 +140,7 @@ def full_state(objectives: int, replicas: int) -> State:
                         sequence=5760,
                         at=NOW - n,
                         configuration_generation=3,
-                        packed=PackedFigures(figures(rng, 30_000)),
+                        packed=source(n),
                         objectives={key: Count(rng.randrange(10**7), rng.randrange(10**4)) for key in keys},
                         live=Live(),
                         interception=InterceptionState("transparent", reading=True),

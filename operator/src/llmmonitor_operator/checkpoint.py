@@ -21,8 +21,9 @@ from llmmonitor_operator.cost.fold import folded
 from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.outcomes_kept import OutcomesKept
 from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
-from llmmonitor_operator.packed_figures import read_in, written_out
-from llmmonitor_operator.packing import pack, unpack
+from llmmonitor_operator.packed_figures import read_in
+from llmmonitor_operator.packed_parts import PackedParts
+from llmmonitor_operator.packing import unpack
 from llmmonitor_operator.review_kept import newest
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.canaries import Canaries
@@ -36,6 +37,8 @@ BYTES_LIMIT = 64 * 1024
 _VERDICTS_LEFT = 50
 """Batches of cases, where there is no room for all."""
 _DECOMPRESSED_LIMIT = 32 * 1024 * 1024
+_PIECE_BYTES = 64 * 1024
+"""Compressed at a time."""
 _LAYOUT = (
     histogram.LAYOUT,
     *((tier.cell_seconds, tier.cells) for tier in COUNT_TIERS),
@@ -76,15 +79,16 @@ def encode(state: State, limit: int = BYTES_LIMIT) -> Encoded:
 
 def _encoded(state: State, limit: int) -> Encoded:
     left_out: list[str] = []
-    data = _compressed(state)
+    packed = PackedParts()
+    data = _compressed(state, packed, limit)
     for name, reduce_state in _REDUCTIONS:
-        if len(data) <= limit:
+        if data is not None:
             break
         state = reduce_state(state)
-        data = _compressed(state)
+        data = _compressed(state, packed, limit)
         left_out.append(name)
-    if len(data) > limit:
-        raise ValueError(f"a checkpoint of {len(data)} bytes; the limit is {limit}")
+    if data is None:
+        raise ValueError(f"with all left out that may be, a checkpoint has more than {limit} bytes")
     return Encoded(data, tuple(left_out))
 
 
@@ -143,8 +147,17 @@ def migrated(
     return schema, layout, state
 
 
-def _compressed(state: State) -> bytes:
-    return zlib.compress(msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), pack(state, written_out))), level=6)
+def _compressed(state: State, packed: PackedParts, limit: int) -> bytes | None:
+    """None if that is more than `limit` bytes, which shows long before a thousand pods are compressed."""
+    plain = memoryview(msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), packed.of(state))))
+    stream = zlib.compressobj(level=6)
+    data = bytearray()
+    for begin in range(0, len(plain), _PIECE_BYTES):
+        data += stream.compress(plain[begin : begin + _PIECE_BYTES])
+        if len(data) > limit:
+            return None
+    data += stream.flush()
+    return bytes(data) if len(data) <= limit else None
 
 
 def _without_figures(place: int) -> Callable[[State], State]:

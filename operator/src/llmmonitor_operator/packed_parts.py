@@ -1,0 +1,42 @@
+"""The parts of a state as bytes, each packed once, however often the state is written.
+
+A checkpoint that does not fit is made again, each time with one part less or smaller: a dozen times for a
+monitor of a thousand pods. Whatever is left in it is the same object as before, since a state is never
+changed in place.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from llmmonitor_operator.packed_figures import written_out
+from llmmonitor_operator.packing import pack
+from llmmonitor_operator.state import State
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+
+
+class PackedParts:
+    """What was packed so far; of one checkpoint, for it holds on to all of it."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[object, msgspec.Raw]] = {}
+        """By the identity of a part, which is in it so that no other takes its identity."""
+
+    def of(self, state: State) -> dict[str, object]:
+        """As `pack(state, written_out)` in all that msgpack writes of it.
+
+        Raises:
+            ValueError, OverflowError: as `pack`.
+        """
+        return {
+            field.encode_name: self._part(getattr(state, field.name))
+            for field in msgspec.structs.fields(State)
+        }
+
+    def _part(self, value: object) -> object:
+        if type(value) is tuple:  # tiers, of which one at a time is left out
+            return [self._part(one) for one in value]
+        if id(value) not in self._known:
+            self._known[id(value)] = value, msgspec.Raw(_ENCODE(pack(value, written_out)))
+        return self._known[id(value)][1]
