@@ -22,7 +22,7 @@ from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.outcomes_kept import OutcomesKept
 from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
 from llmmonitor_operator.packed_figures import read_in, written_out
-from llmmonitor_operator.packing import pack, unpack
+from llmmonitor_operator.packing import BEYOND, has_beyond, pack, pack_saturated, unpack
 from llmmonitor_operator.review_kept import newest
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.canaries import Canaries
@@ -66,15 +66,9 @@ def encode(state: State, limit: int = BYTES_LIMIT) -> Encoded:
     """`state` in at most `limit` bytes.
 
     Raises:
-        ValueError: if not even a state without windows and sources fits, or a sum has more than 63 bits.
+        ValueError: if not even a state without windows and sources fits.
     """
-    try:
-        return _encoded(_without_what_comes_again(state), limit)
-    except OverflowError as error:
-        raise ValueError(f"a sum of more than 63 bits: {error}") from error
-
-
-def _encoded(state: State, limit: int) -> Encoded:
+    state = _without_what_comes_again(state)
     left_out: list[str] = []
     data = _compressed(state)
     for name, reduce_state in _REDUCTIONS:
@@ -144,7 +138,19 @@ def migrated(
 
 
 def _compressed(state: State) -> bytes:
-    return zlib.compress(msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), pack(state, written_out))), level=6)
+    return zlib.compress(_plain(state), level=6)
+
+
+def _plain(state: State) -> bytes:
+    """A count of more than 63 bits, of which no pod is honest, is the largest there is: the rest goes on."""
+    try:
+        packed = pack(state, written_out)
+        plain = msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), packed))
+        if not (BEYOND.search(plain) and has_beyond(packed)):
+            return plain
+    except OverflowError:
+        pass
+    return msgspec.msgpack.encode((SCHEMA, str(_LAYOUT), pack_saturated(state, written_out)))
 
 
 def _without_figures(place: int) -> Callable[[State], State]:

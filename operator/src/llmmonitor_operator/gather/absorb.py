@@ -20,6 +20,7 @@ from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import InterceptionState, Live, Report
 from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
 from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, Happened, accumulate, added
+from llmmonitor_operator.gather.plausible import Implausible, check
 from llmmonitor_operator.gather.probes import with_probes
 from llmmonitor_operator.interaction_counts import counts_of
 from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
@@ -115,10 +116,16 @@ def _check_pod(report: Report, uid: str) -> None:
 
 
 def _figures(report: Report) -> Figures:
+    totals = report.totals
     try:
-        return figures_of(report.totals)
-    except TooMuch as error:
+        figures = figures_of(totals)
+        check(figures, "totals")
+        check(totals.objectives, "totals.objectives")
+        check(totals.features, "totals.features")
+        check(totals.requests, "totals.requests")
+    except (TooMuch, Implausible) as error:
         raise _Refused(str(error)) from error
+    return figures
 
 
 def _source(report: Report, at: float, figures: Figures) -> Source:
