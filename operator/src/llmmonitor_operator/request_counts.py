@@ -16,6 +16,8 @@ from llmmonitor_operator.windows import Count
 
 ANY = "any"
 """Of requests by whether they break any check."""
+TOO_LARGE = "tooLarge"
+"""Of requests not held against the owner's schema, all of them bad; no check's name."""
 _SIGNAL = "RequestCheck"
 
 
@@ -38,6 +40,8 @@ def counts_of(requests: RequestCounts) -> dict[str, Count]:
         return {}
     found = {ANY: Count(requests.valid, requests.invalid)}
     found |= {name: Count(one.valid, one.invalid) for name, one in requests.checks.items()}
+    if requests.too_large:
+        found[TOO_LARGE] = Count(0, requests.too_large)
     return {check_key(name, requests.setting): count for name, count in found.items()}
 
 

@@ -25,7 +25,7 @@ from llmmonitor_operator.evaluate.status import Judged, judged_of, status_docume
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
 from llmmonitor_operator.evaluate.versions import canaries_of, clients_of, model_changed, seen_of
 from llmmonitor_operator.interaction_counts import flagged_key, verified_key
-from llmmonitor_operator.request_counts import ANY, check_key
+from llmmonitor_operator.request_counts import ANY, TOO_LARGE, check_key
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Pod, State
 from llmmonitor_operator.versions.canaries import witnessed
@@ -155,7 +155,9 @@ def _without_other_objectives(state: State, settings: Settings) -> State:
     for kind in kinds:
         keys |= {flagged_key(kind), verified_key(kind)}
     if settings.requests.checks:
-        keys |= {check_key(name, settings.requests.setting) for name in (ANY, *settings.requests.checks)}
+        keys |= {
+            check_key(name, settings.requests.setting) for name in (ANY, TOO_LARGE, *settings.requests.checks)
+        }
     if keys.issuperset(state.events_at) and kinds == state.limited_kinds:
         return state
     return msgspec.structs.replace(

@@ -14,9 +14,10 @@ import msgspec
 from llmmonitor_api.conditions import reasons_content as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_api.conditions import table
+from llmmonitor_api.report.requests import JSON_SCHEMA
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
-from llmmonitor_operator.request_counts import ANY, check_key, check_of
+from llmmonitor_operator.request_counts import ANY, TOO_LARGE, check_key, check_of
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.history import Version
 from llmmonitor_operator.windows import Count
@@ -36,6 +37,8 @@ class Standing:
     """What most of those that break a check have, since the sidecars began."""
     not_checking: tuple[str, ...]
     """Pods whose sidecars do not make these checks, or not yet."""
+    too_large: int
+    """Requests whose body is too large to be held against the owner's schema."""
     evidence_at: float
     version: Version | None
     """The newest that runs."""
@@ -54,7 +57,7 @@ def begun_anew(state: State) -> State:
 def standing_of(inputs: Inputs) -> Standing:
     """By the setting in force."""
     settings, state = inputs.settings.requests, inputs.state
-    keys = {name: check_key(name, settings.setting) for name in (ANY, *settings.checks)}
+    keys = {name: check_key(name, settings.setting) for name in (ANY, TOO_LARGE, *settings.checks)}
     counts = {name: state.count(key, settings.window_seconds) for name, key in keys.items()}
     details: Counter[str] = Counter()
     for _, source in inputs.fresh:
@@ -66,6 +69,7 @@ def standing_of(inputs: Inputs) -> Standing:
         checks={name: counts[name] for name in settings.checks if counts[name].total},
         details={name: _most(details, name) for name in settings.checks},
         not_checking=tuple(name for name, one in inputs.fresh if keys[ANY] not in one.objectives),
+        too_large=counts[TOO_LARGE].bad,
         evidence_at=state.events_at.get(keys[ANY], 0.0),
         version=max(
             (one for one in state.versions.versions if one.name in running),
@@ -95,9 +99,8 @@ def judge(inputs: Inputs) -> Verdict:
         return Verdict(shared.NOT_VISIBLE, f"not checked by the sidecars of {pods}: too old, or not told yet")
     whole, window = standing.whole, wording.duration(settings.window_seconds)
     if not whole.total:
-        return Verdict(
-            shared.NO_TRAFFIC, f"no request was checked in {window}{_of_version(inputs, standing)}"
-        )
+        nothing_checked = f"no request was checked in {window}{_of_version(inputs, standing)}"
+        return Verdict(shared.NO_TRAFFIC, f"{nothing_checked}{_too_large(standing)}")
     if whole.total < FEWEST:
         few = f"n={wording.count(whole.total)} in {window}, a share needs {FEWEST}"
         return Verdict(
@@ -139,6 +142,13 @@ def _by_check(standing: Standing) -> str:
 def _not_judged(inputs: Inputs, standing: Standing) -> str:
     missing = [name for name in inputs.settings.requests.checks if name not in standing.checks]
     words = f"; could be made of no request: {', '.join(missing)}" if missing else ""
+    words += _too_large(standing)
     if standing.not_checking:
         words += f"; not checked in {wording.listed(standing.not_checking)}"
     return words
+
+
+def _too_large(standing: Standing) -> str:
+    if not standing.too_large:
+        return ""
+    return f"; {JSON_SCHEMA} not judged: too large ({wording.count(standing.too_large)})"
