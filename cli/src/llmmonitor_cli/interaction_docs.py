@@ -55,6 +55,8 @@ What has no limit is counted in `status.interactions` and not judged. The condit
 - **Long texts**: of one with more than {CHARACTERS:,} characters detectors read the beginning and the end,
   the trained models {PIECES} pieces between them as well; such exchanges are counted
   (`llm_monitor_detectors_read_in_part_total`). An attempt that stands between the pieces is not seen.
+- **Older sidecars** do not look for what a later detector finds: their exchanges are not counted as looked at
+  for it, and a limit that none of them looks for is not judged (`NotVisible`).
 - **Clients** are told apart by address, under a key that never leaves the sidecar and changes daily, in each
   replica by itself. Behind a proxy all have one address; then limits per client say so instead of a verdict.
 - **Not yet**: limits per client go by the address alone (`privacy.clientHeader` tells clients apart for

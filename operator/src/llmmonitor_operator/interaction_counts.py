@@ -67,6 +67,11 @@ def figures_of(interactions: InteractionCounts) -> dict[str, int]:
     return {name: times for name, times in found.items() if times}
 
 
+def not_looked_for(interactions: InteractionCounts) -> tuple[str, ...]:
+    """Kinds of this version that a sidecar does not know: it counts all that it looks for from its start."""
+    return tuple(name for name in BY_NAME if name not in interactions.kinds)
+
+
 def looked_for(figures: Mapping[str, int], kind: str) -> int:
     """Exchanges in which a kind was looked for."""
     return figures.get(ANSWERS if _is_of_answers(kind) else LOOKED_AT, 0)
