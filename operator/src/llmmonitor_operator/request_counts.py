@@ -11,7 +11,7 @@ import json
 
 from llmmonitor_api.report.requests import RequestCounts
 from llmmonitor_api.report.totals import objective_key
-from llmmonitor_operator.versions.history import History
+from llmmonitor_operator.versions.history import History, newest_running
 from llmmonitor_operator.windows import Count
 
 ANY = "any"
@@ -47,12 +47,7 @@ def counts_of(requests: RequestCounts) -> dict[str, Count]:
 
 def of_newest(counts: dict[str, Count], history: History, pod: str) -> dict[str, Count]:
     """Without checks of requests to a pod that is known to run an older version than another does."""
-    runs = history.running.get(pod, "")
-    newest = max(
-        (one for one in history.versions if one.name in history.running.values()),
-        key=lambda one: (one.first_seen, one.name),
-        default=None,
-    )
-    if not runs or newest is None or runs == newest.name:
+    newest = newest_running(history)
+    if newest is None or history.running.get(pod, newest.name) == newest.name:
         return counts
     return {key: count for key, count in counts.items() if not check_of(key)}

@@ -13,13 +13,12 @@ from llmmonitor_api.conditions import Condition, condition, set_conditions
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.configure import settings_for
 from llmmonitor_operator.cost.standing import cost_standing
+from llmmonitor_operator.evaluate import outcomes, requests
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict, fresh_of
 from llmmonitor_operator.evaluate.measured import filled_in
 from llmmonitor_operator.evaluate.objectives import standings
-from llmmonitor_operator.evaluate.outcomes import remembered
 from llmmonitor_operator.evaluate.registry import EVALUATORS
-from llmmonitor_operator.evaluate.requests import begun_anew
 from llmmonitor_operator.evaluate.settle import settle
 from llmmonitor_operator.evaluate.status import Judged, judged_of, status_document
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
@@ -77,9 +76,10 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
         seen = seen_of(pods, by, canaries)
         history, changes = looked(state.versions, seen, now, by, settings.versions.label)
         history = compared_further(history, clients_of(pods), now, settings.versions.margin)
-        outcomes = remembered(state.outcomes, settings.quality.outcomes, now)
-        state = msgspec.structs.replace(state, versions=history, canaries=canaries, outcomes=outcomes)
-        state = begun_anew(state) if changes else state
+        live = outcomes.remembered(state.outcomes, settings.quality.outcomes, now)
+        state = msgspec.structs.replace(state, versions=history, canaries=canaries, outcomes=live)
+        if changes:
+            state = outcomes.begun_anew(requests.begun_anew(state))
     inputs = Inputs(
         settings=settings,
         state=state,

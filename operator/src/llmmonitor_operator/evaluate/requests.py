@@ -17,9 +17,10 @@ from llmmonitor_api.conditions import table
 from llmmonitor_api.report.requests import JSON_SCHEMA
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
+from llmmonitor_operator.evaluate.versions import begun_within
 from llmmonitor_operator.request_counts import ANY, TOO_LARGE, check_key, check_of
 from llmmonitor_operator.state import State
-from llmmonitor_operator.versions.history import Version
+from llmmonitor_operator.versions.history import Version, newest_running
 from llmmonitor_operator.windows import Count
 
 FEWEST = 20
@@ -63,7 +64,6 @@ def standing_of(inputs: Inputs) -> Standing:
     for _, source in inputs.fresh:
         if source.requests is not None and source.requests.setting == settings.setting:
             details.update(source.requests.details)
-    running = {*state.versions.running.values()}
     return Standing(
         whole=counts[ANY],
         checks={name: counts[name] for name in settings.checks if counts[name].total},
@@ -71,11 +71,7 @@ def standing_of(inputs: Inputs) -> Standing:
         not_checking=tuple(name for name, one in inputs.fresh if keys[ANY] not in one.objectives),
         too_large=counts[TOO_LARGE].bad,
         evidence_at=state.events_at.get(keys[ANY], 0.0),
-        version=max(
-            (one for one in state.versions.versions if one.name in running),
-            key=lambda one: (one.first_seen, one.name),
-            default=None,
-        ),
+        version=newest_running(state.versions),
     )
 
 
@@ -99,33 +95,27 @@ def judge(inputs: Inputs) -> Verdict:
         return Verdict(shared.NOT_VISIBLE, f"not checked by the sidecars of {pods}: too old, or not told yet")
     whole, window = standing.whole, wording.duration(settings.window_seconds)
     if not whole.total:
-        nothing_checked = f"no request was checked in {window}{_of_version(inputs, standing)}"
+        nothing_checked = f"no request was checked in {window}{_of_version(inputs)}"
         return Verdict(shared.NO_TRAFFIC, f"{nothing_checked}{_too_large(standing)}")
     if whole.total < FEWEST:
         few = f"n={wording.count(whole.total)} in {window}, a share needs {FEWEST}"
-        return Verdict(
-            shared.TOO_FEW_REQUESTS, f"{few}{_of_version(inputs, standing)}", standing.evidence_at or None
-        )
+        return Verdict(shared.TOO_FEW_REQUESTS, f"{few}{_of_version(inputs)}", standing.evidence_at or None)
     low, _ = wording.wilson_interval(whole.bad, whole.total)
     exceeded = low > settings.max_invalid_rate
     text = (
         f"invalid {wording.share_with_interval(whole.bad, whole.total)} of {wording.count(whole.total)}"
         f" requests in {window} (maxInvalidRate {wording.share(settings.max_invalid_rate)})"
-        f"{_of_version(inputs, standing)}"
+        f"{_of_version(inputs)}"
         f"{_by_check(standing)}{_not_judged(inputs, standing)}"
     )
     reason = reasons.INVALID_REQUESTS if exceeded else reasons.REQUESTS_VALID
     return Verdict(reason, text, standing.evidence_at or inputs.now)
 
 
-def _of_version(inputs: Inputs, standing: Standing) -> str:
+def _of_version(inputs: Inputs) -> str:
     """Only while it is younger than the window: then the counts are."""
-    version, changed_at = standing.version, inputs.state.versions.changed_at
-    if version is None or changed_at is None:
-        return ""
-    if inputs.now - changed_at > inputs.settings.requests.window_seconds:
-        return ""
-    return f" to version {version.name}, begun {wording.moment(changed_at)}"
+    begun = begun_within(inputs, inputs.settings.requests.window_seconds)
+    return f" to {begun}" if begun else ""
 
 
 def _by_check(standing: Standing) -> str:
