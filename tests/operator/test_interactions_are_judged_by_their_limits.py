@@ -251,6 +251,33 @@ def test_a_limit_whose_detector_people_found_imprecise_is_not_judged(watched: Ca
     assert detector["precision"]["high"] == pytest.approx(0.0881, abs=1e-4)
 
 
+def test_a_suspension_is_said_once_when_it_begins_and_once_when_it_ends(
+    watched: Callable[..., Watched],
+) -> None:
+    monitor = watched(refusals={"maxRate": "1%"}, piiExposed={"max": 3})
+    subject = Subject("refusals", "refusals", 1)
+
+    def events(review: ReviewKept) -> list[tuple[str, str, str]]:
+        state = monitor.watch.state
+        review = msgspec.structs.replace(review, suspended=state.review.suspended)
+        monitor.watch.state = msgspec.structs.replace(state, review=review)
+        monitor.talk(300)
+        monitor.watch.state = checkpoint.decode(checkpoint.encode(monitor.watch.state).data)
+        made = monitor.evaluation.transitions
+        return [(one.type, one.reason, one.message) for one in made if "Detector" in one.reason]
+
+    assert events(judged("right", subject)) == []
+    [(kind, reason, message)] = events(judged("wrong", subject))
+    assert (kind, reason) == ("Warning", "DetectorSuspended")
+    assert "refusals is not judged by it: refusals 1 is suspended: 0 %" in message
+    assert "n=40 of 2 people" in message
+    assert events(judged("wrong", subject)) == []
+    [(kind, reason, message)] = events(judged("right", subject))
+    assert (kind, reason) == ("Normal", "DetectorResumed")
+    assert "refusals is judged by refusals 1 again: 100 % of its findings are right" in message
+    assert events(judged("right", subject)) == []
+
+
 def test_a_rate_is_judged_by_the_false_alarms_that_verdicts_allow_for(
     watched: Callable[..., Watched],
 ) -> None:

@@ -21,6 +21,7 @@ from llmmonitor_operator.evaluate.objectives import standings
 from llmmonitor_operator.evaluate.registry import EVALUATORS
 from llmmonitor_operator.evaluate.settle import settle
 from llmmonitor_operator.evaluate.status import Judged, judged_of, status_document
+from llmmonitor_operator.evaluate.suspension import noticed
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
 from llmmonitor_operator.evaluate.versions import canaries_of, clients_of, model_changed, seen_of
 from llmmonitor_operator.interaction_counts import flagged_key, verified_key
@@ -69,6 +70,8 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     if environment.spec_in_force:  # else nobody knows which objectives it has
         state = _without_other_objectives(state, settings)
     pods = tuple(_pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state))
+    review, suspensions = noticed(state.review)
+    state = msgspec.structs.replace(state, review=review) if suspensions else state
     changes: tuple[Change, ...] = ()
     if environment.spec_in_force:
         by = settings.versions.by
@@ -99,7 +102,7 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     return Evaluation(
         conditions=conditions,
         state=msgspec.structs.replace(state, conditions=conditions, held=held),
-        transitions=(*map(model_changed, changes), *transitions(state.conditions, conditions)),
+        transitions=(*map(model_changed, changes), *suspensions, *transitions(state.conditions, conditions)),
         inputs=inputs,
     )
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import Final
+from typing import Final, TypeVar
+
+W = TypeVar("W", str, bytes)
 
 BITS = 17
 BUCKETS = 1 << BITS
@@ -44,7 +46,7 @@ def words(text: str) -> list[bytes]:
     return found + _words(text[-_END_CHARACTERS:])[-_END_WORDS:]
 
 
-def _both_ends(found: list[bytes], limit: int) -> list[bytes]:
+def _both_ends(found: list[W], limit: int) -> list[W]:
     return found if len(found) <= limit else found[: limit // 2] + found[-limit // 2 :]
 
 
@@ -53,8 +55,8 @@ def _words(text: str) -> list[bytes]:
     if text.isascii():
         return _WORD.findall(_DIGITS.sub(b"0", text.encode()))
     text = text.encode("utf-8", "replace").decode()
-    found = _both_ends(_OF_ANY_SCRIPT.findall(_DIGITS_OF_ANY_SCRIPT.sub("0", text)), WORDS_LIMIT)
-    return [one.encode() for one in found]
+    found: list[str] = _OF_ANY_SCRIPT.findall(_DIGITS_OF_ANY_SCRIPT.sub("0", text))
+    return [one.encode() for one in _both_ends(found, WORDS_LIMIT)]
 
 
 def buckets(found: list[bytes]) -> tuple[list[int], list[int]]:
