@@ -26,6 +26,8 @@ from tests.operator.full_state import (
 )
 
 from llmmonitor_api.report import merge
+from llmmonitor_api.report.frequency import FrequencyTable
+from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_operator.checkpoint import (
     BYTES_LIMIT,
     MIGRATIONS,
@@ -38,6 +40,7 @@ from llmmonitor_operator.checkpoint import (
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.cost.ledger import total as spent_in_all
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
+from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.figures import Figures, since, total
 from llmmonitor_operator.packed_figures import PackedFigures
 from llmmonitor_operator.packing import pack, unpack
@@ -116,12 +119,27 @@ def test_of_a_thousand_pods_it_is_forgotten_which_runs_which_version_but_not_whi
     assert set(back.running.values()) == set(history.running.values())
 
 
-def test_a_sum_beyond_63_bits_is_refused_as_every_other_state_that_cannot_be_kept() -> None:
-    absurd = PackedFigures(Figures(begun=2**64))
-    state = State(figures=({0: absurd}, *({} for _ in FIGURE_TIERS[1:])))
+@pytest.mark.parametrize("absurd", [2**63, 2**63 + 2**62, 2**64, 2**100])
+def test_a_count_beyond_63_bits_is_the_largest_and_the_rest_goes_on(absurd: int) -> None:
+    duration = Histogram(zero=absurd, sum_nano=absurd, buckets={3: absurd, 4: 1})
+    figures = Figures(begun=absurd, finish_reasons=FrequencyTable({"stop": absurd}), duration=duration)
+    window = Window(NOW - 60, NOW, absurd, {"Turns": {1: absurd}})
+    state = State(
+        figures=({0: PackedFigures(figures)}, *({} for _ in FIGURE_TIERS[1:])),
+        drift=DriftWatch(open=window),
+        newest_at=NOW,
+    )
 
-    with pytest.raises(ValueError, match="more than 63 bits"):
-        encode(state)
+    back = decode(encode(state).data)
+
+    most = 2**63 - 1
+    assert back.newest_at == NOW
+    assert back.drift.open == Window(NOW - 60, NOW, most, {"Turns": {1: most}})
+    assert back.figures[0][0].unpacked() == Figures(
+        begun=most,
+        finish_reasons=FrequencyTable({"stop": most}),
+        duration=Histogram(zero=most, sum_nano=absurd, buckets={3: most, 4: 1}),
+    )
 
 
 def test_without_room_for_every_day_of_cost_the_months_are_kept() -> None:

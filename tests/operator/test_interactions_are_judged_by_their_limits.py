@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.operator.conftest import Watch
+from tests.operator.conftest import Replica, Watch
 
 from llmmonitor_api.conditions import Condition
 from llmmonitor_api.interactions.kinds import KINDS
@@ -34,8 +34,14 @@ class Watched:
         self.replica = self.watch.replica()
         self._looked_at = 0
         self._counts: dict[str, KindCounts] = {kind.name: KindCounts() for kind in KINDS}
+        self.replica.totals.interactions = InteractionCounts(kinds=dict(self._counts))
         self.clients = CLIENTS
+        self.others: list[Replica] = []
         self.evaluation = self.watch.judge()
+
+    def is_older_than(self, kind: str) -> None:
+        """As a sidecar of before `kind` was looked for."""
+        del self._counts[kind]
 
     def talk(self, exchanges: int, after: float = 60.0, **found: int | tuple[int, int, int]) -> Condition:
         """`found` exchanges of them are flagged, by kind: or flagged, verified, and complied with."""
@@ -58,7 +64,7 @@ class Watched:
             findings={finding_key("jailbreak", "injection-model", 1, "user"): 1},
         )
         self.replica.interactions = InteractionsState(clients=self.clients)
-        self.evaluation = self.watch.gather([self.replica], after)
+        self.evaluation = self.watch.gather([self.replica, *self.others], after)
         return next(one for one in self.evaluation.conditions if one.type == "InteractionsSafe")
 
     @property
@@ -245,6 +251,33 @@ def test_a_limit_whose_detector_people_found_imprecise_is_not_judged(watched: Ca
     assert detector["precision"]["high"] == pytest.approx(0.0881, abs=1e-4)
 
 
+def test_a_suspension_is_said_once_when_it_begins_and_once_when_it_ends(
+    watched: Callable[..., Watched],
+) -> None:
+    monitor = watched(refusals={"maxRate": "1%"}, piiExposed={"max": 3})
+    subject = Subject("refusals", "refusals", 1)
+
+    def events(review: ReviewKept) -> list[tuple[str, str, str]]:
+        state = monitor.watch.state
+        review = msgspec.structs.replace(review, suspended=state.review.suspended)
+        monitor.watch.state = msgspec.structs.replace(state, review=review)
+        monitor.talk(300)
+        monitor.watch.state = checkpoint.decode(checkpoint.encode(monitor.watch.state).data)
+        made = monitor.evaluation.transitions
+        return [(one.type, one.reason, one.message) for one in made if "Detector" in one.reason]
+
+    assert events(judged("right", subject)) == []
+    [(kind, reason, message)] = events(judged("wrong", subject))
+    assert (kind, reason) == ("Warning", "DetectorSuspended")
+    assert "refusals is not judged by it: refusals 1 is suspended: 0 %" in message
+    assert "n=40 of 2 people" in message
+    assert events(judged("wrong", subject)) == []
+    [(kind, reason, message)] = events(judged("right", subject))
+    assert (kind, reason) == ("Normal", "DetectorResumed")
+    assert "refusals is judged by refusals 1 again: 100 % of its findings are right" in message
+    assert events(judged("right", subject)) == []
+
+
 def test_a_rate_is_judged_by_the_false_alarms_that_verdicts_allow_for(
     watched: Callable[..., Watched],
 ) -> None:
@@ -258,3 +291,31 @@ def test_a_rate_is_judged_by_the_false_alarms_that_verdicts_allow_for(
 
     assert condition.reason == "PromptInjection"
     assert "by your verdicts" in condition.message
+
+
+def test_a_detector_that_no_sidecar_has_yet_is_not_judged(watched: Callable[..., Watched]) -> None:
+    monitor = watched(toxicity={"maxRate": "1%"})
+    monitor.is_older_than("toxicity")
+
+    condition = monitor.talk(300)
+
+    assert (condition.status, condition.reason) == ("Unknown", "NotVisible")
+    assert condition.message == "not judged: toxicity (1 pod's sidecar is older than this detector (chat-0))"
+    assert "holds" not in monitor.status[0]
+
+
+def test_of_sidecars_some_of_which_are_older_the_others_are_judged(watched: Callable[..., Watched]) -> None:
+    monitor = watched(toxicity={"maxRate": "50%"}, refusals={"max": 9})
+    monitor.is_older_than("toxicity")
+    newer = monitor.watch.replica(1)
+    newer.serve(100)
+    kinds = {kind.name: KindCounts(100, 4, 0, 0) for kind in KINDS}
+    newer.totals.interactions = InteractionCounts(exchanges=100, looked_at=100, kinds=kinds)
+    monitor.others = [newer]
+
+    condition = monitor.talk(300)
+
+    assert condition.reason == "WithinLimits"
+    older = "not judged: 1 pod's sidecar is older than this detector (chat-0)"
+    assert f"toxicity 4 of 100 (maxRate 50%), {older}" in condition.message
+    assert "refusals 4 of 400 (max 9)" in condition.message

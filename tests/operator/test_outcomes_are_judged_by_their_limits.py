@@ -9,6 +9,7 @@ import pytest
 from tests.operator.conftest import START, Replica, Watch
 
 from llmmonitor_api.report.live_outcomes import LiveOutcomes
+from llmmonitor_api.report.report import Engine
 from llmmonitor_api.status import MonitorStatus
 from llmmonitor_operator.checkpoint import decode, encode
 from llmmonitor_operator.evaluate import Evaluation
@@ -18,6 +19,8 @@ from llmmonitor_operator.state import State
 
 Said = Callable[[Evaluation, str], tuple[str, str, str]]
 QUALITY = "QualityHealthy"
+SMALL = Engine("llama.cpp", version="b6", model="chat", weights="parameters 134515008")
+LARGE = Engine("llama.cpp", version="b6", model="chat", weights="parameters 268098176")
 HOUR = 3600.0
 
 
@@ -145,6 +148,47 @@ def test_at_its_limit_a_share_turns_the_condition_once(liked: Callable[..., Like
     monitor.asked(1000, 70)
 
     assert said(monitor.report(), QUALITY)[1] == "OutcomesHold"
+
+
+def test_another_model_is_judged_by_what_is_made_of_its_own_answers(
+    liked: Callable[..., Liked], said: Said
+) -> None:
+    monitor = liked()
+    monitor.replica.engine = SMALL
+    monitor.rated(negative=60)
+    assert said(monitor.report(), QUALITY)[1] == "OutcomesPoor"
+
+    monitor.replica.engine = LARGE
+    changed = monitor.report()
+    monitor.rated(positive=5)
+    few = said(monitor.report(), QUALITY)
+    monitor.rated(positive=30)
+    status, reason, message = said(monitor.report(), QUALITY)
+
+    assert "ModelChanged" in [one.reason for one in changed.transitions]
+    assert said(changed, QUALITY)[1] == few[1] == "FewOutcomes"
+    assert (status, reason) == ("True", "OutcomesHold")
+    assert f"over 1 d of version {changed.state.versions.versions[-1].name}, begun 20" in message
+    assert "positive feedback 100 % (90" in message
+    assert "of 35 (at least 80 %)" in message
+
+
+def test_while_two_versions_run_the_newer_ones_outcomes_count(
+    liked: Callable[..., Liked], said: Said
+) -> None:
+    monitor = liked()
+    monitor.replica.engine = SMALL
+    monitor.report()
+    newer = monitor.watch.replica(1)
+    newer.engine = LARGE
+    monitor.watch.gather([monitor.replica, newer])
+
+    monitor.rated(negative=300)
+    newer.totals.live_outcomes.given["positive"] = 40
+    result = monitor.watch.gather([monitor.replica, newer])
+
+    assert said(result, QUALITY)[1] == "OutcomesHold"
+    assert "of 40 (at least 80 %)" in said(result, QUALITY)[2]
 
 
 def test_a_window_forgets(liked: Callable[..., Liked], said: Said) -> None:

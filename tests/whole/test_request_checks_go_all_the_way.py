@@ -261,6 +261,28 @@ def test_a_sidecar_checks_from_its_first_request_on_unless_the_schema_is_too_lon
     assert configuration_for(monitor).requests is not None
 
 
+@pytest.mark.parametrize("roles", [[], ["user"]])
+def test_bodies_too_large_for_the_schema_are_said_and_not_judged_by_it(roles: list[str]) -> None:
+    schema = {"properties": {"messages": {"items": {"required": ["role"]}}}}
+    pod = Pod(jsonSchema=schema, roles=roles)
+    pod.exchange(user(ENGLISH), times=30)
+    pod.judged()
+
+    pod.exchange(http(messages=[{"role": "user", "content": ""}] * 3_000), times=3)
+    result = pod.judged()
+    [message] = [one.message for one in result.conditions if one.type == "DataValid"]
+
+    counts = pod.reader.totals.requests
+    assert (counts.exchanges, counts.valid, counts.invalid) == (33, 33 if roles else 30, 0)
+    assert "jsonSchema not judged: too large (3)" in message
+    assert result.status["requests"]["tooLarge"] == 3
+    too_large = {("jsonSchema", "too_large"): 3}
+    of_sidecar = samples(sidecar_families(pod.report(), {}), "llm_monitor_request_checks")
+    assert too_large.items() <= of_sidecar.items()
+    shown = {("default", "chat"): Shown(pod.totals)}
+    assert too_large.items() <= samples(families(shown), "llm_monitor_request_checks").items()
+
+
 def test_few_requests_make_no_share() -> None:
     pod = Pod(roles=["user"])
     pod.exchange(http(messages=[{"role": "tool", "content": "x"}]), times=3)

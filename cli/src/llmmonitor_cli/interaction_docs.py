@@ -15,6 +15,7 @@ from llmmonitor_api.generated import keep_current
 from llmmonitor_api.interactions.kinds import FLOOD, KINDS
 from llmmonitor_api.interactions.measured import FALSE_ALARMS_HIGH
 from llmmonitor_api.interactions.table import DETECTORS
+from llmmonitor_sidecar.detectors.features import CHARACTERS, PIECES
 from llmmonitor_sidecar.detectors.inspect import BUDGET_NANOSECONDS
 from llmmonitor_sidecar.signals.interactions import SHARE
 
@@ -51,6 +52,11 @@ What has no limit is counted in `status.interactions` and not judged. The condit
 - **CPU**: one exchange may take {BUDGET_NANOSECONDS // 1_000_000} ms, all together {SHARE:.0%} of a core.
   What does not fit is left out at random and said: `sampledShare`,
   `llm_monitor_interactions_sampled_ratio`.
+- **Long texts**: of one with more than {CHARACTERS:,} characters detectors read the beginning and the end,
+  the trained models {PIECES} pieces between them as well; such exchanges are counted
+  (`llm_monitor_detectors_read_in_part_total`). An attempt that stands between the pieces is not seen.
+- **Older sidecars** do not look for what a later detector finds: their exchanges are not counted as looked at
+  for it, and a limit that none of them looks for is not judged (`NotVisible`).
 - **Clients** are told apart by address, under a key that never leaves the sidecar and changes daily, in each
   replica by itself. Behind a proxy all have one address; then limits per client say so instead of a verdict.
 - **Not yet**: limits per client go by the address alone (`privacy.clientHeader` tells clients apart for

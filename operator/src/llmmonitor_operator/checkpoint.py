@@ -69,15 +69,9 @@ def encode(state: State, limit: int = BYTES_LIMIT) -> Encoded:
     """`state` in at most `limit` bytes.
 
     Raises:
-        ValueError: if not even a state without windows and sources fits, or a sum has more than 63 bits.
+        ValueError: if not even a state without windows and sources fits.
     """
-    try:
-        return _encoded(_without_what_comes_again(state), limit)
-    except OverflowError as error:
-        raise ValueError(f"a sum of more than 63 bits: {error}") from error
-
-
-def _encoded(state: State, limit: int) -> Encoded:
+    state = _without_what_comes_again(state)
     left_out: list[str] = []
     packed = PackedParts()
     data = _compressed(state, packed, limit)

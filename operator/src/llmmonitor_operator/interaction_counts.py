@@ -15,8 +15,9 @@ from llmmonitor_api.report.totals import objective_key
 from llmmonitor_operator.windows import Count
 
 EXCHANGES, LOOKED_AT, ANSWERS, CUT_SHORT = "exchanges", "looked_at", "answers", "cut_short"
+READ_IN_PART = "read_in_part"
 FLAGGED, VERIFIED, COMPLIED, FOUND = "flagged:", "verified:", "complied:", "found:"
-NAMES: Final = (EXCHANGES, LOOKED_AT, ANSWERS, CUT_SHORT)
+NAMES: Final = (EXCHANGES, LOOKED_AT, ANSWERS, CUT_SHORT, READ_IN_PART)
 _SIGNAL, _VERIFIED_SIGNAL = "Interaction", "VerifiedInteraction"
 _NO_OBJECTIVE = '["",'
 
@@ -56,6 +57,7 @@ def figures_of(interactions: InteractionCounts) -> dict[str, int]:
         LOOKED_AT: interactions.looked_at,
         ANSWERS: max(of_answers, default=0),
         CUT_SHORT: interactions.cut_short,
+        READ_IN_PART: interactions.read_in_part,
     }
     for name, kind in interactions.kinds.items():
         found[FLAGGED + name] = kind.flagged
@@ -63,6 +65,11 @@ def figures_of(interactions: InteractionCounts) -> dict[str, int]:
         found[COMPLIED + name] = kind.complied
     found |= {FOUND + key: times for key, times in interactions.findings.items()}
     return {name: times for name, times in found.items() if times}
+
+
+def not_looked_for(interactions: InteractionCounts) -> tuple[str, ...]:
+    """Kinds of this version that a sidecar does not know: it counts all that it looks for from its start."""
+    return tuple(name for name in BY_NAME if name not in interactions.kinds)
 
 
 def looked_for(figures: Mapping[str, int], kind: str) -> int:

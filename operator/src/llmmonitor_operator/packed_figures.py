@@ -8,7 +8,6 @@ enough to be worth unpacking them. In a checkpoint figures are written out as pl
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,13 +17,12 @@ from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.histogram import Histogram
 from llmmonitor_operator.figures import HISTOGRAMS, NOTHING, Figures, total
 from llmmonitor_operator.packed_features import PackedFeatures
+from llmmonitor_operator.packing import BEYOND
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _BARE = msgspec.msgpack.Decoder(Figures)
 _HISTOGRAMS = msgspec.msgpack.Decoder(list[tuple[int, int, int, dict[int, int]]])
 _NONE = {name: Histogram() for name in HISTOGRAMS}
-_BEYOND = re.compile(rb"\xcf[\x80-\xff]")
-"""Where a number of 64 bits may stand, which msgpack writes and no count takes."""
 ADDED_LIMIT = 8
 """Of what lies beside packed figures: two minutes of passes."""
 
@@ -46,7 +44,7 @@ class PackedFigures:
         try:
             self._histograms = _ENCODE([_row(figures, name) for name in HISTOGRAMS])
             self._bare = _ENCODE(msgspec.structs.replace(figures, **_NONE))
-            if _BEYOND.search(self._bare) or _BEYOND.search(self._histograms):
+            if BEYOND.search(self._bare) or BEYOND.search(self._histograms):
                 self._own(histograms=True)
         except (OverflowError, msgspec.ValidationError):  # more than can be written, or be read again
             self._absurd, self._bare, self._histograms = figures, b"", b""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from llmmonitor_operator.packed_figures import written_out
-from llmmonitor_operator.packing import pack
+from llmmonitor_operator.packing import BEYOND, has_beyond, pack, pack_saturated
 from llmmonitor_operator.state import State
 
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -26,8 +26,10 @@ class PackedParts:
     def of(self, state: State) -> dict[str, object]:
         """As `pack(state, written_out)` in all that msgpack writes of it.
 
+        A count of more than 63 bits, of which no pod is honest, is the largest there is: the rest goes on.
+
         Raises:
-            ValueError, OverflowError: as `pack`.
+            ValueError: as `pack`.
         """
         return {
             field.encode_name: self._part(getattr(state, field.name))
@@ -38,5 +40,16 @@ class PackedParts:
         if type(value) is tuple:  # tiers, of which one at a time is left out
             return [self._part(one) for one in value]
         if id(value) not in self._known:
-            self._known[id(value)] = value, msgspec.Raw(_ENCODE(pack(value, written_out)))
+            self._known[id(value)] = value, msgspec.Raw(_plain(value))
         return self._known[id(value)][1]
+
+
+def _plain(value: object) -> bytes:
+    try:
+        packed = pack(value, written_out)
+        plain = _ENCODE(packed)
+        if not (BEYOND.search(plain) and has_beyond([packed])):
+            return plain
+    except OverflowError:
+        pass
+    return _ENCODE(pack_saturated(value, written_out))

@@ -7,14 +7,17 @@ msgpack extensions: `pack` makes a tree of plain values with them, `unpack` is t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-_EXTENSION = 1
+BEYOND: Final = re.compile(rb"\xcf[\x80-\xff]")
+"""Where a number of 64 bits may stand, which msgpack writes and no count takes; in a packed map any may."""
+_EXTENSION, _LONG = 1, 2
 _MAXIMUM_ENTRIES = 1_000_000
 _MAXIMUM_WIDTH = 16
 """Far more than any row has; a map of no entries would take as much memory as it says."""
@@ -22,6 +25,8 @@ _MAXIMUM_BITS = 140
 """Of a number: putting together a longer one takes hours, and a count has 63."""
 _MOST = 2**63 - 1
 """Of a count (`report.values.Count`): what holds more could not be read again."""
+_SUMS = frozenset({"sum_nano"})
+"""Fields that are no counts and may be longer (`report.values.Sum`)."""
 _MORE = 0x80
 _SEVEN_BITS = 0x7F
 _CONTAINERS = (dict, list, tuple)
@@ -42,14 +47,32 @@ def pack(value: Any, enc_hook: Callable[[Any], Any] | None = None) -> Any:
     return _packed(msgspec.to_builtins(value, builtin_types=(datetime,), enc_hook=enc_hook))
 
 
+def pack_saturated(value: Any, enc_hook: Callable[[Any], Any] | None = None) -> Any:
+    """As `pack`, for what has counts of more than 63 bits: each is the largest there is.
+
+    Sums that may have more are exact up to `_MAXIMUM_BITS`.
+    """
+    return _packed(_saturated(msgspec.to_builtins(value, builtin_types=(datetime,), enc_hook=enc_hook)))
+
+
+def has_beyond(packed: Any) -> bool:
+    """Whether a number of more than 63 bits stands in what `pack` gave."""
+    items = packed.values() if type(packed) is dict else packed
+    return any(
+        has_beyond(one) if type(one) in _CONTAINERS else type(one) is int and one > _MOST for one in items
+    )
+
+
 def unpack(code: int, data: memoryview) -> Any:
-    """The map that an extension holds.
+    """The map, or the long number, that an extension holds.
 
     Raises:
         ValueError: if it is none of ours or damaged.
     """
+    if code == _LONG:
+        return _required(_read_varints(data))
     if code != _EXTENSION:
-        raise ValueError(f"msgpack extension {code}; only {_EXTENSION} is known")
+        raise ValueError(f"msgpack extension {code}; only {_EXTENSION} and {_LONG} are known")
     numbers = _read_varints(data)
     length, width = next(numbers, 0), next(numbers, 0)
     if length > _MAXIMUM_ENTRIES:
@@ -75,6 +98,21 @@ def _packed(value: Any) -> Any:
     if kind in _CONTAINERS:
         return [_packed(item) if type(item) in _CONTAINERS else item for item in value]
     return value
+
+
+def _saturated(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _long(item) if key in _SUMS and type(item) is int and item > _MOST else _saturated(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_saturated(item) for item in value]
+    return min(value, _MOST) if type(value) is int else value
+
+
+def _long(number: int) -> msgspec.msgpack.Ext:
+    return msgspec.msgpack.Ext(_LONG, _varint(min(number, 2**_MAXIMUM_BITS - 1)))
 
 
 def _counts_by_integer(value: dict[Any, Any]) -> bool:

@@ -11,11 +11,13 @@ import json
 
 from llmmonitor_api.report.requests import RequestCounts
 from llmmonitor_api.report.totals import objective_key
-from llmmonitor_operator.versions.history import History
+from llmmonitor_operator.versions.history import History, newest_running
 from llmmonitor_operator.windows import Count
 
 ANY = "any"
 """Of requests by whether they break any check."""
+TOO_LARGE = "tooLarge"
+"""Of requests not held against the owner's schema, all of them bad; no check's name."""
 _SIGNAL = "RequestCheck"
 
 
@@ -38,17 +40,14 @@ def counts_of(requests: RequestCounts) -> dict[str, Count]:
         return {}
     found = {ANY: Count(requests.valid, requests.invalid)}
     found |= {name: Count(one.valid, one.invalid) for name, one in requests.checks.items()}
+    if requests.too_large:
+        found[TOO_LARGE] = Count(0, requests.too_large)
     return {check_key(name, requests.setting): count for name, count in found.items()}
 
 
 def of_newest(counts: dict[str, Count], history: History, pod: str) -> dict[str, Count]:
     """Without checks of requests to a pod that is known to run an older version than another does."""
-    runs = history.running.get(pod, "")
-    newest = max(
-        (one for one in history.versions if one.name in history.running.values()),
-        key=lambda one: (one.first_seen, one.name),
-        default=None,
-    )
-    if not runs or newest is None or runs == newest.name:
+    newest = newest_running(history)
+    if newest is None or history.running.get(pod, newest.name) == newest.name:
         return counts
     return {key: count for key, count in counts.items() if not check_of(key)}

@@ -74,6 +74,8 @@ class ReviewKept(msgspec.Struct, frozen=True):
     """By `Subject.key`."""
     clients: int = 0
     """How many numbers were given to clients."""
+    suspended: tuple[str, ...] = ()
+    """Detectors (`Subject.key`) that were suspended at the last evaluation."""
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -109,7 +111,8 @@ def with_verdict(kept: ReviewKept, given: Given, client: int) -> ReviewKept:
     else:
         new = Batch(drawn.batch, drawn.population, drawn.sample, given.at, (judged,), drawn.band, drawn.of)
         batches.append(new)
-    return ReviewKept(
+    return msgspec.structs.replace(
+        kept,
         people=people,
         subjects=newest({**kept.subjects, key: tuple(batches)}, BATCHES_LIMIT),
         clients=max(kept.clients, client + 1),

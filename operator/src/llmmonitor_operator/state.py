@@ -64,6 +64,8 @@ class Source(msgspec.Struct, frozen=True):
     probing: Probing | None = None
     """Without its rounds and pairs, which are in `State.quality`."""
     review: ReviewState | None = None
+    not_looked_for: tuple[str, ...] = ()
+    """Kinds of interaction that its sidecar does not know: it is older than what finds them."""
 
     @property
     def figures(self) -> Figures:

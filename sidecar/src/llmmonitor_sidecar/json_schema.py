@@ -6,12 +6,27 @@ is told by the schema's own words, never by those of the value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import re2
 
 _PLACE_CHARACTERS = 100
+_OF_EACH_ITEM: Final = frozenset(
+    {
+        *("items", "additionalItems", "prefixItems", "contains", "unevaluatedItems"),
+        *("additionalProperties", "patternProperties", "propertyNames", "unevaluatedProperties"),
+    }
+)
+"""Keywords that look at each item of what they are held against."""
+_COMPARED_IN_A_STEP: Final = 8
+"""Values, at any depth, of which it is told whether they are alike."""
+_Keyword = Callable[[Any, Any, Any, Any], Any]
+
+
+class TooLarge(ValueError):
+    """A value that would take more steps than it may."""
 
 
 class Schema:
@@ -42,14 +57,25 @@ class Schema:
             draft = validators.validator_for(schema, draft) if isinstance(schema, dict) else draft
             made = validators.extend(draft, own)
             self.valid = made(draft.META_SCHEMA).is_valid(schema)
-            self._validator = made(schema, registry=referencing.Registry())
+            counted = {name: self._counted(name, keyword) for name, keyword in made.VALIDATORS.items()}
+            self._validator = validators.extend(made, counted)(schema, registry=referencing.Registry())
         except Exception:  # noqa: BLE001 - `$schema: []` is a TypeError, `$id: 5` an AttributeError, and so on
             self.valid = False
 
-    def broken_at(self, value: object) -> str | None:
-        """Where in the schema stands what `value` breaks: `/properties/n/maximum`; None: it takes it."""
+    def broken_at(self, value: object, steps: float = math.inf) -> str | None:
+        """Where in the schema stands what `value` breaks: `/properties/n/maximum`; None: it takes it.
+
+        Args:
+            value: as JSON has it.
+            steps: that this may take: a keyword held against a part of it is one, and so is each item that a
+                keyword looks at. A step takes about ten microseconds.
+
+        Raises:
+            TooLarge: it would take more.
+        """
         if not self.valid:
             return ""
+        self._left = steps
         try:
             error = next(self._validator.iter_errors(value), None)
         except self._unusable:
@@ -57,6 +83,23 @@ class Schema:
         if error is None:
             return None
         return "/".join(("", *map(str, error.absolute_schema_path)))[:_PLACE_CHARACTERS]
+
+    def _counted(self, name: str, keyword: _Keyword) -> _Keyword:
+        """`keyword` as long as there are steps left."""
+        of_each = name in _OF_EACH_ITEM
+
+        def counted(validator: object, value: object, instance: object, schema: object) -> Any:
+            self._take(1 + (len(instance) if of_each and isinstance(instance, list | dict) else 0))
+            if name == "uniqueItems" and self._left < math.inf:
+                self._take(_values_in(instance) // _COMPARED_IN_A_STEP)
+            return keyword(validator, value, instance, schema)
+
+        return counted
+
+    def _take(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise TooLarge
 
 
 def _unique_items(
@@ -67,6 +110,11 @@ def _unique_items(
 
     if unique and isinstance(instance, list) and len({_hashable(one) for one in instance}) < len(instance):
         yield ValidationError("uniqueItems")
+
+
+def _values_in(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_values_in, inner))
 
 
 def _hashable(value: object) -> object:

@@ -97,6 +97,50 @@ def test_a_line_that_is_no_record_is_named() -> None:
     assert any(one.startswith("record 2 is damaged") for one in problems)
 
 
+def _forged(number: int) -> str:
+    record = read(chain(1).lines[key_of(1)])
+    return line_of(msgspec.structs.replace(record, number=number, who="eve"))
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("99999999", "by hand"),
+        ("99999999", _forged(99_999_999)),
+        ("00009000", ""),
+        ("00001000", _forged(1_000)),
+        ("a note", "by hand"),
+    ],
+)
+@pytest.mark.parametrize("many", [1, 5, RECORDS_LIMIT - 2])
+def test_a_key_written_by_hand_is_named_and_the_chain_goes_on(key: str, line: str, many: int) -> None:
+    grown = chain(many)
+    found = chain_of(UID, range(1, 2), {**grown.lines, key: line})
+
+    assert (found.number, found.head) == (many, grown.head)
+    further = appended(found, Entry(who="ada", what=What.LOOK), AT)
+    assert further.number == many + 1
+    assert further.lines[key] == line, "nothing is taken out of a volume"
+    [problem] = verified(dict(further.lines), records=many + 1, head=further.head).problems
+    assert repr(key) in problem
+    assert [one.what for one in further.newest_first(What.VERDICT)] == ["Verdict"] * many
+
+
+def test_a_volume_that_holds_nothing_but_such_a_key_has_no_record() -> None:
+    found = chain_of(UID, range(1, 2), {"99999999": "by hand"})
+
+    assert continued(found, 7, AT).number == 8
+
+
+def test_what_follows_lost_records_is_no_stray_however_many_they_were() -> None:
+    lost = appended(continued(chain(3), 90_000, AT), Entry(who="ada", what=What.LOOK), AT)
+
+    found = chain_of(UID, range(1, 2), lost.lines)
+
+    assert (found.number, found.head) == (90_002, lost.head)
+    assert verified(dict(lost.lines)).problems[0] == "records 4 to 90000 are missing"
+
+
 def test_another_monitors_chain_is_not_taken_for_ones_own() -> None:
     assert verify("another", [chain(2).lines]).problems == (
         "record 1 begins another monitor's chain: its digest is not the one that record 1 has of it",

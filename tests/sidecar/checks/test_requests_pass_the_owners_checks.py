@@ -25,7 +25,7 @@ from llmmonitor_sidecar.checks.known_parameters import CHAT, COMPLETIONS
 from llmmonitor_sidecar.checks.request import Request
 from llmmonitor_sidecar.checks.table import checks_of
 from llmmonitor_sidecar.detectors.said import Message, Said
-from llmmonitor_sidecar.json_schema import Schema
+from llmmonitor_sidecar.json_schema import Schema, TooLarge
 from llmmonitor_sidecar.signals.request_checks import SLICE_NANOSECONDS, RequestChecks
 
 NONE = RequestChecksSetting()
@@ -153,6 +153,40 @@ def test_values_that_cannot_be_sorted_are_told_apart_in_linear_time(draft: str) 
     assert unique.broken_at([*values, 1, True, [1], [True], "1", None]) is None
     assert unique.broken_at([1, {}, 1.0]) == "/uniqueItems"
     assert unique.broken_at([{"a": [1]}, {"a": [1.0]}]) == "/uniqueItems"
+
+
+_FEW: dict[str, Any] = {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"items": {"type": "object"}}, [_FEW] * 60_000),
+        ({"items": {"description": "nothing to check"}}, [1] * 60_000),
+        ({"items": {"anyOf": [{"required": ["b"]}, {"maxProperties": 3}]}}, [_FEW] * 600),
+        ({"additionalProperties": {"type": "integer"}}, {str(n): n for n in range(2_000)}),
+        ({"uniqueItems": True}, [[*range(20_000)], 1]),
+        ({"$ref": "#/$defs/all", "$defs": {"all": {"items": {"$ref": "#/$defs/all"}}}}, [[0] * 50] * 50),
+    ],
+)
+def test_a_body_that_would_take_long_is_not_judged(schema: dict[str, Any], value: object) -> None:
+    asked = Request(CHAT, json.dumps(value).encode())
+
+    with pytest.raises(TooLarge):
+        body_schema.check(asked, RequestChecksSetting(json_schema=schema))
+
+    assert Schema(schema).broken_at(value) is None
+
+
+def test_an_ordinary_conversation_is_judged_whole() -> None:
+    message = {"type": "object", "required": ["role"], "properties": {"role": {"enum": ["user"]}}}
+    schema = {"properties": {"messages": {"items": message}}}
+    said = [{"role": "user", "content": "x"}] * 300
+
+    setting = RequestChecksSetting(json_schema=schema)
+    assert body_schema.check(request(messages=said), setting) == ""
+    broken = body_schema.check(request(messages=[*said, {}]), setting)
+    assert broken == "/properties/messages/items/required"
 
 
 def test_a_request_of_schemas_without_end_is_not_judged() -> None:

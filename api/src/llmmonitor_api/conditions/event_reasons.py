@@ -2,5 +2,9 @@
 
 CHECKPOINT_UNREADABLE = "CheckpointUnreadable"
 """What was known of a monitor could not be read: it is kept aside, and windows begin anew."""
+DETECTOR_SUSPENDED = "DetectorSuspended"
+"""People found a detector too imprecise: its limits are not judged from now on; the message says by what."""
+DETECTOR_RESUMED = "DetectorResumed"
+"""A suspended detector is good enough again, or another version of it is there: its limits are judged."""
 MODEL_CHANGED = "ModelChanged"
 """A version of the model runs that did not run a moment ago; the message says what of it differs."""

@@ -47,6 +47,8 @@ class InteractionCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     """By kind (`interactions.kinds`, or `pattern:NAME`): all that are looked for, from the start."""
     findings: Annotated[dict[Name, Count], msgspec.Meta(max_length=FINDINGS_LIMIT)] = {}
     """Exchanges with a finding, by `finding_key`."""
+    read_in_part: Count = 0
+    """Exchanges looked at with a text too long to be read whole."""
 
 
 class ClientsSeen(msgspec.Struct, frozen=True, omit_defaults=True):

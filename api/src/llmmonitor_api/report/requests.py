@@ -48,6 +48,9 @@ class RequestCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     """By check; of one that could not be made it counts nothing."""
     details: Annotated[dict[Name, Count], msgspec.Meta(max_length=DETAILS_LIMIT)] = {}
     """Invalid ones by `detail_key`."""
+    too_large: Count = 0
+    """Those not held against the owner's schema: that would have taken too long. If another check could be
+    made of one, it is valid or invalid by that."""
 
 
 def detail_key(check: str, detail: str) -> str:

@@ -28,5 +28,7 @@ class RequestsStatus(StatusModel):
     """Those that break any check, as a share of those that were checked."""
     version: Label | None = None
     """The version of the model that they were sent to: counts begin anew with another."""
+    too_large: Count = 0
+    """Requests not held against spec.requests.jsonSchema: their bodies are too large for it."""
     checks: Annotated[tuple[RequestCheckStatus, ...], Field(max_length=16), by_name("name")] = ()
     """Each check."""

@@ -1,26 +1,25 @@
 """The end of one monitor's chain, as far as it must be known to append to it: functions of it.
 
 Records stand in volumes, each of which is an object of its own; a full one is closed for good and a new one
-begins. A record that somebody damaged keeps its place: the chain goes on after it, and `verify` names it. How
-volumes are read and written is `reconcile/keep/audits.py`'s.
+begins. A record that somebody damaged keeps its place: the chain goes on after it, and `verify` names it.
+What was written by hand far from it (`stray`) is left where it is. How volumes are read and written is
+`reconcile/keep/audits.py`'s.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from llmmonitor_operator.audit.record import Entry, Record, What, beginning, digest, line_of, read, record_of
+from llmmonitor_operator.audit.stray import KEY, RECORDS_LIMIT, record_at, stray
 
-RECORDS_LIMIT = 500
 BYTES_LIMIT = 512 * 1024
 """Of a volume, well below what a ConfigMap holds (1 MiB)."""
 VOLUMES_LIMIT = 200
 """A hundred thousand records: then nothing more is written, and so no content shown."""
 KEEP_SECONDS = 400 * 86_400.0
 """No record goes sooner."""
-KEY = re.compile(r"[0-9]{8}")
 
 
 class ChainFull(Exception):
@@ -38,7 +37,7 @@ class Chain:
     first_volume: int = 1
     """The oldest that is there."""
     lines: Mapping[str, str] = field(default_factory=dict)
-    """Of the newest volume by `key_of`; none at the very beginning."""
+    """Of the newest volume by `key_of`, with whatever else is in it; none at the very beginning."""
     number: int = 0
     """Of the last record; 0 before the first."""
     head: str = ""
@@ -46,7 +45,7 @@ class Chain:
 
     def newest_first(self, what: What) -> Iterator[Record]:
         """Records of one kind in this volume."""
-        for key in sorted(self.lines, reverse=True):
+        for key in sorted(self.lines.keys() - stray(self.lines), reverse=True):
             try:
                 record = read(self.lines[key])
             except ValueError:
@@ -61,9 +60,11 @@ def key_of(number: int) -> str:
 
 
 def chain_of(uid: str, volumes: range, data: Mapping[str, str]) -> Chain:
-    """The chain whose newest volume holds this; keys that are no record's are left alone."""
-    lines = {key: line for key, line in data.items() if KEY.fullmatch(key)}
-    key = max(lines, default="")
+    """The chain whose newest volume holds this; keys that are no record's are left where they are."""
+    lines = dict(data)
+    key = max((key for key in lines.keys() - stray(lines) if KEY.fullmatch(key)), default="")
+    if key and int(key) > (volumes.stop - 1) * RECORDS_LIMIT and record_at(key, lines[key]) is None:
+        key = ""  # in a volume without any record: the chain knows from the status how long it was
     number, head = (int(key), digest(lines[key])) if key else (0, "")
     return Chain(uid, volumes.stop - 1, volumes.start, lines, number, head)
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from llmmonitor_operator.audit.chain import KEY, key_of
+from llmmonitor_operator.audit.chain import key_of
 from llmmonitor_operator.audit.record import Record, What, beginning, digest, read
+from llmmonitor_operator.audit.stray import KEY, stray
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,16 @@ def verify(
         head: the digest of the last of those; empty when the status says nothing.
         expected: a digest that somebody noted; empty when nobody did.
     """
-    data = [(key, line) for volume in volumes for key, line in sorted(volume.items())]
+    strays = [stray(volume) for volume in volumes]
+    data = [
+        (key, line)
+        for volume, by_hand in zip(volumes, strays, strict=True)
+        for key, line in sorted(volume.items())
+        if key not in by_hand
+    ]
     problems = [f"{key!r} is no record's key" for key, _ in data if not KEY.fullmatch(key)]
+    far = "is no record of this chain: it lies far from all of them"
+    problems += [f"{key!r} {far}" for by_hand in strays for key in sorted(by_hand)]
     kept = [_kept(key, line) for key, line in data if KEY.fullmatch(key)]
     found = tuple(one.record for one in kept if one.record is not None)
     trimmed = max((one.count for one in found if one.what == What.TRIMMED), default=0)

@@ -13,19 +13,19 @@ from llmmonitor_api.conditions import Condition, condition, set_conditions
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.configure import settings_for
 from llmmonitor_operator.cost.standing import cost_standing
+from llmmonitor_operator.evaluate import outcomes, requests
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
 from llmmonitor_operator.evaluate.inputs import Inputs, PodStanding, Verdict, fresh_of
 from llmmonitor_operator.evaluate.measured import filled_in
 from llmmonitor_operator.evaluate.objectives import standings
-from llmmonitor_operator.evaluate.outcomes import remembered
 from llmmonitor_operator.evaluate.registry import EVALUATORS
-from llmmonitor_operator.evaluate.requests import begun_anew
 from llmmonitor_operator.evaluate.settle import settle
 from llmmonitor_operator.evaluate.status import Judged, judged_of, status_document
+from llmmonitor_operator.evaluate.suspension import noticed
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
 from llmmonitor_operator.evaluate.versions import canaries_of, clients_of, model_changed, seen_of
 from llmmonitor_operator.interaction_counts import flagged_key, verified_key
-from llmmonitor_operator.request_counts import ANY, check_key
+from llmmonitor_operator.request_counts import ANY, TOO_LARGE, check_key
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Pod, State
 from llmmonitor_operator.versions.canaries import witnessed
@@ -70,6 +70,8 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     if environment.spec_in_force:  # else nobody knows which objectives it has
         state = _without_other_objectives(state, settings)
     pods = tuple(_pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state))
+    review, suspensions = noticed(state.review)
+    state = msgspec.structs.replace(state, review=review) if suspensions else state
     changes: tuple[Change, ...] = ()
     if environment.spec_in_force:
         by = settings.versions.by
@@ -77,9 +79,10 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
         seen = seen_of(pods, by, canaries)
         history, changes = looked(state.versions, seen, now, by, settings.versions.label)
         history = compared_further(history, clients_of(pods), now, settings.versions.margin)
-        outcomes = remembered(state.outcomes, settings.quality.outcomes, now)
-        state = msgspec.structs.replace(state, versions=history, canaries=canaries, outcomes=outcomes)
-        state = begun_anew(state) if changes else state
+        live = outcomes.remembered(state.outcomes, settings.quality.outcomes, now)
+        state = msgspec.structs.replace(state, versions=history, canaries=canaries, outcomes=live)
+        if changes:
+            state = outcomes.begun_anew(requests.begun_anew(state))
     inputs = Inputs(
         settings=settings,
         state=state,
@@ -99,7 +102,7 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     return Evaluation(
         conditions=conditions,
         state=msgspec.structs.replace(state, conditions=conditions, held=held),
-        transitions=(*map(model_changed, changes), *transitions(state.conditions, conditions)),
+        transitions=(*map(model_changed, changes), *suspensions, *transitions(state.conditions, conditions)),
         inputs=inputs,
     )
 
@@ -155,7 +158,9 @@ def _without_other_objectives(state: State, settings: Settings) -> State:
     for kind in kinds:
         keys |= {flagged_key(kind), verified_key(kind)}
     if settings.requests.checks:
-        keys |= {check_key(name, settings.requests.setting) for name in (ANY, *settings.requests.checks)}
+        keys |= {
+            check_key(name, settings.requests.setting) for name in (ANY, TOO_LARGE, *settings.requests.checks)
+        }
     if keys.issuperset(state.events_at) and kinds == state.limited_kinds:
         return state
     return msgspec.structs.replace(

@@ -57,6 +57,8 @@ class Standing:
     """The newest evidence of what is exceeded."""
     suspended: bool = False
     """Whether it is not judged because people found its detectors too imprecise."""
+    older: bool = False
+    """Whether it is not judged because no sidecar looks for it yet."""
 
     @property
     def reason(self) -> Reason:
@@ -98,6 +100,8 @@ def _nothing_judged(inputs: Inputs, every: Iterable[Standing], waiting: list[str
         return Verdict(reasons.CLIENTS_NOT_DISTINGUISHABLE, words)
     if all(one.suspended for one in every):
         return Verdict(reasons.DETECTOR_SUSPENDED, words)
+    if all(one.older for one in every):
+        return Verdict(shared.NOT_VISIBLE, words)
     if not seen_at or inputs.now - seen_at > inputs.settings.hold_for_seconds:
         return Verdict(shared.NO_TRAFFIC, "no request that detectors looked at")
     return Verdict(shared.TOO_FEW_REQUESTS, words, seen_at)
@@ -113,7 +117,9 @@ def _holding(inputs: Inputs, judged: list[Standing], waiting: list[str]) -> str:
 
 def _found(inputs: Inputs, limit: InteractionLimit) -> str:
     count = inputs.state.count(flagged_key(limit.kind), inputs.settings.interactions.window_seconds)
-    return f"{limit.kind} {wording.count(count.bad)} of {wording.count(count.total)} ({limit.text})"
+    text = f"{limit.kind} {wording.count(count.bad)} of {wording.count(count.total)} ({limit.text})"
+    older = _older(inputs, limit)
+    return f"{text}, not judged: {_are_older(older)}" if older else text
 
 
 def _busiest(inputs: Inputs, limit: InteractionLimit) -> str:
@@ -126,6 +132,9 @@ def _standing(inputs: Inputs, limit: InteractionLimit) -> Standing:
         return _per_client(inputs, limit, {one.most_requests for one in _clients(inputs)}, "requests")
     if refused := _refused(inputs, limit):
         return Standing(limit, not_judged=refused)
+    older = _older(inputs, limit)
+    if older and len(older) == len(inputs.fresh):
+        return Standing(limit, not_judged=_are_older(older), older=True)
     if imprecise := suspended_limit(inputs.state.review, limit.kind):
         return Standing(limit, not_judged=imprecise, suspended=True)
     found = [check(inputs, limit) for check in (_zero, _count, _rate, _by_client)]
@@ -145,6 +154,16 @@ def _refused(inputs: Inputs, limit: InteractionLimit) -> str:
         if limit.own and source.interactions is not None
     ]
     return next((f"RE2 refuses the pattern: {one}" for one in said if one), "")
+
+
+def _older(inputs: Inputs, limit: InteractionLimit) -> list[str]:
+    """Pods whose sidecars do not look for it."""
+    return [name for name, source in inputs.fresh if limit.kind in source.not_looked_for]
+
+
+def _are_older(pods: list[str]) -> str:
+    sidecars = "1 pod's sidecar is" if len(pods) == 1 else f"{wording.count(len(pods))} pods' sidecars are"
+    return f"{sidecars} older than this detector ({wording.listed(pods)})"
 
 
 def _zero(inputs: Inputs, limit: InteractionLimit) -> Standing | None:

@@ -3,25 +3,30 @@
 Each is a share with its 95 % Wilson interval. It is beyond its limit when the whole interval is, and stays so
 until the share itself is back within: a share at its limit must not turn the condition with every report.
 People give feedback as they please, and some of it twice: the message says of how many answers there is any,
-and takes what was replaced from what was given.
+and takes what was replaced from what was given. Each version of the model is judged by what was made of its
+own answers: with a change the counts begin anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from llmmonitor_api.conditions import reasons_content as reasons
+from llmmonitor_api.conditions import table
 from llmmonitor_api.report.live_outcomes import NEGATIVE, NEUTRAL, POSITIVE
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict
+from llmmonitor_operator.evaluate.versions import begun_within
 from llmmonitor_operator.outcomes_kept import GIVEN, WITHDRAWN, OutcomesKept
 from llmmonitor_operator.settings import OutcomeSettings
+from llmmonitor_operator.state import State
 
 FEWEST = 20
 """Fewer are not judged: one person's mood."""
+_REASONS = frozenset(one.name for one in (reasons.OUTCOMES_POOR, reasons.OUTCOMES_HOLD, reasons.FEW_OUTCOMES))
 _ROUNDING = 1e-9
 FEEDBACK, REGENERATED, REPHRASED, STOPPED = "positive feedback", "regenerated", "rephrased", "stopped"
 
@@ -79,6 +84,8 @@ class OutcomesStanding:
     """Answers that feedback was given of, of those that bore an id; some are rated later than they came."""
     compared_of_requests: OutcomeStanding
     """Requests of which it could be told whether they ask again."""
+    of_version: str = ""
+    """Whose they are, while it is younger than the window."""
 
     def get(self, name: str) -> OutcomeStanding:
         """The one of that name."""
@@ -88,7 +95,10 @@ class OutcomesStanding:
 def outcomes_standing(inputs: Inputs) -> OutcomesStanding | None:
     """None where the owner does not ask for outcomes."""
     settings = inputs.settings.quality.outcomes
-    return None if settings is None else _standing(settings, inputs.state.outcomes, inputs.now)
+    if settings is None:
+        return None
+    standing = _standing(settings, inputs.state.outcomes, inputs.now)
+    return replace(standing, of_version=begun_within(inputs, settings.window_seconds))
 
 
 def _standing(settings: OutcomeSettings, kept: OutcomesKept, now: float) -> OutcomesStanding:
@@ -118,6 +128,21 @@ def _share(counts: Mapping[str, int], name: str, of: str) -> OutcomeStanding:
 def _net(counts: Mapping[str, int], verdict: str) -> int:
     """Feedback that still stands; of what was given before the window more may be replaced than is given."""
     return max(0, counts.get(GIVEN + verdict, 0) - counts.get(WITHDRAWN + verdict, 0))
+
+
+def begun_anew(state: State) -> State:
+    """The state without what was made of answers of versions before, and a verdict by it."""
+    held = state.held.get(table.QUALITY_HEALTHY.name)
+    by_outcomes = held is not None and held.reason in _REASONS
+    return msgspec.structs.replace(
+        state,
+        outcomes=OutcomesKept(),
+        held={
+            kind: one
+            for kind, one in state.held.items()
+            if not (by_outcomes and kind == table.QUALITY_HEALTHY.name)
+        },
+    )
 
 
 def remembered(kept: OutcomesKept, settings: OutcomeSettings | None, now: float) -> OutcomesKept:
@@ -158,4 +183,5 @@ def _words(standing: OutcomesStanding, shown: list[OutcomeStanding]) -> str:
         answers = wording.counted(rated.of, "answer")
         share = f"{wording.share(rated.seen / rated.of)} of {answers} rated" if rated.of else ""
         parts.append(share or "no answer had an id to be rated by")
-    return f"over {wording.duration(standing.window_seconds)}: {'; '.join(parts)}"
+    of_version = f" of {standing.of_version}" if standing.of_version else ""
+    return f"over {wording.duration(standing.window_seconds)}{of_version}: {'; '.join(parts)}"

@@ -20,6 +20,7 @@ def request_status(inputs: Inputs) -> RequestsStatus | None:
     return RequestsStatus(
         invalid=Estimate(value=whole.bad / whole.total, low=low, high=high, count=whole.total),
         version=standing.version.name if standing.version is not None else None,
+        too_large=standing.too_large,
         checks=tuple(
             RequestCheckStatus(
                 name=name,

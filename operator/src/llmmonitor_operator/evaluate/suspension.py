@@ -3,16 +3,20 @@
 A detector is suspended for a kind only by enough verdicts of more than one person, and only when even the
 upper bound of its precision is below its floor (`interactions.table`). A kind's limit is then not judged,
 once all detectors that find it are suspended; what is found is counted on. Another version of a detector
-begins without verdicts.
+begins without verdicts. That a suspension begins, and that it ends, is an Event each.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 
+import msgspec
+
+from llmmonitor_api.conditions import event_reasons
 from llmmonitor_api.interactions.table import DETECTORS, DetectorFacts
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.precision import Precision, precision
+from llmmonitor_operator.evaluate.transitions import NORMAL, WARNING, Transition
 from llmmonitor_operator.review_kept import ReviewKept, Subject
 
 FEWEST_VERDICTS = 30
@@ -29,6 +33,32 @@ def suspended(kept: ReviewKept) -> dict[Subject, Precision]:
             if known is not None and _is_too_imprecise(detector, known):
                 found[subject] = known
     return found
+
+
+def noticed(kept: ReviewKept) -> tuple[ReviewKept, tuple[Transition, ...]]:
+    """What is kept, with what is suspended now, and the Events of what was not at the last evaluation."""
+    out = suspended(kept) if kept.subjects else {}
+    now = tuple(sorted(subject.key for subject in out))
+    if now == kept.suspended:
+        return kept, ()
+    begun = [_begun(one, known) for one, known in out.items() if one.key not in kept.suspended]
+    ended = [_ended(kept, Subject.of(key)) for key in kept.suspended if key not in now]
+    return msgspec.structs.replace(kept, suspended=now), (*begun, *ended)
+
+
+def _begun(subject: Subject, known: Precision) -> Transition:
+    text = f"{subject.kind} is not judged by it: {words(subject, known)}"
+    return Transition(WARNING, event_reasons.DETECTOR_SUSPENDED, text)
+
+
+def _ended(kept: ReviewKept, subject: Subject) -> Transition:
+    known = precision(kept.subjects.get(subject.key, ()))
+    why = "there are not enough verdicts on it"
+    if known is not None:
+        interval = f"95 % interval {wording.share(known.low)} to {wording.share(known.high)}"
+        why = f"{wording.share(known.value)} of its findings are right ({interval}, n={known.verdicts})"
+    text = f"{subject.kind} is judged by {subject.detector} {subject.version} again: {why}"
+    return Transition(NORMAL, event_reasons.DETECTOR_RESUMED, text)
 
 
 def words(subject: Subject, known: Precision) -> str:

@@ -20,7 +20,7 @@ from llmmonitor_operator.versions.before_after import HOURS_NEEDED, Difference, 
 from llmmonitor_operator.versions.canaries import Canaries
 from llmmonitor_operator.versions.comparison import Comparison, Finding, bounds, findings, overall
 from llmmonitor_operator.versions.fingerprint import parts
-from llmmonitor_operator.versions.history import Change, Seen, Version, compared
+from llmmonitor_operator.versions.history import Change, Seen, Version, compared, newest_running
 
 _SHOWN_PARTS = 4
 _SAID = {
@@ -200,3 +200,11 @@ def _unknown(inputs: Inputs) -> str:
     if versions.by is VersionSource.IMAGE:
         return "no pod says its image's digest"
     return "neither image, arguments nor engine say anything of it"
+
+
+def begun_within(inputs: Inputs, seconds: float) -> str:
+    """`version b, begun 2026-01-02T03:04:05Z`: the newest that runs, if the model changed so lately."""
+    version, changed_at = newest_running(inputs.state.versions), inputs.state.versions.changed_at
+    if version is None or changed_at is None or inputs.now - changed_at > seconds:
+        return ""
+    return f"version {version.name}, begun {wording.moment(changed_at)}"

@@ -20,8 +20,9 @@ from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import InterceptionState, Live, Report
 from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
 from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, Happened, accumulate, added
+from llmmonitor_operator.gather.plausible import Implausible, check
 from llmmonitor_operator.gather.probes import with_probes
-from llmmonitor_operator.interaction_counts import counts_of
+from llmmonitor_operator.interaction_counts import counts_of, not_looked_for
 from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
 from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
 from llmmonitor_operator.request_counts import counts_of as checks_of
@@ -80,7 +81,7 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
                 end=source.at,
                 figures=newly,
                 counts=of_newest(_counts_since(source, before), state.versions, uid)
-                | counts_of(newly.interactions, state.limited_kinds),
+                | counts_of(newly.interactions, _looked_for(state.limited_kinds, source)),
                 features=_features_since(source, before),
                 pod=uid,
             )
@@ -115,10 +116,16 @@ def _check_pod(report: Report, uid: str) -> None:
 
 
 def _figures(report: Report) -> Figures:
+    totals = report.totals
     try:
-        return figures_of(report.totals)
-    except TooMuch as error:
+        figures = figures_of(totals)
+        check(figures, "totals")
+        check(totals.objectives, "totals.objectives")
+        check(totals.features, "totals.features")
+        check(totals.requests, "totals.requests")
+    except (TooMuch, Implausible) as error:
         raise _Refused(str(error)) from error
+    return figures
 
 
 def _source(report: Report, at: float, figures: Figures) -> Source:
@@ -148,7 +155,12 @@ def _source(report: Report, at: float, figures: Figures) -> Source:
         probing_nanoseconds=report.totals.probing_nanoseconds,
         probing=_without_findings(report.probing),
         review=report.review,
+        not_looked_for=not_looked_for(report.totals.interactions),
     )
+
+
+def _looked_for(kinds: tuple[str, ...], source: Source) -> tuple[str, ...]:
+    return tuple(kind for kind in kinds if kind not in source.not_looked_for)
 
 
 def _without_findings(probing: Probing | None) -> Probing | None:

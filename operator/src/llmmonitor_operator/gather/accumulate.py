@@ -7,7 +7,7 @@ All pods' reports of one pass are added at once: each map is copied once, whatev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from llmmonitor_operator.interaction_counts import is_interaction
 from llmmonitor_operator.outcomes_kept import with_outcomes
 from llmmonitor_operator.packed_figures import PackedFigures
 from llmmonitor_operator.state import State
-from llmmonitor_operator.versions.history import counted
+from llmmonitor_operator.versions.history import History, counted, pods_of_older
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier, spread, without_old
 
 T = TypeVar("T")
@@ -101,9 +101,7 @@ def accumulate(state: State, happened: Sequence[Happened], summed: Figures, now:
         events_at=_events_at(state.events_at, happened),
         progress_at=state.progress_at if progressed is None else _latest(progressed, state.progress_at),
         drift=_drift(state.drift, happened),
-        outcomes=with_outcomes(
-            state.outcomes, ((one.end, one.figures.live_outcomes) for one in happened), now
-        ),
+        outcomes=with_outcomes(state.outcomes, _outcomes_of_newest(state.versions, happened), now),
         versions=counted(state.versions, {one.pod: _of_objectives(one) for one in happened}, now),
     )
 
@@ -111,6 +109,14 @@ def accumulate(state: State, happened: Sequence[Happened], summed: Figures, now:
 def _of_objectives(one: Happened) -> tuple[int, dict[str, Count]]:
     """Requests, and what versions are compared by."""
     return one.figures.ended, {key: count for key, count in one.counts.items() if not is_interaction(key)}
+
+
+def _outcomes_of_newest(
+    versions: History, happened: Sequence[Happened]
+) -> Iterator[tuple[float, Mapping[str, int]]]:
+    """Of live traffic; what people make of an older version says nothing of the one that replaces it."""
+    older = pods_of_older(versions)
+    return ((one.end, one.figures.live_outcomes) for one in happened if one.pod not in older)
 
 
 def _drift(before: DriftWatch, happened: Sequence[Happened]) -> DriftWatch:

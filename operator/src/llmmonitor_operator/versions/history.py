@@ -138,6 +138,24 @@ def looked(
     ), tuple(changes)
 
 
+def newest_running(history: History) -> Version | None:
+    """Of the versions that run, the one that was first seen last."""
+    running = {*history.running.values()}
+    return max(
+        (one for one in history.versions if one.name in running),
+        key=lambda one: (one.first_seen, one.name),
+        default=None,
+    )
+
+
+def pods_of_older(history: History) -> frozenset[str]:
+    """UIDs of the pods that are known to run an older version than another does."""
+    newest = newest_running(history) if len(history.versions) > 1 else None
+    if newest is None:
+        return frozenset()
+    return frozenset(uid for uid, name in history.running.items() if name != newest.name)
+
+
 def compared(history: History) -> tuple[Version, Version] | None:
     """The newest version that runs, after the one beside it, else the one that ran last; None without."""
     now = [one for one in history.versions if one.name in history.running.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 
@@ -10,9 +11,16 @@ from llmmonitor_api.configuration import RequestChecksSetting
 from llmmonitor_sidecar.checks.request import Request
 from llmmonitor_sidecar.json_schema import Schema
 
+STEPS: Final = 2_048
+"""Of one body: less than 40 ms of CPU at the worst, 10 of an ordinary one with 300 messages."""
+
 
 def check(request: Request, setting: RequestChecksSetting) -> str | None:
-    """The detail is the keyword of the schema that is broken; what is no JSON fulfils no schema."""
+    """The detail is the keyword of the schema that is broken; what is no JSON fulfils no schema.
+
+    Raises:
+        TooLarge: to tell would take longer than one request may.
+    """
     schema = _ready(msgspec.json.encode(setting.json_schema))
     if not schema.valid:
         return None
@@ -20,7 +28,7 @@ def check(request: Request, setting: RequestChecksSetting) -> str | None:
         value = msgspec.json.decode(request.body)
     except (ValueError, RecursionError):
         return "no JSON"
-    broken = schema.broken_at(value)
+    broken = schema.broken_at(value, STEPS)
     return "" if broken is None else broken or "a reference or pattern that cannot be used"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmmonitor_api.interactions.kinds import Origin
+from llmmonitor_sidecar.detectors.features import CHARACTERS
 from llmmonitor_sidecar.detectors.said import Message
 
 
@@ -42,6 +43,12 @@ class Heard:
     def characters(self) -> int:
         """Of text that is judged."""
         return sum(len(one.text) for one in self.new) + sum(map(len, (*self.answers, *self.calls)))
+
+    @property
+    def read_in_part(self) -> bool:
+        """Whether a text is too long for any detector to read it whole."""
+        texts = (*(one.text for one in self.new), *self.answers, *self.calls)
+        return any(len(text) > CHARACTERS for text in texts)
 
     @property
     def output(self) -> tuple[tuple[Origin, tuple[str, ...]], ...]:

@@ -178,6 +178,7 @@ class Interactions:
             counts,
             looked_at=counts.looked_at + 1,
             cut_short=counts.cut_short + inspection.cut_short,
+            read_in_part=counts.read_in_part + heard.read_in_part,
             text_characters=counts.text_characters + heard.characters,
             cpu_nanoseconds=counts.cpu_nanoseconds + took,
         )

@@ -1,8 +1,8 @@
 """Makes the owner's checks on requests that have ended, in slices beside the detectors, and counts.
 
 What is not checked for want of CPU or room is said by the counts: `exchanges` has it, `valid` and `invalid`
-have not. Bodies are kept while an exchange lasts and until they were looked at, in bounded room; where
-nothing is to be checked they are let go at once.
+have not, and `too_large` those whose body a check would take too long over. Bodies are kept while an exchange
+lasts and until they were looked at, in bounded room; where nothing is to be checked they are let go at once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.analyser.exchange import EventKind, Exchange, ExchangeEvent, TokenSource
 from llmmonitor_sidecar.checks.request import Request
 from llmmonitor_sidecar.checks.table import Check, checks_of
+from llmmonitor_sidecar.json_schema import TooLarge
 
 BODY_BYTES_LIMIT = 262_144
 """Of a longer request nothing is checked."""
@@ -118,9 +119,14 @@ class RequestChecks:
     def _look(self, request: Request) -> None:
         if self._in_force is None:
             return
-        valid = True
+        valid, too_large = True, 0
+        made = len(self._in_force.checks)
         for name, check in self._in_force.checks.items():
-            detail = check(request, self._in_force.setting)
+            try:
+                detail = check(request, self._in_force.setting)
+            except TooLarge:
+                too_large, made = 1, made - 1
+                continue
             if detail is None:
                 continue
             known = self._checks.get(name, CheckCounts())
@@ -132,7 +138,7 @@ class RequestChecks:
                 self._details[key if room else detail_key(name, OTHER)] += 1
             else:
                 self._checks[name] = CheckCounts(known.valid + 1, known.invalid)
-        self._count(**{"valid" if valid else "invalid": 1})
+        self._count(too_large=too_large, **({"valid" if valid else "invalid": 1} if made else {}))
 
     def _count(self, **more: int) -> None:
         now = {name: getattr(self._counts, name) + value for name, value in more.items()}

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmmonitor_operator.audit.chain import KEEP_SECONDS, Chain, appended, chain_of, continued
+from llmmonitor_operator.audit.chain import KEEP_SECONDS, Chain, appended, chain_of, continued, key_of
 from llmmonitor_operator.audit.record import Entry, What, read
 from llmmonitor_operator.evaluate.wording import moment
 from llmmonitor_operator.kube import paths
@@ -123,11 +123,11 @@ class Audits:
         chain = await self.chain(uid)
         for volume in range(chain.first_volume, chain.volume):
             lines = (await self._kube.get(self._path(uid, volume))).get("data") or {}
-            last = max(lines, default="")
-            if not last or not _is_old(lines[last], now):
+            last = chain_of(uid, range(volume, volume + 1), lines).number
+            if not last or not _is_old(lines[key_of(last)], now):
                 return
             why = f"older than {KEEP_SECONDS / 86_400:.0f} days"
-            entry = Entry(who="the operator", what=What.TRIMMED, why=why, count=int(last))
+            entry = Entry(who="the operator", what=What.TRIMMED, why=why, count=last)
             await self.append(raw, entry, now)
             await self._close(uid, volume)
             await self._kube.delete(self._path(uid, volume))

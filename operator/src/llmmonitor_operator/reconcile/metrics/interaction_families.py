@@ -16,6 +16,7 @@ from llmmonitor_operator.interaction_counts import (
     FLAGGED,
     FOUND,
     LOOKED_AT,
+    READ_IN_PART,
     VERIFIED,
     with_prefix,
 )
@@ -40,6 +41,12 @@ def interaction_families(figures: Mapping[Key, Mapping[str, int]], counter: Coun
                 ("false", max(0, one.get(EXCHANGES, 0) - one.get(LOOKED_AT, 0))),
             )
         ),
+    )
+    yield counter(
+        "interaction_exchanges_read_in_part",
+        "Exchanges looked at with a text of more than 32,768 characters, of which detectors read parts.",
+        (),
+        ((key, one.get(READ_IN_PART, 0)) for key, one in figures.items()),
     )
     yield counter(
         "interactions",

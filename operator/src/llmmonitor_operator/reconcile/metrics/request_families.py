@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from prometheus_client import Metric
 
+from llmmonitor_api.report.requests import JSON_SCHEMA
 from llmmonitor_operator.monitors import Key
 from llmmonitor_operator.reconcile.metrics.shapes import Family
+from llmmonitor_operator.request_counts import TOO_LARGE
 from llmmonitor_operator.windows import Count
 
 
@@ -15,12 +17,19 @@ def request_checks(checks: Mapping[Key, Mapping[str, Count]], counter: Family) -
     """By monitor, its checks' counts by name."""
     return counter(
         "request_checks",
-        "Requests that pass or break a check of spec.requests; check=any is of all checks together.",
+        "Requests that pass or break a check of spec.requests, or whose body is too large for it;"
+        " check=any is of all checks together.",
         ("check", "result"),
         (
-            ((*key, check, result), requests)
+            ((*key, *labels), requests)
             for key, of_monitor in checks.items()
             for check, count in of_monitor.items()
-            for result, requests in (("valid", count.good), ("invalid", count.bad))
+            for labels, requests in _results(check, count)
         ),
     )
+
+
+def _results(check: str, count: Count) -> tuple[tuple[tuple[str, str], int], ...]:
+    if check == TOO_LARGE:
+        return (((JSON_SCHEMA, "too_large"), count.bad),)
+    return ((check, "valid"), count.good), ((check, "invalid"), count.bad)

@@ -21,7 +21,7 @@ from llmmonitor_operator.figures import ABORTED, FAILED, NOT_JUDGED, NOTHING, OK
 from llmmonitor_operator.gather.accumulate import Added
 from llmmonitor_operator.interaction_counts import FOUND, NAMES, is_interaction
 from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
-from llmmonitor_operator.request_counts import ANY, check_of
+from llmmonitor_operator.request_counts import ANY, TOO_LARGE, check_of
 from llmmonitor_operator.windows import Count
 
 OTHER = "other"
@@ -66,7 +66,7 @@ class RunningTotals:
         }
         checks = dict(self.checks)
         for key, count in news.counts.items():
-            if (check := check_of(key)) in (ANY, *CHECKS):
+            if (check := check_of(key)) in (ANY, TOO_LARGE, *CHECKS):
                 checks[check] = checks.get(check, Count()) + count
         if news.figures == NOTHING:
             return RunningTotals(self.packed, objectives, checks)

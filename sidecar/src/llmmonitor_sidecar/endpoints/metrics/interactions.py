@@ -57,6 +57,11 @@ def families(counts: InteractionCounts, state: InteractionsState) -> Iterator[Me
         "Exchanges that took more CPU than one may, so that not every detector saw all.",
         one(counts.cut_short),
     )
+    yield counter(
+        f"{_OURS}_detectors_read_in_part",
+        "Exchanges looked at with a text of more than 32,768 characters, of which detectors read parts.",
+        one(counts.read_in_part),
+    )
     yield gauge(
         f"{_OURS}_interactions_sampled_ratio",
         "Share of exchanges that is looked at now: below 1 while the CPU allowed does not suffice for all.",

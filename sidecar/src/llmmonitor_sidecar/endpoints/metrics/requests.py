@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from prometheus_client import Metric
 
-from llmmonitor_api.report.requests import RequestCounts
+from llmmonitor_api.report.requests import JSON_SCHEMA, RequestCounts
 from llmmonitor_sidecar.endpoints.metrics.labels import label
 from llmmonitor_sidecar.endpoints.metrics.shapes import counter
 
@@ -20,9 +20,12 @@ def families(counts: RequestCounts) -> Iterator[Metric]:
     ]
     for name, one in sorted(counts.checks.items()):
         results += [(name, "valid", one.valid), (name, "invalid", one.invalid)]
+    if counts.too_large:
+        results.append((JSON_SCHEMA, "too_large", counts.too_large))
     yield counter(
         "llm_monitor_request_checks",
-        "Requests that pass or break a check of spec.requests; check=any is of all checks together.",
+        "Requests that pass or break a check of spec.requests, or whose body is too large for it;"
+        " check=any is of all checks together.",
         (({"check": label(name), "result": result}, many) for name, result, many in results),
     )
     unchecked = max(0, counts.exchanges - counts.valid - counts.invalid)
