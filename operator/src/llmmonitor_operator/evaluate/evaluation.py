@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -26,6 +27,7 @@ from llmmonitor_operator.evaluate.transitions import Transition, transitions
 from llmmonitor_operator.evaluate.versions import canaries_of, clients_of, model_changed, seen_of
 from llmmonitor_operator.interaction_counts import flagged_key, verified_key
 from llmmonitor_operator.request_counts import ANY, check_key
+from llmmonitor_operator.oom_kills import OOMKill, with_kills
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Pod, State
 from llmmonitor_operator.versions.canaries import witnessed
@@ -71,6 +73,7 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
         state = _without_other_objectives(state, settings)
     pods = tuple(_pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state))
     changes: tuple[Change, ...] = ()
+    state = msgspec.structs.replace(state, oom_kills=with_kills(state.oom_kills, _killed(pods, state)))
     if environment.spec_in_force:
         by = settings.versions.by
         canaries = witnessed(state.canaries, canaries_of(pods), state.versions.running)
@@ -154,6 +157,16 @@ def _without_other_objectives(state: State, settings: Settings) -> State:
     kinds = tuple(limit.kind for limit in settings.interactions.limits)
     for kind in kinds:
         keys |= {flagged_key(kind), verified_key(kind)}
+def _killed(pods: Iterable[PodStanding], state: State) -> Iterator[OOMKill]:
+    """What the kernel and the kubelet say of pods that are there."""
+    for pod in pods:
+        uid, known = pod.expected.uid, state.pods.get(pod.expected.uid)
+        if known is not None and known.oom_killed_at is not None:
+            yield OOMKill(uid, pod.name, known.oom_killed_at, known.oom_killed)
+        if pod.expected.oom_killed_at is not None:
+            yield OOMKill(uid, pod.name, pod.expected.oom_killed_at)
+
+
     if settings.requests.checks:
         keys |= {check_key(name, settings.requests.setting) for name in (ANY, *settings.requests.checks)}
     if keys.issuperset(state.events_at) and kinds == state.limited_kinds:
