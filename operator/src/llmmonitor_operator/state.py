@@ -18,11 +18,12 @@ from llmmonitor_api.report.requests import RequestCounts
 from llmmonitor_api.report.review import ReviewState
 from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.audit.kept import AuditKept
+from llmmonitor_operator.condition_history import ConditionHistory
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures
-from llmmonitor_operator.outcomes_kept import OutcomesKept
 from llmmonitor_operator.oom_kills import OOMKill
+from llmmonitor_operator.outcomes_kept import OutcomesKept
 from llmmonitor_operator.packed_features import PackedFeatures
 from llmmonitor_operator.packed_figures import PackedFigures, total_of
 from llmmonitor_operator.quality_kept import QualityKept
@@ -146,11 +147,11 @@ class State(msgspec.Struct, frozen=True):
     held: dict[str, Held] = {}
     """By condition type."""
     conditions: tuple[Condition, ...] = ()
-    cost: Ledger = Ledger()
     oom_kills: tuple[OOMKill, ...] = ()
     """The newest, of pods that are gone too."""
     condition_history: ConditionHistory = ConditionHistory()
     """When each of them went which way."""
+    cost: Ledger = Ledger()
     """What was spent, by the day."""
     anomalies: Watch = Watch()
     """What the detectors of anomalies know and remember; the history they learn from is kept apart."""

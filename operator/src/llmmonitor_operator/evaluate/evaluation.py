@@ -12,6 +12,7 @@ import msgspec
 
 from llmmonitor_api.conditions import Condition, condition, set_conditions
 from llmmonitor_api.spec import LLMMonitor
+from llmmonitor_operator.condition_history import with_steps
 from llmmonitor_operator.configure import settings_for
 from llmmonitor_operator.cost.standing import cost_standing
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
@@ -26,8 +27,8 @@ from llmmonitor_operator.evaluate.status import Judged, judged_of, status_docume
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
 from llmmonitor_operator.evaluate.versions import canaries_of, clients_of, model_changed, seen_of
 from llmmonitor_operator.interaction_counts import flagged_key, verified_key
-from llmmonitor_operator.request_counts import ANY, check_key
 from llmmonitor_operator.oom_kills import OOMKill, with_kills
+from llmmonitor_operator.request_counts import ANY, check_key
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Pod, State
 from llmmonitor_operator.versions.canaries import witnessed
@@ -72,8 +73,8 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     if environment.spec_in_force:  # else nobody knows which objectives it has
         state = _without_other_objectives(state, settings)
     pods = tuple(_pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state))
-    changes: tuple[Change, ...] = ()
     state = msgspec.structs.replace(state, oom_kills=with_kills(state.oom_kills, _killed(pods, state)))
+    changes: tuple[Change, ...] = ()
     if environment.spec_in_force:
         by = settings.versions.by
         canaries = witnessed(state.canaries, canaries_of(pods), state.versions.running)
@@ -101,7 +102,12 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     conditions = set_conditions(state.conditions, news, moment)
     return Evaluation(
         conditions=conditions,
-        state=msgspec.structs.replace(state, conditions=conditions, held=held),
+        state=msgspec.structs.replace(
+            state,
+            conditions=conditions,
+            condition_history=with_steps(state.condition_history, state.conditions, conditions),
+            held=held,
+        ),
         transitions=(*map(model_changed, changes), *transitions(state.conditions, conditions)),
         inputs=inputs,
     )
@@ -151,12 +157,6 @@ def _pod(expected: ExpectedPod, known: Pod | None, settings: Settings, now: floa
     )
 
 
-def _without_other_objectives(state: State, settings: Settings) -> State:
-    """Counts of objectives and limits that the spec no longer has are not kept."""
-    keys = {objective.key for objective in settings.objectives}
-    kinds = tuple(limit.kind for limit in settings.interactions.limits)
-    for kind in kinds:
-        keys |= {flagged_key(kind), verified_key(kind)}
 def _killed(pods: Iterable[PodStanding], state: State) -> Iterator[OOMKill]:
     """What the kernel and the kubelet say of pods that are there."""
     for pod in pods:
@@ -167,6 +167,12 @@ def _killed(pods: Iterable[PodStanding], state: State) -> Iterator[OOMKill]:
             yield OOMKill(uid, pod.name, pod.expected.oom_killed_at)
 
 
+def _without_other_objectives(state: State, settings: Settings) -> State:
+    """Counts of objectives and limits that the spec no longer has are not kept."""
+    keys = {objective.key for objective in settings.objectives}
+    kinds = tuple(limit.kind for limit in settings.interactions.limits)
+    for kind in kinds:
+        keys |= {flagged_key(kind), verified_key(kind)}
     if settings.requests.checks:
         keys |= {check_key(name, settings.requests.setting) for name in (ANY, *settings.requests.checks)}
     if keys.issuperset(state.events_at) and kinds == state.limited_kinds:
