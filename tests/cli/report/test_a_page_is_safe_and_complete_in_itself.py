@@ -12,7 +12,7 @@ from tests.cli.report.kept_weeks import Weeks
 
 from llmmonitor_api.status import MonitorStatus
 from llmmonitor_cli.report.build import document
-from llmmonitor_cli.report.document import Document, IntervalPlot, SpanPlot, TimePlot
+from llmmonitor_cli.report.document import Document, Plot, TimePlot
 from llmmonitor_cli.report.gathering.material import Material
 from llmmonitor_cli.report.page.as_html import as_html
 from llmmonitor_cli.report.page.as_json import as_json
@@ -122,12 +122,7 @@ def test_nothing_is_loaded_from_anywhere(hostile: Document, page: Page) -> None:
 
 def test_ids_are_unique_and_every_plot_says_what_it_shows(page: Page, hostile: Document) -> None:
     ids = [found["id"] for _, found in page.tags if "id" in found]
-    plots = [
-        one
-        for section in hostile.sections
-        for one in section.blocks
-        if isinstance(one, TimePlot | IntervalPlot | SpanPlot)
-    ]
+    plots = [one for section in hostile.sections for one in section.blocks if isinstance(one, Plot)]
 
     assert len(ids) == len(set(ids))
     assert len(page.all("svg")) == 2 * len(plots) > 20
