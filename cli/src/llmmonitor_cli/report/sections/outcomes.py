@@ -215,8 +215,9 @@ def _table(kept: _Kept, outcomes: tuple[_Outcome, ...]) -> Block:
         "Outcomes over the period",
         "Outcome | #Seen | #Of | #Share | Limit | The period lies",
         rows,
-        note="Shares with 95 % intervals between hours or days. Beyond it: the whole interval is. The"
-        " condition judges its own window, which may say something else.",
+        note="Shares with 95 % intervals between hours or days; fewer than"
+        f" {statistics.FEWEST_STRETCHES} of these give none. Beyond it: the whole interval is. The condition"
+        " judges its own window, which may say something else.",
     )
 
 

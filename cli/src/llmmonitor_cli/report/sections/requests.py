@@ -94,8 +94,9 @@ def _blocks(
                 for name, one in shares.items()
             ),
             lines=(limit,),
-            note="Intervals are 95 %, between hours or days, since invalid requests come in clusters. The"
-            " limit (spec.requests.maxInvalidRate) is of requests that break any check.",
+            note="Intervals are 95 %, between hours or days, since invalid requests come in clusters; fewer"
+            f" than {statistics.FEWEST_STRETCHES} of these give none. The limit"
+            " (spec.requests.maxInvalidRate) is of requests that break any check.",
         ),
         _plot(counted[ANY], limit, material, period),
     ]
