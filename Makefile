@@ -8,7 +8,7 @@ MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-scale bench-passes bench-anomalies bench-drift bench-text-drift bench-versions bench-detectors train-detectors bench-bias bench-gpu bench-smoke fuzz clean
+.PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-scale bench-passes bench-anomalies bench-drift bench-text-drift bench-versions bench-canaries bench-detectors train-detectors bench-bias bench-gpu bench-smoke fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,7 @@ lint: $(READY) ## Style, types, import contracts, and that generated files are c
 	$(BIN)/python -m llmmonitor_cli.metric_docs --check
 	$(BIN)/python -m llmmonitor_cli.interaction_docs --check
 	$(BIN)/python -m tests.sidecar.engine_docs --check
+	$(BIN)/python -m bench.quote --check
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
@@ -62,6 +63,7 @@ docs: $(READY) ## Generate the pages of docs/ that derive from code: conditions,
 	$(BIN)/python -m llmmonitor_cli.metric_docs
 	$(BIN)/python -m llmmonitor_cli.interaction_docs
 	$(BIN)/python -m tests.sidecar.engine_docs
+	$(BIN)/python -m bench.quote
 
 lock: $(READY) ## Lock all dependencies anew, with hashes
 	UV=$(BIN)/uv requirements/lock --upgrade
@@ -100,6 +102,9 @@ bench-text-drift: $(DETECTORS) ## The same of what is found in texts, on real on
 
 bench-versions: $(READY) ## How often versions that are alike are called different, and how soon real ones
 	$(BIN)/python -m bench.versions $(ARGS)
+
+bench-canaries: $(READY) ## Whether canaries tell other weights behind the same name, of a real model (minutes)
+	$(BIN)/python -m bench.canaries $(ARGS)
 
 bench-detectors: $(DETECTORS) ## What each detector finds, raises by mistake and costs, beside others' (minutes)
 	PYTHONPATH=. $(BIN)/python -m bench.detectors $(ARGS)

@@ -6,6 +6,8 @@ import math
 import random
 import uuid
 
+from llmmonitor_api.conditions import Status
+from llmmonitor_api.conditions.table import CONDITION_TYPES
 from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
 from llmmonitor_api.report.features import BUCKETS_LIMIT, FEATURES_LIMIT
 from llmmonitor_api.report.histogram import Histogram
@@ -13,6 +15,7 @@ from llmmonitor_api.report.probing import RESULTS_LIMIT, SCENARIOS_LIMIT
 from llmmonitor_api.report.report import InterceptionState, Live
 from llmmonitor_api.report.totals import InterceptionCounts, objective_key
 from llmmonitor_api.review import Verdict
+from llmmonitor_operator.condition_history import STEPS_LIMIT, WORDS_LIMIT, ConditionHistory, Step
 from llmmonitor_operator.cost.ledger import DAYS_LIMIT, Account, Ledger, Line, Spent
 from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.figures import Figures
@@ -227,3 +230,24 @@ def full_review(rng: random.Random) -> ReviewKept:
     )
     people = tuple(f"system:serviceaccount:prod:reviewer-{n:03d}" for n in range(PEOPLE_LIMIT))
     return ReviewKept(people, {Subject("jailbreak", "injection-model", 1).key: batches}, 10**5)
+
+
+def full_conditions(rng: random.Random) -> ConditionHistory:
+    """Of every condition as many changes as are kept, each with as long a message of other figures."""
+
+    def words() -> str:
+        text = ""
+        while len(text) < WORDS_LIMIT:
+            text += f"errors {rng.random():.3g} % bad of {rng.randrange(10**5)} in 1 h (limit 1 %), "
+        return text[:WORDS_LIMIT]
+
+    return ConditionHistory(
+        {
+            kind.name: tuple(
+                Step(int(NOW) - 5_000 * (STEPS_LIMIT - n), rng.choice(list(Status)), reason.name, words())
+                for n, reason in enumerate(rng.choices(kind.reasons, k=STEPS_LIMIT))
+            )
+            for kind in CONDITION_TYPES
+        },
+        {kind.name: rng.randrange(10**4) for kind in CONDITION_TYPES},
+    )

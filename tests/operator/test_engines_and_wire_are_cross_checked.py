@@ -330,3 +330,11 @@ def test_an_older_sidecar_reports_none_of_this(watch: Make) -> None:
     replica.serve(5)
 
     assert "engineCounts" not in one.gather([replica]).status
+
+
+def test_counts_are_exact_however_large(watch: Make) -> None:
+    many = Pair(engine=1_234_567, wire=1_234_561)
+
+    check = checks(judged(watch, compared(answered=1_240, prompt_tokens=many)))["prompt-tokens"]
+
+    assert (check["engine"], check["wire"]) == (1_234_567, 1_234_561)

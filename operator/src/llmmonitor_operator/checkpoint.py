@@ -17,6 +17,7 @@ import msgspec
 
 from llmmonitor_api.report import histogram
 from llmmonitor_api.report.probing import Probing
+from llmmonitor_operator.condition_history import without_older_steps, without_words
 from llmmonitor_operator.cost.fold import folded
 from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.outcomes_kept import OutcomesKept
@@ -27,7 +28,7 @@ from llmmonitor_operator.packing import unpack
 from llmmonitor_operator.review_kept import newest
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.canaries import Canaries
-from llmmonitor_operator.versions.history import History
+from llmmonitor_operator.versions.history import begun_anew
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS
 
 SCHEMA = 1
@@ -245,8 +246,7 @@ def _with_one_pod_of_each_version(state: State) -> State:
 def _without_versions(state: State) -> State:
     """They begin anew with what runs, which is no change of the model."""
     known = state.versions
-    anew = History(by=known.by, label=known.label, changes=known.changes, changed_at=known.changed_at)
-    return msgspec.structs.replace(state, versions=anew)
+    return msgspec.structs.replace(state, versions=begun_anew(known, known.by, known.label))
 
 
 def _without_older_rounds(state: State) -> State:
@@ -274,10 +274,24 @@ def _without_pairs(state: State) -> State:
     return msgspec.structs.replace(state, quality=msgspec.structs.replace(state.quality, pairs=()))
 
 
+def _without_past_of_models(state: State) -> State:
+    versions = msgspec.structs.replace(state.versions, past=())
+    canaries = msgspec.structs.replace(state.canaries, hours={})
+    return msgspec.structs.replace(state, versions=versions, canaries=canaries)
+
+
 def _without_older_verdicts(state: State) -> State:
     kept = state.review
     subjects = newest(kept.subjects, _VERDICTS_LEFT)
     return msgspec.structs.replace(state, review=msgspec.structs.replace(kept, subjects=subjects))
+
+
+def _without_words_of_conditions(state: State) -> State:
+    return msgspec.structs.replace(state, condition_history=without_words(state.condition_history))
+
+
+def _without_older_steps(state: State) -> State:
+    return msgspec.structs.replace(state, condition_history=without_older_steps(state.condition_history))
 
 
 def _with_cost_by_the_month(state: State) -> State:
@@ -290,6 +304,7 @@ def _without_valid_spec(state: State) -> State:
 
 _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
     ("single days of cost of a quarter ago and more; by the month they are in", _with_cost_by_the_month),
+    ("what conditions said when they changed, but for the newest", _without_words_of_conditions),
     ("figures of the last minutes", _without_figures(0)),
     ("figures by the hour", _without_figures(2)),
     ("the window of drift that is being filled", _without_open_window),
@@ -299,6 +314,8 @@ _REDUCTIONS: tuple[tuple[str, Callable[[State], State]], ...] = (
     ("events of the last minutes", _without_counts(0)),
     ("figures of the last hour", _without_figures(1)),
     ("people's verdicts before the newest", _without_older_verdicts),
+    ("changes of the model and rounds of canaries before the newest", _without_past_of_models),
+    ("changes of conditions before the newest", _without_older_steps),
     ("events by the day", _without_counts(3)),
     ("the sources' counters", _without_sources),
     ("which version runs on which pod, but for one of each", _with_one_pod_of_each_version),

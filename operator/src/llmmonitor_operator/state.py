@@ -18,9 +18,11 @@ from llmmonitor_api.report.requests import RequestCounts
 from llmmonitor_api.report.review import ReviewState
 from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.audit.kept import AuditKept
+from llmmonitor_operator.condition_history import ConditionHistory
 from llmmonitor_operator.cost.ledger import Ledger
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.oom_kills import OOMKill
 from llmmonitor_operator.outcomes_kept import OutcomesKept
 from llmmonitor_operator.packed_features import PackedFeatures
 from llmmonitor_operator.packed_figures import PackedFigures, total_of
@@ -87,7 +89,9 @@ class Pod(msgspec.Struct, frozen=True):
     lost_seconds: float = 0.0
     """Between the last report of one life and the start of the next, over all lives."""
     oom_killed_at: float | None = None
-    """When the kernel's count was last seen to grow."""
+    """When the kernel's count was last seen to grow,"""
+    oom_killed: int = 1
+    """and by how many."""
     refused_at: float | None = None
     refused: str = ""
     """Why the newest report was not taken; empty when it was."""
@@ -145,6 +149,10 @@ class State(msgspec.Struct, frozen=True):
     held: dict[str, Held] = {}
     """By condition type."""
     conditions: tuple[Condition, ...] = ()
+    oom_kills: tuple[OOMKill, ...] = ()
+    """The newest, of pods that are gone too."""
+    condition_history: ConditionHistory = ConditionHistory()
+    """When each of them went which way."""
     cost: Ledger = Ledger()
     """What was spent, by the day."""
     anomalies: Watch = Watch()

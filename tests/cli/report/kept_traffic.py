@@ -25,12 +25,16 @@ from llmmonitor_operator.cost.period import DAY_MS
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.interaction_counts import flagged_key, verified_key
 from llmmonitor_operator.packed_figures import PackedFigures
+from llmmonitor_operator.request_counts import ANY, check_key
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier
 
 DAYS = 28
 UID = "6f1c3c1e-7a0e-4c55-9d3e-0e2f6a3b7c11"
 LIMIT_SECONDS = 2.0
 """Of the objective on the first token."""
+CHANGED_DAYS_AGO = 10
+CHECKED = {"languages": 0.004, "roles": 0.002, "contextOverflow": 0.0, "unknownParameters": 0.011}
+"""Checks on requests, by the share that breaks them."""
 _SPREAD = 0.6
 """Of the logarithm of TTFT between requests."""
 
@@ -72,14 +76,15 @@ def history_of(minutes: dict[int, tuple[Minutes, Fault]], now: float) -> tuple[H
 def keys(monitor: LLMMonitor) -> list[str]:
     kinds = ("promptInjection", "piiExposed", "refusals")
     objectives = [one.key for one in settings_for(monitor).objectives]
-    return [*objectives, *map(flagged_key, kinds), verified_key("piiExposed")]
+    checks = [check_key(name, settings_for(monitor).requests.setting) for name in (ANY, *CHECKED)]
+    return [*objectives, *map(flagged_key, kinds), verified_key("piiExposed"), *checks]
 
 
 def counts(
     minutes: dict[int, tuple[Minutes, Fault]], monitor: LLMMonitor, now: float
 ) -> tuple[dict[str, dict[int, Count]], ...]:
     draw = random.Random(6)
-    first_token, errors, injection, pii, refusals, _ = keys(monitor)
+    first_token, errors, injection, pii, refusals, _, *checks = keys(monitor)
     tiers: tuple[dict[str, dict[int, Count]], ...] = tuple({} for _ in COUNT_TIERS)
     for at, (one, fault) in minutes.items():
         if not one.ended:
@@ -92,6 +97,9 @@ def counts(
             pii: 0,
             refusals: _some(0.03, one.ended, draw),
         }
+        if at * CELL_SECONDS >= now - CHANGED_DAYS_AGO * 86_400:  # counts of requests begin anew
+            invalid = [_some(share, one.ended, draw) for share in CHECKED.values()]
+            bad |= dict(zip(checks, (min(one.ended, sum(invalid)), *invalid), strict=True))
         for key, number in bad.items():
             for tier, cells in zip(COUNT_TIERS, tiers, strict=True):
                 cell = tier.index(at * CELL_SECONDS)

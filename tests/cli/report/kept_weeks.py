@@ -13,7 +13,9 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from tests.cli.report.kept_people import canaries, course, outcomes, review
 from tests.cli.report.kept_traffic import (
+    CHECKED,
     DAYS,
     LIMIT_SECONDS,
     UID,
@@ -30,6 +32,7 @@ from tests.operator.drift.traffic import learnt
 
 from llmmonitor_api.report import gpus
 from llmmonitor_api.report.report import Engine, Resources
+from llmmonitor_api.report.requests import CheckCounts, RequestCounts, detail_key
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.anomalies.history import History
 from llmmonitor_operator.configure import settings_for
@@ -43,7 +46,7 @@ from llmmonitor_operator.reconcile.keep.histories import Baselines, Histories
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.comparison import Comparison
 from llmmonitor_operator.versions.history import History as Versions
-from llmmonitor_operator.versions.history import Version
+from llmmonitor_operator.versions.history import ModelChange, Version
 from llmmonitor_operator.versions.sequence import Evidence, observed
 from llmmonitor_operator.windows import FIGURE_TIERS
 
@@ -98,13 +101,25 @@ def spec(**more: Any) -> dict[str, Any]:
             ],
             "schedule": "24h",
             "minPassed": "60%",
+            "outcomes": {"minPositive": "80%", "maxRegenerated": "5%", "maxStopped": "10%"},
+        },
+        "requests": {
+            "languages": ["en", "de"],
+            "roles": ["system", "user", "assistant"],
+            "unknownParameters": True,
+            "contextOverflow": True,
+            "maxInvalidRate": "1%",
         },
         "cost": {
             "hourlyRate": {"amount": "2.50", "per": "GPU"},
             "currency": "USD",
             "budget": {"amount": "5400", "period": "Month"},
         },
-        "privacy": {"clientHeader": "x-user"},
+        "privacy": {
+            "clientHeader": "x-user",
+            "content": "Redacted",
+            "review": {"maxCases": 200, "maxAge": "7d"},
+        },
     } | more
 
 
@@ -130,6 +145,9 @@ def weeks() -> Weeks:
         figures_from=tuple(now - tier.reach_seconds for tier in FIGURE_TIERS),
         newest_at=now - 20,
         events_at=dict.fromkeys(keys(monitor), now - 20),
+        canaries=canaries(now),
+        outcomes=outcomes(past, now),
+        review=review(now),
         limited_kinds=("promptInjection", "piiExposed", "refusals"),
         progress_at=now - 20,
         cost=ledger(past, now),
@@ -183,6 +201,15 @@ def _versions(monitor: LLMMonitor, now: float) -> Versions:
         ),
         changes=1,
         changed_at=now - 10 * 86_400,
+        past=(
+            ModelChange(
+                now - 10 * 86_400,
+                "support-chat-2",
+                old.name,
+                new.name,
+                "engine vLLM 0.18.1 → vLLM 0.19.0, canaries of model 1 → of model 2",
+            ),
+        ),
     )
 
 
@@ -246,10 +273,11 @@ def _judged(monitor: LLMMonitor, state: State, now: float) -> tuple[dict[str, An
             ("time-to-first-token", "CannotCompare", None, None),
         )
     ]
-    status["quality"]["positiveFeedback"] = {"value": 0.81, "low": 0.76, "high": 0.85, "count": 240}
-    status["quality"]["stopped"] = {"value": 0.04, "low": 0.03, "high": 0.05, "count": 1_900}
     status["quality"]["judgeAgreement"] = {"value": 0.92, "low": 0.81, "high": 0.97, "count": 44}
-    return status, msgspec.structs.replace(result.state, conditions=conditions)
+    state = msgspec.structs.replace(
+        result.state, conditions=conditions, condition_history=course(conditions, now)
+    )
+    return status, state
 
 
 def _replicas(one: Watch) -> Iterator[Replica]:
@@ -278,4 +306,10 @@ def _replicas(one: Watch) -> Iterator[Replica]:
         )
         replica.gpus = gpus.GPUs(visible=True, source=gpus.NVML, told_by=gpus.BY_NUMBER, devices=(device,))
         replica.serve(5, model=MODEL)
+        replica.totals.requests = RequestCounts(
+            settings_for(one.monitor).requests.setting,
+            *(5, 4, 1),
+            {name: CheckCounts(4, 1) for name in CHECKED},
+            {detail_key("roles", "developer"): 1, detail_key("unknownParameters", "guided_json"): 1},
+        )
         yield replica

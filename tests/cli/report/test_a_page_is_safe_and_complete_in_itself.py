@@ -10,14 +10,18 @@ import msgspec
 import pytest
 from tests.cli.report.kept_weeks import Weeks
 
+from llmmonitor_api.conditions import Status
 from llmmonitor_api.status import MonitorStatus
 from llmmonitor_cli.report.build import document
-from llmmonitor_cli.report.document import Document, IntervalPlot, SpanPlot, TimePlot
+from llmmonitor_cli.report.document import Document, Plot, TimePlot
 from llmmonitor_cli.report.gathering.material import Material
 from llmmonitor_cli.report.page.as_html import as_html
 from llmmonitor_cli.report.page.as_json import as_json
 from llmmonitor_cli.report.page.as_markdown import as_markdown
 from llmmonitor_cli.report.period import Period
+from llmmonitor_operator.condition_history import ConditionHistory, Step
+from llmmonitor_operator.oom_kills import OOMKill
+from llmmonitor_operator.versions.history import ModelChange
 
 pytestmark = pytest.mark.timeout(300)  # four weeks take seconds to make, on a busy machine a minute or two
 
@@ -63,7 +67,21 @@ def hostile(material: Material, weeks: Weeks) -> Document:
     pairs = tuple(msgspec.structs.replace(one, groups=(HOSTILE, HOSTILE)) for one in quality.pairs)
     state = msgspec.structs.replace(
         material.state,
-        versions=msgspec.structs.replace(versions, versions=(*named, *versions.versions[1:])),
+        versions=msgspec.structs.replace(
+            versions,
+            versions=(*named, *versions.versions[1:]),
+            past=(ModelChange(weeks.now - 9, HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
+        ),
+        condition_history=ConditionHistory(
+            {
+                HOSTILE: (
+                    Step(int(weeks.now) - 99, Status.TRUE, HOSTILE, HOSTILE),
+                    Step(int(weeks.now) - 9, Status.FALSE, HOSTILE, HOSTILE),
+                )
+            },
+            {HOSTILE: 3},
+        ),
+        oom_kills=(OOMKill(HOSTILE, HOSTILE, weeks.now - 9),),
         quality=msgspec.structs.replace(quality, pairs=pairs),
         begun_anew=HOSTILE,
         begun_anew_at=weeks.now - 1,
@@ -122,12 +140,7 @@ def test_nothing_is_loaded_from_anywhere(hostile: Document, page: Page) -> None:
 
 def test_ids_are_unique_and_every_plot_says_what_it_shows(page: Page, hostile: Document) -> None:
     ids = [found["id"] for _, found in page.tags if "id" in found]
-    plots = [
-        one
-        for section in hostile.sections
-        for one in section.blocks
-        if isinstance(one, TimePlot | IntervalPlot | SpanPlot)
-    ]
+    plots = [one for section in hostile.sections for one in section.blocks if isinstance(one, Plot)]
 
     assert len(ids) == len(set(ids))
     assert len(page.all("svg")) == 2 * len(plots) > 20

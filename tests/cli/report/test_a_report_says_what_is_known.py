@@ -9,7 +9,14 @@ import msgspec
 import pytest
 from tests.cli.report.kept_weeks import NAME, NAMESPACE, Weeks
 from tests.operator.conftest import monitor_with
-from tests.operator.full_state import NOW, full_history, full_quality, full_state
+from tests.operator.full_state import (
+    NOW,
+    full_conditions,
+    full_history,
+    full_quality,
+    full_review,
+    full_state,
+)
 
 from llmmonitor_cli.report.build import document
 from llmmonitor_cli.report.document import (
@@ -73,10 +80,10 @@ def test_the_top_says_whether_it_is_healthy_why_and_since_when(made: Document) -
     assert top.since is not None
     assert "errors" in top.text
     assert [one.condition for one in top.failing] == [
-        *("PerformanceHealthy", "DriftFree", "QualityHealthy", "WithinBudget")
+        *("PerformanceHealthy", "DriftFree", "DataValid", "QualityHealthy", "WithinBudget")
     ]
-    assert [one.gating for one in top.failing] == [True, False, True, False]
-    assert {one.condition for one in top.not_judged} == {"DataValid", "VersionsComparable"}
+    assert [one.gating for one in top.failing] == [True, False, False, True, False]
+    assert {one.condition for one in top.not_judged} == {"VersionsComparable"}
 
 
 def test_events_of_objectives_are_those_of_the_whole_days_in_the_period(
@@ -177,13 +184,10 @@ def test_every_suite_and_attribute_has_its_interval(made: Document) -> None:
     assert "Nothing here calls a model unbiased" in notes(section(made, "bias"))
 
 
-def test_probes_of_ones_own_and_outcomes_stand_beside_the_suites(made: Document) -> None:
+def test_probes_of_ones_own_stand_beside_the_suites(made: Document) -> None:
     found = section(made, "quality")
 
     assert table(found, "Own probes")["greeting"][:3] == ["fails", "1", "2"]
-    feedback = figures(found)["Positive feedback"]
-    assert (feedback.value, feedback.low, feedback.high, feedback.n) == (0.81, 0.76, 0.85, 240)
-    assert figures(found)["Answers stopped by their client"].n == 1_900
     judge = figures(found)["The judge agrees with people in"]
     assert (judge.value, judge.low, judge.high, judge.n) == (0.92, 0.81, 0.97, 44)
     assert len(table(found, "Rounds")) == 5
@@ -215,7 +219,7 @@ def test_where_engine_and_wire_differ_is_said(made: Document) -> None:
     assert found.tone is Tone.BAD
     assert "do not say the same of completion-tokens" in found.summary
     rows = table(found, "Counted twice")
-    assert rows["requests"][:3] == ["Agrees", "2,540", "2,540"]
+    assert rows["requests"][:3] == ["Agrees", "2,542", "2,542"]
     assert rows["time-to-first-token"][:3] == ["CannotCompare", "not known", "not known"]
 
 
@@ -271,6 +275,15 @@ def test_nothing_known_stays_unknown_everywhere(month: Period) -> None:
     assert as_markdown(made)
 
 
+def test_the_last_hour_alone_has_its_quantiles_once(material: Material, weeks: Weeks) -> None:
+    hour = Period(weeks.now - 3600, weeks.now)
+
+    made = section(document(material, hour, hour.end), "performance")
+
+    tails = next(one for one in made.blocks if isinstance(one, Table) and one.title.startswith("Tails"))
+    assert len(tails.rows) == 3
+
+
 def test_a_period_after_everything_that_is_known_is_said_to_be_empty(
     material: Material, weeks: Weeks
 ) -> None:
@@ -308,6 +321,7 @@ def test_json_is_the_document_and_says_its_schema(made: Document) -> None:
     assert {one["id"] for one in plain["sections"]} >= {
         *("performance", "objectives", "anomalies", "resources", "engine", "drift", "interactions"),
         *("quality", "bias", "versions", "cost", "conditions", "privacy", "coverage"),
+        *("requests", "outcomes", "model", "review"),
     }
 
 
@@ -317,6 +331,8 @@ def test_the_largest_state_makes_a_page_that_opens(material: Material) -> None:
         full_state(objectives=20, replicas=60),
         versions=full_history(rng, replicas=60),
         quality=full_quality(rng),
+        condition_history=full_conditions(rng),
+        review=full_review(rng),
         limited_kinds=tuple(f"pattern:{number}" for number in range(32)),
     )
     whole = Period(NOW - 100 * DAY, NOW)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from llmmonitor_api.spec.listmap import by_name
 from llmmonitor_api.spec.names import ItemName
-from llmmonitor_api.status.model import Count, Number, Ratio, Sentence, StatusModel
+from llmmonitor_api.status.model import Amount, Count, Number, Ratio, Sentence, StatusModel
 
 
 class CrossCheckVerdict(StrEnum):
@@ -25,9 +25,9 @@ class CrossCheckStatus(StatusModel):
     """What is counted: requests, prompt-tokens, completion-tokens or time-to-first-token."""
     verdict: CrossCheckVerdict
     """Whether they say the same within the tolerance."""
-    engine: Number | None = None
+    engine: Amount | None = None
     """What the engines say; of times the mean in seconds."""
-    wire: Number | None = None
+    wire: Amount | None = None
     """What was seen on the wire, of the same stretches of time."""
     requests: Count = 0
     """How many requests it is judged by."""

@@ -154,6 +154,6 @@ class ResourcesStatus(StatusModel):
     requests_waiting: Count | None = None
     """Requests waiting in the engines."""
     oom_kills: Count | None = None
-    """Processes killed for memory within the window."""
+    """Processes killed for memory within the last hour, as the kernel counts them and the kubelet says."""
     gpu: GPUStatus | None = None
     """The GPUs."""

@@ -2,7 +2,7 @@
 
 Status is written by one writer and read by people, by printer columns and, after a takeover, by the next
 writer, perhaps of an older version: unknown fields are ignored when read. Numbers are rounded to three
-significant digits, so that a status changes only when there is something to say.
+significant digits, so that a status changes only when there is something to say; counts are exact.
 """
 
 import math
@@ -35,6 +35,19 @@ Number = Annotated[float, AfterValidator(rounded)]
 
 Ratio = Annotated[float, Field(ge=0, le=1), AfterValidator(rounded)]
 """A share from 0 to 1 with three significant digits."""
+
+
+def exact_if_whole(value: float) -> float:
+    """`value` as it is where it is a whole number (a count), else with three significant digits.
+
+    Raises:
+        ValueError: not a finite number.
+    """
+    return value if math.isfinite(value) and value == math.floor(value) else rounded(value)
+
+
+Amount = Annotated[float, AfterValidator(exact_if_whole)]
+"""A figure that may be a count, which is exact up to 2^53, or else has three significant digits."""
 
 Count = Annotated[int, Field(ge=0)]
 """How many; exact."""

@@ -207,7 +207,27 @@ class SpanPlot(_Part, frozen=True, kw_only=True, tag="spanPlot", tag_field="kind
     note: str = ""
 
 
-Block: TypeAlias = Figures | Note | Table | TimePlot | IntervalPlot | SpanPlot
+class Strip(_Part, frozen=True, kw_only=True):
+    """How one thing stood over the period: spans that follow one another, each named by how."""
+
+    name: str
+    spans: tuple[Span, ...]
+
+
+class StripPlot(_Part, frozen=True, kw_only=True, tag="stripPlot", tag_field="kind"):
+    """How several things stood, one under the other; where a strip has no span, it is not known."""
+
+    title: str
+    about: str
+    begin: float
+    end: float
+    strips: tuple[Strip, ...]
+    moments: tuple[Moment, ...] = ()
+    note: str = ""
+
+
+Plot: TypeAlias = TimePlot | IntervalPlot | SpanPlot | StripPlot
+Block: TypeAlias = Figures | Note | Table | Plot
 
 
 class Verdict(_Part, frozen=True, kw_only=True):

@@ -37,6 +37,8 @@ class ExpectedPod:
     not_reading_message: str = ""
     unreachable: str = ""
     """Why its report could not be fetched the last time, in words; empty when it could."""
+    oom_killed_at: float | None = None
+    """When its model's container was last killed for memory, by the kubelet's word."""
     measured: Measured | None = None
     """What its model's container uses, where its sidecar cannot see that."""
     fingerprint: Mapping[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,6 +12,7 @@ import msgspec
 
 from llmmonitor_api.conditions import Condition, condition, set_conditions
 from llmmonitor_api.spec import LLMMonitor
+from llmmonitor_operator.condition_history import with_steps
 from llmmonitor_operator.configure import settings_for
 from llmmonitor_operator.cost.standing import cost_standing
 from llmmonitor_operator.evaluate import outcomes, requests
@@ -25,6 +27,7 @@ from llmmonitor_operator.evaluate.suspension import noticed
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
 from llmmonitor_operator.evaluate.versions import canaries_of, clients_of, model_changed, seen_of
 from llmmonitor_operator.interaction_counts import flagged_key, verified_key
+from llmmonitor_operator.oom_kills import OOMKill, with_kills
 from llmmonitor_operator.request_counts import ANY, TOO_LARGE, check_key
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Pod, State
@@ -72,6 +75,7 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     pods = tuple(_pod(pod, state.pods.get(pod.uid), settings, now) for pod in _expected(environment, state))
     review, suspensions = noticed(state.review)
     state = msgspec.structs.replace(state, review=review) if suspensions else state
+    state = msgspec.structs.replace(state, oom_kills=with_kills(state.oom_kills, _killed(pods, state)))
     changes: tuple[Change, ...] = ()
     if environment.spec_in_force:
         by = settings.versions.by
@@ -101,7 +105,12 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
     conditions = set_conditions(state.conditions, news, moment)
     return Evaluation(
         conditions=conditions,
-        state=msgspec.structs.replace(state, conditions=conditions, held=held),
+        state=msgspec.structs.replace(
+            state,
+            conditions=conditions,
+            condition_history=with_steps(state.condition_history, state.conditions, conditions),
+            held=held,
+        ),
         transitions=(*map(model_changed, changes), *suspensions, *transitions(state.conditions, conditions)),
         inputs=inputs,
     )
@@ -149,6 +158,16 @@ def _pod(expected: ExpectedPod, known: Pod | None, settings: Settings, now: floa
         waited_for=source is None and young and not expected.injection,
         refused=known.refused if known else "",
     )
+
+
+def _killed(pods: Iterable[PodStanding], state: State) -> Iterator[OOMKill]:
+    """What the kernel and the kubelet say of pods that are there."""
+    for pod in pods:
+        uid, known = pod.expected.uid, state.pods.get(pod.expected.uid)
+        if known is not None and known.oom_killed_at is not None:
+            yield OOMKill(uid, pod.name, known.oom_killed_at, known.oom_killed)
+        if pod.expected.oom_killed_at is not None:
+            yield OOMKill(uid, pod.name, pod.expected.oom_killed_at)
 
 
 def _without_other_objectives(state: State, settings: Settings) -> State:

@@ -16,10 +16,11 @@ from llmmonitor_api.report.report import Resources
 from llmmonitor_operator.evaluate import gpus, memory_forecast, saturation, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.evaluate.measured import SOURCE
+from llmmonitor_operator.oom_kills import kills_within
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Source
 
-_OOM_WINDOW_SECONDS = 3600.0
+OOM_WINDOW_SECONDS = 3600.0
 _WORTH_SAYING = 0.01
 """Pressure below it is said of nobody."""
 
@@ -67,14 +68,23 @@ _ORDER = (
 
 
 def _oom_killed(inputs: Inputs) -> Iterator[tuple[Reason, str]]:
+    newest = {one.uid: one.at for one in inputs.state.oom_kills}
     for pod in inputs.pods:
-        known = inputs.state.pods.get(pod.expected.uid)
-        at = known.oom_killed_at if known else None
-        if at is not None and inputs.now - at <= _OOM_WINDOW_SECONDS:
+        at = newest.get(pod.expected.uid)
+        if at is not None and inputs.now - at <= OOM_WINDOW_SECONDS:
             ago = wording.duration(inputs.now - at)
-            within = wording.duration(_OOM_WINDOW_SECONDS)
+            within = wording.duration(OOM_WINDOW_SECONDS)
             text = f"{pod.name}: the kernel killed a process for memory {ago} ago (window {within})"
             yield reasons.OOM_KILLED, text
+
+
+def oom_kills(inputs: Inputs) -> int | None:
+    """Processes killed for memory within the window; None where nobody would tell."""
+    told = [source.resources.oom_kills for _, source in inputs.fresh if source.resources]
+    if not inputs.environment.cluster and all(one is None for one in told):
+        return None
+    uids = [pod.expected.uid for pod in inputs.pods]
+    return kills_within(inputs.state.oom_kills, inputs.now - OOM_WINDOW_SECONDS, inputs.now, uids)
 
 
 def _is_known(resources: Resources | None) -> bool:

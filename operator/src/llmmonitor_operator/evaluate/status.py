@@ -43,7 +43,7 @@ from llmmonitor_operator.evaluate.interaction_status import interactions
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
 from llmmonitor_operator.evaluate.quality_status import quality_status
 from llmmonitor_operator.evaluate.request_status import request_status
-from llmmonitor_operator.evaluate.resources import throttled_share
+from llmmonitor_operator.evaluate.resources import oom_kills, throttled_share
 from llmmonitor_operator.evaluate.reviewers import reviewers_status
 from llmmonitor_operator.evaluate.version_status import version_status
 from llmmonitor_operator.figures import ABORTED, FAILED, TRUNCATED, Figures
@@ -324,5 +324,6 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
             (min(1.0, one.kv_cache_use) for one in engines if one.kv_cache_use is not None), default=None
         ),
         requests_waiting=sum(waiting) if waiting else None,
+        oom_kills=oom_kills(inputs),
         gpu=gpu,
     )

@@ -245,11 +245,13 @@ def _with_boot(pod: Pod, source: Source, known: Source | None) -> Pod:
     others = [boot for boot in pod.boots if boot is not known]
     boots = sorted([*others, source], key=lambda boot: (boot.started_at, boot.boot_id))
     lost = pod.lost_seconds + _gaps(boots) - _gaps(list(pod.boots))
+    killed_at, killed = _oom_killed(pod, source)
     return Pod(
         boots=tuple(boots[-BOOTS_LIMIT:]),
         restarts=pod.restarts + (known is None and bool(others)),
         lost_seconds=max(0.0, lost),
-        oom_killed_at=_oom_killed_at(pod, source),
+        oom_killed_at=killed_at,
+        oom_killed=killed,
     )
 
 
@@ -257,12 +259,14 @@ def _gaps(boots: list[Source]) -> float:
     return sum(max(0.0, later.started_at - earlier.at) for earlier, later in pairwise(boots))
 
 
-def _oom_killed_at(pod: Pod, source: Source) -> float | None:
+def _oom_killed(pod: Pod, source: Source) -> tuple[float | None, int]:
+    """When the kernel's count grew, and by how many."""
     newest = pod.newest
-    if newest is None or newest.resources is None or source.resources is None:
-        return pod.oom_killed_at
-    before, after = newest.resources.oom_kills, source.resources.oom_kills
-    return source.at if before is not None and after is not None and after > before else pod.oom_killed_at
+    if newest is not None and newest.resources is not None and source.resources is not None:
+        before, after = newest.resources.oom_kills, source.resources.oom_kills
+        if before is not None and after is not None and after > before:
+            return source.at, after - before
+    return pod.oom_killed_at, pod.oom_killed
 
 
 def _with_pods(state: State, changed: Mapping[str, Pod], now: float) -> State:

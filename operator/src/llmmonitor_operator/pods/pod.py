@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from llmmonitor_operator.kube.kept import remembered
 from llmmonitor_operator.kube.moments import unix_seconds
-from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.kube.raw import Raw, mapping
 from llmmonitor_operator.pods.commands import port_number
 from llmmonitor_operator.pods.containers import environment, every_container, gpus_of, init_containers
 
@@ -103,6 +103,14 @@ def container_status(pod: Raw, name: str) -> Raw | None:
     return next(
         (one for kind in _STATUSES for one in status.get(kind) or () if one.get("name") == name), None
     )
+
+
+def oom_killed_at(pod: Raw, name: str) -> float | None:
+    """When a container was last killed for memory, by the kubelet's word; None: never, or not any more."""
+    status = container_status(pod, name) or {}
+    ends = [mapping(mapping(status.get(one)).get("terminated")) for one in ("state", "lastState")]
+    at = (unix_seconds(one.get("finishedAt")) for one in ends if one.get("reason") == "OOMKilled")
+    return next((one for one in at if one is not None), None)
 
 
 def our_sidecar(pod: Raw, at_work: str = "") -> OurSidecar | None:

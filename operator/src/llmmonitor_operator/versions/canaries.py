@@ -26,6 +26,9 @@ NOISE_LIMIT = 0.1
 """The largest variance that is believed: beyond it a witness tells nothing but another model altogether."""
 LEARNT = 12
 REFERENCES_LIMIT = 3
+_HOUR_SECONDS = 3600
+HOURS_LIMIT = 200
+"""With a round in them, that are remembered."""
 PODS_LIMIT = 64
 """More than ask at a time of three versions (`probe_shares`)."""
 
@@ -59,12 +62,24 @@ class PodCanaries(msgspec.Struct, frozen=True):
     """A round that was like no reference, until the next."""
 
 
+class HourOfRounds(msgspec.Struct, frozen=True, array_like=True):
+    """Rounds of all pods that ended within an hour."""
+
+    rounds: int
+    distance: float
+    """Of the one that was furthest from its pod's model, by that model's limit."""
+    limit: float
+    """Of that model then."""
+
+
 class Canaries(msgspec.Struct, frozen=True):
     """All of it; `Canaries()` before any round."""
 
     references: tuple[Reference, ...] = ()
     pods: dict[str, PodCanaries] = {}
     """By UID."""
+    hours: dict[int, HourOfRounds] = {}
+    """By the hour since 1970."""
 
     def get(self, name: str) -> Reference | None:
         """One of the models."""
@@ -88,10 +103,27 @@ def witnessed(known: Canaries, rounds: Mapping[str, CanaryRound], running: Mappi
         before = known.pods.get(uid)
         if before is None or one.asked_at > before.asked_at:
             known = _with(known, uid, before or PodCanaries(0.0), one)
+            known = _remembered(known, uid, one)
     if len(known.pods) > PODS_LIMIT:
         newest = sorted(known.pods.items(), key=lambda one: (one[0] in running, one[1].asked_at))
         known = msgspec.structs.replace(known, pods=dict(newest[-PODS_LIMIT:]))
     return known
+
+
+def _remembered(known: Canaries, uid: str, one: CanaryRound) -> Canaries:
+    """With the round in its hour, if it is known of which model the pod is."""
+    pod = known.pods.get(uid)
+    model = known.get(pod.reference) if pod is not None and pod.asked_at == one.asked_at else None
+    if pod is None or model is None:
+        return known
+    hour = int(one.asked_at // _HOUR_SECONDS)
+    apart, limit = round(pod.distance, 4), round(model.limit, 4)
+    so_far = known.hours.get(hour, HourOfRounds(0, 0.0, limit))
+    if apart * so_far.limit < so_far.distance * limit:
+        apart, limit = so_far.distance, so_far.limit
+    hours = {**known.hours, hour: HourOfRounds(so_far.rounds + 1, apart, limit)}
+    newest = dict(sorted(hours.items())[-HOURS_LIMIT:])
+    return msgspec.structs.replace(known, hours=newest)
 
 
 def _with(known: Canaries, uid: str, pod: PodCanaries, one: CanaryRound) -> Canaries:
@@ -149,4 +181,4 @@ def _begun(known: Canaries, uid: str, one: CanaryRound) -> Canaries:
     names = {each.name for each in kept}
     pods = {key: pod for key, pod in known.pods.items() if not pod.reference or pod.reference in names}
     pods[uid] = PodCanaries(one.asked_at, new.name)
-    return Canaries((*kept, new), pods)
+    return Canaries((*kept, new), pods, known.hours)

@@ -20,6 +20,9 @@ from llmmonitor_operator.windows import Count
 VERSIONS_LIMIT = 10
 """That are remembered; the one seen longest ago goes. As many as the status shows."""
 PARTS_LIMIT = 64
+PAST_LIMIT = 30
+WHAT_LIMIT = 240
+"""Characters of what differs."""
 HOURS_LIMIT = 24
 """The newest hours of a version whose events are kept apart."""
 _HOUR_SECONDS = 3600
@@ -39,6 +42,20 @@ class Version(msgspec.Struct, frozen=True):
     """Events by objective key, then hour since 1970."""
 
 
+class ModelChange(msgspec.Struct, frozen=True, array_like=True):
+    """A change of the model as it is remembered."""
+
+    at: float
+    """Unix seconds."""
+    pod: str
+    """The first on which it was seen."""
+    before: str
+    """Names of versions."""
+    after: str
+    what: str
+    """What differs, cut."""
+
+
 class History(msgspec.Struct, frozen=True):
     """All of them; `History()` has seen none."""
 
@@ -54,6 +71,8 @@ class History(msgspec.Struct, frozen=True):
     changes: int = 0
     changed_at: float | None = None
     """When the model changed last (Unix seconds): whoever checks a model anew does it from then on."""
+    past: tuple[ModelChange, ...] = ()
+    """The newest changes, the last of them last."""
 
     def get(self, name: str) -> Version | None:
         """One of them."""
@@ -80,10 +99,20 @@ class Change:
     @property
     def text(self) -> str:
         """For people: `version a → b on pod x: --quantization awq → fp8, image …`."""
+        return f"version {self.before.name} → {self.after.name} on pod {self.pod}: {self.what}"
+
+    @property
+    def what(self) -> str:
+        """What differs: `--quantization awq → fp8, image …`."""
         names = differ(self.before.parts, self.after.parts)
         words = [_difference(name, self.before.parts[name], self.after.parts[name]) for name in names]
-        what = ", ".join(words) or "what differs is not known"
-        return f"version {self.before.name} → {self.after.name} on pod {self.pod}: {what}"
+        return ", ".join(words) or "what differs is not known"
+
+    def remembered(self, now: float) -> ModelChange:
+        """As it is kept."""
+        what = self.what
+        what = what if len(what) <= WHAT_LIMIT else what[: WHAT_LIMIT - 1] + "…"
+        return ModelChange(now, self.pod, self.before.name, self.after.name, what)
 
 
 def looked(
@@ -99,7 +128,7 @@ def looked(
         label: which, for by Label.
     """
     if (history.by, history.label) != (by.value, label):
-        history = History(by=by.value, label=label, changes=history.changes, changed_at=history.changed_at)
+        history = begun_anew(history, by.value, label)
     versions = {one.name: one for one in history.versions}
     running: dict[str, str] = {}
     changes: list[Change] = []
@@ -135,6 +164,7 @@ def looked(
         running=running,
         changes=history.changes + len(changes),
         changed_at=now if changes else history.changed_at,
+        past=(*history.past, *(one.remembered(now) for one in changes))[-PAST_LIMIT:],
     ), tuple(changes)
 
 
@@ -154,6 +184,13 @@ def pods_of_older(history: History) -> frozenset[str]:
     if newest is None:
         return frozenset()
     return frozenset(uid for uid, name in history.running.items() if name != newest.name)
+
+
+def begun_anew(history: History, by: str, label: str) -> History:
+    """Without any version, but with what was said of changes."""
+    return History(
+        by=by, label=label, changes=history.changes, changed_at=history.changed_at, past=history.past
+    )
 
 
 def compared(history: History) -> tuple[Version, Version] | None:

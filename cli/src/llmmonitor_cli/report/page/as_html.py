@@ -12,10 +12,20 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from llmmonitor_cli.report import spelling
-from llmmonitor_cli.report.document import Block, Document, IntervalPlot, SpanPlot, Table, TimePlot, Tone
+from llmmonitor_cli.report.document import (
+    Document,
+    IntervalPlot,
+    Plot,
+    SpanPlot,
+    StripPlot,
+    Table,
+    TimePlot,
+    Tone,
+)
 from llmmonitor_cli.report.page.drawing import Drawing
 from llmmonitor_cli.report.page.row_plots import interval_plot, span_plot
 from llmmonitor_cli.report.page.rows import plot_table
+from llmmonitor_cli.report.page.strip_plot import LEGEND, strip_plot
 from llmmonitor_cli.report.page.time_plot import colour, time_plot
 
 _WIDE, _NARROW = 940, 340
@@ -41,7 +51,7 @@ class Picture:
     narrow: Drawing
     table: Table
     legend: tuple[tuple[str, str], ...]
-    """Classes and names of several series."""
+    """Classes and names of several series, or of how things stood."""
 
 
 def as_html(document: Document) -> str:
@@ -76,19 +86,21 @@ def _pictures(document: Document) -> dict[tuple[str, int], Picture]:
         (section.id, place): _picture(f"{section.id}-{place}", block)
         for section in document.sections
         for place, block in enumerate(section.blocks)
-        if isinstance(block, TimePlot | IntervalPlot | SpanPlot)
+        if isinstance(block, Plot)
     }
 
 
-def _picture(name: str, block: TimePlot | IntervalPlot | SpanPlot) -> Picture:
+def _picture(name: str, block: Plot) -> Picture:
     wide, narrow = (_drawn(block, width) for width in (_WIDE, _NARROW))
     legend: tuple[tuple[str, str], ...] = ()
     if isinstance(block, TimePlot) and len(block.series) > 1:
         legend = tuple((colour(place), series.name) for place, series in enumerate(block.series))
+    if isinstance(block, StripPlot):
+        legend = LEGEND
     return Picture(name, block.title, block.about, block.note, wide, narrow, plot_table(block), legend)
 
 
-def _drawn(block: Block, width: int) -> Drawing:
+def _drawn(block: Plot, width: int) -> Drawing:
     match block:
         case TimePlot():
             return time_plot(block, width)
@@ -96,4 +108,5 @@ def _drawn(block: Block, width: int) -> Drawing:
             return interval_plot(block, width)
         case SpanPlot():
             return span_plot(block, width)
-    raise TypeError(f"no picture of {block!r}")
+        case StripPlot():
+            return strip_plot(block, width)

@@ -19,6 +19,7 @@ from llmmonitor_cli.report.document import (
     Note,
     Section,
     SpanPlot,
+    StripPlot,
     Table,
     TimePlot,
     Tone,
@@ -88,7 +89,7 @@ def _block(block: Block) -> Iterator[str]:
             yield ""
         case Table():
             yield from _table(block)
-        case TimePlot() | IntervalPlot() | SpanPlot():
+        case TimePlot() | IntervalPlot() | SpanPlot() | StripPlot():
             yield from _table(plot_table(block))
 
 

@@ -10,7 +10,9 @@ from llmmonitor_cli.report.page.drawing import Drawing, Scale, ticks, time_ticks
 
 _NARROW = 500
 _TOP, _BOTTOM, _SIDE = 18, 24, 12
-_NAMES_WIDE, _VALUES_WIDE = 210, 74
+_NAMES_LEAST, _NAMES_MOST, _VALUES_WIDE = 120, 256, 88
+_CHARACTER = 7.0
+"""Units of one of a name, as wide as most fonts have it."""
 _ROW, _ROW_NARROW = 26, 42
 _NAME_CHARACTERS = 34
 
@@ -22,7 +24,7 @@ def interval_plot(plot: IntervalPlot, width: int) -> Drawing:
     drawing = Drawing(width, _TOP + row * len(plot.rows) + _BOTTOM)
     spelled = partial(spelling.spelled, unit=plot.unit)
     marks = ticks(*_ends(plot), 3 if narrow else 5)
-    left = _SIDE if narrow else _NAMES_WIDE
+    left = _SIDE if narrow else _names_wide(plot)
     across = Scale(marks[0], marks[-1], left + 4, width - _VALUES_WIDE)
     bottom = drawing.height - _BOTTOM
     for mark in marks:
@@ -44,6 +46,11 @@ def interval_plot(plot: IntervalPlot, width: int) -> Drawing:
         _interval(one, drawing, across, middle, partial(_tooltip, plot=plot))
         drawing.text(width - _VALUES_WIDE + 10, middle + 4, spelled(one.value), f"value {one.tone.value}")
     return drawing
+
+
+def _names_wide(plot: IntervalPlot) -> float:
+    longest = max((len(_shortened(one.name)) for one in plot.rows), default=0)
+    return min(_NAMES_MOST, max(_NAMES_LEAST, longest * _CHARACTER + 2 * _SIDE))
 
 
 def span_plot(plot: SpanPlot, width: int) -> Drawing:

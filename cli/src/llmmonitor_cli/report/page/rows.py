@@ -10,16 +10,16 @@ from llmmonitor_cli.report.document import (
     Cell,
     Interval,
     IntervalPlot,
+    Plot,
     Point,
     Span,
     SpanPlot,
+    StripPlot,
     Table,
     TimePlot,
     Tone,
 )
 from llmmonitor_cli.report.tables import table
-
-Plot = TimePlot | IntervalPlot | SpanPlot
 
 
 def plot_table(plot: Plot) -> Table:
@@ -31,6 +31,8 @@ def plot_table(plot: Plot) -> Table:
             return _of_intervals(plot)
         case SpanPlot():
             return _of_spans(plot)
+        case StripPlot():
+            return _of_strips(plot)
 
 
 def _of_time(plot: TimePlot) -> Table:
@@ -97,6 +99,21 @@ def _of_spans(plot: SpanPlot) -> Table:
 
 def _span(one: Span) -> tuple[str, ...]:
     return one.name, spelling.moment(one.begin), spelling.moment(one.end), one.label
+
+
+def _of_strips(plot: StripPlot) -> Table:
+    rows = [
+        (
+            strip.name,
+            spelling.moment(one.begin),
+            spelling.moment(one.end),
+            (one.name, one.tone),
+            one.label,
+        )
+        for strip in plot.strips
+        for one in strip.spans
+    ]
+    return table(plot.title, "What | From | Until | How it stood | Why", rows, note=plot.note)
 
 
 def _without(found: Table, *names: str) -> Table:

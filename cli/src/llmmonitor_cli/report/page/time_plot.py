@@ -45,7 +45,9 @@ def time_plot(plot: TimePlot, width: int) -> Drawing:
         drawing.text(left + 4, up.at(limit.value) - 4, limit.label, "limit-label")
     for moment in plot.moments:
         drawing.line(across.at(moment.at), _TOP, across.at(moment.at), _HEIGHT - _BOTTOM, "moment")
-        drawing.text(across.at(moment.at) + 4, _TOP + 8, moment.label, "limit-label")
+    for label in dict.fromkeys(one.label for one in plot.moments):
+        at = across.at(max(one.at for one in plot.moments if one.label == label))
+        drawing.text(at, _TOP - 5, label, "limit-label", "end" if at > width / 2 else "start")
     if not plot.stacked and width >= _NARROW:
         _tooltips(plot, drawing, across, spelled)
     return drawing

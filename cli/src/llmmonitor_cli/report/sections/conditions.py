@@ -1,11 +1,12 @@
-"""Conditions: everything that was judged, since when and why."""
+"""Conditions: everything that was judged, since when and why, and how it stood over the period."""
 
 from __future__ import annotations
 
 from llmmonitor_cli.report import spelling
-from llmmonitor_cli.report.document import Note, Section, Tone
+from llmmonitor_cli.report.document import Section, Tone
 from llmmonitor_cli.report.gathering.material import Material
 from llmmonitor_cli.report.period import Period
+from llmmonitor_cli.report.sections.condition_course import course
 from llmmonitor_cli.report.tables import table
 from llmmonitor_cli.report.verdicts import tone_of, verdicts
 
@@ -28,9 +29,8 @@ def section(material: Material, period: Period) -> Section:
         id="conditions",
         title="Conditions",
         summary=(
-            f"Of {len(found)} conditions{as_of}, {len(found) - bad - unknown} hold, {bad} do not, and"
-            f" {unknown}"
-            f" have no verdict; {len(changed)} last changed within the period."
+            f"Of {len(found)} conditions{as_of} {len(found) - bad - unknown} are True, {bad} False and"
+            f" {unknown} Unknown; {len(changed)} last changed within the period."
         ),
         tone=tone_of(tuple(one for one in found if one.condition == "Healthy")),
         blocks=(
@@ -49,9 +49,6 @@ def section(material: Material, period: Period) -> Section:
                 ],
                 note="Advisory conditions do not turn Healthy. Unknown is no verdict: neither good nor bad.",
             ),
-            Note(
-                text="Conditions are kept as they are now and with the time of their last change; how often"
-                " they changed before is in no checkpoint.",
-            ),
+            *course(material, period),
         ),
     )

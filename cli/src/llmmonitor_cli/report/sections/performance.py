@@ -188,7 +188,8 @@ def _tails(material: Material, period: Period) -> list[Block]:
         ):
             if histogram.count:
                 rows.append((name, window, *_quantiles(histogram), f"{histogram.count:,}"))
-    rows += _of_status(material)
+    known = {row[:2] for row in rows}  # of a period of an hour the status says the same
+    rows += [row for row in _of_status(material) if row[:2] not in known]
     if not rows:
         return [Note(text="Quantiles are not known: histograms are kept for a day.", tone=Tone.UNKNOWN)]
     return [

@@ -1,4 +1,4 @@
-"""Quality: what probes found, round by round, suites with their intervals, and outcomes of live traffic."""
+"""Quality: what probes found, round by round, and suites with their intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from llmmonitor_cli.report.document import (
     Interval,
     IntervalPlot,
     Line,
-    Note,
     Section,
     Tone,
     Unit,
@@ -43,7 +42,7 @@ def section(material: Material, period: Period) -> Section:
         if not period.holds(standing.round.ended):
             summary += " It is not of the period."
         blocks = _round(standing, settings, material)
-    blocks += [*_judge(material), *_outcomes(material)]
+    blocks += _judge(material)
     return Section(
         id="quality", title="Quality", summary=summary, tone=tone, verdicts=found, blocks=tuple(blocks)
     )
@@ -161,24 +160,3 @@ def _judge(material: Material) -> list[Block]:
         "The judge agrees with people in", one.value, Unit.SHARE, low=one.low, high=one.high, n=one.count
     )
     return [Figures(figures=(found,))]
-
-
-def _outcomes(material: Material) -> list[Block]:
-    quality = material.status.quality
-    if quality is None:
-        return []
-    found = [
-        spelling.figure(label, one.value, Unit.SHARE, low=one.low, high=one.high, n=one.count)
-        for label, one in (
-            ("Positive feedback", quality.positive_feedback),
-            ("Answers that feedback was given of", quality.rated),
-            ("Answers asked for again", quality.regenerated),
-            ("Asked for again in other words", quality.rephrased),
-            ("Answers stopped by their client", quality.stopped),
-            ("Requests of which it is known whether they ask again", quality.compared),
-        )
-        if one is not None
-    ]
-    if not found:
-        return [Note(text="Outcomes of live traffic (feedback, answers asked for again) are not known.")]
-    return [Figures(figures=tuple(found))]

@@ -61,14 +61,16 @@ def _figures(one: ResourcesStatus) -> list[Figure]:
 
 
 def _killed(material: Material, period: Period) -> Figure:
-    """By the state, which remembers of each pod when its kernel last counted one more."""
-    pods = material.state.pods.values()
-    killed = sum(one.oom_killed_at is not None and period.holds(one.oom_killed_at) for one in pods)
+    """By the state, which remembers the newest kills, of pods that are gone too."""
+    kills = [one for one in material.state.oom_kills if period.holds(one.at)]
+    killed = sum(one.kills for one in kills)
+    pods = wording.counted(len({one.uid for one in kills}), "pod")
+    last = f", the last in {kills[-1].pod} at {spelling.moment(kills[-1].at)}" if kills else ""
     return spelling.figure(
-        "Pods killed for memory",
-        killed if pods else None,
+        "Processes killed for memory",
+        killed if material.state.pods or kills else None,
         Unit.COUNT,
-        window=f"within the period, of {wording.counted(len(pods), 'pod')} known",
+        window=f"within the period, in {pods}{last}" if kills else "within the period",
         tone=Tone.BAD if killed else Tone.PLAIN,
     )
 

@@ -22,7 +22,14 @@ from llmmonitor_operator.keys.begun_with import begins_with
 from llmmonitor_operator.kube.kept import Kept, remembered
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.pods.pod import NATIVE_NAME, OurSidecar, gpus_requested, opted_out, our_sidecar
+from llmmonitor_operator.pods.pod import (
+    NATIVE_NAME,
+    OurSidecar,
+    gpus_requested,
+    oom_killed_at,
+    opted_out,
+    our_sidecar,
+)
 from llmmonitor_operator.pods.serving import NotServing, Serving, Worker, find_serving
 from llmmonitor_operator.preflight.limits import objection_then
 from llmmonitor_operator.preflight.mode import choose_mode
@@ -273,6 +280,7 @@ def _expected(  # noqa: PLR0913 - all parts of one record
         attached=sidecar is not None and sidecar.kind == "ephemeral",
         not_reading=not_reading,
         not_reading_message=words,
+        oom_killed_at=oom_killed_at(pod, serving.container) if serving is not None else None,
         fingerprint=_fingerprint(pod, facts, serving) if serving is not None else {},
     )
 
