@@ -8,11 +8,14 @@ import msgspec
 
 from llmmonitor_api.configuration import RequestChecksSetting
 from llmmonitor_sidecar.checks.request import Request
-from llmmonitor_sidecar.json_schema import Schema
+from llmmonitor_sidecar.json_schema import NoVerdict, Schema
 
 
 def check(request: Request, setting: RequestChecksSetting) -> str | None:
-    """The detail is the keyword of the schema that is broken; what is no JSON fulfils no schema."""
+    """The detail is the keyword of the schema that is broken; what is no JSON fulfils no schema.
+
+    None where the schema is none, or tells nothing within its steps.
+    """
     schema = _ready(msgspec.json.encode(setting.json_schema))
     if not schema.valid:
         return None
@@ -20,7 +23,10 @@ def check(request: Request, setting: RequestChecksSetting) -> str | None:
         value = msgspec.json.decode(request.body)
     except (ValueError, RecursionError):
         return "no JSON"
-    broken = schema.broken_at(value)
+    try:
+        broken = schema.broken_at(value)
+    except NoVerdict:
+        return None
     return "" if broken is None else broken or "a reference or pattern that cannot be used"
 
 
