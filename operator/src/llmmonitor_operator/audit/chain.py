@@ -43,6 +43,8 @@ class Chain:
     """Of the last record; 0 before the first."""
     head: str = ""
     """The digest of the last record; empty before the first."""
+    closed: bool = False
+    """Whether nothing more may be added to that volume."""
 
     def newest_first(self, what: What) -> Iterator[Record]:
         """Records of one kind in this volume."""
@@ -60,12 +62,12 @@ def key_of(number: int) -> str:
     return f"{number:08d}"
 
 
-def chain_of(uid: str, volumes: range, data: Mapping[str, str]) -> Chain:
+def chain_of(uid: str, volumes: range, data: Mapping[str, str], *, closed: bool = False) -> Chain:
     """The chain whose newest volume holds this; keys that are no record's are left alone."""
     lines = {key: line for key, line in data.items() if KEY.fullmatch(key)}
     key = max(lines, default="")
     number, head = (int(key), digest(lines[key])) if key else (0, "")
-    return Chain(uid, volumes.stop - 1, volumes.start, lines, number, head)
+    return Chain(uid, volumes.stop - 1, volumes.start, lines, number, head, closed)
 
 
 def appended(chain: Chain, entry: Entry, at: str) -> Chain:
@@ -76,14 +78,14 @@ def appended(chain: Chain, entry: Entry, at: str) -> Chain:
     """
     record = record_of(entry, chain.number + 1, chain.head or beginning(chain.uid), at)
     line = line_of(record)
-    if _is_full(chain.lines, line):
+    if chain.closed or _is_full(chain.lines, line):
         if chain.volume - chain.first_volume + 1 >= VOLUMES_LIMIT:
             raise ChainFull(
                 f"the audit chain has its {VOLUMES_LIMIT} volumes, and none is older than"
                 f" {KEEP_SECONDS / 86_400:.0f} days: nothing more is recorded, and no content is shown; a"
                 " monitor of another name begins another chain"
             )
-        chain = replace(chain, volume=chain.volume + 1, lines={})
+        chain = replace(chain, volume=chain.volume + 1, lines={}, closed=False)
     lines = {**chain.lines, key_of(record.number): line}
     return replace(chain, lines=lines, number=record.number, head=digest(line))
 
