@@ -259,6 +259,21 @@ def test_a_round_from_the_future_is_not_taken() -> None:
     assert with_probes(QualityKept(), [probing(result("sum"), started=START + 999)], START) == QualityKept()
 
 
+def test_rounds_without_a_schedule_follow_those_that_had_one() -> None:
+    """Their name is 0 and no time: they were older than all that had one, and went at once."""
+    kept = QualityKept()
+    for hour in range(5):
+        begun = START + 3600.0 * hour
+        kept = with_probes(kept, [probing(result("sum"), result("city"), started=begun)], begun + 10)
+
+    after = START + 6 * 3600.0
+    part = ProbeRound(0.0, "m", 2, after, (result("sum"), result("city")))
+    kept = with_probes(kept, [Probing(plan="without", of=1, rounds=(part,))], after)
+
+    assert [one.plan for one in kept.rounds] == ["p", "p", "p", "without"]
+    assert kept.baseline == kept.rounds[-1]
+
+
 def test_the_status_has_each_probe_and_suite_and_no_word_of_an_answer(asked: Callable[..., Asked]) -> None:
     one = asked(suites=["facts"])
 

@@ -64,7 +64,7 @@ class QualityKept(msgspec.Struct, frozen=True):
     """Everything; `QualityKept()` before any probe."""
 
     rounds: tuple[Round, ...] = ()
-    """By when they began and ended, the newest last."""
+    """Plan after plan, by when they began and ended, the newest last."""
     baseline: Round | None = None
     """The last complete round of the version before; of the first version, its own first."""
     pairs: tuple[PairsKept, ...] = ()

@@ -1,18 +1,25 @@
 """JSON schemas of others (2020-12 unless they name another draft), made ready once and asked many times.
 
 References are resolved within the schema alone, never fetched, and patterns run on RE2. What breaks a schema
-is told by the schema's own words, never by those of the value.
+is told by the schema's own words, never by those of the value. Alternatives within alternatives take time
+that doubles with each level of the value, which its sender chooses: after so many steps no verdict is given.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import msgspec
 import re2
 
+STEPS_LIMIT = 20_000
+"""Keywords of the schema that are looked at for one value: a fifth of a second. A chat request with a hundred
+messages takes some thousand."""
 _PLACE_CHARACTERS = 100
+_BY_PYTHONS_EXPRESSIONS = b'"patternProperties"', b'"unevaluatedProperties"'
+"""Together they have the library match names by Python's own expressions, which a name can keep busy for
+ever."""
 _OF_EACH_ITEM: Final = frozenset(
     {
         *("items", "additionalItems", "prefixItems", "contains", "unevaluatedItems"),
@@ -25,7 +32,11 @@ _COMPARED_IN_A_STEP: Final = 8
 _Keyword = Callable[[Any, Any, Any, Any], Any]
 
 
-class TooLarge(ValueError):
+class NoVerdict(Exception):
+    """Whether a schema takes a value is not found out."""
+
+
+class TooLarge(NoVerdict):
     """A value that would take more steps than it may."""
 
 
@@ -50,8 +61,11 @@ class Schema:
         own = {
             "pattern": pattern,
             "patternProperties": _pattern_properties,
+            "additionalProperties": _additional_properties,
             "uniqueItems": _unique_items,
         }
+        self._left = 0
+        self._in_pythons_words = False
         self._unusable = referencing.exceptions.Unresolvable, re2.error, RecursionError, ValidationError
         try:
             draft = validators.validator_for(schema, draft) if isinstance(schema, dict) else draft
@@ -59,10 +73,12 @@ class Schema:
             self.valid = made(draft.META_SCHEMA).is_valid(schema)
             counted = {name: self._counted(name, keyword) for name, keyword in made.VALIDATORS.items()}
             self._validator = validators.extend(made, counted)(schema, registry=referencing.Registry())
+            text = msgspec.json.encode(schema)
+            self._in_pythons_words = all(word in text for word in _BY_PYTHONS_EXPRESSIONS)
         except Exception:  # noqa: BLE001 - `$schema: []` is a TypeError, `$id: 5` an AttributeError, and so on
             self.valid = False
 
-    def broken_at(self, value: object, steps: float = math.inf) -> str | None:
+    def broken_at(self, value: object, steps: int = STEPS_LIMIT) -> str | None:
         """Where in the schema stands what `value` breaks: `/properties/n/maximum`; None: it takes it.
 
         Args:
@@ -72,9 +88,12 @@ class Schema:
 
         Raises:
             TooLarge: it would take more.
+            NoVerdict: it takes Python's own expressions.
         """
         if not self.valid:
             return ""
+        if self._in_pythons_words:
+            raise NoVerdict
         self._left = steps
         try:
             error = next(self._validator.iter_errors(value), None)
@@ -90,7 +109,7 @@ class Schema:
 
         def counted(validator: object, value: object, instance: object, schema: object) -> Any:
             self._take(1 + (len(instance) if of_each and isinstance(instance, list | dict) else 0))
-            if name == "uniqueItems" and self._left < math.inf:
+            if name == "uniqueItems":
                 self._take(_values_in(instance) // _COMPARED_IN_A_STEP)
             return keyword(validator, value, instance, schema)
 
@@ -134,3 +153,21 @@ def _pattern_properties(
             for name, value in instance.items():
                 if re2.search(text, name) is not None:
                     yield from validator.descend(value, schema, path=name, schema_path=text)
+
+
+def _additional_properties(
+    validator: Any, additional: object, instance: object, schema: dict[str, Any]
+) -> Iterator[Exception]:
+    """The library's own matches names by Python's expressions."""
+    from jsonschema.exceptions import ValidationError  # noqa: PLC0415 - see above
+
+    if not isinstance(instance, dict):
+        return
+    patterns = schema.get("patternProperties", {})
+    for name, value in instance.items():
+        if name in schema.get("properties", {}) or any(re2.search(text, name) for text in patterns):
+            continue
+        if additional is False:
+            yield ValidationError("additionalProperties")
+        elif isinstance(additional, dict):
+            yield from validator.descend(value, additional, path=name)

@@ -4,6 +4,7 @@ Without it a stop would be forgotten with the analyser that took it, and an olde
 neighbour, could be played back to the next one. Two places are written in turn and a word says which one
 holds: an analyser killed while it writes leaves the document before. The supervisor makes this before it
 forks, so it has the standard library only. What dies with the container comes again from its environment.
+Beside it stands what probes have spent.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import mmap
 import struct
+
+from llmmonitor_sidecar.probes.budget import MEMORY_BYTES
 
 CONTENT_BYTES_LIMIT = 256 * 1024
 """As much as a signed document may have; memory is taken only as far as it is written."""
@@ -33,12 +36,17 @@ class Kept:
 
 
 class KeptConfiguration:
-    """One writer, the living analyser; `started_at` (Unix seconds) is the start of the sidecar."""
+    """One writer, the living analyser; `started_at` (Unix seconds) is the start of the sidecar.
 
-    __slots__ = ("_memory", "started_at")
+    Attributes:
+        spending: for `probes.budget.TokenBudget`.
+    """
+
+    __slots__ = ("_memory", "spending", "started_at")
 
     def __init__(self, started_at: float) -> None:
         self.started_at = started_at
+        self.spending = mmap.mmap(-1, MEMORY_BYTES)
         self._memory = mmap.mmap(-1, _HOLDING.size + 2 * _PLACE_BYTES)
 
     def keep(self, kept: Kept) -> None:

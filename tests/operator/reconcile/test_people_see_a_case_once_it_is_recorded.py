@@ -24,6 +24,9 @@ from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.reconcile.keep.audits import LABEL, volumes
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 from llmmonitor_operator.reconcile.people import door
+from llmmonitor_operator.reconcile.people.desk import Desk
+from llmmonitor_operator.reconcile.people.door import Door
+from llmmonitor_operator.reconcile.people.refusal import Refused
 
 CANARY = "carol.canary@mail.acme-corp.net"
 
@@ -174,6 +177,30 @@ async def test_strangers_who_ask_without_end_keep_nobody_from_asking(
         await people.operator("bob").ask(Act.NEXT)
 
     assert (await people.operator().ask(Act.NEXT)).offer is not None
+
+
+async def test_who_reviews_for_weeks_is_not_kept_from_it(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten minutes are remembered, and not all that one person ever asked."""
+    monkeypatch.setattr(door, "OF_ONE_LIMIT", 3)
+    now = time.time()
+    patient = Door(
+        Desk(people.world.parts, lambda _key: None, time.time), lambda: [people_key(SIGNING)], lambda: now
+    )
+
+    def ask() -> bytes:
+        asker = replace(people.operator(), clock=lambda: now)
+        body = Sealed(sealed(msgspec.json.encode(asker._ask(Act.NEXT, {})), asker.key, ASKED))
+        return msgspec.json.encode(body)
+
+    for _ in range(3):
+        await patient.answer(ask())
+    with pytest.raises(Refused, match="too many requests in ten minutes"):
+        await patient.answer(ask())
+    now += 3_600.0
+
+    await patient.answer(ask())
 
 
 @pytest.mark.parametrize("key", [bytes(32), b"\1" + bytes(31)])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import pytest
 from aiohttp import web
 from tests.operator.kube_server import KubeServer
 from tests.operator.reconcile.operator_world import MONITORS, World
@@ -119,6 +120,85 @@ async def test_a_record_that_is_not_written_is_tried_again(world: World, server:
     await world.passed()
 
     assert [one.what for one in await records(world)] == ["SpecChanged"]
+
+
+async def test_two_that_begin_a_volume_at_once_do_not_go_on_in_two(world: World, kube: Kube) -> None:
+    """One reads before the other begins the next, and writes what would still find room in the old one."""
+    monitor = world.server.at(f"{MONITORS}/chat")
+    uid, look = monitor["metadata"]["uid"], Entry(who="ada", what=What.LOOK)
+    first = full(uid, RECORDS_LIMIT - 1)
+    world.server.put(CONFIG_MAPS, volume(uid, first))
+    other = Audits(kube, "llm-monitor", "llm-monitor")
+    await other.chain(uid)
+
+    async def meanwhile(request: web.Request) -> web.Response | None:
+        if (request.method, request.path) == ("POST", CONFIG_MAPS):  # while it begins the next volume
+            world.server.fault = None
+            await other.append(monitor, look, 0.0)
+        return None
+
+    await world.parts.audits.append(monitor, look, 0.0)
+    world.server.fault = meanwhile
+    await world.parts.audits.append(monitor, look, 0.0)
+
+    found = verify(uid, volumes(await kept(kube)))
+    assert found.problems == ()
+    assert len(found.records) == RECORDS_LIMIT + 2
+
+
+@pytest.mark.parametrize("lost", [0, 3], ids=["whole", "with records lost"])
+async def test_who_dies_between_two_volumes_is_followed(world: World, kube: Kube, lost: int) -> None:
+    monitor = world.server.at(f"{MONITORS}/chat")
+    uid, look = monitor["metadata"]["uid"], Entry(who="ada", what=What.LOOK)
+    closed = {**volume(uid, full(uid, 4)), "immutable": True}
+    world.server.put(CONFIG_MAPS, closed)
+
+    await world.parts.audits.append(monitor, look, 0.0, records=4 + lost)
+    await world.parts.audits.append(monitor, look, 0.0, records=4 + lost)
+
+    [old, new] = await kept(kube)
+    assert old["data"] == closed["data"]
+    assert len(new["data"]) == 2 + bool(lost)
+
+
+async def test_the_record_of_what_is_lost_stands_though_the_volume_ends_with_it(
+    world: World, kube: Kube
+) -> None:
+    monitor = world.server.at(f"{MONITORS}/chat")
+    uid = monitor["metadata"]["uid"]
+    world.server.put(CONFIG_MAPS, volume(uid, full(uid, RECORDS_LIMIT - 1)))
+
+    await world.parts.audits.append(monitor, Entry(who="ada", what=What.LOOK), 0.0, records=RECORDS_LIMIT + 9)
+
+    found = verify(uid, volumes(await kept(kube)))
+    assert [one.what for one in found.records[-2:]] == ["Lost", "Look"]
+    assert found.problems[0] == f"records {RECORDS_LIMIT} to {RECORDS_LIMIT + 9} are missing"
+    assert "10 were lost" in found.problems[1]
+    assert len(found.problems) == 2
+
+
+async def test_what_was_written_though_no_answer_came_is_not_written_twice(
+    world: World, server: KubeServer
+) -> None:
+    async def half(request: web.Request) -> web.Response | None:
+        if (request.method, request.path) != ("POST", CONFIG_MAPS):
+            return None
+        server.put(CONFIG_MAPS, await request.json())
+        return web.Response(status=504)
+
+    server.fault = half
+    await world.passed()
+    server.fault = None
+    await world.passed()
+
+    assert [one.what for one in await records(world)] == ["SpecChanged"]
+
+
+def full(uid: str, records: int) -> Chain:
+    chain = Chain(uid)
+    for _ in range(records):
+        chain = appended(chain, Entry(who="ada", what=What.LOOK), moment(0.0))
+    return chain
 
 
 async def test_records_stay_for_400_days_and_what_goes_is_recorded(world: World, kube: Kube) -> None:

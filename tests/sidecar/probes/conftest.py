@@ -15,6 +15,7 @@ from llmmonitor_api.probe_plan import Expected, ProbePlan, ProbeSetting, PromptM
 from llmmonitor_api.report.report import Engine, Live
 from llmmonitor_api.signing.probe_mark import ProbeMarks
 from llmmonitor_sidecar.engines.http import model_session
+from llmmonitor_sidecar.probes.budget import TokenBudget
 from llmmonitor_sidecar.probes.prober import CREDENTIAL, Prober, Surroundings
 
 NOW = 1_800_000_000.0
@@ -88,7 +89,9 @@ async def beside() -> AsyncIterator[Callable[..., Any]]:
     """Makes a `Beside`."""
     servers = []
 
-    async def make(credential: str = "", kind: type[Model] = Model, **model: Any) -> Beside:
+    async def make(
+        credential: str = "", kind: type[Model] = Model, budget: TokenBudget | None = None, **model: Any
+    ) -> Beside:
         server_model = kind(**model)
         app = web.Application()
         app.router.add_post("/v1/chat/completions", server_model.answer)
@@ -105,9 +108,8 @@ async def beside() -> AsyncIterator[Callable[..., Any]]:
         marks = ProbeMarks("uid")
         on_air: list[int] = []
         one = Beside(None, server_model, around, marks, on_air)  # type: ignore[arg-type]  # made below
-        one.prober = Prober(
-            marks, lambda: one.around, on_air.append, "uid", {CREDENTIAL: credential} if credential else {}
-        )
+        environment = {CREDENTIAL: credential} if credential else {}
+        one.prober = Prober(marks, lambda: one.around, on_air.append, "uid", environment, budget=budget)
         return one
 
     yield make

@@ -68,19 +68,24 @@ async def test_its_word_is_taken(beside: Make, judge: Judge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "status", "why"),
+    ("says", "status", "found"),
     [
-        ("I like it", 200, "no verdict in the judge's answer"),
-        (None, 200, "no verdict in the judge's answer"),
-        ("VERDICT: GOOD", 500, "no verdict: HTTP 500"),
+        ("I like it", 200, ("no verdict in the judge's answer", 15 + 100)),
+        (None, 200, ("no verdict in the judge's answer", 15 + 100)),
+        ("VERDICT: GOOD", 500, ("no verdict: HTTP 500", 15)),
     ],
 )
-async def test_a_judge_that_says_nothing_clear_leaves_no_verdict(
-    beside: Make, judge: Judge, says: str | None, status: int, why: str
+async def test_a_judge_that_says_nothing_clear_leaves_no_verdict_and_is_paid(
+    beside: Make, judge: Judge, says: str | None, status: int, found: tuple[str, int]
 ) -> None:
+    """One that thinks to its last token, and says nothing, would else be asked without end."""
     judge.says, judge.status = lambda _asked: says, status
 
-    assert (await asked(beside, judge)).results == [("polite", 0, 0, 1, why)]
+    one = await asked(beside, judge)
+
+    why, tokens = found
+    assert one.results == [("polite", 0, 0, 1, why)]
+    assert one.prober._budget.spent(LATE) == tokens
 
 
 async def test_labelled_answers_are_graded_and_the_model_is_not_asked(beside: Make, judge: Judge) -> None:

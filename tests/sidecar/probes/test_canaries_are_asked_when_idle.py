@@ -164,6 +164,13 @@ async def test_nothing_is_asked_of_a_busy_engine_nor_without_consent_nor_beyond_
         assert await asked(likely, NOW) == 0
 
 
+async def test_a_clock_that_was_a_year_ahead_is_not_waited_for(likely: Beside) -> None:
+    await asked(likely, NOW + 365 * 24 * HOUR)
+
+    assert await asked(likely, NOW) == 0
+    assert await asked(likely, NOW + SOON) == len(PROMPTS)
+
+
 async def test_no_answer_is_tried_again_later(likely: Beside) -> None:
     likely.model.status = 500
     assert await asked(likely, NOW) == 1

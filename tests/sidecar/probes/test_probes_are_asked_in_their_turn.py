@@ -216,6 +216,26 @@ async def test_the_credential_goes_as_a_bearer_token_only_where_the_owner_named_
     assert "key" not in third.values()
 
 
+async def test_a_line_end_behind_a_credential_is_not_part_of_it(beside: Make) -> None:
+    """As Secrets made of files have; no header can carry it."""
+    one = await beside(credential="sk-1\n")
+    one.prober.configure(plan(credential=True))
+
+    await one.round(LATE)
+
+    assert one.model.headers[0]["Authorization"] == "Bearer sk-1"
+
+
+async def test_a_clock_that_was_a_year_ahead_is_not_waited_for(beside: Make) -> None:
+    one = await beside(status=503)
+    one.prober.configure(plan(setting(), setting("two")))
+    await one.round(LATE + 365 * 24 * HOUR)
+    one.model.status = 200
+
+    assert await one.round(LATE) == 0
+    assert await one.round(LATE + 301) == 2
+
+
 async def test_every_probe_bears_a_mark_that_is_good_once(beside: Make) -> None:
     one = await beside()
     one.prober.configure(plan(setting(), setting("two")))

@@ -42,6 +42,8 @@ class Chain:
     """Of the last record; 0 before the first."""
     head: str = ""
     """The digest of the last record; empty before the first."""
+    closed: bool = False
+    """Whether nothing more may be added to that volume."""
 
     def newest_first(self, what: What) -> Iterator[Record]:
         """Records of one kind in this volume."""
@@ -59,14 +61,14 @@ def key_of(number: int) -> str:
     return f"{number:08d}"
 
 
-def chain_of(uid: str, volumes: range, data: Mapping[str, str]) -> Chain:
+def chain_of(uid: str, volumes: range, data: Mapping[str, str], *, closed: bool = False) -> Chain:
     """The chain whose newest volume holds this; keys that are no record's are left where they are."""
     lines = dict(data)
     key = max((key for key in lines.keys() - stray(lines) if KEY.fullmatch(key)), default="")
     if key and int(key) > (volumes.stop - 1) * RECORDS_LIMIT and record_at(key, lines[key]) is None:
         key = ""  # in a volume without any record: the chain knows from the status how long it was
     number, head = (int(key), digest(lines[key])) if key else (0, "")
-    return Chain(uid, volumes.stop - 1, volumes.start, lines, number, head)
+    return Chain(uid, volumes.stop - 1, volumes.start, lines, number, head, closed)
 
 
 def appended(chain: Chain, entry: Entry, at: str) -> Chain:
@@ -77,14 +79,14 @@ def appended(chain: Chain, entry: Entry, at: str) -> Chain:
     """
     record = record_of(entry, chain.number + 1, chain.head or beginning(chain.uid), at)
     line = line_of(record)
-    if _is_full(chain.lines, line):
+    if chain.closed or _is_full(chain.lines, line):
         if chain.volume - chain.first_volume + 1 >= VOLUMES_LIMIT:
             raise ChainFull(
                 f"the audit chain has its {VOLUMES_LIMIT} volumes, and none is older than"
                 f" {KEEP_SECONDS / 86_400:.0f} days: nothing more is recorded, and no content is shown; a"
                 " monitor of another name begins another chain"
             )
-        chain = replace(chain, volume=chain.volume + 1, lines={})
+        chain = replace(chain, volume=chain.volume + 1, lines={}, closed=False)
     lines = {**chain.lines, key_of(record.number): line}
     return replace(chain, lines=lines, number=record.number, head=digest(line))
 

@@ -47,11 +47,19 @@ def with_probes(kept: QualityKept, reports: Collection[Probing], now: float) -> 
                 name = (one.started, one.version, probing.plan)
                 before = rounds.get(name) or Round(one.started, one.version, probing.plan, one.items)
                 rounds[name] = _with(before, one, now)
-    newest = tuple(sorted(rounds.values(), key=lambda one: (one.started, one.ended))[-ROUNDS_LIMIT:])
+    newest = _in_order(rounds.values())[-ROUNDS_LIMIT:]
     pairs = _pairs(kept.pairs, [one for probing in reports for one in probing.pairs])
     if (newest, pairs) == (kept.rounds, kept.pairs):
         return kept
     return QualityKept(newest, _baseline(kept, newest), pairs)
+
+
+def _in_order(rounds: Collection[Round]) -> tuple[Round, ...]:
+    """By when they began, plan after plan: without a schedule a round's name is no time."""
+    heard: dict[str, float] = {}
+    for one in rounds:
+        heard[one.plan] = max(heard.get(one.plan, 0.0), one.started, one.ended)
+    return tuple(sorted(rounds, key=lambda one: (heard[one.plan], one.plan, one.started, one.ended)))
 
 
 def _pairs(kept: tuple[PairsKept, ...], reported: Iterable[PairOutcomes]) -> tuple[PairsKept, ...]:

@@ -31,12 +31,14 @@ from llmmonitor_sidecar.analyser.memory import Measure, MemoryWatch
 from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.analyser.report_maker import Boot, ReportMaker
 from llmmonitor_sidecar.analyser.sampling import Sampling, is_at_rest, own_rss_bytes
+from llmmonitor_sidecar.credential import credential_in
 from llmmonitor_sidecar.endpoints.api import Sources
 from llmmonitor_sidecar.endpoints.app import make_app
 from llmmonitor_sidecar.endpoints.feedback import TOKEN, FeedbackDesk
 from llmmonitor_sidecar.endpoints.people import People
 from llmmonitor_sidecar.endpoints.server import serving
 from llmmonitor_sidecar.kept_configuration import KeptConfiguration
+from llmmonitor_sidecar.probes.budget import TokenBudget
 from llmmonitor_sidecar.probes.prober import Prober, Surroundings
 from llmmonitor_sidecar.settings import Mode, Settings
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
@@ -81,8 +83,10 @@ class _Process:
         self._boot = Boot(uuid.uuid4().hex, time.time(), time.monotonic_ns(), version("llmmonitor-sidecar"))
         marks = ProbeMarks(settings.pod_uid)
         self._reader = TrafficReader(lambda mark: marks.is_ours(mark, time.time()))
-        self._prober = Prober(marks, self._surroundings, self._on_air, settings.pod_uid)
-        self._feedback = FeedbackDesk(self._reader.outcomes, os.environ.get(TOKEN, ""), self._read_copies)
+        budget = TokenBudget(keeper.spending)
+        self._prober = Prober(marks, self._surroundings, self._on_air, settings.pod_uid, budget=budget)
+        token = credential_in(os.environ, TOKEN)
+        self._feedback = FeedbackDesk(self._reader.outcomes, token, self._read_copies)
         self._reports = ReportMaker(settings, page, self._reader, self._boot)
         self._sealing_key = generate_sealing_key()
         self._reports.sealing_key = self._sealing_key.public_key().public_bytes_raw()

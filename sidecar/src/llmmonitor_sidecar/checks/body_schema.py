@@ -9,7 +9,7 @@ import msgspec
 
 from llmmonitor_api.configuration import RequestChecksSetting
 from llmmonitor_sidecar.checks.request import Request
-from llmmonitor_sidecar.json_schema import Schema
+from llmmonitor_sidecar.json_schema import NoVerdict, Schema, TooLarge
 
 STEPS: Final = 2_048
 """Of one body: less than 40 ms of CPU at the worst, 10 of an ordinary one with 300 messages."""
@@ -28,7 +28,12 @@ def check(request: Request, setting: RequestChecksSetting) -> str | None:
         value = msgspec.json.decode(request.body)
     except (ValueError, RecursionError):
         return "no JSON"
-    broken = schema.broken_at(value, STEPS)
+    try:
+        broken = schema.broken_at(value, STEPS)
+    except TooLarge:
+        raise
+    except NoVerdict:
+        return None
     return "" if broken is None else broken or "a reference or pattern that cannot be used"
 
 

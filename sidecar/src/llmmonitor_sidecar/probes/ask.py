@@ -41,6 +41,14 @@ class NoAnswer(Exception):
     """There is nothing to judge; the message says why, in fixed words and figures."""
 
 
+class Unusable(NoAnswer):
+    """Something came, or was worked at until the time was up: it has taken tokens."""
+
+    def __init__(self, message: str, tokens: int) -> None:
+        super().__init__(message)
+        self.tokens = tokens
+
+
 class Refused(NoAnswer):
     """It says nothing of this question: it is asked again later."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from llmmonitor_sidecar.probes.ask import NoAnswer, believed
+from llmmonitor_sidecar.probes.ask import Unusable, believed
 from llmmonitor_sidecar.probes.endpoint import Endpoint
 
 CREDENTIAL = "LLM_MONITOR_EMBEDDINGS_CREDENTIAL"
@@ -49,25 +49,29 @@ async def likeness(endpoint: Endpoint, answer: str, text: str) -> Likeness:
     """How alike the answer and the text are.
 
     Raises:
-        NoAnswer: with what happened instead, in fixed words and figures.
+        NoAnswer: with what happened instead, in fixed words and figures; `Unusable` if it took tokens.
     """
     texts = [answer[:CHARACTERS_LIMIT], text]
-    content = await endpoint.post("/embeddings", {"input": texts}, DEADLINE_SECONDS, "embeddings")
+    most = sum(map(len, texts)) // 3
+    content = await endpoint.post(
+        "/embeddings", {"input": texts}, DEADLINE_SECONDS, "embeddings", tokens=most
+    )
     try:
         said = msgspec.json.decode(content, type=_Embedded)
     except (ValueError, RecursionError):
-        raise NoAnswer("embeddings that are none") from None
-    tokens = believed(said.usage.total_tokens) if said.usage is not None else None
-    return Likeness(_cosine(said), tokens if tokens is not None else sum(map(len, texts)) // 3)
+        raise Unusable("embeddings that are none", most) from None
+    counted = believed(said.usage.total_tokens) if said.usage is not None else None
+    tokens = counted if counted is not None else most
+    return Likeness(_cosine(said, tokens), tokens)
 
 
-def _cosine(said: _Embedded) -> float:
-    """Of the two vectors; whether they are normalised differs from server to server."""
+def _cosine(said: _Embedded, tokens: int) -> float:
+    """Of the two vectors, which took that many; whether they are normalised differs from server to server."""
     vectors = [one.embedding for one in sorted(said.data, key=lambda one: one.index)]
     if len(vectors) != 2 or len({len(one) for one in vectors}) != 1 or len(vectors[0]) > _DIMENSIONS:  # noqa: PLR2004 - of two texts
-        raise NoAnswer("embeddings that are none")
+        raise Unusable("embeddings that are none", tokens)
     one, other = vectors
     sizes = math.hypot(*one) * math.hypot(*other)
     if not sizes or not math.isfinite(sizes):
-        raise NoAnswer("embeddings of no length")
+        raise Unusable("embeddings of no length", tokens)
     return sum(a * b for a, b in zip(one, other, strict=True)) / sizes

@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 
 from llmmonitor_api.probe_plan import EndpointSetting
-from llmmonitor_sidecar.probes.ask import NoAnswer, bearing, bounded
+from llmmonitor_sidecar.probes.ask import NoAnswer, Unusable, bearing, bounded
 
 _BYTES_LIMIT = 1024 * 1024
 
@@ -26,11 +26,21 @@ class Endpoint:
     setting: EndpointSetting
     credential: str = ""
 
-    async def post(self, path: str, body: Mapping[str, object], seconds: float, what: str) -> bytes:
+    async def post(
+        self, path: str, body: Mapping[str, object], seconds: float, what: str, *, tokens: int
+    ) -> bytes:
         """What comes back of the body, which the model's name is added to.
 
+        Args:
+            path: after the base.
+            body: the rest of it.
+            seconds: after which it is given up.
+            what: is asked for, in a word.
+            tokens: that it may take at most.
+
         Raises:
-            NoAnswer: it does not answer with success and in time, or with too much.
+            Unusable: it does not answer in time, or with too much.
+            NoAnswer: it does not answer with success.
         """
         headers = {"Content-Type": "application/json"}
         if self.setting.credential:
@@ -45,8 +55,11 @@ class Endpoint:
             ) as response:
                 if response.status != 200:  # noqa: PLR2004 - RFC 9110: all is well
                     raise NoAnswer(f"no {what}: HTTP {response.status}")
-                return await bounded(response, _BYTES_LIMIT, what)
+                try:
+                    return await bounded(response, _BYTES_LIMIT, what)
+                except NoAnswer as problem:
+                    raise Unusable(str(problem), tokens) from None
         except TimeoutError:
-            raise NoAnswer(f"no {what} within {seconds:g} s") from None
+            raise Unusable(f"no {what} within {seconds:g} s", tokens) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NoAnswer(f"no {what}: {type(error).__name__}") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from llmmonitor_sidecar.json_schema import Schema
+from llmmonitor_sidecar.json_schema import NoVerdict, Schema
 
 _FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
@@ -15,11 +15,14 @@ _FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 def fulfils(answer: str, schema: dict[str, Any]) -> bool:
     """Whether the answer is JSON, alone or in one fence of Markdown, and the schema takes it.
 
-    A schema that is none takes nothing.
+    A schema that is none takes nothing, and neither does one that tells nothing within its steps.
     """
     fenced = _FENCE.match(answer)
     try:
         value = msgspec.json.decode((fenced[1] if fenced else answer).strip())
     except (msgspec.MsgspecError, RecursionError):
         return False
-    return Schema(schema).broken_at(value) is None
+    try:
+        return Schema(schema).broken_at(value) is None
+    except NoVerdict:
+        return False

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass
 
 from llmmonitor_sidecar.probes import completion
-from llmmonitor_sidecar.probes.ask import NoAnswer, believed
+from llmmonitor_sidecar.probes.ask import Unusable, believed
 from llmmonitor_sidecar.probes.endpoint import Endpoint
 
 CREDENTIAL = "LLM_MONITOR_JUDGE_CREDENTIAL"
@@ -42,7 +42,8 @@ async def grade(endpoint: Endpoint, rubric: str, question: str, answer: str) -> 
     """What the judge makes of an answer.
 
     Raises:
-        NoAnswer: it says nothing that can be understood; in fixed words and figures.
+        Unusable: it says nothing that can be understood; in fixed words and figures.
+        NoAnswer: it does not answer.
     """
     mark = secrets.token_hex(8)
     asked = (
@@ -51,15 +52,14 @@ async def grade(endpoint: Endpoint, rubric: str, question: str, answer: str) -> 
     )
     messages = [{"role": "system", "content": _INSTRUCTIONS}, {"role": "user", "content": asked}]
     body = {"messages": messages, "temperature": 0, "max_tokens": MOST_TOKENS, "stream": False}
-    content = await endpoint.post("/chat/completions", body, DEADLINE_SECONDS, "verdict")
+    most = len(asked) // 3 + MOST_TOKENS
+    content = await endpoint.post("/chat/completions", body, DEADLINE_SECONDS, "verdict", tokens=most)
     said = completion.read(content)
     if said is None:
-        raise NoAnswer("a verdict that is no chat completion")
+        raise Unusable("a verdict that is no chat completion", most)
+    counted = believed(said.usage.total_tokens) if said.usage is not None else None
+    tokens = counted if counted is not None else most
     found = _VERDICT.findall(said.text)
     if not found:
-        raise NoAnswer("no verdict in the judge's answer")
-    tokens = believed(said.usage.total_tokens) if said.usage is not None else None
-    return Grade(
-        good=found[-1].upper() == "GOOD",
-        tokens=tokens if tokens is not None else len(asked) // 3 + MOST_TOKENS,
-    )
+        raise Unusable("no verdict in the judge's answer", tokens)
+    return Grade(good=found[-1].upper() == "GOOD", tokens=tokens)

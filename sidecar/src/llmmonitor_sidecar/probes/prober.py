@@ -2,7 +2,7 @@
 
 Runs in the analyser's loop and is nothing but one more client with one connection. Whatever goes wrong costs
 the probe. What was asked in this round is remembered for the life of the analyser; its successor asks its
-part of the round again.
+part of the round again, with what is left of the budget.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from llmmonitor_api.probe_plan import ProbePlan, ProbeSetting
 from llmmonitor_api.report.probing import BUDGET, SATURATED, UNAUTHORIZED, UNSUPPORTED
 from llmmonitor_api.report.report import Engine, Live
 from llmmonitor_api.signing.probe_mark import ProbeMarks
+from llmmonitor_sidecar.credential import credential_in
 from llmmonitor_sidecar.engines.http import model_session
 from llmmonitor_sidecar.probes import ask, schedule
 from llmmonitor_sidecar.probes.ask import Answer, Envelope, NoAnswer
@@ -63,13 +64,15 @@ class Surroundings:
 class Prober:
     """One replica's probes. `look` is asked before every question."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is told, and one seam
         self,
         marks: ProbeMarks,
         look: Callable[[], Surroundings],
         on_air: Callable[[int], None],
         replica: str,
         environment: Mapping[str, str] = os.environ,
+        *,
+        budget: TokenBudget | None = None,
     ) -> None:
         """`on_air` is told 1 when a question goes out and -1 when its answer is there."""
         self.standing = Standing()
@@ -77,8 +80,8 @@ class Prober:
         self._look = look
         self._on_air = on_air
         self._replica = replica
-        self._credential = environment.get(CREDENTIAL, "")
-        self._budget = TokenBudget()
+        self._credential = credential_in(environment, CREDENTIAL)
+        self._budget = budget or TokenBudget()
         self._verdicts = Verdicts(self._budget, environment)
         self._items: tuple[Item, ...] = ()
         self._attributes: tuple[Attribute, ...] = ()
@@ -121,6 +124,7 @@ class Prober:
     async def step(self, session: aiohttp.ClientSession, now: float) -> bool:
         """Ask the next question if one is due at `now` (Unix seconds) and may be sent; whether one was."""
         plan, around = self.standing.plan, self._look()
+        self._not_before = min(self._not_before, now + AFTER_REFUSAL_SECONDS)  # the clock may have been ahead
         if plan is None or not around.working or not (self._items or self._attributes):
             self.standing.waits = self.standing.message = ""
             return False
@@ -182,11 +186,13 @@ class Prober:
         now: float,
     ) -> bytes:
         self.standing.count(begun=1)
+        self._budget.spend(canary.TOKENS, now)
         self._on_air(1)
         try:
             content, _ = await ask.post(session, around.base_url, asked, envelope, ask.DEADLINE_SECONDS)
         except NoAnswer:
             self.standing.count(unanswered=1)
+            self._budget.spend(-canary.TOKENS, now)
             raise
         finally:
             self._on_air(-1)
@@ -198,7 +204,8 @@ class Prober:
             completion_tokens=completion or 0,
             uncounted=0 if exact else 1,
         )
-        self._budget.spend((prompt or 0) + (completion or 0) if exact else canary.TOKENS, now)
+        if exact:
+            self._budget.spend((prompt or 0) + (completion or 0) - canary.TOKENS, now)
         return content
 
     def _know_version(self, plan: ProbePlan, engine: Engine | None) -> None:
@@ -287,16 +294,17 @@ class Prober:
         if setting.expected.max_latency_seconds is not None:
             envelope = replace(envelope, prefix=f"[{secrets.token_hex(8)}]\n")
         self.standing.count(begun=1)
+        self._budget.spend(cost(setting), now)
         self._on_air(1)
         try:
             answer = await ask.ask(session, around.base_url, setting, envelope)
             self._count(answer, setting, now)
         except ask.Refused:
             self.standing.count(unanswered=1)
+            self._budget.spend(-cost(setting), now)
             raise
         except NoAnswer:
             self.standing.count(unanswered=1)
-            self._budget.spend(cost(setting), now)
             raise
         finally:
             self._on_air(-1)
@@ -338,4 +346,5 @@ class Prober:
         self.standing.count(
             answered=1, prompt_tokens=prompt, completion_tokens=completion, uncounted=0 if exact else 1
         )
-        self._budget.spend(prompt + completion if exact else cost(setting), now)
+        if exact:
+            self._budget.spend(prompt + completion - cost(setting), now)

@@ -5,16 +5,20 @@ Those are asked only of answers that hold everything else, since what they read 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar
 
 import aiohttp
 
 from llmmonitor_api.probe_plan import ProbePlan, ProbeSetting
+from llmmonitor_sidecar.credential import credential_in
 from llmmonitor_sidecar.probes import embedding, judge
-from llmmonitor_sidecar.probes.ask import Answer, NoAnswer
+from llmmonitor_sidecar.probes.ask import Answer, NoAnswer, Unusable
 from llmmonitor_sidecar.probes.budget import TokenBudget
 from llmmonitor_sidecar.probes.endpoint import Endpoint
 from llmmonitor_sidecar.probes.grading import broken
+
+T = TypeVar("T", judge.Grade, embedding.Likeness)
 
 
 class Verdicts:
@@ -22,8 +26,8 @@ class Verdicts:
 
     def __init__(self, budget: TokenBudget, environment: Mapping[str, str]) -> None:
         self._budget = budget
-        self._embeddings_credential = environment.get(embedding.CREDENTIAL, "")
-        self._judge_credential = environment.get(judge.CREDENTIAL, "")
+        self._embeddings_credential = credential_in(environment, embedding.CREDENTIAL)
+        self._judge_credential = credential_in(environment, judge.CREDENTIAL)
 
     async def of_answer(
         self,
@@ -64,8 +68,7 @@ class Verdicts:
             raise NoAnswer("no verdict: spec.quality.judge is not set")
         question = "\n".join(one.content for one in setting.messages)
         at = Endpoint(session, plan.judge, self._judge_credential)
-        found = await judge.grade(at, rubric, question, answer)
-        self._budget.spend(found.tokens, now)
+        found = await self._paid(judge.grade(at, rubric, question, answer), now)
         return "" if found.good else "judged"
 
     async def _misses(
@@ -78,7 +81,16 @@ class Verdicts:
         if plan.embeddings is None:
             raise NoAnswer("no embeddings: spec.quality.embeddings is not set")
         at = Endpoint(session, plan.embeddings, self._embeddings_credential)
-        found = await embedding.likeness(at, answer, expected.means_like)
-        self._budget.spend(found.tokens, now)
+        found = await self._paid(embedding.likeness(at, answer, expected.means_like), now)
         near = found.cosine >= expected.means_at_least
         return "" if near else f"meansLike {found.cosine:.2f} < {expected.means_at_least:.2f}"
+
+    async def _paid(self, asked: Awaitable[T], now: float) -> T:
+        """What comes of it, usable or not: it has taken its tokens."""
+        try:
+            found = await asked
+        except Unusable as problem:
+            self._budget.spend(problem.tokens, now)
+            raise
+        self._budget.spend(found.tokens, now)
+        return found

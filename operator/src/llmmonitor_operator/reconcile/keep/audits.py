@@ -20,7 +20,7 @@ from llmmonitor_operator.audit.record import Entry, What, read
 from llmmonitor_operator.evaluate.wording import moment
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
-from llmmonitor_operator.kube.errors import Conflict, NotFound
+from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
 from llmmonitor_operator.kube.labels import kept
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
@@ -70,12 +70,9 @@ class Audits:
         """
         known = self._open.setdefault(raw["metadata"]["uid"], _Open())
         async with known.turn:
-            await self._read(raw["metadata"]["uid"], known)
             try:
                 return await self._append(raw, entry, known, now, records)
             except Conflict:  # another operator, or a person: what it wrote counts
-                known.chain = None
-                await self._read(raw["metadata"]["uid"], known)
                 return await self._append(raw, entry, known, now, records)
 
     async def chain(self, uid: str) -> Chain:
@@ -150,16 +147,32 @@ class Audits:
             return known.chain
         newest = await self._kube.get(self._path(uid, there[-1]))
         known.version = newest["metadata"]["resourceVersion"]
-        known.chain = chain_of(uid, range(there[0], there[-1] + 1), newest.get("data") or {})
+        known.chain = chain_of(
+            uid,
+            range(there[0], there[-1] + 1),
+            newest.get("data") or {},
+            closed=bool(newest.get("immutable")),
+        )
         return known.chain
 
     async def _append(self, raw: Raw, entry: Entry, known: _Open, now: float, records: int) -> Chain:
-        before = known.chain
-        assert before is not None  # noqa: S101 - the caller has read it
-        chain = appended(continued(before, records, moment(now)), entry, moment(now))
-        anew = not known.version or chain.volume != before.volume
+        try:
+            before = await self._read(raw["metadata"]["uid"], known)
+            found = continued(before, records, moment(now))
+            if found is not before:  # by itself: the two may stand in two volumes
+                await self._write(raw, before, found, known)
+            return await self._write(raw, found, appended(found, entry, moment(now)), known)
+        except ApiError:
+            known.chain = None  # what was written all the same is to be read
+            raise
+
+    async def _write(self, raw: Raw, before: Chain, chain: Chain, known: _Open) -> Chain:
+        """A volume is closed before the next begins: else two operators could each go on in another one."""
+        turned = chain.volume != before.volume
+        if turned and known.version and not before.closed:
+            await self._close(chain.uid, before.volume, known.version)
         body = self._body(raw, chain)
-        if anew:
+        if turned or not known.version:
             answer = await self._kube.create(paths.config_maps(self._namespace), body)
         else:
             body["metadata"]["resourceVersion"] = known.version
@@ -170,14 +183,19 @@ class Audits:
                 del body["metadata"]["resourceVersion"]
                 answer = await self._kube.create(paths.config_maps(self._namespace), body)
         known.chain, known.version = chain, answer["metadata"]["resourceVersion"]
-        if chain.volume != before.volume and before.lines:
-            await self._close(chain.uid, before.volume)
         return chain
 
-    async def _close(self, uid: str, volume: int) -> None:
-        """For good: the API server lets nobody change an immutable ConfigMap."""
+    async def _close(self, uid: str, volume: int, version: str = "") -> None:
+        """For good: the API server lets nobody change an immutable ConfigMap.
+
+        Args:
+            uid: the monitor's.
+            volume: which one.
+            version: as it was read, if it must not have been written to since.
+        """
+        unchanged = {"metadata": {"resourceVersion": version}} if version else {}
         try:
-            await self._kube.patch(self._path(uid, volume), {"immutable": True})
+            await self._kube.patch(self._path(uid, volume), {"immutable": True, **unchanged})
         except NotFound:
             _log.warning("ConfigMap %s was deleted", self._name(uid, volume))
 

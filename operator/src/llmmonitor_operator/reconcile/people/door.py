@@ -86,13 +86,15 @@ class Door:
         """Of who is known and may: nobody else can fill the memory, and nobody another's part of it."""
         if (person, nonce) in self._seen:
             raise malformed("this request was answered: make it anew")
-        if len(self._seen) >= REMEMBERED_LIMIT:
+        if self._is_full(person):
             self._seen = {one: at for one, at in self._seen.items() if now - at <= 2 * HOLDS_SECONDS}
-        if len(self._seen) >= REMEMBERED_LIMIT or (
-            sum(1 for one, _ in self._seen if one == person) >= OF_ONE_LIMIT
-        ):
+        if self._is_full(person):
             raise not_now("too many requests in ten minutes")
         self._seen[person, nonce] = now
+
+    def _is_full(self, person: str) -> bool:
+        of_one = sum(1 for one, _ in self._seen if one == person)
+        return len(self._seen) >= REMEMBERED_LIMIT or of_one >= OF_ONE_LIMIT
 
 
 def _sealed_to(ask: Ask, reply: Reply) -> bytes:

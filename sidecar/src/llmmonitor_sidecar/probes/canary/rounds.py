@@ -37,6 +37,7 @@ class CanaryRounds:
         self._version = ""
         self._begun = 0
         self._due_at = 0.0
+        self._waits_since = 0.0
         self._prints: list[CanaryPrint] = []
 
     def configure(self, plan: ProbePlan | None) -> None:
@@ -48,6 +49,8 @@ class CanaryRounds:
 
     def due(self, now: float) -> int | None:
         """The number of the prompt to ask next; None: none now (Unix seconds)."""
+        if now < self._waits_since:  # the clock was ahead: it is waited for as long, and not for its return
+            self._wait(now, self._due_at - self._waits_since)
         return len(self._prints) if now >= self._due_at else None
 
     def is_patient(self, now: float) -> bool:
@@ -62,14 +65,14 @@ class CanaryRounds:
         prints, self._prints = tuple(self._prints), []
         if self.likelihoods and not any(each.tokens for each in prints):
             self.likelihoods = False  # the server gives none: the next round goes by the text
-            self._due_at = now
+            self._wait(now, 0.0)
             return
         apart = distance(self.last.prints, prints) if self.last is not None else None
         self.last = CanaryRound(now, SUITE, self._version[:NAME_LIMIT], prints)
         self._begun += 1
         often = self._begun < FIRST_ROUNDS or (apart is not None and apart > WORTH_ANOTHER)
         seconds = SOON_SECONDS if often else plan.schedule_seconds or WITHOUT_SCHEDULE_SECONDS
-        self._due_at = now + seconds
+        self._wait(now, seconds)
 
     def missed(self, why: str, now: float) -> None:
         """No answer came: the round begins anew, after a while or in another way."""
@@ -77,4 +80,7 @@ class CanaryRounds:
         if self.likelihoods and why in _REFUSALS:
             self.likelihoods = False
         else:
-            self._due_at = now + SOON_SECONDS
+            self._wait(now, SOON_SECONDS)
+
+    def _wait(self, now: float, seconds: float) -> None:
+        self._waits_since, self._due_at = now, now + seconds
