@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from llmmonitor_operator.audit.chain import (
-    RECORDS_LIMIT,
     VOLUMES_LIMIT,
     Chain,
     ChainFull,
@@ -16,6 +15,7 @@ from llmmonitor_operator.audit.chain import (
     key_of,
 )
 from llmmonitor_operator.audit.record import Entry, What, line_of, read
+from llmmonitor_operator.audit.stray import RECORDS_LIMIT
 from llmmonitor_operator.audit.verify import Verified, verify
 
 UID = "11111111-2222-4333-8444-555555555555"

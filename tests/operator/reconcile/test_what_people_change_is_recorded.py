@@ -10,8 +10,9 @@ from aiohttp import web
 from tests.operator.kube_server import KubeServer
 from tests.operator.reconcile.operator_world import MONITORS, World
 
-from llmmonitor_operator.audit.chain import RECORDS_LIMIT, Chain, appended
+from llmmonitor_operator.audit.chain import Chain, appended
 from llmmonitor_operator.audit.record import Entry, Record, What, read
+from llmmonitor_operator.audit.stray import RECORDS_LIMIT
 from llmmonitor_operator.audit.verify import verify
 from llmmonitor_operator.evaluate.wording import moment
 from llmmonitor_operator.kube.api import Kube
