@@ -299,8 +299,8 @@ def _holds(standing: ObjectiveStanding, inputs: Inputs) -> bool | None:
 def _resources(inputs: Inputs) -> ResourcesStatus | None:
     samples = [source.resources for _, source in inputs.fresh if source.resources]
     engines = [source.engine for _, source in inputs.fresh if source.engine]
-    gpu = gpus.status(inputs)
-    if not samples and not engines and gpu is None:
+    gpu, killed = gpus.status(inputs), oom_kills(inputs)
+    if not samples and not engines and gpu is None and not killed:
         return None
     limited = [
         (one.memory_used_bytes / one.memory_limit_bytes, one.memory_used_bytes, one.memory_limit_bytes)
@@ -324,6 +324,6 @@ def _resources(inputs: Inputs) -> ResourcesStatus | None:
             (min(1.0, one.kv_cache_use) for one in engines if one.kv_cache_use is not None), default=None
         ),
         requests_waiting=sum(waiting) if waiting else None,
-        oom_kills=oom_kills(inputs),
+        oom_kills=killed,
         gpu=gpu,
     )
