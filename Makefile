@@ -8,6 +8,9 @@ MEMBERS := $(wildcard */pyproject.toml)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Tests and benches start hundreds of processes of ours: without bytecode kept, each compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-fast test-e2e test-long test-long-fast test-faults images lint format crds docs lock bench bench-relay bench-cluster bench-attach bench-webhook bench-scale bench-passes bench-anomalies bench-drift bench-text-drift bench-versions bench-canaries bench-detectors train-detectors bench-bias bench-gpu bench-smoke fuzz clean
 
 help: ## Show this list

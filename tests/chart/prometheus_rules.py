@@ -56,7 +56,7 @@ class PrometheusRules:
         nobody = [{"exp_labels": {"of": "nobody"}}]
         names = [rule["alert"] for rule in self.rules if "alert" in rule]
         asked = [{"eval_time": f"{minute}m", "alertname": name, "exp_alerts": nobody} for name in names]
-        found = re.findall(r"got:\[(.*?)\]", self._test(series, alert_rule_test=asked), re.DOTALL)
+        found = re.findall(r"got:\[(.*?)\]", self._test("alert", series, alert_rule_test=asked), re.DOTALL)
         assert len(found) == len(asked)
         return "".join(found)
 
@@ -68,13 +68,31 @@ class PrometheusRules:
         """What the recording rules have made by then, by series as Prometheus writes it."""
         asked = {"expr": '{__name__=~"llm_monitor:.+"}', "eval_time": f"{minute}m"}
         text = self._test(
-            series, promql_expr_test=[{**asked, "exp_samples": [{"labels": "none", "value": 1}]}]
+            "record",
+            series,
+            promql_expr_test=[{**asked, "exp_samples": [{"labels": "none", "value": 1}]}],
         )
         found = re.findall(r'\{__name__="([\w:]+)", ([^}]*)\} ([^\s,]+)', text.partition("got:")[2])
         return {f"{name}{{{labels}}}": float(value) for name, labels, value in found}
 
-    def _test(self, series: Series, **asked: Any) -> str:
-        (self.folder / "rules.yaml").write_text(json.dumps(self.spec))
+    def _with_all_they_need(self, kind: str) -> list[Mapping[str, Any]]:
+        """The groups of `alert` or of `record`, and those that record what they look at.
+
+        Not all: to evaluate rules, each of them every minute, is most of what promtool does.
+        """
+        needed = [group for group in self.spec["groups"] if any(kind in rule for rule in group["rules"])]
+        for group in needed:  # which grows
+            looked_at = " ".join(rule["expr"] for rule in group["rules"])
+            needed += [
+                other
+                for other in self.spec["groups"]
+                if other not in needed
+                and any(rule.get("record", "ALERTS") in looked_at for rule in other["rules"])
+            ]
+        return needed
+
+    def _test(self, kind: str, series: Series, **asked: Any) -> str:
+        (self.folder / "rules.yaml").write_text(json.dumps({"groups": self._with_all_they_need(kind)}))
         given = [{"series": name, "values": values} for name, values in series.items()]
         tests = [{"interval": "1m", "input_series": given, **asked}]
         test = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests}

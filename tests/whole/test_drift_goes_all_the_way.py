@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -53,17 +54,23 @@ def of_another_model(draw: random.Random) -> tuple[bytes, bytes]:
 class Pod:
     """A sidecar that reads, an operator that judges, an hour at a time."""
 
-    def __init__(self, watcher: DriftWatcher) -> None:
+    def __init__(self) -> None:
         self.reader, self.draw, self.state = TrafficReader(), random.Random(1), State()
-        self.now, self._watcher, self._connections, self._reports = START, watcher, 0, 0
+        self.now, self._connections, self._reports = START, 0, 0
 
-    async def hours(self, number: int, ask: Ask) -> None:
+    async def hours(self, number: int, ask: Ask, watcher: DriftWatcher) -> None:
         for _ in range(number):
-            for _ in range(500):
-                self._exchange(*ask(self.draw))
-            self.now += HOUR
-            self.state = absorb(self.state, self._report(), self.now)
-            self.state = await self._watcher.look(RAW, self.state, drift_settings(MONITOR), self.now)
+            await self.judge(self.read(ask), watcher)
+
+    def read(self, ask: Ask) -> Report:
+        for _ in range(500):
+            self._exchange(*ask(self.draw))
+        self.now += HOUR
+        return self._report()
+
+    async def judge(self, report: Report, watcher: DriftWatcher) -> None:
+        self.state = absorb(self.state, report, report.at)
+        self.state = await watcher.look(RAW, self.state, drift_settings(MONITOR), report.at)
 
     def said(self) -> tuple[str, str]:
         result = evaluate(MONITOR, self.state, self.now, Environment(cluster=True, pods=PODS))
@@ -89,23 +96,38 @@ class Pod:
         return decode(encode(Report(identity, self.now, self.now - START, self.reader.totals, Live(), path)))
 
 
+@pytest.fixture(scope="module")
+def usually() -> tuple[Pod, list[Report]]:
+    """One that has read what is usual, of two kinds of recorded requests, and its report of each hour."""
+    one = Pod()
+    return one, [one.read(usual) for _ in range(41)]
+
+
 @pytest.fixture
-async def pod() -> AsyncIterator[Pod]:
-    """One whose baseline is learnt from two kinds of recorded requests, an hour each."""
+async def watcher() -> AsyncIterator[DriftWatcher]:
     async with kube_server.serving() as server, kube_server.connected(server.url) as kube:
-        one = Pod(DriftWatcher(kube, "llm-monitor", "llm-monitor"))
-        await one.hours(41, usual)
-        yield one
+        yield DriftWatcher(kube, "llm-monitor", "llm-monitor")
 
 
-async def test_nothing_is_found_where_nothing_changes(pod: Pod) -> None:
-    await pod.hours(4, usual)
+@pytest.fixture
+async def pod(usually: tuple[Pod, list[Report]], watcher: DriftWatcher) -> Pod:
+    """One whose baseline is learnt from that."""
+    one, reports = copy.deepcopy(usually)
+    for report in reports:
+        await one.judge(report, watcher)
+    return one
+
+
+async def test_nothing_is_found_where_nothing_changes(pod: Pod, watcher: DriftWatcher) -> None:
+    await pod.hours(4, usual, watcher)
 
     assert pod.said()[0] == "NoDrift"
 
 
-async def test_other_requests_are_named_and_the_model_is_not_suspected(pod: Pod) -> None:
-    await pod.hours(2, with_tools)
+async def test_other_requests_are_named_and_the_model_is_not_suspected(
+    pod: Pod, watcher: DriftWatcher
+) -> None:
+    await pod.hours(2, with_tools, watcher)
 
     reason, message = pod.said()
     assert reason == "InputDrift"
@@ -114,8 +136,8 @@ async def test_other_requests_are_named_and_the_model_is_not_suspected(pod: Pod)
     assert "suspect the model" not in message
 
 
-async def test_another_model_behind_the_same_requests_is_suspected(pod: Pod) -> None:
-    await pod.hours(2, of_another_model)
+async def test_another_model_behind_the_same_requests_is_suspected(pod: Pod, watcher: DriftWatcher) -> None:
+    await pod.hours(2, of_another_model, watcher)
 
     reason, message = pod.said()
     assert reason == "OutputDrift"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -48,8 +50,14 @@ class Asked:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **environment, "PYTHONPATH": str(Path(__file__).parents[3])},
+            env=with_tests(environment),
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._talk(self._process.stdin, self._process.stdout)
+
+    def _talk(self, to: IO[str], back: IO[str]) -> None:
+        self._to, self._back = to, back
         self.last: dict[str, Any] = {}
 
     def sample(self, at: float, pids: Iterable[int] = ()) -> GPUs:
@@ -68,21 +76,66 @@ class Asked:
         return device
 
     def end(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
+        self._to.close()
         try:
             code = self._process.wait(20)
         except subprocess.TimeoutExpired:  # it hangs with its driver: a failed test leaves nobody behind
             self._process.kill()
             raise
         finally:
-            self._process.stdout.close()
+            self._back.close()
         assert code == 0
 
     def _ask(self, **question: object) -> GPUs | None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(json.dumps(question), file=self._process.stdin, flush=True)
-        self.last = json.loads(self._process.stdout.readline())
+        print(json.dumps(question), file=self._to, flush=True)
+        self.last = json.loads(self._back.readline())
         return None if self.last["gpus"] is None else msgspec.convert(self.last["gpus"], GPUs)
+
+
+class Template:
+    """A process that has imported all that one that samples needs, and forks one when asked for it."""
+
+    def __init__(self, library: Path, folder: Path) -> None:
+        """`library` is the fake library, `folder` has room for a socket."""
+        self.path = str(folder / "asks")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.sidecar.gpu.asked_template", self.path],
+            stdout=subprocess.PIPE,
+            env=with_tests({"LD_LIBRARY_PATH": str(library.parent)}),
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"listens\n"
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+class Forked(Asked):
+    """The same, forked from a template."""
+
+    def __init__(self, template: Template, script: Path, requested: int | None = None) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(100)
+        self._socket.connect(template.path)
+        self._talk(self._socket.makefile("w"), self._socket.makefile("r"))
+        print(json.dumps({"script": str(script), "requested": requested}), file=self._to, flush=True)
+        self._pid = int(self._back.readline())
+
+    def end(self) -> None:
+        self._socket.shutdown(socket.SHUT_WR)
+        self._socket.settimeout(20)
+        try:
+            code = int(self._back.readline())
+        except TimeoutError:
+            os.kill(self._pid, signal.SIGKILL)
+            raise
+        finally:
+            for one in (self._to, self._back, self._socket):
+                one.close()
+        assert code == 0
+
+
+def with_tests(environment: dict[str, str]) -> dict[str, str]:
+    """Ours and this, for a process that shall find the tests' modules."""
+    return {**os.environ, **environment, "PYTHONPATH": str(Path(__file__).parents[3])}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.sidecar.gpu.asked import Asked, Driver
+from tests.sidecar.gpu.asked import Asked, Driver, Forked, Template
 
 SOURCE = Path(__file__).with_name("fake_nvml.c")
 
@@ -30,13 +30,24 @@ def driver(library: Path, tmp_path: Path) -> Driver:
     return Driver(library, tmp_path / "driver")
 
 
+@pytest.fixture(scope="session")
+def template(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    one = Template(library, tmp_path_factory.mktemp("template"))
+    yield one
+    one.end()
+
+
 @pytest.fixture
-def ask(driver: Driver) -> Iterator[Callable[..., Asked]]:
+def ask(driver: Driver, template: Template) -> Iterator[Callable[..., Asked]]:
     """Start a process that samples: by default with the fake driver, in a pod that says nothing."""
     started: list[Asked] = []
 
     def start_one(requested: int | None = None, environment: dict[str, str] | None = None) -> Asked:
-        started.append(Asked(driver.environment if environment is None else environment, requested))
+        started.append(
+            Forked(template, driver.script, requested)
+            if environment is None
+            else Asked(environment, requested)
+        )
         return started[-1]
 
     yield start_one
