@@ -176,6 +176,7 @@ REQUESTS = RequestCounts(
     BIG,
     {"c" * 250 + str(n): CheckCounts(BIG, BIG) for n in range(CHECKS_LIMIT)},
     {"d" * 250 + str(n): BIG for n in range(DETAILS_LIMIT)},
+    BIG,
 )
 _MET = ClientMet(BIG, (BIG,) * MEASURES_LIMIT, (BIG,) * MEASURES_LIMIT)
 CLIENTS = Clients(
@@ -208,7 +209,7 @@ def interactions() -> InteractionCounts:
     """With as many kinds and findings as there may be."""
     kinds = {f"{number:0256}": KindCounts(BIG, BIG, BIG, BIG) for number in range(KINDS_LIMIT)}
     findings = {f"{number:0256}": BIG for number in range(FINDINGS_LIMIT)}
-    return InteractionCounts(BIG, BIG, BIG, BIG, BIG, kinds, findings)
+    return InteractionCounts(BIG, BIG, BIG, BIG, BIG, kinds, findings, BIG)
 
 
 def interactions_now() -> InteractionsState:

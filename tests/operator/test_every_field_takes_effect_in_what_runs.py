@@ -30,6 +30,7 @@ PUSHED: dict[str, object] = {
     "quality.embeddings": {"url": "http://embeddings/v1", "model": "minilm"},
     "quality.outcomes": {"feedbackAuth": {"secretKeyRef": {"name": "key", "key": "token"}}},
     "quality.canaries": False,
+    "privacy.trustedProxies": ["10.0.0.0/8"],
     "requests.languages": ["en"],
     "requests.roles": ["user"],
     "requests.jsonSchema": {"type": "object"},

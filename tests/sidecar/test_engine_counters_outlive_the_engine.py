@@ -67,6 +67,15 @@ def test_a_core_that_goes_away_is_no_restart() -> None:
     assert (counts.generation_tokens, counts.restarts) == (5 * (10 + 5), 0)
 
 
+def test_counters_that_go_back_a_little_and_come_again_count_once() -> None:
+    counts, courses = taken(said(100), said(110), said(108), said(112), said(111), said(120))
+
+    assert courses == [Course.FIRST, Course.ON, Course.REDUCED, Course.ON, Course.REDUCED, Course.ON]
+    assert counts.generation_tokens == 5 * 20
+    assert counts.finished_requests == {"stop": 20}
+    assert counts.time_to_first_token.count == 20
+
+
 def test_a_counter_that_comes_with_the_first_request_begins_at_zero() -> None:
     unused = Figures(running=0, waiting=0)
 

@@ -121,6 +121,17 @@ def test_model_names_from_clients_cannot_make_endless_series() -> None:
     assert sum(series.outcomes["ok"] for series in totals.traffic.values()) == 10 * SERIES_LIMIT
 
 
+def test_names_of_requests_that_the_server_refuses_take_no_place_from_those_that_it_serves() -> None:
+    made_up = [answered(f"made-up-{number}") for number in range(3 * LIMIT)]
+    for exchange in made_up:
+        exchange.outcome = Outcome.CLIENT_ERROR
+    totals = play(*made_up, answered("real"))
+
+    series = {one.request_model: one.outcomes for one in totals.traffic.values()}
+
+    assert series == {"other": {"client_error": 3 * LIMIT}, "real": {"ok": 1}}
+
+
 @pytest.mark.parametrize("name", ["a\nb", "x" * 200, "\x00"])
 def test_names_that_are_no_names_become_other(name: str) -> None:
     assert ModelNames().admit(name) == "other"

@@ -162,6 +162,8 @@ class Configuration(msgspec.Struct, frozen=True):
     """None: no case is kept, and those that were are erased."""
     requests: RequestChecksSetting | None = None
     """What to check requests for; None: nothing."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of the proxies whose `X-Forwarded-For` is believed."""
 
     @property
     def counted(self) -> tuple[ObjectiveSetting, ...]:

@@ -59,8 +59,10 @@ What has no limit is counted in `status.interactions` and not judged. The condit
   for it, and a limit that none of them looks for is not judged (`NotVisible`).
 - **Clients** are told apart by address, under a key that never leaves the sidecar and changes daily, in each
   replica by itself. Behind a proxy all have one address; then limits per client say so instead of a verdict.
+  Name the proxy in `privacy.trustedProxies`, and the address that it writes into `X-Forwarded-For` counts:
+  the last one that is no such proxy's. Of anybody else the header is not believed.
 - **Not yet**: limits per client go by the address alone (`privacy.clientHeader` tells clients apart for
-  versions and reviews, not here; `privacy.trustedProxies` is not read); reasoning is not looked at.
+  versions and reviews, not here); reasoning is not looked at.
 """
 TRAINING: Final = """\
 ## The injection model

@@ -72,6 +72,7 @@ def configuration_for(monitor: LLMMonitor) -> Configuration:
         outcomes=_outcomes_setting(spec.quality.outcomes),
         review=_review_setting(spec.privacy),
         requests=_checks_setting(spec.requests),
+        trusted_proxies=spec.privacy.trusted_proxies,
     )
 
 

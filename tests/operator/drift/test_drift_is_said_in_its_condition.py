@@ -10,10 +10,12 @@ from tests.operator.drift.traffic import BEGIN, HOUR, Monitored, learnt
 
 from llmmonitor_api.report.features import COMPLETION_TOKENS, FINISH_REASON, PARAMETERS, PROMPT_TOKENS
 from llmmonitor_operator.checkpoint import decode, encode
+from llmmonitor_operator.drift.watch import Track
 from llmmonitor_operator.evaluate import Environment, Evaluation
 from llmmonitor_operator.evaluate.environment import ExpectedPod
 from llmmonitor_operator.reconcile.metrics.monitor_families import Shown, families
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
+from llmmonitor_operator.versions.history import History
 
 Said = Callable[[Evaluation, str], tuple[str, str, str]]
 IN_A_CLUSTER = Environment(
@@ -25,12 +27,13 @@ IN_A_CLUSTER = Environment(
 def judged(watch: Callable[..., Watch]) -> Callable[..., Evaluation]:
     """What is said of a monitor whose drift has come so far, a while after its last window."""
 
-    def judge(one: Monitored, later: float = 60.0) -> Evaluation:
+    def judge(one: Monitored, later: float = 60.0, changed_at: float | None = None) -> Evaluation:
         monitor = watch(IN_A_CLUSTER)
         monitor.now = one.now + later - 15
         replica = monitor.replica()
         replica.serve(1)
-        monitor.state = msgspec.structs.replace(monitor.state, drift=one.watch)
+        versions = History(changed_at=changed_at)
+        monitor.state = msgspec.structs.replace(monitor.state, drift=one.watch, versions=versions)
         return monitor.gather([replica])
 
     return judge
@@ -120,6 +123,31 @@ def test_other_answers_to_the_same_requests_let_the_model_be_suspected(judged: A
     assert (status, reason) == ("False", "OutputDrift")
     assert message.startswith(f"{COMPLETION_TOKENS} PSI ")
     assert "suspect the model" in message
+
+
+@pytest.mark.parametrize(
+    ("hours_before", "asked", "cause"),
+    [
+        (1.5, 0.0, "suspect the model: it changed at 20"),
+        (2.5, 0.0, "suspect the model: it changed at 20"),
+        (9.0, 0.0, "input or model: cannot tell"),
+        (1.5, 0.5, "input or model: cannot tell"),
+    ],
+)
+def test_answers_that_moved_with_another_model_let_it_be_suspected_whatever_moved_of_them(
+    judged: Any, said: Said, hours_before: float, asked: float, cause: str
+) -> None:
+    one = learnt()
+    one.traffic.code = asked
+    one.let(2)
+    over = msgspec.structs.replace(one.watch.tracks[FINISH_REASON].score, psi=9.0)
+    track = Track(over, one.now, over_since=one.now - 2 * HOUR, over=2, alarm_since=one.now - 2 * HOUR)
+    one.watch = msgspec.structs.replace(one.watch, tracks={**one.watch.tracks, FINISH_REASON: track})
+
+    message = said(judged(one, changed_at=one.now - hours_before * HOUR), "DriftFree")[2]
+
+    assert f"{FINISH_REASON} PSI 9 > " in message
+    assert cause in message
 
 
 def test_a_verdict_stands_until_the_next_window_is_overdue(judged: Any, said: Said) -> None:

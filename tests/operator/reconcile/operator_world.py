@@ -127,6 +127,7 @@ async def operating(server: KubeServer, kube: Kube) -> AsyncIterator[World]:
         server_version="1.34",
     )
     events: list[Transition] = []
+    metrics = OperatorMetrics()
 
     async def emit(_raw: Raw, transition: Transition, _now: float) -> None:
         events.append(transition)
@@ -141,8 +142,8 @@ async def operating(server: KubeServer, kube: Kube) -> AsyncIterator[World]:
             sidecars=SidecarClient(connections, Keyring(SigningKey.of(SIGNING))),
             status=StatusWriter(kube),
             checkpoints=Checkpoints(kube, "llm-monitor", "llm-monitor"),
-            audits=Audits(kube, "llm-monitor", "llm-monitor"),
-            metrics=OperatorMetrics(),
+            audits=Audits(kube, "llm-monitor", "llm-monitor", metrics.people.recorded),
+            metrics=metrics,
             emit=emit,
         )
         await view.start()

@@ -107,7 +107,7 @@ async def meeting(world: World, server: KubeServer, kube: Kube) -> AsyncIterator
         await world.passed()
         sidecar.review.configure(ReviewSetting(200, 7 * 86_400.0))
         desk = Desk(world.parts, lambda _key: None, time.time)
-        door = Door(desk, lambda: [people_key(SIGNING)], time.time)
+        door = Door(desk, lambda: [people_key(SIGNING)], time.time, world.parts.metrics.people)
         async with open_door(door, 0, host="127.0.0.1") as port:
             people = People(world, sidecar, server, kube, port)
             for name in ("ada", "bob"):

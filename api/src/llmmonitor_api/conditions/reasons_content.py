@@ -93,8 +93,8 @@ DETECTOR_SUSPENDED = undecided(
 CLIENTS_NOT_DISTINGUISHABLE = not_judged(
     "ClientsNotDistinguishable",
     "All requests come from one address (a proxy), so limits per client cannot be judged.",
-    "Let clients reach the pods without that proxy, or remove maxPerClient and flood: nothing but the address"
-    " tells clients apart here.",
+    "Name the proxy in spec.privacy.trustedProxies if it writes X-Forwarded-For, let clients reach the pods"
+    " without it, or remove maxPerClient and flood: nothing but the address tells clients apart here.",
 )
 
 # QualityHealthy

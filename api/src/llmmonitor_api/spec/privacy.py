@@ -85,8 +85,8 @@ class Privacy(SpecModel):
     """A request header that tells clients apart, where versions are compared or cases reviewed; only a keyed
     hash of it is kept, renewed daily."""
     trusted_proxies: Annotated[tuple[Network, ...], Field(max_length=50), as_set()] = ()
-    """Proxies whose X-Forwarded-For is to be believed. Not read yet: clients are told apart by the address
-    that the sidecar sees."""
+    """Proxies whose X-Forwarded-For is believed: of a request that comes through them the client's address is
+    the last in it that is none of theirs. Of anybody else, and without any, it is the connection's."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         distinct("trusted_proxies"),

@@ -45,7 +45,7 @@ def day_of(at_ms: int) -> int:
 
 def date_of(day: int) -> date:
     """Its date."""
-    return date.fromordinal(_EPOCH + day)
+    return date.fromordinal(min(max(1, _EPOCH + day), date.max.toordinal()))
 
 
 def begin_of(day: int) -> datetime:

@@ -124,8 +124,12 @@ def suspects_model(watch: Watch) -> bool:
 
     What no feature tells may still have changed in the requests: it is a suspicion, not a finding.
     """
-    asked = any(track.score.over for name, track in watch.tracks.items() if name not in OUTPUT)
-    return GIVEN_INPUT in watch.alarms and not asked
+    return GIVEN_INPUT in watch.alarms and not input_moved(watch)
+
+
+def input_moved(watch: Watch) -> bool:
+    """Whether any feature of what is asked is over its threshold in the last window."""
+    return any(track.score.over for name, track in watch.tracks.items() if name not in OUTPUT)
 
 
 def _without_alarms(watch: Watch) -> Watch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Context, Decimal
 from fractions import Fraction
 
@@ -63,7 +63,7 @@ def cost_status(cost: CostStanding | None, settings: CostSettings) -> CostStatus
 def _later(cost: CostStanding) -> datetime | None:
     if cost.counted_since <= cost.period.first * DAY_MS:
         return None
-    return datetime.fromtimestamp(cost.counted_since // 1000, UTC)
+    return wording.instant(cost.counted_since / 1000)
 
 
 def _allocated(cost: CostStanding, weight: Decimal) -> AllocatedCost | None:

@@ -14,7 +14,7 @@ from llmmonitor_api.spec.drift import DriftFeature
 from llmmonitor_api.status import DriftStatus, DriftVerdict
 from llmmonitor_operator.drift.judge import OUTPUT, Score
 from llmmonitor_operator.drift.null import WINDOWS_NEEDED
-from llmmonitor_operator.drift.watch import Track, Watch, suspects_model
+from llmmonitor_operator.drift.watch import Track, Watch, input_moved, suspects_model
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 
@@ -43,7 +43,7 @@ def judge(inputs: Inputs) -> Verdict:
     asked = [name for name in alarms if name not in OUTPUT]
     words = "; ".join(_alarm(name, watch.tracks[name]) for name in (*asked, *sorted({*alarms} - {*asked})))
     reason = reasons.INPUT_DRIFT if asked else reasons.OUTPUT_DRIFT
-    return Verdict(reason, f"{words}; {_cause(watch)}{unknown}", watch.window_at)
+    return Verdict(reason, f"{words}; {_cause(inputs)}{unknown}", watch.window_at)
 
 
 def drift_status(inputs: Inputs) -> tuple[DriftStatus, ...]:
@@ -108,12 +108,29 @@ def _score(score: Score, sign: str) -> str:
     return f"PSI {wording.number(score.psi)} {sign} {limit} ({sizes}; overdispersion {phi}; {power})"
 
 
-def _cause(watch: Watch) -> str:
+def _cause(inputs: Inputs) -> str:
+    """What is asked the same is answered otherwise, or it is known that another model answers."""
+    watch = inputs.state.drift
+    changed = _changed_with(inputs)
     if suspects_model(watch):
-        return "suspect the model: answers moved for prompts of like length, and no feature of the input did"
+        words = "suspect the model: answers moved for prompts of like length, and no feature of the input did"
+        return f"{words}; {changed}" if changed else words
     if all(name not in OUTPUT for name in watch.alarms):
         return "the input moved, the answers did not"
+    if changed and not input_moved(watch):
+        return f"suspect the model: {changed}, and no feature of the input moved"
     return "input or model: cannot tell"
+
+
+def _changed_with(inputs: Inputs) -> str:
+    """When canaries or its fingerprint told of another model, if that was with the alarms of the answers."""
+    watch, changed_at = inputs.state.drift, inputs.state.versions.changed_at
+    since = [watch.tracks[name].alarm_since or 0.0 for name in watch.alarms if name in OUTPUT]
+    if changed_at is None or not since:
+        return ""
+    if not min(since) - watch.window_seconds <= changed_at <= watch.window_at:
+        return ""
+    return f"it changed at {wording.moment(changed_at)}"
 
 
 def _not_known(inputs: Inputs) -> str:

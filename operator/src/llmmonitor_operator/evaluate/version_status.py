@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from llmmonitor_api.conditions import Condition, table
 from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.status import VersionStatus, VersionVerdict
+from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.versions.history import compared
 
@@ -29,8 +28,8 @@ def version_status(inputs: Inputs, conditions: tuple[Condition, ...]) -> tuple[V
     for one in reversed(history.versions):
         status = VersionStatus(
             name=one.name[:_NAME_LIMIT],
-            first_seen=datetime.fromtimestamp(int(one.first_seen), UTC),
-            last_seen=datetime.fromtimestamp(int(one.last_seen), UTC),
+            first_seen=wording.instant(one.first_seen),
+            last_seen=wording.instant(one.last_seen),
             pods=sum(name == one.name for name in history.running.values()),
             requests=one.requests,
         )

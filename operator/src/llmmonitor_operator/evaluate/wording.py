@@ -18,6 +18,8 @@ _DURATION_UNITS = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
 _SECONDS_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _KIBI = 1024
+_LATEST = 253_402_300_799
+"""The last second of the year 9999: a checkpoint that somebody edited may say more, and its pass goes on."""
 
 
 def significant(value: float, digits: int = DIGITS) -> float:
@@ -135,8 +137,8 @@ def moment(at: float) -> str:
 
 
 def instant(at: float) -> datetime:
-    """Unix seconds as the status has times: whole seconds, UTC."""
-    return datetime.fromtimestamp(int(at), UTC)
+    """Unix seconds as the status has times: whole seconds, UTC, from 1970 to the year 9999."""
+    return datetime.fromtimestamp(min(max(int(at), 0), _LATEST), UTC)
 
 
 def shortened(text: str, limit: int) -> str:

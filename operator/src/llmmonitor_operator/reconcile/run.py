@@ -141,7 +141,7 @@ class Leader:
                 sidecars=SidecarClient(connections, keys),
                 status=StatusWriter(kube),
                 checkpoints=Checkpoints(kube, settings.namespace, settings.name),
-                audits=Audits(kube, settings.namespace, settings.name),
+                audits=Audits(kube, settings.namespace, settings.name, self._metrics.people.recorded),
                 metrics=self._metrics,
                 fingerprint_key=await signing_keys.fingerprint_key(),
                 emit=partial(self.emit, view),
@@ -232,7 +232,12 @@ class Leader:
             return
         desk = Desk(parts, loop.wake, time.time)
         keys = parts.sidecars
-        door = Door(desk, lambda: [people_key(one.private) for one in keys.keys.trusted], time.time)
+        door = Door(
+            desk,
+            lambda: [people_key(one.private) for one in keys.keys.trusted],
+            time.time,
+            parts.metrics.people,
+        )
         async with open_door(door, self._settings.people_port):
             yield
 

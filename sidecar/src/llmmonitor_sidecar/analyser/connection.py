@@ -25,6 +25,7 @@ from llmmonitor_sidecar.analyser.exchange_reader import ExchangeReader
 from llmmonitor_sidecar.analyser.http1 import REQUEST, RESPONSE, Head, Malformed, MessageReader
 from llmmonitor_sidecar.analyser.preface import Protocol, recognise
 from llmmonitor_sidecar.analyser.responses import Responses
+from llmmonitor_sidecar.signals.forwarded import HEADER, NO_PROXIES, Proxies
 from llmmonitor_sidecar.signals.naming import NOBODY, Naming
 
 _ENDED_BY_RELAY = {"stopped": "relay_stopped", "relay_died": "relay_died"}
@@ -49,6 +50,8 @@ class ConnectionAnalyser:
         "_first",
         "_naming",
         "_next_number",
+        "_peer",
+        "_proxies",
         "_queue",
         "_requests",
         "_requests_over",
@@ -59,9 +62,13 @@ class ConnectionAnalyser:
         "protocol",
     )
 
-    def __init__(self, connection_id: int, naming: Naming = NOBODY) -> None:
+    def __init__(
+        self, connection_id: int, naming: Naming = NOBODY, peer: str = "", proxies: Proxies = NO_PROXIES
+    ) -> None:
+        """`peer`: the address that the connection is from."""
         self._connection = connection_id
         self._naming = naming
+        self._peer, self._proxies = peer, proxies
         self._emitted: list[ExchangeEvent] = []
         self._queue: deque[ExchangeReader] = deque()
         self._writing: ExchangeReader | None = None
@@ -158,6 +165,7 @@ class ConnectionAnalyser:
             request_model=model,
             request_began_ns=self._began_ns,
             client=self._naming.name(head.header(self._naming.header)) if self._naming.header else "",
+            address=self._proxies.client_of(self._peer, head.header(HEADER)) if self._proxies else "",
             probe_mark=head.header(b"llm-monitor-probe"),
         )
         self._next_number += 1
@@ -187,7 +195,7 @@ class ConnectionAnalyser:
                 self._ignore()
                 return
             data, self._first = self._first, b""
-            self._requests = MessageReader(REQUEST, self, self._naming)
+            self._requests = MessageReader(REQUEST, self, self._naming, self._proxies)
             self._responses = Responses(self._queue)
         try:
             while data and not self._requests_over and not self._awaits_tunnel():

@@ -107,6 +107,8 @@ class Exchange:
     """As the answer calls itself; None where its dialect or its server gives no name."""
     client: str = ""
     """A keyed hash of who sent it; empty where clients are not looked at, or did not say."""
+    address: str = ""
+    """The client's, as trusted proxies tell it; empty: its connection's."""
     request_bytes: int = 0
     """Of its body, as far as it is read."""
     stream: bool = False

@@ -14,6 +14,8 @@ from typing import Protocol
 import httptools
 
 from llmmonitor_sidecar.analyser import limits
+from llmmonitor_sidecar.signals.forwarded import HEADER as FORWARDED
+from llmmonitor_sidecar.signals.forwarded import NO_PROXIES, Proxies
 from llmmonitor_sidecar.signals.naming import NOBODY, Naming
 
 REQUEST, RESPONSE = 0, 1
@@ -84,6 +86,7 @@ class MessageReader:
         "_naming",
         "_owner",
         "_parser",
+        "_proxies",
         "_reason",
         "_size",
         "_target",
@@ -91,10 +94,13 @@ class MessageReader:
         "on_body",
     )
 
-    def __init__(self, direction: int, owner: Owner, naming: Naming = NOBODY) -> None:
-        """Args: naming: whose header is looked at as well."""
+    def __init__(
+        self, direction: int, owner: Owner, naming: Naming = NOBODY, proxies: Proxies = NO_PROXIES
+    ) -> None:
+        """Args: naming, proxies: whose header is looked at as well."""
         self._owner = owner
         self._naming = naming
+        self._proxies = proxies
         self.on_body = owner.on_body
         self.head = Head()
         self._in_head = False
@@ -168,7 +174,10 @@ class MessageReader:
         if not self._in_head:
             return
         name = name.lower()
-        if (name in _LOOKED_AT or name == self._naming.header) and value is not None:
+        if name == FORWARDED and self._proxies and value is not None:  # of a list the end, over all its lines
+            known = self.head.headers.get(name, "")
+            self.head.headers[name] = f"{known},{value.decode('latin-1')}"[-limits.HEADER_VALUE_BYTES :]
+        elif (name in _LOOKED_AT or name == self._naming.header) and value is not None:
             limit = limits.PROBE_MARK_BYTES if name == _PROBE_MARK else limits.HEADER_VALUE_BYTES
             self.head.headers[name] = value[:limit].decode("latin-1")
 

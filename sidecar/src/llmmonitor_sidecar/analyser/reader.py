@@ -26,6 +26,7 @@ from llmmonitor_sidecar.analyser.preface import Protocol
 from llmmonitor_sidecar.signals.busy import BusyTime, at_work
 from llmmonitor_sidecar.signals.clients import ClientTable
 from llmmonitor_sidecar.signals.features import Features
+from llmmonitor_sidecar.signals.forwarded import Proxies
 from llmmonitor_sidecar.signals.interactions import Interactions
 from llmmonitor_sidecar.signals.judgements import Sample
 from llmmonitor_sidecar.signals.live import InFlight
@@ -72,6 +73,7 @@ class TrafficReader:
         self._engine_at_work: bool | None = None
         self._probing = ProbesInFlight()
         self._naming = Naming()
+        self._proxies = Proxies()
         self.clients = ClientTable(self._naming)
         self._objectives = Objectives(self.totals, self.clients)
         self.outcomes = LiveOutcomeCounter(self.totals, self.clients)
@@ -94,6 +96,7 @@ class TrafficReader:
         self.features.configure(configuration.drift_features)
         self.review.configure(configuration.review)
         self._checks.configure(configuration.requests)
+        self._proxies.set(configuration.trusted_proxies)
 
     def take(self, records: Iterable[TeeRecord]) -> None:
         """Everything these records say."""
@@ -223,9 +226,9 @@ class TrafficReader:
         elif number in self._ignored:
             return
         elif record.kind == Kind.OPEN and len(self._connections) < CONNECTIONS_LIMIT:
-            self._connections[number] = _Connection(
-                ConnectionAnalyser(number, self._naming), _client_of(record.payload)
-            )
+            client = _client_of(record.payload)
+            analyser = ConnectionAnalyser(number, self._naming, client, self._proxies)
+            self._connections[number] = _Connection(analyser, client)
         else:
             self._ignored.add(number)
             if record.kind == Kind.OPEN:
@@ -240,7 +243,8 @@ class TrafficReader:
             opaque[connection.protocol] = opaque.get(connection.protocol, 0) + 1
             self._opaque.add(number)
 
-    def _handle(self, events: list[ExchangeEvent], client: str) -> None:
+    def _handle(self, events: list[ExchangeEvent], connection: str) -> None:
+        """`connection`: the address that it is from."""
         for event in events:
             if event.exchange.probe_mark and self._is_ours(event):
                 continue
@@ -250,6 +254,7 @@ class TrafficReader:
             self._traffic.handle(event)
             self.features.handle(event)
             self._system.handle(event)
+            client = event.exchange.address or connection
             self.outcomes.handle(event, client)  # before the detectors, which take the text away
             self._checks.handle(event)  # before its text is taken away
             self._interactions.handle(event, client)

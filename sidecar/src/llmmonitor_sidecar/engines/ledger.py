@@ -39,6 +39,10 @@ class EngineLedger:
     def __init__(self, totals: Totals) -> None:
         self._totals = totals
         self._before: EngineCounts | None = None
+        self._peak: EngineCounts | None = None
+        """What was there before counters went back a little with the last look: if they are there again with
+        the next, they wobbled (a scrape of another worker, or of a moment before), and nothing is counted
+        twice; else a part of the engine went, and they go on from where they are."""
 
     def take(self, figures: Figures) -> Course:
         """Take note of the figures of one good look."""
@@ -47,6 +51,9 @@ class EngineLedger:
         if before is None:
             return Course.FIRST
         grown, course = _grown(now, before)
+        peak, self._peak = self._peak, before if course is Course.REDUCED else None
+        if peak is not None and course is Course.ON and (beyond := _beyond(now, peak)) is not None:
+            grown = beyond
         if grown is not None:
             restarts = 1 if course is Course.RESTARTED else 0
             grown = msgspec.structs.replace(grown, restarts=restarts)
@@ -64,6 +71,14 @@ def _grown(now: EngineCounts, before: EngineCounts) -> tuple[EngineCounts | None
         return (None, Course.REDUCED) if smaller else (merge.since(now, before), Course.ON)
     except merge.CountersWentBack:  # of a bucket or sum, though not of their total
         return None, Course.REDUCED
+
+
+def _beyond(now: EngineCounts, peak: EngineCounts) -> EngineCounts | None:
+    """What was counted beyond it; None where it was not reached again."""
+    try:
+        return merge.since(now, peak)
+    except merge.CountersWentBack:
+        return None
 
 
 def _numbers(counts: EngineCounts) -> Iterator[tuple[str, int]]:

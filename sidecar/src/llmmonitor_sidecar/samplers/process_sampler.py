@@ -157,7 +157,9 @@ class ProcessSampler:
             cpu_throttled_share=self._last_minute.throttled_share(),
             cpu_at_limit_share=self._at_limit(now_ns, cpu_limit) if cgroup.cpu_periods is None else None,
             rss_bytes=tree.rss_bytes,
-            memory_used_bytes=cgroup.memory_used_bytes if limited else tree.charged_bytes,
+            memory_used_bytes=cgroup.memory_used_bytes
+            if limited
+            else tree.charged_bytes(self._limits.memory_bytes),
             memory_limit_bytes=cgroup.memory_limit_bytes if limited else self._limits.memory_bytes,
             memory_held_bytes=held,
             memory_trends=self._memory_growth.trends(),

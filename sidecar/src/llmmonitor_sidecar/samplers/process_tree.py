@@ -26,10 +26,14 @@ class TreeFigures:
     largest_shared_bytes: int = 0
     """The most that one of them shares with files, memory segments and other processes."""
 
-    @property
-    def charged_bytes(self) -> int:
-        """About what a memory limit counts: workers that map one model share it, and it counts once."""
-        return self.own_bytes + self.largest_shared_bytes
+    def charged_bytes(self, limit_bytes: int | None) -> int:
+        """About what a memory limit counts: workers that map one model share it, and it counts once.
+
+        Mapped pages are charged to whoever read them first, which may be another container: where with them
+        it would be more than the limit lets there be, they are left out, and it is a lower bound.
+        """
+        charged = self.own_bytes + self.largest_shared_bytes
+        return charged if limit_bytes is None or charged <= limit_bytes else self.own_bytes
 
     cpu: list[tuple[ProcessKey, CpuTimes]] = field(default_factory=list)
 

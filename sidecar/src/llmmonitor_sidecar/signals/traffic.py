@@ -77,8 +77,9 @@ class Traffic:
         _record_tokens(series, exchange)
 
     def _series(self, exchange: Exchange) -> TrafficSeries:
-        request_model = self._models.admit(exchange.request_model)
-        response_model = self._models.admit(exchange.response_model)
+        refused = exchange.outcome is Outcome.CLIENT_ERROR
+        request_model = self._models.admit(exchange.request_model, refused=refused)
+        response_model = self._models.admit(exchange.response_model, refused=refused)
         traffic = self._totals.traffic
         if len(traffic) >= SERIES_LIMIT:
             request_model, response_model = request_model and OTHER, response_model and OTHER

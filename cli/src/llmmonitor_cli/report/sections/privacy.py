@@ -63,7 +63,7 @@ def _settings(privacy: Privacy, quality: Quality) -> Block:
             (
                 "privacy.trustedProxies",
                 str(len(privacy.trusted_proxies)),
-                "Networks whose X-Forwarded-For is to be believed; not read by this version.",
+                "Networks of proxies whose X-Forwarded-For is believed: clients' addresses, in memory alone.",
             ),
             (
                 "quality.outcomes",

@@ -11,11 +11,19 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmmonitor_operator.audit.chain import KEEP_SECONDS, Chain, appended, chain_of, continued, key_of
+from llmmonitor_operator.audit.chain import (
+    KEEP_SECONDS,
+    Chain,
+    ChainFull,
+    appended,
+    chain_of,
+    continued,
+    key_of,
+)
 from llmmonitor_operator.audit.record import Entry, What, read
 from llmmonitor_operator.evaluate.wording import moment
 from llmmonitor_operator.kube import paths
@@ -24,6 +32,7 @@ from llmmonitor_operator.kube.errors import ApiError, Conflict, NotFound
 from llmmonitor_operator.kube.labels import kept
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.reconcile.metrics.people_metrics import FULL, NOT_WRITTEN, WRITTEN
 
 LABEL = "llmmonitor.io/audit-of"
 """With the monitor's UID."""
@@ -48,8 +57,16 @@ class _Open:
 class Audits:
     """The chains of one release."""
 
-    def __init__(self, kube: Kube, namespace: str, fullname: str) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        namespace: str,
+        fullname: str,
+        count: Callable[[str, str], None] = lambda _what, _result: None,
+    ) -> None:
+        """`count` is told of every record that is to be appended: of what, and what came of it."""
         self._kube = kube
+        self._count = count
         self._namespace = namespace
         self._prefix = f"{fullname}-audit-"
         self._labels = kept(fullname)
@@ -69,11 +86,23 @@ class Audits:
             ApiError: the API server refuses or is away, so it is not known to be there.
         """
         known = self._open.setdefault(raw["metadata"]["uid"], _Open())
-        async with known.turn:
-            try:
-                return await self._append(raw, entry, known, now, records)
-            except Conflict:  # another operator, or a person: what it wrote counts
-                return await self._append(raw, entry, known, now, records)
+        result = NOT_WRITTEN
+        try:
+            async with known.turn:
+                chain = await self._appended(raw, entry, known, now, records)
+            result = WRITTEN
+        except ChainFull:
+            result = FULL
+            raise
+        finally:
+            self._count(entry.what, result)
+        return chain
+
+    async def _appended(self, raw: Raw, entry: Entry, known: _Open, now: float, records: int) -> Chain:
+        try:
+            return await self._append(raw, entry, known, now, records)
+        except Conflict:  # another operator, or a person: what it wrote counts
+            return await self._append(raw, entry, known, now, records)
 
     async def chain(self, uid: str) -> Chain:
         """The end of a monitor's chain, as it is kept.

@@ -16,6 +16,7 @@ from llmmonitor_operator.evaluate.evaluation import Evaluation
 from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added
 from llmmonitor_operator.keys.keyring import Keyring
 from llmmonitor_operator.reconcile.metrics.monitor_families import Shown, families
+from llmmonitor_operator.reconcile.metrics.people_metrics import PeopleMetrics
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 
 Monitor = tuple[str, str]
@@ -66,6 +67,7 @@ class OperatorMetrics:
             registry=self.registry,
         )
         self._leading = Gauge(f"{_OURS}_leading", "1 while this process leads.", registry=self.registry)
+        self.people = PeopleMetrics(self.registry)
         known = Gauge(
             f"{_OURS}_monitors",
             "Monitors, by whether their figures are here.",

@@ -122,6 +122,7 @@ class Desk:
         if self._shown.pop(ask.case, None) is None:
             raise not_there(f"case {ask.case} was judged in this moment")
         self._parts.verdicts.put(known.uid, Given(shown.drawn, ask.verdict, person.name, self._clock()))
+        self._parts.metrics.people.judged(shown.drawn.detector, ask.verdict.value)
         self._wake((ask.namespace, ask.name))
         _, problem = await _tried(shown.address.uid, self._parts.sidecars.drop(shown.address, ask.case))
         return Reply(who=person.name, cases=1, problems=(problem,) if problem else ())

@@ -15,9 +15,16 @@ import msgspec
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from llmmonitor_api.people import ANSWERED, ASKED, PATH, Ask, Reply, Sealed
+from llmmonitor_api.people import ANSWERED, ASKED, PATH, Act, Ask, Reply, Sealed
 from llmmonitor_api.signing.sealed import CannotUnseal, sealed, unsealed
 from llmmonitor_operator.plain_app import listening
+from llmmonitor_operator.reconcile.metrics.people_metrics import (
+    DONE,
+    NO_CASE,
+    SHOWN,
+    UNREADABLE,
+    PeopleMetrics,
+)
 from llmmonitor_operator.reconcile.people.desk import Desk
 from llmmonitor_operator.reconcile.people.refusal import Refused, malformed, not_now
 
@@ -37,8 +44,9 @@ Keys = Callable[[], Sequence[X25519PrivateKey]]
 class Door:
     """Unseals what comes, and seals what goes."""
 
-    def __init__(self, desk: Desk, keys: Keys, clock: Callable[[], float]) -> None:
+    def __init__(self, desk: Desk, keys: Keys, clock: Callable[[], float], metrics: PeopleMetrics) -> None:
         """Args: keys: those a request may be sealed to now, the newest first."""
+        self._metrics = metrics
         self._desk = desk
         self._keys = keys
         self._clock = clock
@@ -52,11 +60,23 @@ class Door:
         Raises:
             Refused: with the words for the person.
         """
-        ask = self._read(body)
-        async with asyncio.timeout(SECONDS), self._turn:
-            person = await self._desk.known(ask)
-            self._once(person.name, ask.nonce, self._clock())
-            reply = await self._desk.serve(ask, person)
+        act, result = UNREADABLE, HTTPStatus.INTERNAL_SERVER_ERROR.name
+        try:
+            ask = self._read(body)
+            act = ask.act.value
+            async with asyncio.timeout(SECONDS), self._turn:
+                person = await self._desk.known(ask)
+                self._once(person.name, ask.nonce, self._clock())
+                reply = await self._desk.serve(ask, person)
+            result = _result(ask, reply)
+        except Refused as refused:
+            result = refused.status.name
+            raise
+        except TimeoutError:
+            result = HTTPStatus.GATEWAY_TIMEOUT.name
+            raise
+        finally:
+            self._metrics.asked(act, result.lower())
         return _sealed_to(ask, reply)
 
     def _read(self, body: bytes) -> Ask:
@@ -95,6 +115,12 @@ class Door:
     def _is_full(self, person: str) -> bool:
         of_one = sum(1 for one, _ in self._seen if one == person)
         return len(self._seen) >= REMEMBERED_LIMIT or of_one >= OF_ONE_LIMIT
+
+
+def _result(ask: Ask, reply: Reply) -> str:
+    if ask.act is not Act.NEXT:
+        return DONE
+    return NO_CASE if reply.offer is None else SHOWN
 
 
 def _sealed_to(ask: Ask, reply: Reply) -> bytes:

@@ -21,6 +21,8 @@ OF_THE_APPLICATION = frozenset({13, 31, 43, 45, 68, 109})
 """Exception, page fault, stopped, clean-up after another, video, time-out of a switch of contexts."""
 WHOLE_GPU = 0xFFFFFFFF
 """The instance of an event that is not of one."""
+LARGEST = 0xFFFF_FFFF
+"""NVML gives 64 bits, and a report whose numbers are longer than it may have is refused as a whole."""
 _EVENTS_AT_ONCE = 64
 _WAIT_MILLISECONDS = 1
 
@@ -37,7 +39,11 @@ class XIDCounts:
         self._seen: dict[int, tuple[int, int]] = {}
 
     def add(self, number: int, now_ns: int) -> None:
-        """One more; a new number beyond the limit takes the place of the one heard of least lately."""
+        """One more; a new number beyond the limit takes the place of the one heard of least lately.
+
+        Numbers beyond LARGEST, of which none is known, count as that.
+        """
+        number = min(number, LARGEST)
         if number not in self._seen and len(self._seen) >= XIDS_LIMIT:
             del self._seen[min(self._seen, key=lambda one: self._seen[one][1])]
         count, _ = self._seen.get(number, (0, 0))
