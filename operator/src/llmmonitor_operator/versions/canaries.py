@@ -86,7 +86,7 @@ def witnessed(known: Canaries, rounds: Mapping[str, CanaryRound], running: Mappi
     """
     for uid, one in rounds.items():
         before = known.pods.get(uid)
-        if before is None or one.asked_at > before.asked_at:
+        if before is None or one.asked_at != before.asked_at:  # earlier, where a clock was ahead
             known = _with(known, uid, before or PodCanaries(0.0), one)
     if len(known.pods) > PODS_LIMIT:
         newest = sorted(known.pods.items(), key=lambda one: (one[0] in running, one[1].asked_at))
