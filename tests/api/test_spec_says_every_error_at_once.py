@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 import pytest
@@ -25,6 +26,13 @@ def _errors(**spec: Any) -> list[str]:
 def _objective(**fields: Any) -> dict[str, Any]:
     objective = {"name": "fast", "signal": "TimeToFirstToken", "threshold": "1s", "target": "99%", **fields}
     return {"objectives": [{key: value for key, value in objective.items() if value is not None}]}
+
+
+def _nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(levels):
+        value = {"not": value}
+    return value
 
 
 def _probe(**fields: Any) -> dict[str, Any]:
@@ -225,7 +233,29 @@ def test_a_rule_across_sections_is_checked_though_another_section_is_wrong() -> 
             "quality.judge: a probe with judged needs a judge",
         ),
         ({"quality": {"embeddings": {"url": "http://key@x", "model": "m"}}}, "quality.embeddings.url: "),
+        (
+            {"quality": {"judge": {"url": "http://x:port", "model": "m"}}},
+            "quality.judge.url: 'http://x:port'",
+        ),
+        ({"quality": {"judge": {"url": "http://[::1", "model": "m"}}}, "quality.judge.url: 'http://[::1'"),
         ({"quality": {"auth": {}}}, "quality.auth.secretKeyRef: is required"),
+        (
+            {"requests": {"jsonSchema": {"description": "x" * 65_536}}},
+            "requests.jsonSchema: has 65554 bytes as JSON; at most 65536 are allowed: leave descriptions out",
+        ),
+        (
+            {"requests": {"jsonSchema": _nested(3_000)}},
+            "requests.jsonSchema: is nested deeper than 64 levels; write it flatter",
+        ),
+        (
+            {"quality": _probe(expect={"jsonSchema": {"maximum": float("nan")}})},
+            "probes[0].expect.jsonSchema: has nan, which is no JSON; write a number, or a text in quotes",
+        ),
+        (
+            {"requests": {"jsonSchema": {"enum": [date(2026, 1, 1)]}}},
+            "has datetime.date(2026, 1, 1), which is",
+        ),
+        ({"requests": {"jsonSchema": {"const": {1: 2}}}}, "has the name 1, which is no text; write it in"),
         ({"requests": {"languages": ["english"]}}, "requests.languages[0]: 'english'"),
         ({"versions": {"by": "Label"}}, "versions.label: label must be given with by: Label, and only then"),
         ({"versions": {"label": "version"}}, "versions.label: 'version': label must be given with by: Label"),

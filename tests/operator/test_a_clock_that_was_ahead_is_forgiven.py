@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from tests.operator.test_reports_are_absorbed_once import NOW, report
 
 from llmmonitor_operator.gather.absorb import absorb
 from llmmonitor_operator.gather.clock import TOLERATED_SECONDS, not_after
-from llmmonitor_operator.state import State
+from llmmonitor_operator.state import Source, State
 from llmmonitor_operator.windows import Count
 
 YEAR = 365 * 86_400.0
@@ -59,3 +60,42 @@ def test_a_clock_that_is_right_changes_nothing() -> None:
     state = absorb(State(), report(1), NOW + 15)
 
     assert not_after(state, NOW + 15 - TOLERATED_SECONDS) is state
+
+
+@pytest.mark.parametrize("ahead", [3_600.0, YEAR])
+def test_a_life_that_began_by_a_clock_that_was_ahead_gives_way_to_the_next(ahead: float) -> None:
+    """The sidecar's clock is put back, it dies, and its successor begins before it by what they say."""
+    state = absorb(State(), report(1, started_at=NOW + ahead), NOW + 15)
+    state = absorb(state, report(2, at=NOW + 30, started_at=NOW + ahead), NOW + 30)
+
+    state = absorb(state, report(1, boot="b2", started_at=NOW + 40), NOW + 55)
+
+    assert newest(state).boot_id == "b2"
+    assert state.window(3_600).begun == 30
+
+
+def test_a_life_that_began_by_a_clock_that_was_put_back_is_heard_once_it_is_right() -> None:
+    state = absorb(State(), report(1), NOW + 15)
+    behind = report(1, boot="b2", started_at=NOW - 3_000)
+    state = absorb(state, behind, NOW + 60)
+    assert newest(state).boot_id == "b"
+
+    state = absorb(state, report(9, boot="b2", started_at=NOW - 3_000, at=NOW + 120), NOW + 120)
+    state = absorb(state, report(10, boot="b2", started_at=NOW - 3_000, at=NOW + 135), NOW + 135)
+
+    assert (newest(state).boot_id, newest(state).at) == ("b2", NOW + 135)
+    assert state.window(3_600).begun == 10 + 100
+
+
+def test_lives_of_a_cluster_that_was_ahead_give_way_too() -> None:
+    state = absorb(State(), report(1, started_at=NOW + YEAR), NOW + YEAR + 15)
+
+    state = absorb(not_after(state, NOW + 60), report(1, boot="b2", started_at=NOW + 70), NOW + 85)
+
+    assert newest(state).boot_id == "b2"
+
+
+def newest(state: State) -> Source:
+    [pod] = state.pods.values()
+    assert pod.newest is not None
+    return pod.newest

@@ -151,6 +151,22 @@ def test_minutes_without_requests_are_told_as_empty() -> None:
     assert (much_later.minutes, much_later.met) == (8, {})
 
 
+@pytest.mark.parametrize("off_cells", [6, -6])
+def test_minutes_are_those_of_a_clock_that_was_put_right(off_cells: int) -> None:
+    """By the hour that it was off at the start no minutes were those that the operator asked for."""
+    reader = named()
+    reader.clients.set_clock((100 + off_cells) * MINUTES_SECONDS, 0)
+    served(reader, 1, SECOND, "ann")
+
+    reader.clients.set_clock(100 * MINUTES_SECONDS + 2, 2 * SECOND)
+    served(reader, 2, 3 * SECOND, "ann")
+    reader.clients.set_clock(101 * MINUTES_SECONDS + 3, CELL)  # three seconds are none
+    served(reader, 3, CELL + SECOND, "ann")
+    over = reader.clients.report(2 * CELL, b"")
+
+    assert (over.minutes, [one.events for one in over.met.values()]) == (101, [(1,)])
+
+
 def test_the_key_is_sealed_to_one_sidecar_of_one_pod() -> None:
     mine, others = generate_sealing_key(), generate_sealing_key()
     data = sealed(KEY, mine.public_key().public_bytes_raw(), "uid-0")

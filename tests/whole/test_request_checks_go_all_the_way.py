@@ -8,11 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import Metric
 from tests.operator.conftest import NO_CLUSTER, START, monitor_with
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Engine, Identity, InterceptionState, Live, Report, decode, encode
+from llmmonitor_api.signing import document as signing
+from llmmonitor_api.spec.json_value import BYTES_LIMIT
 from llmmonitor_operator.checkpoint import decode as restored
 from llmmonitor_operator.checkpoint import encode as kept
 from llmmonitor_operator.configure import configuration_for, first_configuration
@@ -249,11 +252,15 @@ def test_a_sidecar_that_was_not_told_yet_is_said() -> None:
     assert "not checked by the sidecars of chat-0" in message
 
 
-@pytest.mark.parametrize(("characters", "checks"), [(10, 1), (200_000, 0)])
+PATTERNS = [{"name": f"p{n}", "pattern": "\N{GRINNING FACE}" * 512, "max": 1} for n in range(20)]
+
+
+@pytest.mark.parametrize(("characters", "checks"), [(10, 1), (65_000, 0)])
 def test_a_sidecar_checks_from_its_first_request_on_unless_the_schema_is_too_long_for_that(
     characters: int, checks: int
 ) -> None:
-    monitor = monitor_with(requests={"jsonSchema": {"description": "x" * characters}})
+    schema = {"description": "x" * characters}
+    monitor = monitor_with(requests={"jsonSchema": schema}, interactions={"patterns": PATTERNS})
 
     first = msgspec.json.decode(first_configuration(monitor), type=Configuration)
 
@@ -281,6 +288,23 @@ def test_bodies_too_large_for_the_schema_are_said_and_not_judged_by_it(roles: li
     assert too_large.items() <= of_sidecar.items()
     shown = {("default", "chat"): Shown(pod.totals)}
     assert too_large.items() <= samples(families(shown), "llm_monitor_request_checks").items()
+
+
+def test_the_longest_that_a_spec_may_be_is_sent() -> None:
+    """A schema without a limit kept the document, and so every other change, from the sidecars."""
+    schema = {"description": "x" * (BYTES_LIMIT - 20)}
+    probe = {"prompt": "x" * 16_000, "expect": {"contains": "x"}}
+    monitor = monitor_with(
+        requests={"jsonSchema": schema},
+        interactions={"patterns": PATTERNS},
+        quality={"schedule": "1h", "probes": [{**probe, "name": f"p{n}"} for n in range(50)]},
+    )
+
+    document = signing.sign_configuration(
+        configuration_for(monitor), Ed25519PrivateKey.generate(), "uid", 0.0
+    )
+
+    assert len(document) < signing.BYTES_LIMIT
 
 
 def test_few_requests_make_no_share() -> None:

@@ -30,9 +30,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _JSON = Annotated[bool, typer.Option("--json", help="Print the final status as JSON, and nothing else.")]
-_NAME = Annotated[str, typer.Argument(help="The LLMMonitor.")]
+
+
+def _object_name(text: str | None) -> str | None:
+    from llmmonitor_cli.kubeconfig import object_name  # noqa: PLC0415 - only what speaks to a cluster needs it
+
+    try:
+        return object_name(text) if text else text
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+_NAME = Annotated[str, typer.Argument(help="The LLMMonitor.", callback=_object_name)]
 _NAMESPACE = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's if not given.")
+    str | None,
+    typer.Option(
+        "--namespace", "-n", help="Its namespace; the context's if not given.", callback=_object_name
+    ),
 ]
 _CONTEXT = Annotated[str | None, typer.Option(help="Of the kubeconfig; the current one by default.")]
 _SERVICE_ACCOUNT = Annotated[
@@ -125,7 +139,7 @@ def report(  # noqa: PLR0913 - one argument per option
         str | None, typer.Option("--format", help="html, json or markdown; by the file's ending, else html.")
     ] = None,
     operator_namespace: Annotated[
-        str, typer.Option(help="Where the operator runs; looked for by default.")
+        str, typer.Option(help="Where the operator runs; looked for by default.", callback=_object_name)
     ] = "",
     from_checkpoint: Annotated[
         Path | None,

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from llmmonitor_api.people import ANSWERED, ASKED, AUDIENCE, PATH, Act, Ask, Reply, Sealed
 from llmmonitor_api.review import Case, Offer
 from llmmonitor_api.signing.sealed import CannotUnseal, generate_sealing_key, sealed, unsealed
+from llmmonitor_cli.kubeconfig import object_name
 from llmmonitor_operator.kube import paths
 from llmmonitor_operator.kube.api import Kube
 from llmmonitor_operator.kube.errors import ApiError, NotFound
@@ -148,8 +149,10 @@ async def token_of(kube: Kube, service_account: str | None) -> str:
             )
         return token
     namespace, _, name = service_account.partition("/")
-    if not namespace or not name:
-        raise NotDone(f"{service_account!r} is no NAMESPACE/NAME of a ServiceAccount")
+    try:
+        namespace, name = object_name(namespace), object_name(name)
+    except ValueError as error:
+        raise NotDone(f"{service_account!r} is no NAMESPACE/NAME of a ServiceAccount: {error}") from None
     spec = {"audiences": [AUDIENCE], "expirationSeconds": TOKEN_SECONDS}
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
     try:

@@ -206,6 +206,16 @@ def test_what_is_kept_is_bounded() -> None:
     assert len(known.pods) <= PODS_LIMIT
 
 
+def test_a_round_of_a_clock_that_was_ahead_holds_no_later_one_up() -> None:
+    """Until the year was over no other weights would have been found."""
+    known, found = Canaries(), []
+    for asked_at, model in ((3.2e7, 1), (1.0, 2), (2.0, 2)):
+        known = witnessed(known, {"uid": CanaryRound(asked_at, 1, "v", prints(model))}, {})
+        found.append(known.model_of("uid"))
+
+    assert found[-1] == "of model 2"
+
+
 def test_too_few_answers_say_nothing(asked: Asked) -> None:
     asked.round(prints(1))
     few = (*prints(2)[:5], *[CanaryPrint()] * 9)

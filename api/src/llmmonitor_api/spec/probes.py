@@ -5,9 +5,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from llmmonitor_api.quantities import Amount, Duration, Percentage
+from llmmonitor_api.spec.json_value import within_bounds
 from llmmonitor_api.spec.limits import share_above_zero, within
 from llmmonitor_api.spec.model import Rule, SpecModel
 from llmmonitor_api.spec.names import Flag, ItemName
@@ -19,6 +20,7 @@ ShortText = Annotated[str, Field(min_length=1, max_length=4_096)]
 JsonSchema = Annotated[
     dict[str, Any],
     Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}),
+    AfterValidator(within_bounds),
 ]
 """A JSON schema, kept as it is written."""
 

@@ -32,7 +32,12 @@ class ProbeAuth(SpecModel):
     """The HTTP header that carries it; in Authorization it is sent as a bearer token."""
 
 
-Endpoint = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$", max_length=512)]
+Endpoint = Annotated[
+    str,
+    Field(
+        pattern=r"^https?://(\[[0-9a-fA-F:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?(/[^\s?#@]*)?$", max_length=512
+    ),
+]
 """The base of an API, such as http://embeddings:8080/v1; a credential has no place in it."""
 
 

@@ -30,6 +30,8 @@ from llmmonitor_operator.request_counts import of_newest
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import Count
 
+SILENT_SECONDS = 60.0
+"""After which a pod is answered for by another life, whatever it says of its own beginning."""
 BOOTS_LIMIT = 4
 """Lives of one pod's sidecar whose late reports are still taken."""
 PODS_LIMIT = 2048
@@ -73,7 +75,8 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
         try:
             _check_pod(report, uid)
             figures = _figures(report)
-            source = _source(report, min(report.at, now), figures)
+            at = min(report.at, now)
+            source = _source(report, _began(pod, report, known, at), at, figures)
             before = known or _baseline(state, source)
             newly = _figures_since(figures, source, before)
             what = Happened(
@@ -105,9 +108,23 @@ def _new_to(pod: Pod, report: Report) -> Source | None:
     known = next((boot for boot in pod.boots if boot.boot_id == identity.boot_id), None)
     if known is not None:
         return _NOTHING_NEW if identity.sequence <= known.sequence else known
-    if pod.boots and identity.started_at < pod.boots[0].started_at:
+    older = bool(pod.boots) and identity.started_at < pod.boots[0].started_at
+    if older and not _outlived(pod, report.at):
         return _NOTHING_NEW  # an older life than any remembered: counted long ago, or lost and said so
     return None
+
+
+def _outlived(pod: Pod, at: float) -> bool:
+    """Whether whoever speaks at `at` (Unix seconds) speaks when all that are known have long been silent."""
+    return pod.newest is not None and at > pod.newest.at + SILENT_SECONDS
+
+
+def _began(pod: Pod, report: Report, known: Source | None, at: float) -> float:
+    """When this life began, as far as it can be: a clock may have been ahead then, or before it."""
+    if known is not None:
+        return known.started_at
+    newest, began = pod.newest, min(report.identity.started_at, at)
+    return newest.at if newest is not None and began < newest.started_at and _outlived(pod, at) else began
 
 
 def _check_pod(report: Report, uid: str) -> None:
@@ -128,12 +145,12 @@ def _figures(report: Report) -> Figures:
     return figures
 
 
-def _source(report: Report, at: float, figures: Figures) -> Source:
+def _source(report: Report, began: float, at: float, figures: Figures) -> Source:
     identity = report.identity
     return Source(
         pod_name=identity.pod_name,
         boot_id=identity.boot_id,
-        started_at=identity.started_at,
+        started_at=began,
         sequence=identity.sequence,
         at=at,
         configuration_generation=identity.configuration_generation,

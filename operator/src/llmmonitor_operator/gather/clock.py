@@ -86,7 +86,7 @@ def _pod(pod: Pod, now: float) -> Pod:
 
 
 def _source(source: Source, now: float) -> Source:
-    return msgspec.structs.replace(source, at=min(source.at, now))
+    return msgspec.structs.replace(source, at=min(source.at, now), started_at=min(source.started_at, now))
 
 
 def _held(held: Held, now: float) -> Held:

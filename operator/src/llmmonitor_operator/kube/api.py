@@ -66,12 +66,16 @@ class Kube:
         """
         return await self._call("GET", path)
 
-    async def list(self, path: str, *, label_selector: str = "", field_selector: str = "") -> Listing:
-        """All objects of a kind, page by page."""
-        return await _all(self.pages(path, label_selector=label_selector, field_selector=field_selector))
+    async def list(
+        self, path: str, *, label_selector: str = "", field_selector: str = "", page: int = PAGE
+    ) -> Listing:
+        """All objects of a kind, page by page; a page must come within a call's time."""
+        return await _all(
+            self.pages(path, label_selector=label_selector, field_selector=field_selector, page=page)
+        )
 
     def pages(
-        self, path: str, *, label_selector: str = "", field_selector: str = ""
+        self, path: str, *, label_selector: str = "", field_selector: str = "", page: int = PAGE
     ) -> AsyncIterator[Listing]:
         """The same, a page at a time: ten thousand pods at once take half a gigabyte.
 
@@ -79,20 +83,22 @@ class Kube:
             Gone: it took so long that the rest cannot be had any more.
         """
         selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
-        return self._pages(path, _JSON, selectors)
+        return self._pages(path, _JSON, selectors, page)
 
     async def list_metadata(self, path: str, *, label_selector: str = "") -> Listing:
         """The same of their `metadata` alone, without what they hold."""
         return await _all(self._pages(path, _METADATA, {"labelSelector": label_selector}))
 
-    async def _pages(self, path: str, accept: str, selectors: Mapping[str, str]) -> AsyncIterator[Listing]:
+    async def _pages(
+        self, path: str, accept: str, selectors: Mapping[str, str], page: int = PAGE
+    ) -> AsyncIterator[Listing]:
         following = ""
         while True:
-            page = await self._call(
-                "GET", path, accept=accept, limit=PAGE, **{"continue": following}, **selectors
+            found = await self._call(
+                "GET", path, accept=accept, limit=page, **{"continue": following}, **selectors
             )
-            metadata = page.get("metadata") or {}
-            yield Listing(page.get("items") or [], metadata.get("resourceVersion", ""))
+            metadata = found.get("metadata") or {}
+            yield Listing(found.get("items") or [], metadata.get("resourceVersion", ""))
             following = metadata.get("continue") or ""
             if not following:
                 return

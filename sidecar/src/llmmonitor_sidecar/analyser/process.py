@@ -252,7 +252,9 @@ class _Process:
     def _report(self) -> Report:
         self._read_on()
         self._reports.probing = self._prober.standing.probing
-        return self._reports.make(time.time(), time.monotonic_ns(), self._intake.watermark_ns)
+        now, now_ns = time.time(), time.monotonic_ns()
+        self._reader.clients.set_clock(now, now_ns)
+        return self._reports.make(now, now_ns, self._intake.watermark_ns)
 
     def _surroundings(self) -> Surroundings:
         """For the next probe."""

@@ -23,6 +23,8 @@ from llmmonitor_sidecar.signals.naming import Naming
 _SIZES = (1024, 4096, 16_384)
 """Bounds of the strata of prompt length: bytes of the request's body."""
 _NS = 1_000_000_000
+_STEP_NS = 10 * _NS
+"""By which the wall's clock may be off: minutes are told by tens, and waited for by two."""
 
 
 class _Table:
@@ -64,8 +66,14 @@ class ClientTable:
         self._over: _Table | None = None
 
     def set_clock(self, unix_seconds: float, monotonic_ns: int) -> None:
-        """Both of the same moment: minutes are those of the wall, and stamps are not."""
-        self._offset_ns = round(unix_seconds * _NS) - monotonic_ns
+        """Both of the same moment: minutes are those of the wall, and stamps are not.
+
+        Told now and then. A clock that was put right begins the minutes anew, one that is slewed does not.
+        """
+        offset_ns = round(unix_seconds * _NS) - monotonic_ns
+        if abs(offset_ns - self._offset_ns) > _STEP_NS:
+            self._offset_ns = offset_ns
+            self._begin_anew()
 
     def judge_by(self, measures: Sequence[str]) -> None:
         """By these objectives' keys from now on; what was counted by others is dropped."""
