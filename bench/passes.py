@@ -13,6 +13,7 @@ import argparse
 import gc
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -20,6 +21,7 @@ from typing import TypeVar
 from bench.fleet.traffic import Replica
 
 from llmmonitor_api.report.report import decode, encode
+from llmmonitor_api.report.told import NONE_YET, Told
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, evaluate
@@ -45,6 +47,16 @@ class Watched:
     environment: Environment
     state: State = field(default_factory=State)
     totals: RunningTotals = field(default_factory=RunningTotals)
+    told: dict[str, Told] = field(default_factory=lambda: defaultdict(Told))
+    """What each replica has told, by pod UID."""
+
+    def bodies(self, now: float) -> dict[str, bytes]:
+        """What the replicas answer to whoever has what is known of them."""
+        has = {uid: pod.newest.name for uid, pod in self.state.pods.items() if pod.newest}
+        return {
+            one.uid: encode(self.told[one.uid].since(one.report(now), has.get(one.uid, NONE_YET)))
+            for one in self.replicas
+        }
 
 
 class Passes:
@@ -79,7 +91,7 @@ class Passes:
     def _pass(self, one: Watched) -> None:
         for replica in one.replicas:
             replica.advance(self._now, serving=True)
-        bodies = {replica.uid: encode(replica.report(self._now)) for replica in one.replicas}
+        bodies = one.bodies(self._now)
         reports = self._timed("decode", lambda: {uid: decode(body) for uid, body in bodies.items()})
         state, news = self._timed("absorb", lambda: absorb_all(one.state, reports, self._now))
         evaluation = self._timed(

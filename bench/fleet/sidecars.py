@@ -24,6 +24,7 @@ from bench.fleet.world import number_at
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import encode
+from llmmonitor_api.report.told import Told
 from llmmonitor_api.signing import ConfigurationVerifier, Refused, RequestVerifier, public_keys_by_id
 from llmmonitor_api.signing.keys import public_key_from_bytes
 
@@ -86,6 +87,7 @@ class Sidecars:
         ]
         for replica, member in zip(self._replicas, fleet.members, strict=True):
             replica.configure(member.configuration)
+        self._told = [Told() for _ in fleet.members]
         self._requests = [RequestVerifier(keys, one.uid) for one in fleet.members]
         self._configurations = [
             ConfigurationVerifier(keys, one.uid, now, one.configuration.generation) for one in fleet.members
@@ -124,7 +126,7 @@ class Sidecars:
             raise AssertionError("a request for a report without a signature")
         replica = self._replicas[number]
         replica.advance(now, serving=self._serving)
-        return Answer(200, encode(replica.report(now)))
+        return Answer(200, encode(self._told[number].since(replica.report(now), request.has)))
 
     def _configure(self, number: int, document: bytes) -> Answer:
         now, verifier = self._clock(), self._configurations[number]

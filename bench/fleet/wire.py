@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
+from llmmonitor_api.report.told import HEADER
+
 _HEAD_BYTES_LIMIT = 64 * 1024
 
 
@@ -23,6 +25,8 @@ class Request:
     method: str
     path: str
     authorization: str
+    has: str
+    """The report that the reader has (`report.told`)."""
     body: bytes
 
 
@@ -35,7 +39,8 @@ class Answer:
     content_type: str = "application/json"
 
 
-Answering = Callable[[Request], Answer]
+Answering = Callable[[Request], Answer | None]
+"""None: it is left unanswered."""
 
 
 class Connection(asyncio.Protocol):
@@ -68,8 +73,17 @@ class Connection(asyncio.Protocol):
 
     def _say(self, head: str, body: bytes) -> None:
         method, path, _ = head.split(" ", 2)
-        answer = self._answer(Request(self._address, method, path, _header(head, "authorization"), body))
-        if self._transport is not None:
+        answer = self._answer(
+            Request(
+                self._address,
+                method,
+                path,
+                _header(head, "authorization"),
+                _header(head, HEADER.lower()),
+                body,
+            )
+        )
+        if self._transport is not None and answer is not None:
             phrase = HTTPStatus(answer.status).phrase
             self._transport.write(
                 f"HTTP/1.1 {answer.status} {phrase}\r\nContent-Type: {answer.content_type}\r\n"

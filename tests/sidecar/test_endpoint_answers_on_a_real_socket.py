@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import Identity, InterceptionState, Live, Report, decode
+from llmmonitor_api.report.told import HEADER, NONE_YET, named
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.signing import (
     ConfigurationVerifier,
@@ -127,6 +128,19 @@ async def test_a_signed_request_gets_the_report_and_no_other_does() -> None:
             assert b"reason" in body
             assert b"boot" not in body
             assert ("WWW-Authenticate" in response.headers) is (expected == 401)
+
+
+async def test_who_has_a_report_and_says_so_is_told_what_came_since() -> None:
+    async with serve() as client:
+        first = decode(
+            (await client.get("/v1/report", **client.signed("/v1/report"), **{HEADER: NONE_YET}))[1]
+        )
+        has = named(first.identity.boot_id, first.identity.sequence)
+
+        then = decode((await client.get("/v1/report", **client.signed("/v1/report"), **{HEADER: has}))[1])
+
+        assert (first.since, first.totals.begun) == (None, 7)
+        assert (then.since, then.totals.begun) == (first.identity.sequence, 0)
 
 
 async def test_a_request_is_answered_once() -> None:

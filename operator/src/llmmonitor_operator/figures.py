@@ -210,7 +210,7 @@ def since(newer: Figures, older: Figures) -> Figures:
         gpu_energy_tokens=_grown(newer, older, "gpu_energy_tokens"),
         engine=engine_since(newer.engine, older.engine),
         compared=compared_since(newer.compared, older.compared),
-        interactions=merge.counts_since(newer.interactions, older.interactions, "interactions"),
+        interactions=interaction_counts.since(newer.interactions, older.interactions),
         live_outcomes=merge.counts_since(newer.live_outcomes, older.live_outcomes, "live_outcomes"),
     )
 
@@ -259,10 +259,13 @@ def _total_histogram(parts: list[Histogram]) -> Histogram:
 
 def _total_counts(parts: list[dict[K, int]]) -> dict[K, int]:
     """By key: the largest first, since it is copied and has most of the keys."""
-    parts.sort(key=len, reverse=True)
-    result = dict(parts[0])
+    every = [part for part in parts if part]
+    if len(every) <= 1:
+        return dict(every[0]) if every else {}
+    every.sort(key=len, reverse=True)
+    result = dict(every[0])
     known = result.get
-    for part in parts[1:]:
+    for part in every[1:]:
         for key, count in part.items():
             result[key] = known(key, 0) + count
     return result
@@ -270,7 +273,8 @@ def _total_counts(parts: list[dict[K, int]]) -> dict[K, int]:
 
 def _total_table(parts: list[FrequencyTable]) -> FrequencyTable:
     counts = _total_counts([part.counts for part in parts])
-    return FrequencyTable(counts, sum([part.other for part in parts])).bounded()
+    other = sum([part.other for part in parts])
+    return FrequencyTable(counts, other).bounded() if counts or other else FrequencyTable()
 
 
 def _total_path(parts: list[InterceptionCounts]) -> InterceptionCounts:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from llmmonitor_api.interactions.kinds import BY_NAME
+from llmmonitor_api.report import merge
 from llmmonitor_api.report.interactions import InteractionCounts
 from llmmonitor_api.report.totals import objective_key
 from llmmonitor_operator.windows import Count
@@ -70,6 +71,18 @@ def figures_of(interactions: InteractionCounts) -> dict[str, int]:
 def not_looked_for(interactions: InteractionCounts) -> tuple[str, ...]:
     """Kinds of this version that a sidecar does not know: it counts all that it looks for from its start."""
     return tuple(name for name in BY_NAME if name not in interactions.kinds)
+
+
+def since(newer: Mapping[str, int], older: Mapping[str, int]) -> dict[str, int]:
+    """What was added.
+
+    `ANSWERS` is the most of several counts: a sum of such is never less than that of their sums.
+
+    Raises:
+        CountersWentBack: anything else got smaller.
+    """
+    answers = min(older.get(ANSWERS, 0), newer.get(ANSWERS, 0))
+    return merge.counts_since({**newer}, {**older, ANSWERS: answers}, "interactions") if newer else {}
 
 
 def looked_for(figures: Mapping[str, int], kind: str) -> int:

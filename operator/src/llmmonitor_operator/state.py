@@ -16,6 +16,7 @@ from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Engine, InterceptionState, Live, Resources
 from llmmonitor_api.report.requests import RequestCounts
 from llmmonitor_api.report.review import ReviewState
+from llmmonitor_api.report.told import named
 from llmmonitor_operator.anomalies.watch import Watch
 from llmmonitor_operator.audit.kept import AuditKept
 from llmmonitor_operator.condition_history import ConditionHistory
@@ -60,7 +61,8 @@ class Source(msgspec.Struct, frozen=True):
     probing_nanoseconds: int = 0
     """As in `report.totals`; not among the figures, which nothing is added to without a request."""
     features: PackedFeatures | None = None
-    """As in `report.totals`; None after a checkpoint, which has no room for them: the next begin there."""
+    """As in `report.totals`; None after a checkpoint, which has no room for them, and after differences: the
+    next that are told whole begin there."""
     requests: RequestCounts | None = None
     """What of them breaks the owner's checks; how many is in `objectives`."""
     probing: Probing | None = None
@@ -68,6 +70,11 @@ class Source(msgspec.Struct, frozen=True):
     review: ReviewState | None = None
     not_looked_for: tuple[str, ...] = ()
     """Kinds of interaction that its sidecar does not know: it is older than what finds them."""
+
+    @property
+    def name(self) -> str:
+        """Of its last report, as its sidecar is told that it is known."""
+        return named(self.boot_id, self.sequence)
 
     @property
     def figures(self) -> Figures:

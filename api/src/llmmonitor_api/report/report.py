@@ -250,6 +250,9 @@ class Report(msgspec.Struct, frozen=True):
     """None: the sidecar is of a version that sends no probes."""
     review: ReviewState | None = None
     """None: no cases are kept for review."""
+    since: Count | None = None
+    """Sequence of the report of this boot that `totals` are counted from, for who asked for that (`told`);
+    None: from the boot's start."""
     version: int = VERSION
     histogram_layout: int = histogram.LAYOUT
 

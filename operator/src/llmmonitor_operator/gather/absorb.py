@@ -9,23 +9,23 @@ windows; within one source a report that was overtaken leaves its share to the o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 
 import msgspec
 
 from llmmonitor_api.report import merge
 from llmmonitor_api.report.features import FeatureCounts
-from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import InterceptionState, Live, Report
 from llmmonitor_operator.figures import NOTHING, Figures, TooMuch, figures_of, since
 from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, Happened, accumulate, added
 from llmmonitor_operator.gather.plausible import Implausible, check
 from llmmonitor_operator.gather.probes import with_probes
-from llmmonitor_operator.interaction_counts import counts_of, not_looked_for
-from llmmonitor_operator.packed_features import NO_FEATURES, PackedFeatures
-from llmmonitor_operator.packed_figures import NOTHING_PACKED, PackedFigures
-from llmmonitor_operator.request_counts import counts_of as checks_of
+from llmmonitor_operator.gather.sources import counts_in, source_after, source_of
+from llmmonitor_operator.interaction_counts import counts_of
+from llmmonitor_operator.packed_features import NO_FEATURES
+from llmmonitor_operator.packed_figures import NOTHING_PACKED
 from llmmonitor_operator.request_counts import of_newest
 from llmmonitor_operator.state import Pod, Source, State
 from llmmonitor_operator.windows import Count
@@ -75,17 +75,15 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
         try:
             _check_pod(report, uid)
             figures = _figures(report)
-            at = min(report.at, now)
-            source = _source(report, _began(pod, report, known, at), at, figures)
-            before = known or _baseline(state, source)
-            newly = _figures_since(figures, source, before)
+            times = _began(pod, report, known, min(report.at, now)), min(report.at, now)
+            source, before, newly = _taken(report, figures, known, state, times)
             what = Happened(
                 begin=min(before.at, source.at),
                 end=source.at,
-                figures=newly,
-                counts=of_newest(_counts_since(source, before), state.versions, uid)
-                | counts_of(newly.interactions, _looked_for(state.limited_kinds, source)),
-                features=_features_since(source, before),
+                figures=newly.figures,
+                counts=of_newest(newly.counts, state.versions, uid)
+                | counts_of(newly.figures.interactions, _looked_for(state.limited_kinds, source)),
+                features=newly.features,
                 pod=uid,
             )
         except _Refused as refusal:
@@ -145,53 +143,42 @@ def _figures(report: Report) -> Figures:
     return figures
 
 
-def _source(report: Report, began: float, at: float, figures: Figures) -> Source:
-    identity = report.identity
-    return Source(
-        pod_name=identity.pod_name,
-        boot_id=identity.boot_id,
-        started_at=began,
-        sequence=identity.sequence,
-        at=at,
-        configuration_generation=identity.configuration_generation,
-        packed=PackedFigures(figures),
-        objectives={key: Count(one.good, one.bad) for key, one in report.totals.objectives.items()}
-        | checks_of(report.totals.requests),
-        live=report.live,
-        interception=report.interception,
-        resources=report.resources,
-        engine=report.engine,
-        gpus=_of_the_pod(report.gpus),
-        system_fingerprint=report.system_fingerprint,
-        clients=report.clients if report.clients is not None and report.clients.key_id else None,
-        interactions=report.interactions,
-        requests=report.totals.requests if report.totals.requests.setting else None,
-        busy_nanoseconds=report.totals.busy_nanoseconds,
-        observed_nanoseconds=report.totals.observed_nanoseconds,
-        features=PackedFeatures(report.totals.features),
-        probing_nanoseconds=report.totals.probing_nanoseconds,
-        probing=_without_findings(report.probing),
-        review=report.review,
-        not_looked_for=not_looked_for(report.totals.interactions),
-    )
-
-
 def _looked_for(kinds: tuple[str, ...], source: Source) -> tuple[str, ...]:
     return tuple(kind for kind in kinds if kind not in source.not_looked_for)
 
 
-def _without_findings(probing: Probing | None) -> Probing | None:
-    """They are kept once for all pods."""
-    return None if probing is None else msgspec.structs.replace(probing, rounds=(), pairs=())
+@dataclass(frozen=True, slots=True)
+class _Newly:
+    """What happened since the report before."""
+
+    figures: Figures
+    counts: dict[str, Count]
+    features: FeatureCounts
 
 
-def _of_the_pod(gpus: GPUs | None) -> GPUs | None:
-    """A sidecar may see all GPUs of its node: what is kept of ten thousand pods has no room for others'."""
-    if gpus is None or all(one.ours for one in gpus.devices):
-        return gpus
-    own = tuple(one for one in gpus.devices if one.ours)
-    beyond = gpus.beyond + len(gpus.devices) - len(own)
-    return msgspec.structs.replace(gpus, devices=own, beyond=beyond)
+def _taken(
+    report: Report, figures: Figures, known: Source | None, state: State, times: tuple[float, float]
+) -> tuple[Source, Source, _Newly]:
+    """What is kept of a report, what it is compared to, and what happened between the two.
+
+    Args: times: when its boot began, and when it was made.
+    """
+    if report.since is None:
+        source = source_of(report, times, figures)
+        before = known or _baseline(state, source)
+        since_then = _figures_since(figures, source, before)
+        counts = _counts_since(source, before)
+        return source, before, _Newly(since_then, counts, _features_since(source, before))
+    if known is None or report.since != known.sequence:
+        raise _Refused(
+            f"report {report.identity.sequence} of boot {report.identity.boot_id} says what came since report"
+            f" {report.since}, the last known is {known.sequence if known else 'none'}"
+        )
+    counts = {key: one for key, one in counts_in(report).items() if one.total}
+    energy = figures.gpu_energy_millijoules
+    spent = msgspec.structs.replace(figures, gpu_energy_tokens=figures.completion_tokens_exact)
+    newly = _Newly(spent if energy else figures, counts, report.totals.features)
+    return source_after(report, times, figures, known), known, newly
 
 
 def _baseline(state: State, source: Source) -> Source:

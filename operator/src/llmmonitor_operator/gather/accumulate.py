@@ -158,7 +158,7 @@ def _count_cells(
         cells = _kept(result.get(key, {}), tier, now)
         for index, count in new.items():
             cells[index] = cells[index] + count if index in cells else count
-        result[key] = _kept(cells, tier, now)
+        result[key] = without_old(cells, tier, now) if _is_old(min(new), tier, now) else cells
     return result
 
 
@@ -188,9 +188,13 @@ def _figure_cells(
 
 def _kept(cells: dict[int, T], tier: Tier, now: float) -> dict[int, T]:
     """A copy without what is too old; most often nothing is."""
-    if cells and min(cells) <= tier.index(now) - tier.cells:
+    if cells and _is_old(min(cells), tier, now):
         return without_old(cells, tier, now)
     return dict(cells)
+
+
+def _is_old(index: int, tier: Tier, now: float) -> bool:
+    return index <= tier.index(now) - tier.cells
 
 
 def _figures_from(before: float | None, tier: Tier, happened: Sequence[Happened]) -> float:

@@ -254,10 +254,11 @@ class MonitorPass:
         addresses = [one.address for one in standings if one.address is not None]
         memory.pods.look_at_leaving(leaving, now)
         addresses += [address for pod in leaving if (address := address_of(pod)) is not None]
+        has = {uid: newest.name for uid, pod in memory.state.pods.items() if (newest := pod.newest)}
         if memory.pulled:
-            return await self._puller.pull(addresses, memory.pods)
+            return await self._puller.pull(addresses, memory.pods, has)
         memory.pulled = True
-        return await self._puller.pull_patiently(addresses, memory.pods)
+        return await self._puller.pull_patiently(addresses, memory.pods, has)
 
     def _expected(self, one: Standing, memory: Memory, measured: Mapping[str, Measured]) -> ExpectedPod:
         uid = one.expected.uid

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from llmmonitor_api.report.report import Report, encode
+from llmmonitor_api.report.told import Told
 from llmmonitor_api.signing.document import ConfigurationVerifier, SignedConfiguration
 from llmmonitor_api.signing.refusal import Refused, RefusedReason
 from llmmonitor_api.signing.request import RequestVerifier
@@ -55,6 +56,7 @@ class Api:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._told = Told()
         self._refusals: Counter[tuple[str, str]] = Counter()
         self._kept: dict[str, tuple[float, Answer]] = {}
         """Answers to unsigned requests, by format, and until when they hold (monotonic)."""
@@ -67,13 +69,13 @@ class Api:
             return refusal(Refused(RefusedReason.MISSING, "the token of metrics.token is needed"))
         return self._fresh(content_type(accept), lambda: self._exposition(accept))
 
-    def report(self, method: str, path: str, authorization: str) -> Answer:
-        """The report of this moment, to whoever signed the request."""
+    def report(self, method: str, path: str, authorization: str, has: str = "") -> Answer:
+        """The report of this moment, to whoever signed the request; `has`: see `report.told`."""
         try:
             self._sources.requests.verify(authorization, method, path, self._sources.clock())
         except Refused as refused:
             return self._refuse("report", refused)
-        answer = Answer(200, encode(self._sources.current_report()))
+        answer = Answer(200, encode(self._told.since(self._sources.current_report(), has)))
         self._sources.reported()
         return answer
 

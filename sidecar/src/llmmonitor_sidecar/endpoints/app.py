@@ -13,6 +13,7 @@ import time
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from llmmonitor_api.report.told import HEADER
 from llmmonitor_api.signing.document import BYTES_LIMIT
 from llmmonitor_sidecar.endpoints.answer import Answer, error
 from llmmonitor_sidecar.endpoints.api import Api, Sources
@@ -32,7 +33,8 @@ def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.
         return give(api.metrics(_accept(request), _authorization(request)))
 
     async def report(request: web.Request) -> web.StreamResponse:
-        return give(api.report(request.method, request.raw_path, _authorization(request)))
+        has = request.headers.get(HEADER, "")
+        return give(api.report(request.method, request.raw_path, _authorization(request), has))
 
     async def health(_request: web.Request) -> web.StreamResponse:
         return give(api.health())

@@ -19,6 +19,7 @@ import msgspec
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.people import people_key
 from llmmonitor_api.report.report import Report, UnreadableReport, decode
+from llmmonitor_api.report.told import HEADER
 from llmmonitor_api.review import Gone, Offer, Offered
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
 from llmmonitor_api.signing.sealed import sealed
@@ -109,8 +110,13 @@ class SidecarClient:
             "DELETE": asyncio.Semaphore(PUSHED_TO_AT_ONCE),
         }
 
-    async def report(self, address: Address) -> Report:
+    async def report(self, address: Address, has: str = "") -> Report:
         """The report of this moment.
+
+        Args:
+            address: whom to ask.
+            has: the report that is known, whose totals need not be told again (`report.told`); empty: all
+                totals are asked for.
 
         Raises:
             NoAnswer: it could not be reached.
@@ -118,11 +124,12 @@ class SidecarClient:
             UnreadableReport: what came is no report, or another pod's.
         """
         path = "/v1/report"
+        since = f"{HEADER}: {has}\r\n" if has else ""
 
         async def ask(key: SigningKey) -> Report:
             def request() -> bytes:
                 signature = sign_request("GET", path, key.private, address.uid, self._clock())
-                return _request("GET", address, path, f"Authorization: {signature}\r\n")
+                return _request("GET", address, path, f"Authorization: {signature}\r\n{since}")
 
             report = decode(await self._ask("GET", address, request))
             if report.identity.pod_uid != address.uid:

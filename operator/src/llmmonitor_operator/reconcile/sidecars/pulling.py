@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from llmmonitor_api.report.report import Report, UnreadableReport
+from llmmonitor_api.report.told import NONE_YET
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
@@ -31,33 +32,40 @@ class Puller:
         self._metrics = metrics
         self._namespace = namespace
 
-    async def pull(self, addresses: Iterable[Address], memory: PodsMemory) -> dict[str, Report]:
-        """The reports of all that answer, by pod UID."""
+    async def pull(
+        self, addresses: Iterable[Address], memory: PodsMemory, has: Mapping[str, str]
+    ) -> dict[str, Report]:
+        """The reports of all that answer, by pod UID; `has` names those that are known (`report.told`)."""
         asked = list(addresses)
-        turn = asyncio.Semaphore(AT_ONCE)
+        left = iter(asked)
+        found: dict[str, Report] = {}
 
-        async def in_turn(one: Address) -> Report | None:
-            async with turn:
-                return await self._report(one, memory.of(one.uid))
+        async def some() -> None:
+            for one in left:
+                report = await self._report(one, memory.of(one.uid), has.get(one.uid, NONE_YET))
+                if report is not None:
+                    found[one.uid] = report
 
-        answers = await asyncio.gather(*map(in_turn, asked))
-        return {one.uid: report for one, report in zip(asked, answers, strict=True) if report is not None}
+        await asyncio.gather(*(some() for _ in asked[:AT_ONCE]))
+        return found
 
-    async def pull_patiently(self, addresses: Iterable[Address], memory: PodsMemory) -> dict[str, Report]:
+    async def pull_patiently(
+        self, addresses: Iterable[Address], memory: PodsMemory, has: Mapping[str, str]
+    ) -> dict[str, Report]:
         """The same, with more than one try: of a leader that knows only what is minutes old."""
         left = list(addresses)
         found: dict[str, Report] = {}
         for attempt in range(_TRIES):
             if attempt and left:
                 await asyncio.sleep(_PAUSE_SECONDS)
-            found |= await self.pull(left, memory)
+            found |= await self.pull(left, memory, has)
             left = [one for one in left if one.uid not in found]
         return found
 
-    async def _report(self, address: Address, known: PodMemory) -> Report | None:
+    async def _report(self, address: Address, known: PodMemory, has: str) -> Report | None:
         known.unreachable, known.unknown_key = "", False
         try:
-            report = await self._sidecars.report(address)
+            report = await self._sidecars.report(address, has)
         except NoAnswer as error:
             hint = _HINT.format(port=address.port, namespace=self._namespace)
             known.unreachable = f"{error}; {hint}"
