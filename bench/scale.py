@@ -48,7 +48,7 @@ METHOD = {
     "set-up": (
         "etcd, API server, the processes that answer for the sidecars, Prometheus, operator and bench share "
         "the machine's cores; no kubelet, no controllers; the operator runs outside a container, with the "
-        "rights of the chart; every report is signed for, one signature in 16 is checked"
+        "rights of the chart; every request is signed for, and every signature and link is checked"
     ),
     "without traffic": "sidecars still report, and Prometheus still scrapes; nothing is served any more",
 }

@@ -1,8 +1,7 @@
 """`python -m bench.fleet.sidecars FILE PORT`: a process that answers for the simulated sidecars of one port.
 
 FILE (see `Fleet`) says who they are. Every request for a report must be signed for the pod that is asked, as
-a sidecar's own verifier judges it: each one while there are few, one in `VERIFIED` of many, since a signature
-takes more time than all the rest. Configurations are verified always, and when each was taken is remembered.
+a sidecar's own verifier judges it; so are configurations, and when each was taken is remembered.
 `127.0.0.1` is nobody's sidecar: there the bench itself asks and commands.
 """
 
@@ -29,8 +28,6 @@ from llmmonitor_api.signing import ConfigurationVerifier, Refused, RequestVerifi
 from llmmonitor_api.signing.keys import public_key_from_bytes
 
 COMMANDS = "127.0.0.1"
-VERIFIED = 16
-_MANY = 1000
 
 
 class Member(msgspec.Struct):
@@ -92,7 +89,6 @@ class Sidecars:
         self._configurations = [
             ConfigurationVerifier(keys, one.uid, now, one.configuration.generation) for one in fleet.members
         ]
-        self._every = VERIFIED if len(fleet.members) > _MANY else 1
         self._serving = False
         self._state = State(0, 0, 0, [one.generation for one in self._replicas], [0.0] * len(self._replicas))
 
@@ -120,10 +116,7 @@ class Sidecars:
 
     def _report(self, number: int, request: Request) -> Answer:
         now, self._state.reports = self._clock(), self._state.reports + 1
-        if self._state.reports % self._every == 0:
-            self._requests[number].verify(request.authorization, request.method, request.path, now)
-        elif not request.authorization:
-            raise AssertionError("a request for a report without a signature")
+        self._requests[number].verify(request.authorization, request.method, request.path, now)
         replica = self._replicas[number]
         replica.advance(now, serving=self._serving)
         return Answer(200, encode(self._told[number].since(replica.report(now), request.has)))

@@ -135,6 +135,7 @@ class Replica:
                 sequence=self.sequence,
                 sidecar_version="0.1.0",
                 configuration_generation=self.generation,
+                follows_links=True,
             ),
             at=now,
             uptime_seconds=now - self.started_at,

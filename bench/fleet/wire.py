@@ -25,9 +25,9 @@ class Request:
     method: str
     path: str
     authorization: str
-    has: str
-    """The report that the reader has (`report.told`)."""
     body: bytes
+    has: str = ""
+    """The report that the reader has (`report.told`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ class Connection(asyncio.Protocol):
                 method,
                 path,
                 _header(head, "authorization"),
-                _header(head, HEADER.lower()),
                 body,
+                _header(head, HEADER.lower()),
             )
         )
         if self._transport is not None and answer is not None:

@@ -74,9 +74,7 @@ def test_totals_too_large_to_be_remembered_are_told_whole() -> None:
     large = Totals(traffic={one.request_model: one for one in every})
     for one in large.traffic.values():
         for name in TrafficSeries.__struct_fields__:
-            if isinstance(
-                getattr(one, name), Histogram
-            ):  # no sums: they alone would do it
+            if isinstance(getattr(one, name), Histogram):  # no sums: they alone would do it
                 setattr(one, name, Histogram(buckets=dict.fromkeys(range(1000), 10**15)))
     assert len(msgspec.msgpack.encode(large)) > REMEMBERED_BYTES_LIMIT
     told.since(_report(1, large), NONE_YET)

@@ -46,6 +46,7 @@ class SidecarDouble:
     """Versions before keys could be replaced do not, and believe what they began with."""
     container: str = ""
     can_hand_over: bool = False
+    follows_links: bool = True
     boot_id: str = "boot"
     begun: int = 0
     """Requests that it has counted."""
@@ -97,6 +98,7 @@ class SidecarDouble:
                 tuple(self.keys) if self.says_whom_it_believes else (),
                 self.container,
                 self.can_hand_over,
+                self.follows_links,
             ),
             at=now,
             uptime_seconds=now - self.started_at,

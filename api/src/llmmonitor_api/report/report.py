@@ -50,6 +50,8 @@ class Identity(msgspec.Struct, frozen=True):
     """Its container's name where it was told: in a pod with two, the one that is at work."""
     can_hand_over: bool = False
     """Whether it understands `Configuration.hand_over`."""
+    follows_links: bool = False
+    """Whether one signature may be good for some requests (`signing.links`)."""
 
 
 class Saturation(msgspec.Struct, frozen=True):

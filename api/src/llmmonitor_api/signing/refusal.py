@@ -30,6 +30,8 @@ class RefusedReason(StrEnum):
     """This very request was already answered, or this document was signed before one already taken."""
     OTHER_REQUEST = "other_request"
     """Signed for another method or path."""
+    UNKNOWN_CHAIN = "unknown_chain"
+    """A link of a chain that was never signed here, or before this start: a request is to be signed anew."""
     TOO_LONG_LIVED = "too_long_lived"
     TOO_MANY = "too_many"
     """More requests at once than the replay memory holds."""

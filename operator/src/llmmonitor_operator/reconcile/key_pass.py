@@ -49,7 +49,9 @@ class KeyPass:
         parts, now = self._parts, self._clock()
         keys = parts.sidecars.keys
         seen = (pod for namespace in parts.view.pod_namespaces for pod in parts.view.pods(namespace))
-        parts.sidecars.trust.forget_but({pod["metadata"]["uid"] for pod in seen})
+        uids = {pod["metadata"]["uid"] for pod in seen}
+        parts.sidecars.trust.forget_but(uids)
+        parts.sidecars.signatures.forget_but(uids)
         shard = parts.settings.shard
         if shard.first:
             found = await self._stepped(keys, now)

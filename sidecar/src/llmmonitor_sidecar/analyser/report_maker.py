@@ -87,6 +87,7 @@ class ReportMaker:
             trusted_keys=self.trusted_keys,
             container=self._settings.container,
             can_hand_over=self._settings.can_hand_over,
+            follows_links=True,
         )
         counts = self._reader.totals.interception
         path = self._path_since_boot()

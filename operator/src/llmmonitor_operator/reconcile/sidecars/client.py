@@ -24,6 +24,7 @@ from llmmonitor_api.review import Gone, Offer, Offered
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
 from llmmonitor_api.signing.sealed import sealed
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
+from llmmonitor_operator.reconcile.sidecars.signatures import Signatures
 from llmmonitor_operator.reconcile.sidecars.trust import Trust
 from llmmonitor_operator.reconcile.sidecars.wire import TIMEOUT_SECONDS, Answer, Broken, Connections, NotHttp
 
@@ -103,6 +104,7 @@ class SidecarClient:
         self.keys = keys
         """To be set when others are in use."""
         self.trust = Trust()
+        self.signatures = Signatures()
         self._clock = clock
         self._turns = {
             "GET": asyncio.Semaphore(CONCURRENT),
@@ -128,15 +130,22 @@ class SidecarClient:
 
         async def ask(key: SigningKey) -> Report:
             def request() -> bytes:
-                signature = sign_request("GET", path, key.private, address.uid, self._clock())
+                signature = self.signatures.of(path, key, address.uid, self._clock())
                 return _request("GET", address, path, f"Authorization: {signature}\r\n{since}")
 
-            report = decode(await self._ask("GET", address, request))
+            try:
+                answer = await self._ask("GET", address, request)
+            except RefusedBySidecar:
+                if not self.signatures.refused(address.uid):
+                    raise
+                answer = await self._ask("GET", address, request)
+            report = decode(answer)
             if report.identity.pod_uid != address.uid:
                 raise UnreadableReport(
                     f"the report from {address.url} is of pod UID {report.identity.pod_uid}, this pod's is"
                     f" {address.uid}"
                 )
+            self.signatures.heard(address.uid, follows_links=report.identity.follows_links)
             self.trust.learned(address.uid, report.identity.trusted_keys or (key.id,))
             return report
 

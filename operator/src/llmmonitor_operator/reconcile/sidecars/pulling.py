@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from llmmonitor_api.report.report import Report, UnreadableReport
 from llmmonitor_api.report.told import NONE_YET
@@ -20,6 +21,7 @@ _TAKEN = (
 AT_ONCE = 64
 """Sidecars of one monitor: a namespace that shuts the operator out waits by itself, and holds up no other."""
 _TRIES = 3
+_NONE: Mapping[str, str] = MappingProxyType({})
 _PAUSE_SECONDS = 1.0
 
 
@@ -33,7 +35,7 @@ class Puller:
         self._namespace = namespace
 
     async def pull(
-        self, addresses: Iterable[Address], memory: PodsMemory, has: Mapping[str, str]
+        self, addresses: Iterable[Address], memory: PodsMemory, has: Mapping[str, str] = _NONE
     ) -> dict[str, Report]:
         """The reports of all that answer, by pod UID; `has` names those that are known (`report.told`)."""
         asked = list(addresses)
@@ -50,7 +52,7 @@ class Puller:
         return found
 
     async def pull_patiently(
-        self, addresses: Iterable[Address], memory: PodsMemory, has: Mapping[str, str]
+        self, addresses: Iterable[Address], memory: PodsMemory, has: Mapping[str, str] = _NONE
     ) -> dict[str, Report]:
         """The same, with more than one try: of a leader that knows only what is minutes old."""
         left = list(addresses)
