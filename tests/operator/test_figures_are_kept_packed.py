@@ -12,7 +12,14 @@ from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.histogram import LARGEST, Histogram
 from llmmonitor_api.report.totals import InterceptionCounts
 from llmmonitor_operator.figures import NOTHING, Figures, total
-from llmmonitor_operator.packed_figures import ADDED_LIMIT, PackedFigures, read_in, total_of, written_out
+from llmmonitor_operator.packed_figures import (
+    ADDED_LIMIT,
+    NOTHING_PACKED,
+    PackedFigures,
+    read_in,
+    total_of,
+    written_out,
+)
 
 
 def _histogram(chance: random.Random) -> Histogram:
@@ -133,3 +140,17 @@ def test_nothing_else_is_written_or_read() -> None:
         written_out(1j)
     with pytest.raises(NotImplementedError, match="complex"):
         read_in(complex, 1)
+
+
+def test_whether_a_connection_came_is_known_without_all_the_rest() -> None:
+    none = PackedFigures(Figures(begun=1))
+    some = PackedFigures(Figures(interception=InterceptionCounts(accepted=1, bytes_to_model=9)))
+    absurd = PackedFigures(Figures(begun=2**70, interception=InterceptionCounts(accepted=2)))
+
+    assert not NOTHING_PACKED.has_connections
+    assert not none.has_connections
+    assert not none.plus(none).has_connections
+    assert some.has_connections
+    assert some.plus(none).has_connections
+    assert none.plus(some).has_connections
+    assert absurd.has_connections

@@ -33,6 +33,7 @@ from llmmonitor_api.spec.requests import RequestChecks
 from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
 from llmmonitor_operator.generations import configuration_generation
+from llmmonitor_operator.once import once_for_each
 from llmmonitor_operator.probe_plan import plan_of
 from llmmonitor_operator.settings import (
     CostSettings,
@@ -53,6 +54,7 @@ DRAIN_IDLE_SECONDS = 60.0
 """For `existingConnections: DrainIdle`; the sidecar waits ten times as long where the model may work."""
 
 
+@once_for_each
 def configuration_for(monitor: LLMMonitor) -> Configuration:
     """What the sidecars of a valid monitor count and sample by; defaults of the spec are filled in."""
     spec, metadata = monitor.spec, monitor.metadata
@@ -90,6 +92,7 @@ def first_configuration(monitor: LLMMonitor) -> str:
     return first.decode()
 
 
+@once_for_each
 def settings_for(monitor: LLMMonitor) -> Settings:
     """What evaluation judges by."""
     spec, metadata = monitor.spec, monitor.metadata

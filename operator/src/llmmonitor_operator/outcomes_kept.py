@@ -22,6 +22,7 @@ _PLAIN: Final = (
     *("repeated", "followed", "rephrased", "begun", "stopped"),
 )
 """Fields of `LiveOutcomes`."""
+_NOTHING = LiveOutcomes()
 GIVEN, WITHDRAWN = "given:", "withdrawn:"
 NAMES: Final = (*_PLAIN, *(prefix + verdict for prefix in (GIVEN, WITHDRAWN) for verdict in VERDICTS))
 """New ones come last: rows are kept over upgrades."""
@@ -47,6 +48,8 @@ class OutcomesKept(msgspec.Struct, frozen=True):
 
 def figures_of(outcomes: LiveOutcomes) -> dict[str, int]:
     """By flat name; zeros are left out."""
+    if outcomes == _NOTHING:
+        return {}
     found = {name: getattr(outcomes, name) for name in _PLAIN}
     for prefix, counts in ((GIVEN, outcomes.given), (WITHDRAWN, outcomes.withdrawn)):
         found |= {prefix + verdict: counts.get(verdict, 0) for verdict in VERDICTS}

@@ -21,10 +21,24 @@ from llmmonitor_operator.packing import BEYOND
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _BARE = msgspec.msgpack.Decoder(Figures)
+
 _HISTOGRAMS = msgspec.msgpack.Decoder(list[tuple[int, int, int, dict[int, int]]])
 _NONE = {name: Histogram() for name in HISTOGRAMS}
 ADDED_LIMIT = 8
 """Of what lies beside packed figures: two minutes of passes."""
+
+
+class _Accepted(msgspec.Struct, frozen=True):
+    accepted: int = 0
+
+
+class _Connections(msgspec.Struct, frozen=True):
+    """Of all figures these alone."""
+
+    interception: _Accepted = _Accepted()
+
+
+_CONNECTIONS = msgspec.msgpack.Decoder(_Connections)
 
 
 class PackedFigures:
@@ -83,6 +97,14 @@ class PackedFigures:
     def together(self) -> PackedFigures:
         """The same in the least room: itself if nothing lies beside them."""
         return PackedFigures(self.unpacked()) if self._added else self
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether any connection was accepted, which is asked in every pass and seldom news."""
+        if self._absurd is not None:
+            return bool(self._absurd.interception.accepted)
+        own = bool(self._bare) and bool(_CONNECTIONS.decode(self._bare).interception.accepted)
+        return own or any(one.has_connections for one in self._added)
 
     @property
     def size(self) -> int:

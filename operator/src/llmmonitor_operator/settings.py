@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from llmmonitor_api.conditions import Role
 from llmmonitor_api.configuration import is_further
@@ -42,7 +43,7 @@ class ObjectiveSettings:
     @property
     def key(self) -> str:
         """Under which its counts stand in reports."""
-        return objective_key(self.name, self.signal, self.threshold_text, self.models, self.operations)
+        return _key(self.name, self.signal, self.threshold_text, self.models, self.operations)
 
     @property
     def filtered(self) -> bool:
@@ -205,3 +206,7 @@ class Settings:
     def stale_after_seconds(self) -> float:
         """A report older than three intervals is stale."""
         return 3 * self.report_interval_seconds
+
+
+_key = lru_cache(maxsize=4096)(objective_key)
+"""Asked for in every evaluation, of objectives that are mostly alike."""

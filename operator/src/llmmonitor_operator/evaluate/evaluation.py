@@ -87,14 +87,16 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
         state = msgspec.structs.replace(state, versions=history, canaries=canaries, outcomes=live)
         if changes:
             state = outcomes.begun_anew(requests.begun_anew(state))
+    fresh = fresh_of(pods)
     inputs = Inputs(
         settings=settings,
         state=state,
         environment=environment,
         now=now,
         pods=pods,
-        objectives=standings(settings, state, fresh_of(pods)) if environment.spec_in_force else (),
+        objectives=standings(settings, state, fresh) if environment.spec_in_force else (),
         cost=cost_standing(settings.cost, state.cost, now) if environment.cluster else None,
+        fresh=fresh,
     )
     verdicts, held = _judged(inputs)
     moment = datetime.fromtimestamp(now, UTC)
@@ -120,12 +122,14 @@ def _judged(inputs: Inputs) -> tuple[dict[str, Verdict], dict[str, Held]]:
     """Every condition's verdict, and what to remember of those that settle."""
     verdicts: dict[str, Verdict] = {}
     held = dict(inputs.state.held)
+    unheld = replace(inputs, verdicts=verdicts)
     for row in EVALUATORS:
         name = row.kind.name
-        verdict = row.judge(replace(inputs, verdicts=verdicts, held=held.get(name)))
+        before = held.get(name)
+        verdict = row.judge(unheld if before is None else replace(unheld, held=before))
         if row.settles:
             settings = row.settled_by(inputs.settings)
-            verdict, memory = settle(row.kind, verdict, held.get(name), inputs.now, settings)
+            verdict, memory = settle(row.kind, verdict, before, inputs.now, settings)
             if memory is not None:
                 held[name] = memory
         verdicts[name] = verdict

@@ -62,6 +62,8 @@ class Inputs:
     """Of the conditions judged before this one, by type."""
     held: Held | None = None
     """The last verdict of this condition."""
+    fresh: tuple[tuple[str, Source], ...] = ()
+    """Name and newest report of every pod that may be judged by: `fresh_of` the pods."""
     windows: dict[float, Figures] = field(default_factory=dict, compare=False, repr=False)
     """What `window` has summed of `state`, by seconds."""
 
@@ -70,11 +72,6 @@ class Inputs:
         if seconds not in self.windows:
             self.windows[seconds] = self.state.window(seconds, histograms=False)
         return self.windows[seconds]
-
-    @property
-    def fresh(self) -> tuple[tuple[str, Source], ...]:
-        """Name and newest report of every pod that may be judged by."""
-        return fresh_of(self.pods)
 
 
 def fresh_of(pods: tuple[PodStanding, ...]) -> tuple[tuple[str, Source], ...]:

@@ -39,7 +39,7 @@ def judge(inputs: Inputs) -> Verdict:
         found = [_reason(source, told.get(name)) for name, source in blind]
         worst = next((reason for reason in found if reason.status is Status.FALSE), found[0])
         return Verdict(worst, "; ".join([wording.listed(texts), _coverage(inputs)]))
-    if not any(source.bare_figures.interception.accepted for _, source in inputs.fresh):
+    if not any(source.packed.has_connections for _, source in inputs.fresh):
         words = [
             "no connection has come yet",
             _coverage(inputs),

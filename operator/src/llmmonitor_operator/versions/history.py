@@ -133,6 +133,9 @@ def looked(
     running: dict[str, str] = {}
     changes: list[Change] = []
     for pod in pods:
+        if name := _seen_again(versions, history.running.get(pod.uid, ""), pod.parts, now):
+            running[pod.uid] = name
+            continue
         if not pod.parts:
             if pod.uid in history.running:
                 running[pod.uid] = history.running[pod.uid]
@@ -222,6 +225,16 @@ def counted(history: History, happened: Mapping[str, tuple[int, Mapping[str, Cou
     if not changed:
         return history
     return msgspec.structs.replace(history, versions=tuple(versions[one.name] for one in history.versions))
+
+
+def _seen_again(versions: dict[str, Version], name: str, known: Parts, now: float) -> str:
+    """The version that ran at the last look, if nothing about it is new, as nearly always; else empty."""
+    version = versions.get(name)
+    if version is None or not known.items() <= version.parts.items():
+        return ""
+    if known and version.last_seen != now:
+        versions[name] = msgspec.structs.replace(version, last_seen=now)
+    return name
 
 
 def _which(versions: Mapping[str, Version], current: str, known: Parts) -> str | None:

@@ -170,13 +170,16 @@ class _Results:
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
-        self._known: set[str] = set()
+        self._known: dict[str, Counter] = {}
+        """Each looked up once: hundreds of reports a second are counted."""
 
     def count(self, result: str) -> None:
         if result not in self._known and len(self._known) >= _RESULTS_LIMIT:
             result = "other"
-        self._known.add(result)
-        self._counter.labels(result).inc()
+        known = self._known.get(result)
+        if known is None:
+            known = self._known[result] = self._counter.labels(result)
+        known.inc()
 
 
 class _Monitors(Collector):
