@@ -1,10 +1,10 @@
-"""`python -m bench.passes`: what one monitor's pass costs the operator, part by part, without a network.
+"""`python -m bench.passes`: what one monitor's pass costs the operator, part by part and all in all.
 
 Replicas count as those of the scale bench do, for twenty minutes of simulated time; then the parts of their
-monitors' passes are timed: decode, absorb, judge, count for `/metrics`, and the status document, which is
-made once a minute at most. Each figure is the mean over six minutes of passes, the least of some: whatever
-else runs only ever adds. What asking a sidecar costs (a signature, HTTP) is not in it, nor what the pass does
-around these parts.
+monitors' passes are timed: signatures, decode, absorb, judge, count for `/metrics`, and the status document,
+which is made once a minute at most. Each figure is the mean over six minutes of passes, the least of some:
+whatever else runs only ever adds. The whole is measured apart, over loopback (`whole_pass`), and the last row
+is what is in none of the parts: HTTP, the API server's client, checkpoints, standings of pods, the loop.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from bench import whole_pass
 from bench.fleet.traffic import Replica
 
 from llmmonitor_api.report.report import decode, encode
@@ -27,8 +28,10 @@ from llmmonitor_operator.configure import configuration_for
 from llmmonitor_operator.evaluate import Environment, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod
 from llmmonitor_operator.gather.absorb import absorb_all
+from llmmonitor_operator.keys.keyring import SigningKey
 from llmmonitor_operator.main import GC_THRESHOLDS
 from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
+from llmmonitor_operator.reconcile.sidecars.signatures import Signatures
 from llmmonitor_operator.state import State
 
 T = TypeVar("T")
@@ -37,6 +40,7 @@ STATUS_EVERY = 4
 WARM_UP = 80
 BLOCK = 24
 _BEGIN = 1_800_000_000.0
+PATH, KEY = "/v1/report", SigningKey.new()
 
 
 @dataclass
@@ -67,6 +71,7 @@ class Passes:
         self.seconds: dict[str, float] = {}
         self._monitor = _monitor()
         self._now = _BEGIN
+        self._signatures = Signatures()
         self._done = 0
         self.watched = [self._made(number * pods, pods) for number in range(monitors)]
 
@@ -76,6 +81,7 @@ class Passes:
         ]
         for one in replicas:
             one.configure(configuration_for(self._monitor))
+            self._signatures.heard(one.uid, follows_links=True)
         expected = (ExpectedPod(uid=one.uid, name=one.name, expected_since=_BEGIN) for one in replicas)
         return Watched(replicas, Environment(cluster=True, pods=tuple(expected)))
 
@@ -92,6 +98,7 @@ class Passes:
         for replica in one.replicas:
             replica.advance(self._now, serving=True)
         bodies = one.bodies(self._now)
+        self._timed("signatures", lambda: [self._signatures.of(PATH, KEY, uid, self._now) for uid in bodies])
         reports = self._timed("decode", lambda: {uid: decode(body) for uid, body in bodies.items()})
         state, news = self._timed("absorb", lambda: absorb_all(one.state, reports, self._now))
         evaluation = self._timed(
@@ -138,13 +145,17 @@ def _mean(rounds: list[dict[str, float]]) -> dict[str, float]:
     return {part: sum(one.get(part, 0.0) for one in rounds) / len(rounds) for part in parts}
 
 
-def lines(found: dict[str, float]) -> Iterator[str]:
-    """As a Markdown table."""
-    yield "| part | ms of one monitor's pass |"
-    yield "|---|---|"
-    for part, milliseconds in found.items():
-        yield f"| {part} | {milliseconds:.2f} |"
-    yield f"| in all | {sum(found.values()):.2f} |"
+def lines(found: dict[str, float], pods: int, whole: float | None = None) -> Iterator[str]:
+    """As a Markdown table; `whole` are the milliseconds of a whole pass, None where it was not measured."""
+    rows = dict(found)
+    if whole is not None:
+        rows["all else: HTTP, API server, checkpoints, pods' standings, event loop"] = whole - sum(
+            found.values()
+        )
+    yield "| part | ms of one monitor's pass | µs of one report |"
+    yield "|---|---|---|"
+    for part, milliseconds in {**rows, "in all": sum(rows.values())}.items():
+        yield f"| {part} | {milliseconds:.2f} | {1000 * milliseconds / pods:.0f} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -153,9 +164,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--monitors", type=int, default=10, help="how many")
     parser.add_argument("--pods", type=int, default=10, help="of each monitor")
     parser.add_argument("--blocks", type=int, default=8, help=f"of {BLOCK} passes over each that are timed")
+    parser.add_argument("--parts", action="store_true", help="without a whole pass over loopback")
     options = parser.parse_args(arguments)
     gc.set_threshold(*GC_THRESHOLDS)
-    for line in lines(measured(options.monitors, options.pods, options.blocks)):
+    found = measured(options.monitors, options.pods, options.blocks)
+    whole = None
+    if not options.parts:
+        whole = whole_pass.measured(options.monitors, options.pods, options.blocks, WARM_UP)
+    for line in lines(found, options.pods, whole):
         print(line)
     return 0
 

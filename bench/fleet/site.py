@@ -110,12 +110,12 @@ async def _pod(kube: Kube, pod: Pod, monitor: LLMMonitor, public_key: bytes) -> 
     document = injected(pod, monitor, public_key)
     made = await kube.create(paths.pods(pod.namespace), document)
     path = f"{paths.pod(pod.namespace, pod.name)}/status"
-    await kube.patch(path, {"status": _running(pod)}, Patch.MERGE)
+    await kube.patch(path, {"status": running(pod)}, Patch.MERGE)
     return Member(made["metadata"]["uid"], pod.name, pod.monitor, configuration_for(monitor))
 
 
-def injected(pod: Pod, monitor: LLMMonitor, public_key: bytes) -> dict[str, Any]:
-    """The pod as the webhook lets it pass."""
+def injected(pod: Pod, monitor: LLMMonitor, public_key: bytes, port: int = 0) -> dict[str, Any]:
+    """The pod as the webhook lets it pass; its sidecar answers at `port`, else at the pod's own."""
     bare = _bare(pod)
     plan = plan_for(
         bare,
@@ -129,7 +129,7 @@ def injected(pod: Pod, monitor: LLMMonitor, public_key: bytes) -> dict[str, Any]
     document: dict[str, Any] = jsonpatch.apply_patch(bare, patch(bare, plan))
     for variable in document["spec"]["initContainers"][0]["env"]:
         if variable["name"] == "LLM_MONITOR_API_PORT":
-            variable["value"] = str(pod.port)
+            variable["value"] = str(port or pod.port)
     return document
 
 
@@ -185,7 +185,8 @@ def _bare(pod: Pod) -> dict[str, Any]:
     }
 
 
-def _running(pod: Pod) -> dict[str, Any]:
+def running(pod: Pod) -> dict[str, Any]:
+    """The status of one whose containers run."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     kinds = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
