@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from operator import mul
+from operator import attrgetter, mul
 from typing import TypeVar
 
 import msgspec
@@ -126,6 +126,10 @@ _PATH_NUMBERS = tuple(
     for name in InterceptionCounts.__struct_fields__
     if isinstance(getattr(InterceptionCounts(), name), int)
 )
+_ALL_PATH_NUMBERS = attrgetter(*_PATH_NUMBERS)
+_NUMBERS = tuple(name for name in Figures.__struct_fields__ if isinstance(getattr(NOTHING, name), int))
+_ALL_NUMBERS = attrgetter(*_NUMBERS)
+"""Sums are made of all of them at once: a cell of time is added up in every pass."""
 
 
 def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
@@ -138,31 +142,20 @@ def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
         return NOTHING
     if len(every) == 1 and histograms:
         return every[0]
-    bare = Figures(
-        begun=sum([one.begun for one in every]),
-        met_objectives=sum([one.met_objectives for one in every]),
-        missed_objectives=sum([one.missed_objectives for one in every]),
-        empty=sum([one.empty for one in every]),
+    numbers = map(sum, zip(*map(_ALL_NUMBERS, every), strict=True))
+    maps = Figures(
         forms_checked=_total_counts([one.forms_checked for one in every]),
         forms_malformed=_total_counts([one.forms_malformed for one in every]),
         outcomes=_total_counts([one.outcomes for one in every]),
         finish_reasons=_total_table([one.finish_reasons for one in every]),
-        prompt_tokens_exact=sum([one.prompt_tokens_exact for one in every]),
-        completion_tokens_exact=sum([one.completion_tokens_exact for one in every]),
-        completion_tokens_counted=sum([one.completion_tokens_counted for one in every]),
         token_sources=_total_counts([one.token_sources for one in every]),
-        prompts=sum([one.prompts for one in every]),
-        prompts_log_milli=sum([one.prompts_log_milli for one in every]),
-        answers=sum([one.answers for one in every]),
-        answers_log_milli=sum([one.answers_log_milli for one in every]),
         interception=_total_path([one.interception for one in every]),
-        gpu_energy_millijoules=sum([one.gpu_energy_millijoules for one in every]),
-        gpu_energy_tokens=sum([one.gpu_energy_tokens for one in every]),
         engine=total_engine([one.engine for one in every]),
         compared=total_compared([one.compared for one in every]),
         interactions=_total_counts([one.interactions for one in every]),
         live_outcomes=_total_counts([one.live_outcomes for one in every]),
     )
+    bare = msgspec.structs.replace(maps, **dict(zip(_NUMBERS, numbers, strict=True)))
     if not histograms:
         return bare
     return msgspec.structs.replace(
@@ -278,8 +271,9 @@ def _total_table(parts: list[FrequencyTable]) -> FrequencyTable:
 
 
 def _total_path(parts: list[InterceptionCounts]) -> InterceptionCounts:
+    numbers = map(sum, zip(*map(_ALL_PATH_NUMBERS, parts), strict=True))
     return InterceptionCounts(
-        **{name: sum([getattr(one, name) for one in parts]) for name in _PATH_NUMBERS},
+        **dict(zip(_PATH_NUMBERS, numbers, strict=True)),
         opaque_connections=_total_counts([one.opaque_connections for one in parts]),
         malformed=_total_table([one.malformed for one in parts]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from llmmonitor_api.status import RestartStatus
+from llmmonitor_operator.reconcile.ownership import Owned
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
 from llmmonitor_operator.state import State
 
@@ -18,6 +19,8 @@ class Memory:
     pods: PodsMemory = field(default_factory=PodsMemory)
     restart: RestartStatus | None = None
     """How far `existingPods: Restart` has come, as it stands in the status."""
+    owned: tuple[object, Owned] | None = None
+    """Whose the pods were at the last look, and what that was seen in."""
     pulled: bool = False
     """Whether this process has asked its sidecars before."""
     status_failures: int = 0

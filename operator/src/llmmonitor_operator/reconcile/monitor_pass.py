@@ -148,7 +148,7 @@ class MonitorPass:
     async def _look_and_act(self, key: Key, known: Known, memory: Memory) -> float:
         parts, now = self._parts, self._clock()
         monitor = known.monitor or _stand_in(known.raw)
-        mine = owned(known, parts.monitors.of(key[0]), parts.view.pods(key[0]))
+        mine = self._owned(key, known, memory)
         await self._ask(key[0], monitor, mine, now)
         async with self._turns.taken():
             memory.pods.look(mine.pods, now)
@@ -234,6 +234,14 @@ class MonitorPass:
             memory.status_again_at - now if written is None else float("inf"),
         )
         return min(due, LOOK_AGAIN_SECONDS) if mine.leaving else due
+
+    def _owned(self, key: Key, known: Known, memory: Memory) -> Owned:
+        """Whose the pods are, looked at anew when one of them or a monitor of the namespace changed."""
+        parts, rivals = self._parts, self._parts.monitors.of(key[0])
+        seen = parts.view.pods_changes(key[0]), known.monitor, [one.monitor for one in rivals]
+        if memory.owned is None or memory.owned[0] != seen:
+            memory.owned = seen, owned(known, rivals, parts.view.pods(key[0]))
+        return memory.owned[1]
 
     async def _restart(self, raw: Raw, restart: Look, memory: Memory, now: float) -> None:
         news = stop_of(memory.restart, restart.progress), await self._restarter.evict(restart, now)
