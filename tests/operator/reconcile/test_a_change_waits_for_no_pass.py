@@ -62,10 +62,10 @@ async def test_a_pass_that_began_before_the_change_does_not_undo_it(world: World
         changed = _changed(world, sampling={"resourceInterval": "9s"})
         ask = world.parts.sidecars.report
 
-        async def meanwhile(address: Address) -> Report:
+        async def meanwhile(address: Address, has: str = "") -> Report:
             world.parts.monitors.take(changed)
             await world.one_pass.push_change(KEY)
-            return await ask(address)
+            return await ask(address, has)
 
         world.parts.sidecars.report = meanwhile  # type: ignore[method-assign]  # the moment within the pass
         await world.one_pass(KEY)
