@@ -133,8 +133,8 @@ def looked(
     running: dict[str, str] = {}
     changes: list[Change] = []
     for pod in pods:
-        if name := _seen_again(versions, history.running.get(pod.uid, ""), pod.parts, now):
-            running[pod.uid] = name
+        if again := _seen_again(versions, history.running.get(pod.uid, ""), pod.parts, now):
+            running[pod.uid] = again
             continue
         if not pod.parts:
             if pod.uid in history.running:
