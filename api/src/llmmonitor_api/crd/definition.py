@@ -1,6 +1,8 @@
 """The CustomResourceDefinition as a whole, and its text."""
 
+import copy
 import io
+from functools import cache
 from typing import Any, Final
 
 from ruamel.yaml import YAML
@@ -74,7 +76,12 @@ def open_api_schema() -> dict[str, Any]:
 
 
 def custom_resource_definition() -> dict[str, Any]:
-    """The object that `kubectl apply -f crds/` creates."""
+    """The object that `kubectl apply -f crds/` creates; its caller's own."""
+    return copy.deepcopy(_definition())
+
+
+@cache
+def _definition() -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -104,6 +111,7 @@ def custom_resource_definition() -> dict[str, Any]:
     }
 
 
+@cache
 def render() -> str:
     """The definition as YAML, with a header that says where it comes from."""
     yaml = YAML()
