@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -22,6 +23,8 @@ T = TypeVar("T")
 INTERRUPTED_STATUS = 130
 CONDITION_MET_STATUS = 1
 UNUSABLE_STATUS = 2
+UNREAD_STATUS = 141
+"""Whoever read standard output is gone: as a shell says it of a program that SIGPIPE ends."""
 
 app = typer.Typer(
     help="Is the LLM you serve healthy? The same monitoring as in a cluster, and what people say to one.",
@@ -117,7 +120,7 @@ def accept(
     """Take what is now for normal: the baseline that drift is judged by begins anew."""
     from llmmonitor_cli import accept as accepting  # noqa: PLC0415 - only this command needs a cluster
 
-    sys.stdout.write(_run(accepting.run(name, namespace, context, datetime.now(UTC))) + "\n")
+    _print(_run(accepting.run(name, namespace, context, datetime.now(UTC))) + "\n")
 
 
 @app.command()
@@ -164,7 +167,7 @@ def report(  # noqa: PLR0913 - one argument per option
         )
     except ValueError as error:
         _stop(str(error))
-    sys.stdout.write(_run(reporting.run(options, datetime.now(UTC))))
+    _print(_run(reporting.run(options, datetime.now(UTC))))
 
 
 @app.command()
@@ -183,9 +186,12 @@ def audit(
 
     found = _run(auditing.run(name, namespace, context, expect))
     if as_json:
-        sys.stdout.write(auditing.as_json(found) + "\n")
+        _print(auditing.as_json(found) + "\n")
     else:
-        auditing.show(found, Console())
+        console = Console()
+        with console.capture() as shown:
+            auditing.show(found, console)
+        _print(shown.get())
     if found.verified.problems:
         raise typer.Exit(CONDITION_MET_STATUS)
 
@@ -208,7 +214,7 @@ def review(  # noqa: PLR0913 - one argument per option
     wanted = "" if kind == "unflagged" else kind
     asked = asking.Asked(name, namespace, context, as_service_account, why)
     taken = _run(asking.review(asked, Console(), kind=wanted))
-    sys.stdout.write(f"{taken} {'verdict' if taken == 1 else 'verdicts'} taken\n")
+    _print(f"{taken} {'verdict' if taken == 1 else 'verdicts'} taken\n")
 
 
 @app.command()
@@ -228,7 +234,7 @@ def erase(  # noqa: PLR0913 - as above
 
     value = sys.stdin.readline().strip() if client == "-" else client
     asked = asking.Asked(name, namespace, context, as_service_account, why)
-    sys.stdout.write(_run(asking.erase(asked, value)) + "\n")
+    _print(_run(asking.erase(asked, value)) + "\n")
 
 
 def main() -> None:
@@ -260,6 +266,18 @@ def _first_cause(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):  # of tasks that ran together
         error = error.exceptions[0]
     return error
+
+
+def _print(text: str) -> None:
+    """On standard output. That it cannot be written has a status of its own: 1 is a command's own verdict."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, UnicodeError) as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
+        if isinstance(error, BrokenPipeError):
+            raise typer.Exit(UNREAD_STATUS) from None
+        _stop(f"standard output cannot be written: {error}")
 
 
 def _stop(message: str) -> NoReturn:
