@@ -1,7 +1,9 @@
 """`python -m bench.quote [--check]`: puts what benches found into the pages of docs/ that quote it.
 
 A page has a pair of comments, `<!-- quoted: bench/results/NAME.md -->` and `<!-- end of quote -->`; between
-them stands the result as it is, without its heading. With `--check` a stale page is said, and none written.
+them stands the result as it is, without its heading, and headings within it one level lower. After the name
+may follow `, A heading`: then that section alone stands there. With `--check` a stale page is said, and none
+written.
 """
 
 import argparse
@@ -14,7 +16,9 @@ from llmmonitor_api.generated import keep_current
 
 PAGES = Path("docs")
 COMMAND = "python -m bench.quote"
-_QUOTE = re.compile(r"(<!-- quoted: (bench/results/\w+\.md) -->\n).*?(<!-- end of quote -->)", re.DOTALL)
+_QUOTE = re.compile(
+    r"(<!-- quoted: (bench/results/\w+\.md)(?:, ([^\n]+?))? -->\n).*?(<!-- end of quote -->)", re.DOTALL
+)
 
 
 def quoted(page: str, root: Path = Path()) -> str:
@@ -22,14 +26,27 @@ def quoted(page: str, root: Path = Path()) -> str:
 
     Raises:
         OSError: a result that it quotes is not there.
+        ValueError: it has no such section.
     """
 
     def renewed(found: re.Match[str]) -> str:
-        result = (root / found[2]).read_text(encoding="utf-8")
-        _, _, below = result.partition("\n")
-        return f"{found[1]}\n{below.strip()}\n\n{found[3]}"
+        opened, name, heading, closed = found.groups()
+        _, _, below = (root / name).read_text(encoding="utf-8").partition("\n")
+        said = (
+            re.sub("^(#+ )", r"#\1", below, flags=re.MULTILINE)
+            if heading is None
+            else _section(below, heading)
+        )
+        return f"{opened}\n{said.strip()}\n\n{closed}"
 
     return _QUOTE.sub(renewed, page)
+
+
+def _section(result: str, heading: str) -> str:
+    _, found, after = f"\n{result}".partition(f"\n## {heading}\n")
+    if not found:
+        raise ValueError(f"the result has no section {heading!r} to be quoted")
+    return after.partition("\n## ")[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
