@@ -334,11 +334,11 @@ async def test_an_answer_in_time_is_no_other_request_s_time_out() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             await reader.readuntil(b"\r\n\r\n")
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.2)
             writer.write(OK + b"Content-Length: 2\r\n\r\nok")
 
-    connections = Connections(LIMIT, timeout_seconds=0.3)
-    async with serving(serve) as port, asyncio.timeout(5):
-        answers = [(await connections.ask("127.0.0.1", port, REQUEST)).body for _ in range(6)]
+    connections = Connections(LIMIT, timeout_seconds=0.8)
+    async with serving(serve) as port, asyncio.timeout(20):
+        answers = [(await connections.ask("127.0.0.1", port, REQUEST)).body for _ in range(8)]
     connections.close()
-    assert answers == [b"ok"] * 6
+    assert answers == [b"ok"] * 8
