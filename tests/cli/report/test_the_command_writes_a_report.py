@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import os
 import sys
@@ -51,6 +52,24 @@ def test_the_ending_of_the_file_says_the_format(file: Path, tmp_path: Path, name
 
     assert result.exit_code == 0, result.output
     assert (tmp_path / name).read_text().startswith(begins)
+
+
+@pytest.mark.parametrize("form", ["html", "json", "markdown"])
+def test_no_terminal_obeys_what_strangers_named(
+    kept: list[dict[str, Any]], tmp_path: Path, form: str
+) -> None:
+    objects = copy.deepcopy(kept)
+    [monitor] = [one for one in objects if one["kind"] == "LLMMonitor"]
+    for one in monitor["status"]["conditions"]:
+        one["message"] = "\x1bc\x9b2J\u202etxt.exe"
+    path = tmp_path / "kept.json"
+    path.write_text(json.dumps({"kind": "List", "items": objects}))
+
+    result = said(NAME, "--from-checkpoint", path, "--format", form, "-o", "-")
+
+    assert not {"\x1b", "\x9b", "\u202e"} & {*result.output}
+    assert "u001bc" in result.output
+    assert form != "json" or json.loads(result.output)
 
 
 def test_what_was_saved_is_reported_up_to_when_it_was_saved(file: Path) -> None:

@@ -10,6 +10,7 @@ from aiohttp import web
 from tests.operator.kube_server import KubeServer
 from tests.operator.reconcile.operator_world import MONITORS, World
 
+from llmmonitor_operator.audit import chain
 from llmmonitor_operator.audit.chain import Chain, appended
 from llmmonitor_operator.audit.record import Entry, Record, What, read
 from llmmonitor_operator.audit.stray import RECORDS_LIMIT
@@ -123,28 +124,30 @@ async def test_a_record_that_is_not_written_is_tried_again(world: World, server:
     assert [one.what for one in await records(world)] == ["SpecChanged"]
 
 
-async def test_two_that_begin_a_volume_at_once_do_not_go_on_in_two(world: World, kube: Kube) -> None:
-    """One reads before the other begins the next, and writes what would still find room in the old one."""
+async def test_two_that_begin_a_volume_at_once_do_not_go_on_in_two(
+    world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one begins the next, the other writes what would still find room in the old one."""
     monitor = world.server.at(f"{MONITORS}/chat")
     uid, look = monitor["metadata"]["uid"], Entry(who="ada", what=What.LOOK)
-    first = full(uid, RECORDS_LIMIT - 1)
+    first = full(uid, 4)
+    monkeypatch.setattr(chain, "BYTES_LIMIT", sum(map(len, first.lines.values())) + 400)
     world.server.put(CONFIG_MAPS, volume(uid, first))
     other = Audits(kube, "llm-monitor", "llm-monitor")
     await other.chain(uid)
 
     async def meanwhile(request: web.Request) -> web.Response | None:
-        if (request.method, request.path) == ("POST", CONFIG_MAPS):  # while it begins the next volume
+        if (request.method, request.path) == ("POST", CONFIG_MAPS):
             world.server.fault = None
             await other.append(monitor, look, 0.0)
         return None
 
-    await world.parts.audits.append(monitor, look, 0.0)
     world.server.fault = meanwhile
-    await world.parts.audits.append(monitor, look, 0.0)
+    await world.parts.audits.append(monitor, Entry(who="ada", what=What.LOOK, why="x" * 500), 0.0)
 
     found = verify(uid, volumes(await kept(kube)))
     assert found.problems == ()
-    assert len(found.records) == RECORDS_LIMIT + 2
+    assert len(found.records) == 6
 
 
 @pytest.mark.parametrize("lost", [0, 3], ids=["whole", "with records lost"])
@@ -196,10 +199,10 @@ async def test_what_was_written_though_no_answer_came_is_not_written_twice(
 
 
 def full(uid: str, records: int) -> Chain:
-    chain = Chain(uid)
+    grown = Chain(uid)
     for _ in range(records):
-        chain = appended(chain, Entry(who="ada", what=What.LOOK), moment(0.0))
-    return chain
+        grown = appended(grown, Entry(who="ada", what=What.LOOK), moment(0.0))
+    return grown
 
 
 async def test_records_stay_for_400_days_and_what_goes_is_recorded(world: World, kube: Kube) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -41,6 +42,8 @@ def format_of(text: str) -> Format:
 _WRITERS = {Format.HTML: as_html, Format.JSON: as_json, Format.MARKDOWN: as_markdown}
 _ENDINGS = {".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON, ".md": Format.MARKDOWN}
 STDOUT = "-"
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""By a terminal that shows the report, and what turns a line's direction on a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,17 @@ async def run(options: Options, now: datetime) -> str:
             f" can be ({error}); a checkpoint or history was damaged or edited"
         ) from error
     chosen = options.format or _ENDINGS.get(Path(options.output).suffix, Format.HTML)
-    text = _WRITERS[chosen](made)
+    text = harmless(_WRITERS[chosen](made))
     if options.output == STDOUT:
         return text
     path = Path(options.output or _name_of(made, period, chosen))
     _write(path, text)
     return f"{_said(made)} {path}\n"
+
+
+def harmless(text: str) -> str:
+    """The same, with strangers' control characters spelled as JSON spells them."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _write(path: Path, text: str) -> None:
