@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ async def desk(
     )
     async with aiohttp.ClientSession() as session, serving(make_app(sources), "127.0.0.1", 0) as port:
         for number in range(answers):
-            answered(counter, f"chatcmpl-{number}", 1)
+            answered(counter, f"chatcmpl-{number}", time.monotonic_ns())
         yield Desk(f"http://127.0.0.1:{port}", session, totals)
 
 

@@ -30,7 +30,9 @@ from tests.operator import kube_server
 from tests.operator.conftest import Replica, Watch
 from tests.operator.drift.traffic import learnt
 
+from llmmonitor_api.interactions.kinds import BY_NAME
 from llmmonitor_api.report import gpus
+from llmmonitor_api.report.interactions import InteractionCounts, KindCounts
 from llmmonitor_api.report.report import Engine, Resources
 from llmmonitor_api.report.requests import CheckCounts, RequestCounts, detail_key
 from llmmonitor_api.spec import LLMMonitor, load_monitor
@@ -306,6 +308,7 @@ def _replicas(one: Watch) -> Iterator[Replica]:
         )
         replica.gpus = gpus.GPUs(visible=True, source=gpus.NVML, told_by=gpus.BY_NUMBER, devices=(device,))
         replica.serve(5, model=MODEL)
+        replica.totals.interactions = InteractionCounts(kinds={name: KindCounts() for name in BY_NAME})
         replica.totals.requests = RequestCounts(
             settings_for(one.monitor).requests.setting,
             *(5, 4, 1),
