@@ -8,7 +8,7 @@ door: the other pods' figures stay right, and what is kept of all stays small en
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -36,6 +36,30 @@ def check(counts: object, at: str) -> None:
     Raises:
         Implausible: one is beyond the limit.
     """
+    if not _holds(counts):
+        _search(counts, at)
+
+
+def _holds(counts: Any) -> bool:
+    """Whether no number is beyond LIMIT, as nearly always: without a name for each it takes half as long."""
+    kind = type(counts)
+    if kind is int:
+        return bool(counts <= LIMIT)
+    if kind is Histogram:
+        count = counts.count
+        return bool(count <= LIMIT and counts.sum_nano <= count * _LARGEST_NANO)
+    if kind is dict:
+        values = counts.values()
+        if type(next(iter(values), None)) is int:
+            return bool(max(values) <= LIMIT)  # all of a map are of one type
+        return all(map(_holds, values))
+    if isinstance(counts, msgspec.Struct):
+        return all(map(_holds, msgspec.structs.astuple(counts)))
+    return not isinstance(counts, Mapping)
+
+
+def _search(counts: object, at: str) -> None:
+    """Name the number that is beyond its limit; one of nanoseconds may be within its own."""
     if isinstance(counts, int):
         _check_count(counts, NANOSECONDS_LIMIT if at.endswith(_NANOSECONDS) else LIMIT, at)
     elif isinstance(counts, Histogram):
@@ -44,17 +68,17 @@ def check(counts: object, at: str) -> None:
         _check_map(counts, at)
     elif isinstance(counts, msgspec.Struct):
         for name in counts.__struct_fields__:
-            check(getattr(counts, name), f"{at}.{name}")
+            _search(getattr(counts, name), f"{at}.{name}")
 
 
 def _check_map(counts: Mapping[object, object], at: str) -> None:
     values = counts.values()
     if type(next(iter(values), None)) is not int:
         for key, value in counts.items():
-            check(value, f"{at}[{key}]")
+            _search(value, f"{at}[{key}]")
     elif max(values) > LIMIT:  # type: ignore[type-var, operator]  # all of a map are of one type
         key = max(counts, key=counts.__getitem__)  # type: ignore[arg-type]  # as above
-        check(counts[key], f"{at}[{key}]")
+        _search(counts[key], f"{at}[{key}]")
 
 
 def _check_histogram(histogram: Histogram, at: str) -> None:
