@@ -8,6 +8,8 @@ and to who does not ask for differences, all is told.
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import msgspec
 
 from llmmonitor_api.report import merge
@@ -25,8 +27,11 @@ _DECODE = msgspec.msgpack.Decoder(Totals).decode
 
 
 def named(boot_id: str, sequence: int) -> str:
-    """How a reader names a report that it has."""
-    return f"{sequence}.{boot_id}"
+    """How a reader names a report that it has.
+
+    A boot's name is of the sidecar's making and goes into a header: quoted it can end none.
+    """
+    return f"{sequence}.{quote(boot_id, safe='')}"
 
 
 class Told:
