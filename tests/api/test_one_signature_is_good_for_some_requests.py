@@ -130,6 +130,31 @@ def test_a_chain_begins_with_no_request_that_was_refused(verifier: RequestVerifi
     )
 
 
+def test_a_link_that_was_kept_from_arriving_ends_with_the_first_of_a_later_chain(
+    verifier: RequestVerifier,
+) -> None:
+    chain = begun(verifier)
+    kept_back = chain.following(NOW)
+    later = begun(verifier, NOW + 15)
+
+    verifier.verify(later.following(NOW + 30), "GET", PATH, NOW + 30)
+
+    for link in (kept_back, chain.following(NOW + 30)):
+        assert (
+            refused(lambda link=link: verifier.verify(link, "GET", PATH, NOW + 30))  # type: ignore[misc]  # bound now
+            is RefusedReason.UNKNOWN_CHAIN
+        )
+    verifier.verify(later.following(NOW + 45), "GET", PATH, NOW + 45)
+
+
+def test_a_link_of_an_older_chain_ends_no_later_one(verifier: RequestVerifier) -> None:
+    older, later = begun(verifier), begun(verifier, NOW + 15)
+
+    verifier.verify(older.following(NOW + 30), "GET", PATH, NOW + 30)
+
+    verifier.verify(later.following(NOW + 30), "GET", PATH, NOW + 30)
+
+
 def test_few_chains_are_remembered_the_newest(verifier: RequestVerifier) -> None:
     chains = [begun(verifier) for _ in range(CHAINS_LIMIT + 1)]
 

@@ -6,7 +6,8 @@ it, and once shown it is worth nothing any more. An Ed25519 signature takes as l
 ten thousand sidecars are asked all the time.
 
 A chain is for one pod, method and path, as the request that it was signed with, and ends after `LINKS` of
-them or `VALID_FOR_SECONDS`. A link that was caught on its way works until the next one is shown at the most.
+them or `VALID_FOR_SECONDS`. Who keeps links from arriving can show the newest of them, and those before it,
+until a later one of that chain or one of a chain signed later arrives.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ class Chains:
     def follow(self, given: str, method: str, path: str, now: float) -> None:
         """Return if a link is good for this request, which is then the last that was shown.
 
-        Some before it may be missing: a request that was lost on its way was shown to nobody here.
+        Some before it may be missing: a request that was lost on its way was shown to nobody here. Chains
+        that were signed before end with it, whose last links may have been kept from arriving.
 
         Raises:
             Refused: with the first check that failed.
@@ -111,6 +113,7 @@ class Chains:
         if not steps:
             raise Refused(RefusedReason.REPLAYED, "this link was shown already")
         known.shown, known.left = shown, known.left - steps
+        self._known = {name: one for name, one in self._known.items() if one.until >= known.until}
 
 
 def _steps(begin: bytes, end: bytes, most: int) -> int | None:
