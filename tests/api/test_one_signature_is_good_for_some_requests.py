@@ -15,6 +15,7 @@ from llmmonitor_api.signing import (
     sign_request,
 )
 from llmmonitor_api.signing.links import CHAINS_LIMIT, LINKS, VALID_FOR_SECONDS, Chain
+from llmmonitor_api.signing.request import VALID_FOR_SECONDS as REQUEST_SECONDS
 from llmmonitor_api.signing.token import SKEW_SECONDS
 
 NOW = 1_800_000_000.0
@@ -153,6 +154,21 @@ def test_a_link_of_an_older_chain_ends_no_later_one(verifier: RequestVerifier) -
     verifier.verify(older.following(NOW + 30), "GET", PATH, NOW + 30)
 
     verifier.verify(later.following(NOW + 30), "GET", PATH, NOW + 30)
+
+
+def test_who_began_anew_takes_again_what_was_signed_within_minutes_and_no_longer() -> None:
+    chain = Chain(NOW)
+    signed, link = sign_request("GET", PATH, KEY, POD, NOW, chain), chain.following(NOW)
+    at = NOW + REQUEST_SECONDS + SKEW_SECONDS
+    anew, later = (RequestVerifier({key_id(KEY): KEY.public_key()}, POD) for _ in range(2))
+
+    anew.verify(signed, "GET", PATH, at)
+    anew.verify(link, "GET", PATH, NOW + VALID_FOR_SECONDS + SKEW_SECONDS)
+
+    for again in (signed, link):
+        with pytest.raises(Refused):
+            anew.verify(again, "GET", PATH, at)
+    assert refused(lambda: later.verify(signed, "GET", PATH, at + 1)) is RefusedReason.EXPIRED
 
 
 def test_few_chains_are_remembered_the_newest(verifier: RequestVerifier) -> None:
