@@ -83,6 +83,7 @@ def test_nothing_new_is_the_same_object_and_the_newest_are_kept_over_a_restart()
     known = with_kills((), many)
 
     assert with_kills(known, known) is known
+    assert with_kills(known, many[:1]) is known, "a pod tells of its last kill long after it was driven out"
     assert known == many[-KILLS_LIMIT:]
     assert decode(encode(State(oom_kills=known)).data).oom_kills == known
 

@@ -45,9 +45,8 @@ def with_kills(known: tuple[OOMKill, ...], seen: Iterable[OOMKill]) -> tuple[OOM
             found.append(one)
         elif one.kills > found[place].kills:
             found[place] = msgspec.structs.replace(found[place], kills=one.kills)
-    if found == list(known):
-        return known
-    return tuple(sorted(found, key=lambda each: each.at)[-KILLS_LIMIT:])
+    newest = tuple(sorted(found, key=lambda each: each.at)[-KILLS_LIMIT:])
+    return known if newest == known else newest
 
 
 def kills_within(known: Iterable[OOMKill], begin: float, end: float, uids: Iterable[str]) -> int:
