@@ -14,8 +14,8 @@ import msgspec
 import re2
 
 STEPS_LIMIT = 20_000
-"""Keywords of the schema that are looked at for one value: a fifth of a second. A chat request with a hundred
-messages takes some thousand."""
+"""For a value that is looked at seldom, as a probe's answer: a fifth of a second. Requests have fewer
+(`checks.body_schema`)."""
 _PLACE_CHARACTERS = 100
 _BY_PYTHONS_EXPRESSIONS = b'"patternProperties"', b'"unevaluatedProperties"'
 """Together they have the library match names by Python's own expressions, which a name can keep busy for
