@@ -69,12 +69,24 @@ def test_a_kill_that_ended_the_container_is_told_by_the_kubelet(watch: Make, sai
 
 def test_what_both_say_of_one_moment_counts_once() -> None:
     kubelet = OOMKill("u", "chat-0", NOW)
-    kernel = OOMKill("u", "chat-0", NOW + 20, 2)
+    kernel = OOMKill("u", "chat-0", NOW + 20, 2, counted_at=NOW + 20)
 
     for order in ((kubelet, kernel), (kernel, kubelet)):
         [found] = with_kills((), order)
         assert found.kills == 2
     assert len(with_kills((), (kubelet, OOMKill("u", "chat-0", NOW + 600), OOMKill("v", "b", NOW)))) == 3
+
+
+def test_all_that_the_kernel_counts_is_counted_however_close_together(watch: Make, said: Said) -> None:
+    one = watch()
+    replica = one.replica()
+    for kills in (0, 1, 2, 4, 4, 7, 8, 8, 9, 10):  # by reports 15 s apart, over more than two minutes
+        replica.resources = msgspec.structs.replace(ROOMY, oom_kills=kills)
+        result = one.gather([replica])
+
+    assert result.status["resources"]["oomKills"] == 10
+    assert "memory 0 s ago" in said(result, "ResourcesHealthy")[2]
+    assert len(one.state.oom_kills) == 2
 
 
 def test_nothing_new_is_the_same_object_and_the_newest_are_kept_over_a_restart() -> None:

@@ -14,7 +14,9 @@ import msgspec
 KILLS_LIMIT = 50
 """The newest moments."""
 SAME_SECONDS = 90.0
-"""Between a kill and the report that has it: what the kubelet says within it is the same kill."""
+"""Between a kill and the report that has it: what the kubelet says within it is the same kill,
+and what the kernel counts within it stands together, so that one pod that is killed all the time fills no
+list."""
 
 
 class OOMKill(msgspec.Struct, frozen=True, array_like=True):
@@ -25,28 +27,35 @@ class OOMKill(msgspec.Struct, frozen=True, array_like=True):
     pod: str
     """Its name."""
     at: float
-    """Unix seconds."""
+    """Unix seconds, of the first."""
     kills: int = 1
+    counted_at: float = 0.0
+    """When the kernel's count was last seen to grow by some of these; 0: the kubelet alone tells of them."""
 
 
 def with_kills(known: tuple[OOMKill, ...], seen: Iterable[OOMKill]) -> tuple[OOMKill, ...]:
     """The kills with those that are seen now, most of them not anew; the same object without news."""
     found = list(known)
     for one in seen:
-        place = next(
-            (
-                n
-                for n, each in enumerate(found)
-                if each.uid == one.uid and abs(each.at - one.at) <= SAME_SECONDS
-            ),
-            None,
-        )
+        place = next((n for n in range(len(found) - 1, -1, -1) if _are_together(found[n], one)), None)
         if place is None:
             found.append(one)
-        elif one.kills > found[place].kills:
-            found[place] = msgspec.structs.replace(found[place], kills=one.kills)
+        else:
+            found[place] = _with(found[place], one)
     newest = tuple(sorted(found, key=lambda each: each.at)[-KILLS_LIMIT:])
     return known if newest == known else newest
+
+
+def _are_together(known: OOMKill, seen: OOMKill) -> bool:
+    return known.uid == seen.uid and abs(known.at - seen.at) <= SAME_SECONDS
+
+
+def _with(known: OOMKill, seen: OOMKill) -> OOMKill:
+    """What the kernel counts anew is more of them; what the kubelet says is one that it counts too."""
+    if seen.counted_at <= known.counted_at:
+        return known
+    kills = known.kills + seen.kills if known.counted_at else max(known.kills, seen.kills)
+    return msgspec.structs.replace(known, kills=kills, counted_at=seen.counted_at)
 
 
 def kills_within(known: Iterable[OOMKill], begin: float, end: float, uids: Iterable[str]) -> int:

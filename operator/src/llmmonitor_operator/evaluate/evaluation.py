@@ -169,7 +169,8 @@ def _killed(pods: Iterable[PodStanding], state: State) -> Iterator[OOMKill]:
     for pod in pods:
         uid, known = pod.expected.uid, state.pods.get(pod.expected.uid)
         if known is not None and known.oom_killed_at is not None:
-            yield OOMKill(uid, pod.name, known.oom_killed_at, known.oom_killed)
+            at = known.oom_killed_at
+            yield OOMKill(uid, pod.name, at, known.oom_killed, counted_at=at)
         if pod.expected.oom_killed_at is not None:
             yield OOMKill(uid, pod.name, pod.expected.oom_killed_at)
 

@@ -68,7 +68,7 @@ _ORDER = (
 
 
 def _oom_killed(inputs: Inputs) -> Iterator[tuple[Reason, str]]:
-    newest = {one.uid: one.at for one in inputs.state.oom_kills}
+    newest = {one.uid: max(one.at, one.counted_at) for one in inputs.state.oom_kills}
     for pod in inputs.pods:
         at = newest.get(pod.expected.uid)
         if at is not None and inputs.now - at <= OOM_WINDOW_SECONDS:

@@ -46,7 +46,10 @@ def not_after(state: State, now: float) -> State:
         newest_at=_at_most(state.newest_at, now),
         events_at={key: min(at, now) for key, at in state.events_at.items()},
         progress_at=_at_most(state.progress_at, now),
-        oom_kills=tuple(msgspec.structs.replace(one, at=min(one.at, now)) for one in state.oom_kills),
+        oom_kills=tuple(
+            msgspec.structs.replace(one, at=min(one.at, now), counted_at=min(one.counted_at, now))
+            for one in state.oom_kills
+        ),
         forgotten_until=_at_most(state.forgotten_until, now),
         held={kind: _held(one, now) for kind, one in state.held.items()},
         drift=_drift(state.drift, now),
