@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from llmmonitor_api.conditions import Condition, Status
+from llmmonitor_operator.evaluate import wording
 
 NORMAL = "Normal"
 WARNING = "Warning"
@@ -34,7 +35,6 @@ def transitions(before: Iterable[Condition], after: Iterable[Condition]) -> tupl
         if was is not None and was.status is one.status:
             continue
         path = f"{was.status} → {one.status}" if was else f"{one.status}"
-        text = f"{one.type} {path}: {one.message}"
-        text = text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
+        text = wording.shortened(f"{one.type} {path}: {one.message}", MESSAGE_LIMIT)
         found.append(Transition(WARNING if one.status is Status.FALSE else NORMAL, one.reason, text))
     return tuple(found)
