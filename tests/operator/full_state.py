@@ -19,11 +19,22 @@ from llmmonitor_operator.condition_history import STEPS_LIMIT, WORDS_LIMIT, Cond
 from llmmonitor_operator.cost.ledger import DAYS_LIMIT, Account, Ledger, Line, Spent
 from llmmonitor_operator.drift.window import Window
 from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.oom_kills import KILLS_LIMIT, OOMKill
 from llmmonitor_operator.packed_figures import PackedFigures
 from llmmonitor_operator.quality_kept import PAIRS_LIMIT, ROUNDS_LIMIT, Outcome, PairsKept, QualityKept, Round
 from llmmonitor_operator.review_kept import BATCHES_LIMIT, PEOPLE_LIMIT, Batch, Judged, ReviewKept, Subject
 from llmmonitor_operator.state import Pod, Source, State
-from llmmonitor_operator.versions.history import HOURS_LIMIT, PARTS_LIMIT, VERSIONS_LIMIT, History, Version
+from llmmonitor_operator.versions import canaries
+from llmmonitor_operator.versions.history import (
+    HOURS_LIMIT,
+    PARTS_LIMIT,
+    PAST_LIMIT,
+    VERSIONS_LIMIT,
+    WHAT_LIMIT,
+    History,
+    ModelChange,
+    Version,
+)
 from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier
 
 NOW = 1_800_000_000.0
@@ -181,6 +192,38 @@ def full_history(rng: random.Random, replicas: int, parts: int = PARTS_LIMIT) ->
     )
     running = {str(uuid.UUID(int=rng.getrandbits(128))): versions[n % 10].name for n in range(replicas * 2)}
     return History("Fingerprint", versions=versions, running=running, changes=9, changed_at=NOW)
+
+
+def full_past(rng: random.Random) -> tuple[ModelChange, ...]:
+    """As many changes as are kept, no two alike."""
+    return tuple(
+        ModelChange(
+            NOW - rng.random() * 1e7,
+            f"chat-{rng.randbytes(20).hex()}",
+            rng.randbytes(6).hex(),
+            rng.randbytes(6).hex(),
+            rng.randbytes(WHAT_LIMIT // 2).hex(),
+        )
+        for _ in range(PAST_LIMIT)
+    )
+
+
+def full_hours(rng: random.Random) -> dict[int, canaries.HourOfRounds]:
+    """As many hours with rounds of canaries as are kept."""
+    first = int(NOW // 3600) - canaries.HOURS_LIMIT
+    return {
+        first + n: canaries.HourOfRounds(rng.randrange(100), round(rng.random(), 4), round(rng.random(), 4))
+        for n in range(canaries.HOURS_LIMIT)
+    }
+
+
+def full_kills(rng: random.Random) -> tuple[OOMKill, ...]:
+    """As many moments as are kept, each of another pod."""
+    ends = sorted(NOW - rng.random() * 1e7 for _ in range(KILLS_LIMIT))
+    return tuple(
+        OOMKill(str(uuid.UUID(int=rng.getrandbits(128))), f"chat-{rng.randbytes(20).hex()}", at, 9, at + 80)
+        for at in ends
+    )
 
 
 def full_quality(rng: random.Random) -> QualityKept:

@@ -17,8 +17,12 @@ from tests.operator.full_state import (
     NOW,
     VERSIONS,
     figures,
+    full_conditions,
     full_history,
+    full_hours,
+    full_kills,
     full_ledger,
+    full_past,
     full_quality,
     full_review,
     full_state,
@@ -45,6 +49,7 @@ from llmmonitor_operator.figures import Figures, since, total
 from llmmonitor_operator.packed_figures import PackedFigures
 from llmmonitor_operator.packing import pack, unpack
 from llmmonitor_operator.state import State
+from llmmonitor_operator.versions.canaries import Canaries
 from llmmonitor_operator.windows import FIGURE_TIERS, Count
 
 
@@ -104,6 +109,28 @@ def test_versions_drift_and_probes_at_their_largest_leave_the_long_burn_rates(re
     back = decode(encoded.data)
     assert back.counts[2] == state.counts[2]
     assert back.versions.changed_at == NOW
+    assert back.quality.pairs == state.quality.pairs
+
+
+@pytest.mark.parametrize("replicas", [5, 1000])
+def test_what_only_a_report_shows_leaves_the_long_burn_rates_and_kills_stay(replicas: int) -> None:
+    rng = random.Random(13)
+    state = msgspec.structs.replace(
+        full_state(objectives=20, replicas=replicas),
+        versions=msgspec.structs.replace(full_history(rng, replicas), past=full_past(rng)),
+        canaries=Canaries(hours=full_hours(rng)),
+        condition_history=full_conditions(rng),
+        quality=full_quality(rng),
+        oom_kills=full_kills(rng),
+    )
+
+    encoded = encode(state)
+
+    assert len(encoded.data) <= BYTES_LIMIT
+    assert encoded.left_out.index("what conditions said when they changed, but for the newest") == 1
+    back = decode(encoded.data)
+    assert back.counts[2] == state.counts[2]
+    assert back.oom_kills == state.oom_kills
     assert back.quality.pairs == state.quality.pairs
 
 
