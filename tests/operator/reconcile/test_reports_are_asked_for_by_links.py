@@ -13,7 +13,7 @@ from llmmonitor_api.report.report import BYTES_LIMIT
 from llmmonitor_api.signing import RequestVerifier, generate_private_key, public_keys_by_id
 from llmmonitor_api.signing.links import LINKS
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
-from llmmonitor_operator.reconcile.sidecars.client import Address, RefusedBySidecar, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_operator.reconcile.sidecars.wire import Connections
 
 KEY = generate_private_key()
@@ -85,6 +85,21 @@ async def test_a_container_that_began_anew_is_asked_again_at_once(
         await client.report(address(double))
 
     assert seen.schemes == ["Bearer", "Bearer", "Link", "Link", "Bearer", "Bearer", "Link"]
+
+
+async def test_after_a_request_without_an_answer_another_chain_begins(
+    client: SidecarClient, double: SidecarDouble
+) -> None:
+    seen = Seen(double)
+    for _ in range(3):
+        await client.report(address(double))
+
+    with pytest.raises(NoAnswer):
+        await client.report(Address(double.pod_uid, "127.0.0.1", 1))  # where nobody listens
+    for _ in range(2):
+        await client.report(address(double))
+
+    assert seen.schemes == ["Bearer", "Bearer", "Link", "Bearer", "Link"]
 
 
 async def test_who_does_not_believe_the_signature_either_refuses(

@@ -149,7 +149,11 @@ class SidecarClient:
             self.trust.learned(address.uid, report.identity.trusted_keys or (key.id,))
             return report
 
-        return await self._believed(address, ask)
+        try:
+            return await self._believed(address, ask)
+        except NoAnswer:
+            self.signatures.unanswered(address.uid)
+            raise
 
     async def push(self, address: Address, configuration: Configuration) -> None:
         """Put a configuration in force.

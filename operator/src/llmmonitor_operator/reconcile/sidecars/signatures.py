@@ -39,6 +39,11 @@ class Signatures:
         else:
             self._chains.setdefault(uid, None)
 
+    def unanswered(self, uid: str) -> None:
+        """No answer came: whoever holds requests back gets no second link of one chain to use later."""
+        if uid in self._chains:
+            self._chains[uid] = None
+
     def refused(self, uid: str) -> bool:
         """It did not take the last one; whether that may be for its link, so that it is worth another."""
         return self._chains.pop(uid, None) is not None
