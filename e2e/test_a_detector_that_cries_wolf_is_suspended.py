@@ -142,6 +142,6 @@ def _turn_a_verdict_round(namespace: Kubectl, release: Installed) -> None:
     """As an administrator may, by hand."""
     uid = namespace.get(f"llmmonitor/{chat.NAME}")["metadata"]["uid"]
     volume = release.kubectl.get(f"configmap/llm-monitor-audit-{uid}-0001")
-    [key] = [key for key, text in volume["data"].items() if "wrong: " in text]
+    key = min(key for key, text in volume["data"].items() if "wrong: " in text)
     volume["data"][key] = volume["data"][key].replace("wrong: ", "right: ", 1)
     release.kubectl("replace", "--filename=-", document=volume)
