@@ -239,23 +239,6 @@ def test_a_rule_across_sections_is_checked_though_another_section_is_wrong() -> 
         ),
         ({"quality": {"judge": {"url": "http://[::1", "model": "m"}}}, "quality.judge.url: 'http://[::1'"),
         ({"quality": {"auth": {}}}, "quality.auth.secretKeyRef: is required"),
-        (
-            {"requests": {"jsonSchema": {"description": "x" * 65_536}}},
-            "requests.jsonSchema: has 65554 bytes as JSON; at most 65536 are allowed: leave descriptions out",
-        ),
-        (
-            {"requests": {"jsonSchema": _nested(3_000)}},
-            "requests.jsonSchema: is nested deeper than 64 levels; write it flatter",
-        ),
-        (
-            {"quality": _probe(expect={"jsonSchema": {"maximum": float("nan")}})},
-            "probes[0].expect.jsonSchema: has nan, which is no JSON; write a number, or a text in quotes",
-        ),
-        (
-            {"requests": {"jsonSchema": {"enum": [date(2026, 1, 1)]}}},
-            "has datetime.date(2026, 1, 1), which is",
-        ),
-        ({"requests": {"jsonSchema": {"const": {1: 2}}}}, "has the name 1, which is no text; write it in"),
         ({"requests": {"languages": ["english"]}}, "requests.languages[0]: 'english'"),
         ({"versions": {"by": "Label"}}, "versions.label: label must be given with by: Label, and only then"),
         ({"versions": {"label": "version"}}, "versions.label: 'version': label must be given with by: Label"),
@@ -273,6 +256,36 @@ def test_a_rule_across_sections_is_checked_though_another_section_is_wrong() -> 
     ],
 )
 def test_a_mistake_is_said_with_its_place_its_value_and_the_way_out(spec: dict[str, Any], error: str) -> None:
+    errors = _errors(**spec)
+
+    assert len(errors) == 1, errors
+    assert error in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "error"),
+    [
+        (
+            {"requests": {"jsonSchema": {"description": "x" * 65_536}}},
+            "requests.jsonSchema: has 65554 bytes as JSON; at most 65536 are allowed: leave descriptions out",
+        ),
+        (
+            {"requests": {"jsonSchema": _nested(3_000)}},
+            "requests.jsonSchema: is nested deeper than 64 levels; write it flatter",
+        ),
+        (
+            {"quality": _probe(expect={"jsonSchema": {"maximum": float("nan")}})},
+            "probes[0].expect.jsonSchema: has nan, which is no JSON; write a number, or a text in quotes",
+        ),
+        (
+            {"requests": {"jsonSchema": {"enum": [date(2026, 1, 1)]}}},
+            "has datetime.date(2026, 1, 1), which is",
+        ),
+        ({"requests": {"jsonSchema": {"const": {1: 2}}}}, "has the name 1, which is no text; write it in"),
+    ],
+)
+def test_what_no_json_schema_may_hold_is_said_by_whoever_reads_it(spec: dict[str, Any], error: str) -> None:
+    """The API server takes any JSON there, and a file of YAML can hold what is none."""
     errors = _errors(**spec)
 
     assert len(errors) == 1, errors
