@@ -57,6 +57,14 @@ def share(parts: Sequence[tuple[float, float]]) -> Estimated | None:
     return Estimated(p, low, high, n, k)
 
 
+def share_alone(part: int, whole: int) -> Estimated | None:
+    """The share in one stretch, with Wilson's interval as if events were independent; None without any."""
+    if not whole:
+        return None
+    low, high = wilson_interval(part, whole)
+    return Estimated(part / whole, low, high, whole, 1)
+
+
 def geometric_mean(parts: Sequence[tuple[float, float]]) -> Estimated | None:
     """The mean of values whose logarithms are known by the stretch.
 

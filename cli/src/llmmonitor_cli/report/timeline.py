@@ -67,16 +67,18 @@ def holes(cells: Mapping[int, T], period: Period) -> list[Stretch]:
     ]
 
 
-def line(
+def line(  # noqa: PLR0913 - whose cells, and what is read of them
     name: str,
-    cells: Mapping[int, Cell],
+    cells: Mapping[int, T],
     period: Period,
     step: int,
-    read: Callable[[list[Cell]], Estimated | None],
+    read: Callable[[list[T]], Estimated | None],
+    *,
+    seconds: int = CELL_SECONDS,
 ) -> Series:
-    """One point a stretch, of those that `read` has a figure of."""
+    """One point a stretch, of those that `read` has a figure of; cells are of so many seconds."""
     points = []
-    for at, some in grouped(cells, step).items():
+    for at, some in grouped(cells, step, seconds).items():
         found = read(some)
         if found is not None:
             points.append(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from llmmonitor_api.report.live_outcomes import NEGATIVE, NEUTRAL, POSITIVE
 from llmmonitor_cli.report import spelling, statistics, timeline
@@ -17,9 +18,7 @@ from llmmonitor_cli.report.document import (
     IntervalPlot,
     Line,
     Note,
-    Point,
     Section,
-    Series,
     TimePlot,
     Tone,
     Unit,
@@ -247,27 +246,10 @@ def _intervals(kept: _Kept, shares: dict[_Outcome, Estimated]) -> Block:
 
 def _plot(kept: _Kept, outcomes: tuple[_Outcome, ...], period: Period) -> TimePlot:
     step, cut = timeline.step_of(period, kept.seconds), timeline.whole(period, kept.seconds)
-    series = []
-    for one in outcomes:
-        points = []
-        for at, some in timeline.grouped(kept.cells, step, kept.seconds).items():
-            whole = sum(row.get(one.whole, 0) for row in some)
-            part = min(whole, sum(row.get(one.part, 0) for row in some))
-            if not whole:
-                continue
-            low, high = wording.wilson_interval(part, whole)
-            points.append(
-                Point(
-                    begin=max(cut.begin, float(at * step)),
-                    end=min(cut.end, float((at + 1) * step)),
-                    value=part / whole,
-                    low=low,
-                    high=high,
-                    n=whole,
-                )
-            )
-        if points:
-            series.append(Series(name=one.name, points=tuple(points)))
+    every = [
+        timeline.line(one.name, kept.cells, cut, step, partial(_share_of, one=one), seconds=kept.seconds)
+        for one in outcomes
+    ]
     lines = [
         Line(
             value=one.limit,
@@ -283,7 +265,12 @@ def _plot(kept: _Kept, outcomes: tuple[_Outcome, ...], period: Period) -> TimePl
         unit=Unit.SHARE,
         begin=cut.begin,
         end=cut.end,
-        series=tuple(series),
+        series=tuple(one for one in every if one.points),
         lines=tuple(lines),
         note="The bands are Wilson's 95 % intervals as if people decided independently.",
     )
+
+
+def _share_of(some: list[_Row], one: _Outcome) -> Estimated | None:
+    whole = sum(row.get(one.whole, 0) for row in some)
+    return statistics.share_alone(min(whole, sum(row.get(one.part, 0) for row in some)), whole)

@@ -10,9 +10,7 @@ from llmmonitor_cli.report.document import (
     Line,
     Moment,
     Note,
-    Point,
     Section,
-    Series,
     TimePlot,
     Tone,
     Unit,
@@ -141,22 +139,7 @@ def _table(material: Material, settings: RequestCheckSettings, counted: dict[str
 def _plot(counted: _Cells, limit: Line, material: Material, period: Period) -> TimePlot:
     cells, seconds = counted
     step, cut = timeline.step_of(period, seconds), timeline.whole(period, seconds)
-    points = []
-    for at, some in timeline.grouped(cells, step, seconds).items():
-        bad, total = sum(one.bad for one in some), sum(one.total for one in some)
-        if not total:
-            continue
-        low, high = wording.wilson_interval(bad, total)
-        points.append(
-            Point(
-                begin=max(cut.begin, float(at * step)),
-                end=min(cut.end, float((at + 1) * step)),
-                value=bad / total,
-                low=low,
-                high=high,
-                n=total,
-            )
-        )
+    invalid = timeline.line("invalid", cells, cut, step, _invalid, seconds=seconds)
     changed_at = material.state.versions.changed_at
     return TimePlot(
         title="Invalid requests over time",
@@ -164,13 +147,17 @@ def _plot(counted: _Cells, limit: Line, material: Material, period: Period) -> T
         unit=Unit.SHARE,
         begin=cut.begin,
         end=cut.end,
-        series=(Series(name="invalid", points=tuple(points)),),
+        series=(invalid,),
         lines=(limit,),
         moments=(Moment(at=changed_at, label="model changed"),)
         if changed_at is not None and cut.begin <= changed_at <= cut.end
         else (),
         note="The band is Wilson's 95 % interval as if requests were independent.",
     )
+
+
+def _invalid(some: list[Count]) -> Estimated | None:
+    return statistics.share_alone(sum(one.bad for one in some), sum(one.total for one in some))
 
 
 def _named(name: str) -> str:
