@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from e2e import diagnosis, own_cluster, small_models
+from e2e import chat, diagnosis, own_cluster, small_models
 from e2e.cluster import binaries, running
 from e2e.cluster import product as product_images
 from e2e.cluster.errors import ClusterUnavailable
@@ -167,6 +167,26 @@ def proved(product: Installed, sidecar_image: str) -> Iterator[Kubectl]:
     yield kubectl
     if not os.environ.get(KEEP):
         kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def served(product: Installed, model_image: str) -> Iterator[Kubectl]:
+    """The real model in a namespace of its own, and no monitor yet."""
+    name = f"e2e-{secrets.token_hex(4)}"
+    kubectl = product.kubectl.within(name)
+    kubectl("create", "namespace", name)
+    kubectl.apply(chat.model(model_image), chat.service())
+    kubectl("rollout", "status", "deployment/chat", "--timeout=120s")
+    yield kubectl
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def answering(product: Installed) -> Iterator[Installed]:
+    """The release, which answers people meanwhile."""
+    product.upgrade(people={"enabled": True})
+    yield product
+    product.upgrade()
 
 
 @pytest.fixture(scope="module")

@@ -36,14 +36,6 @@ A_TIME = 24
 FEWEST_VERDICTS, FLOOR = 30, 0.5
 
 
-@pytest.fixture(scope="module")
-def answering(product: Installed) -> Iterator[Installed]:
-    """The release, which answers people meanwhile."""
-    product.upgrade(people={"enabled": True})
-    yield product
-    product.upgrade()
-
-
 @pytest.fixture
 def reviewed(namespace: Kubectl, answering: Installed, model_image: str) -> Iterator[Kubectl]:
     """The real model, and two people who may judge what detectors say of it."""

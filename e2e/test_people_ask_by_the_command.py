@@ -33,14 +33,6 @@ SETTINGS: dict[str, Any] = {
 ALICE, BOB = "alice", "bob"
 
 
-@pytest.fixture(scope="module")
-def answering(product: Installed) -> Iterator[Installed]:
-    """The release, which answers people meanwhile."""
-    product.upgrade(people={"enabled": True})
-    yield product
-    product.upgrade()
-
-
 @pytest.fixture
 def attacked(namespace: Kubectl, answering: Installed, model_image: str) -> Iterator[Kubectl]:
     """A model that was attacked once, a reviewer (alice), and somebody who may nothing (bob)."""

@@ -6,7 +6,7 @@ The tests share one served model and follow one another; the last one restarts i
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,18 +37,6 @@ def chatting(*said: str) -> dict[str, Any]:
     roles = ("user", "assistant")
     messages = [{"role": roles[turn % 2], "content": text} for turn, text in enumerate(said)]
     return {"model": "smollm2-135m", "max_tokens": 1, "messages": messages}
-
-
-@pytest.fixture(scope="module")
-def served(product: Installed, model_image: str) -> Iterator[Kubectl]:
-    """The real model, and no monitor yet."""
-    name = f"e2e-{secrets.token_hex(4)}"
-    kubectl = product.kubectl.within(name)
-    kubectl("create", "namespace", name)
-    kubectl.apply(chat.model(model_image), chat.service())
-    kubectl("rollout", "status", "deployment/chat", "--timeout=120s")
-    yield kubectl
-    kubectl("delete", "namespace", name, "--wait=false")
 
 
 def test_what_people_ask_again_is_told_from_what_they_ask_next(

@@ -5,14 +5,12 @@ Both tests share one served model; each has rules of its own, by which the count
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from e2e import chat
 from e2e.asking import replies
-from e2e.installed import Installed
 from e2e.kubectl import Kubectl
 from e2e.telling import tell
 from e2e.waiting import condition, until
@@ -63,18 +61,6 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
 """By the rule that is broken: a request, and what is told of it."""
 TIMES = 4
 """Each is sent."""
-
-
-@pytest.fixture(scope="module")
-def served(product: Installed, model_image: str) -> Iterator[Kubectl]:
-    """The real model, and no monitor yet."""
-    name = f"e2e-{secrets.token_hex(4)}"
-    kubectl = product.kubectl.within(name)
-    kubectl("create", "namespace", name)
-    kubectl.apply(chat.model(model_image), chat.service())
-    kubectl("rollout", "status", "deployment/chat", "--timeout=120s")
-    yield kubectl
-    kubectl("delete", "namespace", name, "--wait=false")
 
 
 def test_each_rule_that_requests_break_is_named_with_how_many(
