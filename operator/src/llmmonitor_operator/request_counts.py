@@ -11,7 +11,6 @@ import json
 
 from llmmonitor_api.report.requests import RequestCounts
 from llmmonitor_api.report.totals import objective_key
-from llmmonitor_operator.versions.history import History, newest_running
 from llmmonitor_operator.windows import Count
 
 ANY = "any"
@@ -45,9 +44,6 @@ def counts_of(requests: RequestCounts) -> dict[str, Count]:
     return {check_key(name, requests.setting): count for name, count in found.items()}
 
 
-def of_newest(counts: dict[str, Count], history: History, pod: str) -> dict[str, Count]:
-    """Without checks of requests to a pod that is known to run an older version than another does."""
-    newest = newest_running(history)
-    if newest is None or history.running.get(pod, newest.name) == newest.name:
-        return counts
+def without_checks(counts: dict[str, Count]) -> dict[str, Count]:
+    """Of objectives alone, as of a pod that runs an older version than another does."""
     return {key: count for key, count in counts.items() if not check_of(key)}

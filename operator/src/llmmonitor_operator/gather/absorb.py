@@ -26,8 +26,9 @@ from llmmonitor_operator.gather.sources import counts_in, source_after, source_o
 from llmmonitor_operator.interaction_counts import counts_of
 from llmmonitor_operator.packed_features import NO_FEATURES
 from llmmonitor_operator.packed_figures import NOTHING_PACKED
-from llmmonitor_operator.request_counts import of_newest
+from llmmonitor_operator.request_counts import without_checks
 from llmmonitor_operator.state import Pod, Source, State
+from llmmonitor_operator.versions.history import pods_of_older
 from llmmonitor_operator.windows import Count
 
 SILENT_SECONDS = 60.0
@@ -67,6 +68,7 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
     pods: dict[str, Pod] = {}
     happened: list[Happened] = []
     probed: list[Probing] = []
+    older = pods_of_older(state.versions)
     for uid, report in reports.items():
         pod = state.pods.get(uid, _UNKNOWN)
         known = _new_to(pod, report)
@@ -81,7 +83,7 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
                 begin=min(before.at, source.at),
                 end=source.at,
                 figures=newly.figures,
-                counts=of_newest(newly.counts, state.versions, uid)
+                counts=(without_checks(newly.counts) if uid in older else newly.counts)
                 | counts_of(newly.figures.interactions, _looked_for(state.limited_kinds, source)),
                 features=newly.features,
                 pod=uid,
