@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from llmmonitor_api.conditions import Condition, Status
+from llmmonitor_api.shortened import shortened
 
 STEPS_LIMIT = 40
 """Of one condition; the oldest go."""
@@ -61,7 +62,7 @@ def with_steps(
         at = int(one.last_transition_time.timestamp())
         if known and known[-1].at > at:  # a clock that was ahead, and was put right
             known = tuple(msgspec.structs.replace(each, at=min(each.at, at)) for each in known)
-        step = Step(at, one.status, one.reason, _cut(one.message))
+        step = Step(at, one.status, one.reason, shortened(one.message, WORDS_LIMIT))
         if len(known) >= STEPS_LIMIT:
             dropped[one.type] = dropped.get(one.type, 0) + len(known) + 1 - STEPS_LIMIT
         steps[one.type] = (*known, step)[-STEPS_LIMIT:]
@@ -83,7 +84,3 @@ def without_older_steps(history: ConditionHistory) -> ConditionHistory:
     """With the number of steps that went alone: the newest are what the conditions themselves say."""
     gone = {kind: history.dropped.get(kind, 0) + len(steps) - 1 for kind, steps in history.steps.items()}
     return ConditionHistory({}, {kind: many for kind, many in gone.items() if many})
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= WORDS_LIMIT else text[: WORDS_LIMIT - 1] + "…"

@@ -13,6 +13,7 @@ import msgspec
 
 from llmmonitor_api.conditions.registry import ConditionType, Reason, Status
 from llmmonitor_api.conditions.table import CONDITION_TYPES
+from llmmonitor_api.shortened import shortened
 
 MAX_MESSAGE_CHARACTERS: Final = 32_768
 """As metav1.Condition limits it."""
@@ -57,8 +58,7 @@ def condition(
             f"condition {kind.name}: reason {reason.name} carries {known.status} here, not {reason.status}; "
             "give the constant that the condition table lists"
         )
-    if len(message) > MAX_MESSAGE_CHARACTERS:
-        message = message[: MAX_MESSAGE_CHARACTERS - 1] + "…"
+    message = shortened(message, MAX_MESSAGE_CHARACTERS)
     return Condition(
         type=kind.name,
         status=reason.status,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from llmmonitor_api.shortened import shortened
 from llmmonitor_api.spec import LLMMonitor
 from llmmonitor_operator.admit.afterwards import WHEN_BACK, afterwards, never_attached
 from llmmonitor_operator.admit.injectable import Why, not_injectable
@@ -29,7 +30,7 @@ from llmmonitor_operator.pods.serving import NotServing, find_serving
 from llmmonitor_operator.preflight.fingerprint import fingerprint
 from llmmonitor_operator.preflight.limits import objection
 from llmmonitor_operator.preflight.mode import choose_mode
-from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict, shortened
+from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict
 
 WARNING_LIMIT = 256
 """Characters; of a longer one the API server may keep no more (KEP-1693)."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmmonitor_api.shortened import shortened
 from llmmonitor_api.status import RestartStatus
 from llmmonitor_operator.attach.replicas import Workload, is_leaving, uid_of
-from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.kube.raw import Raw
 
 _LABEL_LIMIT, _SENTENCE_LIMIT = 256, 1024
@@ -59,10 +59,10 @@ def is_going(pod: Raw, seen: Seen) -> bool:
 def updated(progress: RestartStatus, **changes: Any) -> RestartStatus:
     """The progress with some fields changed."""
     if "message" in changes:
-        changes["message"] = wording.shortened(changes["message"], _SENTENCE_LIMIT)
+        changes["message"] = shortened(changes["message"], _SENTENCE_LIMIT)
     return progress.model_copy(update=changes)
 
 
 def label(text: str) -> str:
     """As much of a name as the status takes."""
-    return wording.shortened(text, _LABEL_LIMIT)
+    return shortened(text, _LABEL_LIMIT)

@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 
 from llmmonitor_api.report.values import Count
-from llmmonitor_operator.evaluate import wording
+from llmmonitor_api.shortened import shortened
 
 WHO_LIMIT, WHY_LIMIT, ABOUT_LIMIT = 256, 512, 256
 """Characters."""
@@ -82,11 +82,11 @@ def record_of(entry: Entry, number: int, before: str, at: str) -> Record:
     return Record(
         number=number,
         at=at,
-        who=wording.shortened(entry.who, WHO_LIMIT),
+        who=shortened(entry.who, WHO_LIMIT),
         what=entry.what.value,
         before=before,
-        about=wording.shortened(entry.about, ABOUT_LIMIT),
-        why=wording.shortened(entry.why, WHY_LIMIT),
+        about=shortened(entry.about, ABOUT_LIMIT),
+        why=shortened(entry.why, WHY_LIMIT),
         count=entry.count,
         fields=dict(list(entry.fields.items())[:FIELDS_LIMIT]),
     )

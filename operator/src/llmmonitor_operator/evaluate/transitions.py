@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from llmmonitor_api.conditions import Condition, Status
-from llmmonitor_operator.evaluate import wording
+from llmmonitor_api.shortened import shortened
 
 NORMAL = "Normal"
 WARNING = "Warning"
@@ -35,6 +35,6 @@ def transitions(before: Iterable[Condition], after: Iterable[Condition]) -> tupl
         if was is not None and was.status is one.status:
             continue
         path = f"{was.status} → {one.status}" if was else f"{one.status}"
-        text = wording.shortened(f"{one.type} {path}: {one.message}", MESSAGE_LIMIT)
+        text = shortened(f"{one.type} {path}: {one.message}", MESSAGE_LIMIT)
         found.append(Transition(WARNING if one.status is Status.FALSE else NORMAL, one.reason, text))
     return tuple(found)

@@ -139,8 +139,3 @@ def moment(at: float) -> str:
 def instant(at: float) -> datetime:
     """Unix seconds as the status has times: whole seconds, UTC, from 1970 to the year 9999."""
     return datetime.fromtimestamp(min(max(int(at), 0), _LATEST), UTC)
-
-
-def shortened(text: str, limit: int) -> str:
-    """In at most so many characters; what was cut ends with an ellipsis."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"

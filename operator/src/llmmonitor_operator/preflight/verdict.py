@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
+from llmmonitor_api.shortened import shortened
 from llmmonitor_operator.inject.plan import SidecarImage
 from llmmonitor_operator.kube.raw import Raw
 
@@ -153,7 +154,9 @@ def encode(document: Common | NamespaceVerdict) -> str:
     """The same text for the same document; others' words are cut at `WORDS_LIMIT` characters."""
     if isinstance(document, NamespaceVerdict):
         document = msgspec.structs.replace(
-            document, refusal=shortened(document.refusal), message=shortened(document.message)
+            document,
+            refusal=shortened(document.refusal, WORDS_LIMIT),
+            message=shortened(document.message, WORDS_LIMIT),
         )
     return msgspec.json.encode(document, order="sorted").decode()
 
@@ -185,11 +188,6 @@ def write(verdicts: Verdicts) -> dict[str, str]:
             break
         data[entry[0]] = entry[1]
     return data
-
-
-def shortened(words: str, limit: int = WORDS_LIMIT) -> str:
-    """At most `limit` characters, an ellipsis where some are missing."""
-    return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 def _bytes(entry: tuple[str, str]) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from llmmonitor_api.shortened import shortened
 from llmmonitor_api.spec.versions import VersionSource
 from llmmonitor_operator.versions.comparison import Comparison
 from llmmonitor_operator.versions.fingerprint import IMAGE, LABEL, OTHER_ARGUMENTS, Parts, differ, name_of
@@ -110,8 +111,7 @@ class Change:
 
     def remembered(self, now: float) -> ModelChange:
         """As it is kept."""
-        what = self.what
-        what = what if len(what) <= WHAT_LIMIT else what[: WHAT_LIMIT - 1] + "…"
+        what = shortened(self.what, WHAT_LIMIT)
         return ModelChange(now, self.pod, self.before.name, self.after.name, what)
 
 

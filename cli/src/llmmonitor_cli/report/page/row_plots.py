@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from llmmonitor_api.shortened import shortened
 from llmmonitor_cli.report import spelling
 from llmmonitor_cli.report.document import Interval, IntervalPlot, SpanPlot, Tone
 from llmmonitor_cli.report.page.drawing import Drawing, Scale, ticks, time_ticks
@@ -38,7 +39,7 @@ def interval_plot(plot: IntervalPlot, width: int) -> Drawing:
         drawing.text(across.at(at), _TOP - 6, label, "limit-label", anchor)
     for place, one in enumerate(plot.rows):
         middle = _TOP + row * place + (row * 0.68 if narrow else row / 2)
-        name = _shortened(one.name)
+        name = shortened(one.name, _NAME_CHARACTERS)
         if narrow:
             drawing.text(_SIDE, _TOP + row * place + 14, name, "name")
         else:
@@ -49,7 +50,7 @@ def interval_plot(plot: IntervalPlot, width: int) -> Drawing:
 
 
 def _names_wide(plot: IntervalPlot) -> float:
-    longest = max((len(_shortened(one.name)) for one in plot.rows), default=0)
+    longest = max((len(shortened(one.name, _NAME_CHARACTERS)) for one in plot.rows), default=0)
     return min(_NAMES_MOST, max(_NAMES_LEAST, longest * _CHARACTER + 2 * _SIDE))
 
 
@@ -67,7 +68,7 @@ def span_plot(plot: SpanPlot, width: int) -> Drawing:
         begin, end = across.at(one.begin), across.at(one.end)
         words = f"{one.name}: {spelling.moment(one.begin)} to {spelling.moment(one.end)}"
         drawing.rectangle((begin, y + 20, max(3.0, end - begin), 12), f"span {one.tone.value}", words)
-        drawing.text(_SIDE, y + 14, f"{_shortened(one.name)} · {one.label}", "name")
+        drawing.text(_SIDE, y + 14, f"{shortened(one.name, _NAME_CHARACTERS)} · {one.label}", "name")
     for moment in plot.moments:
         drawing.line(across.at(moment.at), _TOP, across.at(moment.at), bottom, "moment")
         anchor = "end" if across.at(moment.at) > width / 2 else "start"
@@ -110,7 +111,3 @@ def _tooltip(one: Interval, plot: IntervalPlot) -> str:
     if one.limit is not None:
         words += f", {plot.limit_label} {spelling.spelled(one.limit, plot.unit)}"
     return words if one.n is None else f"{words}, n={spelling.count(one.n)}"
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _NAME_CHARACTERS else f"{name[: _NAME_CHARACTERS - 1]}…"
