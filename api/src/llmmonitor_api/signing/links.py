@@ -36,10 +36,12 @@ class Chain:
     def __init__(self, now: float) -> None:
         """A new secret; `now` in Unix seconds."""
         self.name = secrets.token_urlsafe(16)
-        self._secret = secrets.token_bytes(_BYTES)
         self._left = LINKS
         self._until = now + VALID_FOR_SECONDS
-        self.anchor = encoded(hashed(self._secret, LINKS))
+        *links, anchor = hashed(secrets.token_bytes(_BYTES), LINKS)
+        self._links = b"".join(links)
+        """The secret first, which is shown last; one text, since ten thousand chains are kept."""
+        self.anchor = encoded(anchor)
         """What is signed."""
 
     def following(self, now: float) -> str:
@@ -47,7 +49,8 @@ class Chain:
         if not self._left or not self._until - VALID_FOR_SECONDS <= now < self._until:
             return ""
         self._left -= 1
-        return f"{SCHEME} {self.name}.{encoded(hashed(self._secret, self._left))}"
+        begin = self._left * _BYTES
+        return f"{SCHEME} {self.name}.{encoded(self._links[begin : begin + _BYTES])}"
 
 
 @dataclass(slots=True)
@@ -125,11 +128,12 @@ def _steps(begin: bytes, end: bytes, most: int) -> int | None:
     return None
 
 
-def hashed(secret: bytes, times: int) -> bytes:
-    """SHA-256, so many times over."""
+def hashed(secret: bytes, times: int) -> list[bytes]:
+    """The secret, its SHA-256, the SHA-256 of that, and so on: so many times."""
+    found = [secret]
     for _ in range(times):
-        secret = sha256(secret).digest()
-    return secret
+        found.append(sha256(found[-1]).digest())
+    return found
 
 
 def encoded(data: bytes) -> str:

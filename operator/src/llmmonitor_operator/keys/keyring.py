@@ -21,21 +21,18 @@ class SigningKey:
 
     id: str
     private: Ed25519PrivateKey = field(compare=False, repr=False)
+    public: bytes = field(compare=False, repr=False)
+    """The 32 bytes of the public half."""
 
     @classmethod
     def of(cls, private: Ed25519PrivateKey) -> SigningKey:
         """With its name."""
-        return cls(key_id(private), private)
+        return cls(key_id(private), private, public_key_bytes(private))
 
     @classmethod
     def new(cls) -> SigningKey:
         """From the system's randomness."""
         return cls.of(generate_private_key())
-
-    @property
-    def public(self) -> bytes:
-        """The 32 bytes of the public half."""
-        return public_key_bytes(self.private)
 
 
 @dataclass(frozen=True, slots=True)
