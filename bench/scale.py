@@ -22,7 +22,7 @@ import aiohttp
 import msgspec
 from bench import comparison, results
 from bench.comparison import Measured
-from bench.fleet import control_plane, network, parts, prometheus, site, watched_operator
+from bench.fleet import control_plane, network, operator_image, parts, prometheus, site, watched_operator
 from bench.fleet.control_plane import ControlPlane
 from bench.fleet.fleet_client import Sidecars
 from bench.fleet.parts import INTERVAL_SECONDS, STATUS_SECONDS, Bench, say
@@ -47,8 +47,9 @@ METHOD = {
     "CPU": "sum of the threads' run time from /proc, user and kernel, over each round",
     "set-up": (
         "etcd, API server, the processes that answer for the sidecars, Prometheus, operator and bench share "
-        "the machine's cores; no kubelet, no controllers; the operator runs outside a container, with the "
-        "rights of the chart; every request is signed for, and every signature and link is checked"
+        "the machine's cores; no kubelet, no controllers; the operator runs outside a container, from its "
+        "image's files, with the rights of the chart; every request is signed for, and every signature and "
+        "link is checked"
     ),
     "without traffic": "sidecars still report, and Prometheus still scrapes; nothing is served any more",
 }
@@ -145,8 +146,10 @@ async def run(plane: ControlPlane, extent: Extent) -> tuple[list[Measured], resu
             sidecars = Sidecars(session, world.ports)
             await _answering(sidecars)
             await sidecars.serve()
+            image = operator_image.unpacked(operator_image.built(), plane.layout.root / "operator")
+            seen.notes["the operator's Python"] = image.python()
             begun_at = time.monotonic()
-            operator = watched_operator.running(plane, logs)
+            operator = watched_operator.running(plane, image, logs)
             running.append(operator)
             bench = Bench(world, plane, kube, session, sidecars, {OPERATOR: operator})
             await measure(bench, extent, seen, begun_at)
@@ -232,6 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if _INSIDE not in os.environ:
         prometheus.fetched()  # in there is no way out
+        control_plane.fetched()
+        operator_image.built()
         with network.made() as inside:
             own = sys.argv[1:] if arguments is None else list(arguments)
             command = [*inside, sys.executable, "-m", "bench.scale", *own]

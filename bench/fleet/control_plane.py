@@ -51,6 +51,17 @@ class ControlPlane:
         return self.credentials.kubeconfig(account, user, groups)
 
 
+def fetched() -> None:
+    """Bring the programs, where there is a way to them.
+
+    Raises:
+        ClusterUnavailable: this machine has neither the programs nor Go.
+    """
+    layout = Layout.from_environment()
+    binaries.find(layout)
+    binaries.helm(layout)
+
+
 @contextmanager
 def running() -> Iterator[ControlPlane]:
     """A new one for as long as the context lasts; to be entered inside its network.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import aiohttp
 from bench.fleet.control_plane import ControlPlane
+from bench.fleet.operator_image import OperatorImage
 from bench.fleet.programs import Running, started
 from bench.fleet.site import RELEASE, SIDECAR
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,9 +22,8 @@ Samples = dict[str, list[tuple[dict[str, str], float]]]
 """By name: labels and value."""
 
 
-def running(plane: ControlPlane, logs: Path) -> Running:
+def running(plane: ControlPlane, image: OperatorImage, logs: Path) -> Running:
     """Start it with the rights of its ServiceAccount."""
-    program = Path(sys.executable).with_name("llm-monitor-operator")
     settings = {
         "NAMESPACE": RELEASE,
         "NAME": RELEASE,
@@ -34,8 +33,8 @@ def running(plane: ControlPlane, logs: Path) -> Running:
         "PORT": str(PORT),
     }
     environment = {f"{_PREFIX}{name}": value for name, value in settings.items()}
-    kubeconfig = plane.kubeconfig_of(RELEASE, ACCOUNT)
-    return started("operator", [str(program), "run"], logs, {**environment, "KUBECONFIG": str(kubeconfig)})
+    environment["KUBECONFIG"] = image.given(plane.kubeconfig_of(RELEASE, ACCOUNT))
+    return started("operator", image.command("run"), logs, environment)
 
 
 async def metrics(session: aiohttp.ClientSession) -> Samples:
