@@ -5,6 +5,7 @@ Percentages become ratios and durations seconds here, once; exactness is kept wh
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import msgspec
@@ -142,12 +143,17 @@ def _review_setting(privacy: Privacy) -> ReviewSetting | None:
 
 def drift_settings(monitor: LLMMonitor, vocabulary_key: str = "") -> DriftSettings:
     """What drift is judged by; `vocabulary_key` is the id of the key by which words are counted."""
+    found = _drift(monitor)
+    return replace(found, vocabulary_key=vocabulary_key) if vocabulary_key else found
+
+
+@once_for_each
+def _drift(monitor: LLMMonitor) -> DriftSettings:
     drift = monitor.spec.drift
     return DriftSettings(
         window=drift.window,
         min_seconds=drift.baseline.min_duration.total_seconds(),
         features=tuple(feature.value for feature in drift.effective_features),
-        vocabulary_key=vocabulary_key,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from llmmonitor_api.spec.target import ExpressionOperator, LabelExpression, LabelSelector
 from llmmonitor_operator.evaluate import wording
+from llmmonitor_operator.once import once_for_each
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class _Requirement:
     but: frozenset[str] = frozenset()
 
 
+@once_for_each
 def contradiction(selector: LabelSelector) -> str:
     """Why it can match no pod, in words with the way out; empty when it can."""
     by_key: dict[str, list[_Requirement]] = {}

@@ -149,6 +149,8 @@ class ClusterView:
             raise Unavailable(0, "", f"{what} may not be read: {mirror.problem}")
 
     async def _in_time(self, wait: asyncio.Event, mirror: Mirror | Polled, what: str) -> None:
+        if wait.is_set():  # as in nearly every pass, which asks for six: without a timer for each
+            return
         try:
             async with asyncio.timeout(self._read_seconds):
                 await wait.wait()
