@@ -44,8 +44,6 @@ class Burn:
     long: Count
     short: Count
     budget: Fraction
-    known_seconds: float = 0.0
-    """How much of the long window is known, for messages."""
 
     @property
     def long_rate(self) -> Fraction | None:
