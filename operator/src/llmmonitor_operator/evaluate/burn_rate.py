@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+import msgspec
+
 from llmmonitor_operator.windows import Count
 
 SHORTEST_SECONDS = 30.0
@@ -36,8 +38,7 @@ class Pair:
         return self.factor * budget <= 1
 
 
-@dataclass(frozen=True, slots=True)
-class Burn:
+class Burn(msgspec.Struct, frozen=True):
     """What a pair's windows hold."""
 
     pair: Pair

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_operator.cost.standing import CostStanding
@@ -16,8 +18,7 @@ from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Source, State
 
 
-@dataclass(frozen=True, slots=True)
-class PodStanding:
+class PodStanding(msgspec.Struct, frozen=True):
     """One pod that should report, and what is known of it."""
 
     expected: ExpectedPod
@@ -37,8 +38,7 @@ class PodStanding:
         return self.expected.name or (self.source.pod_name if self.source else "") or self.expected.uid
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """A reason, which brings the status, and the message for a person."""
 
     reason: Reason

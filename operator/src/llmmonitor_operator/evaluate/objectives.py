@@ -7,7 +7,8 @@ PerformanceHealthy and by `status.objectives`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.burn_rate import Burn, Pair, Reach, burn_rate, reach
@@ -46,8 +47,7 @@ _BAD_EVENTS = {
 _NO_SUCH_REQUEST = "no such request has counted yet"
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectiveStanding:
+class ObjectiveStanding(msgspec.Struct, frozen=True):
     """One objective and what has happened."""
 
     objective: ObjectiveSettings
