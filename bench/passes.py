@@ -25,7 +25,7 @@ from llmmonitor_api.report.report import decode, encode
 from llmmonitor_api.report.told import NONE_YET, Told
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.configure import configuration_for
-from llmmonitor_operator.evaluate import Environment, evaluate
+from llmmonitor_operator.evaluate import Environment, WindowSums, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod
 from llmmonitor_operator.gather.absorb import absorb_all
 from llmmonitor_operator.keys.keyring import SigningKey
@@ -51,6 +51,7 @@ class Watched:
     environment: Environment
     state: State = field(default_factory=State)
     totals: RunningTotals = field(default_factory=RunningTotals)
+    sums: WindowSums = field(default_factory=WindowSums)
     told: dict[str, Told] = field(default_factory=lambda: defaultdict(Told))
     """What each replica has told, by pod UID."""
 
@@ -102,7 +103,7 @@ class Passes:
         reports = self._timed("decode", lambda: {uid: decode(body) for uid, body in bodies.items()})
         state, news = self._timed("absorb", lambda: absorb_all(one.state, reports, self._now))
         evaluation = self._timed(
-            "evaluate", lambda: evaluate(self._monitor, state, self._now, one.environment)
+            "evaluate", lambda: evaluate(self._monitor, state, self._now, one.environment, one.sums)
         )
         self._timed("what is news", lambda: evaluation.judged)
         keys = evaluation.state.events_at

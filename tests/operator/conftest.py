@@ -28,7 +28,7 @@ from llmmonitor_api.report.report import (
 from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries, series_key
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.configure import configuration_for
-from llmmonitor_operator.evaluate import Environment, Evaluation, ExpectedPod, evaluate
+from llmmonitor_operator.evaluate import Environment, Evaluation, ExpectedPod, WindowSums, evaluate
 from llmmonitor_operator.gather.absorb import absorb_all
 from llmmonitor_operator.gather.accumulate import Added, added
 from llmmonitor_operator.kube.api import Kube
@@ -161,6 +161,7 @@ class Watch:
     now: float = START
     news: Added = field(default_factory=Added)
     """By the reports collected last."""
+    sums: WindowSums = field(default_factory=WindowSums)
 
     @property
     def configuration(self) -> Configuration:
@@ -187,7 +188,7 @@ class Watch:
     def judge(self, seconds: float = 0.0) -> Evaluation:
         """`seconds` later, without a report."""
         self.now += seconds
-        result = evaluate(self.monitor, self.state, self.now, self.environment)
+        result = evaluate(self.monitor, self.state, self.now, self.environment, self.sums)
         self.state = result.state
         return result
 

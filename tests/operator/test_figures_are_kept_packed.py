@@ -154,3 +154,27 @@ def test_whether_a_connection_came_is_known_without_all_the_rest() -> None:
     assert some.plus(none).has_connections
     assert none.plus(some).has_connections
     assert absurd.has_connections
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        InterceptionCounts(exchanges_not_analysed=1),
+        InterceptionCounts(shed_connections=1),
+        InterceptionCounts(unknown_connections=1),
+        InterceptionCounts(blind_nanoseconds=1),
+        InterceptionCounts(opaque_connections={"tls": 1}),
+    ],
+)
+def test_whether_anything_was_not_read_is_known_as_fast(counts: InterceptionCounts) -> None:
+    read = PackedFigures(Figures(begun=1, interception=InterceptionCounts(accepted=5, bytes_to_model=9)))
+    some = PackedFigures(Figures(begun=1, interception=counts))
+    absurd = PackedFigures(Figures(begun=2**70, interception=counts))
+
+    assert not NOTHING_PACKED.has_unread
+    assert not read.has_unread
+    assert not read.plus(read).has_unread
+    assert some.has_unread
+    assert some.plus(read).has_unread
+    assert read.plus(some).has_unread
+    assert absurd.has_unread

@@ -28,17 +28,32 @@ ADDED_LIMIT = 8
 """Of what lies beside packed figures: two minutes of passes."""
 
 
-class _Accepted(msgspec.Struct, frozen=True):
-    accepted: int = 0
-
-
 class _Connections(msgspec.Struct, frozen=True):
+    accepted: int = 0
+    exchanges_not_analysed: int = 0
+    shed_connections: int = 0
+    unknown_connections: int = 0
+    blind_nanoseconds: int = 0
+    opaque_connections: dict[str, int] = {}
+
+    @property
+    def unread(self) -> bool:
+        return bool(
+            self.exchanges_not_analysed
+            or self.shed_connections
+            or self.unknown_connections
+            or self.blind_nanoseconds
+            or self.opaque_connections
+        )
+
+
+class _Interception(msgspec.Struct, frozen=True):
     """Of all figures these alone."""
 
-    interception: _Accepted = _Accepted()
+    interception: _Connections = _Connections()
 
 
-_CONNECTIONS = msgspec.msgpack.Decoder(_Connections)
+_INTERCEPTION = msgspec.msgpack.Decoder(_Interception)
 
 
 class PackedFigures:
@@ -101,10 +116,19 @@ class PackedFigures:
     @property
     def has_connections(self) -> bool:
         """Whether any connection was accepted, which is asked in every pass and seldom news."""
+        return bool(self._connections.accepted) or any(one.has_connections for one in self._added)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether anything came that was not read, in part or at all: asked as often, and seldom so."""
+        return self._connections.unread or any(one.has_unread for one in self._added)
+
+    @property
+    def _connections(self) -> _Connections:
+        """Without those that were added."""
         if self._absurd is not None:
-            return bool(self._absurd.interception.accepted)
-        own = bool(self._bare) and bool(_CONNECTIONS.decode(self._bare).interception.accepted)
-        return own or any(one.has_connections for one in self._added)
+            return msgspec.convert(self._absurd.interception, _Connections, from_attributes=True)
+        return _INTERCEPTION.decode(self._bare).interception if self._bare else _Connections()
 
     @property
     def size(self) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property
 
 from llmmonitor_api.conditions import Role
 from llmmonitor_api.configuration import is_further
@@ -21,9 +21,9 @@ from llmmonitor_operator.cost.price import Price
 from llmmonitor_operator.drift.watch import DriftSettings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ObjectiveSettings:
-    """One objective."""
+    """One objective; what is derived from it is so once, for every evaluation asks."""
 
     name: str
     signal: str
@@ -40,10 +40,10 @@ class ObjectiveSettings:
     operations: tuple[str, ...] = ()
     """For which operations alone; empty: all that generate. Sorted."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Under which its counts stand in reports."""
-        return _key(self.name, self.signal, self.threshold_text, self.models, self.operations)
+        return objective_key(self.name, self.signal, self.threshold_text, self.models, self.operations)
 
     @property
     def filtered(self) -> bool:
@@ -55,7 +55,7 @@ class ObjectiveSettings:
         """Whether a sidecar may be too old to count it."""
         return is_further(self.signal, filtered=self.filtered)
 
-    @property
+    @cached_property
     def budget(self) -> Fraction:
         """The share of events that may be bad."""
         return 1 - self.target
@@ -206,7 +206,3 @@ class Settings:
     def stale_after_seconds(self) -> float:
         """A report older than three intervals is stale."""
         return 3 * self.report_interval_seconds
-
-
-_key = lru_cache(maxsize=4096)(objective_key)
-"""Asked for in every evaluation, of objectives that are mostly alike."""

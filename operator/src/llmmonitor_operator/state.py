@@ -190,8 +190,11 @@ class State(msgspec.Struct, frozen=True):
         cells = self.counts[place].get(key)
         if not cells:
             return Count()
-        found = list(within(cells, COUNT_TIERS[place], seconds, self.events_at.get(key, 0.0)))
-        return Count(sum([one.good for one in found]), sum([one.bad for one in found]))
+        good = bad = 0
+        for one in within(cells, COUNT_TIERS[place], seconds, self.events_at.get(key, 0.0)):
+            good += one.good
+            bad += one.bad
+        return Count(good, bad)
 
     def newest_bad(self, key: str) -> float | None:
         """The start of the cell of the last bad event, of the finest tier that has it; None without one."""
@@ -214,9 +217,16 @@ class State(msgspec.Struct, frozen=True):
 
         Without `histograms`, which take most of the time, theirs are empty.
         """
+        return total_of(self.window_cells(seconds), histograms=histograms)
+
+    def window_cells(self, seconds: float) -> list[PackedFigures]:
+        """What `window` is the sum of, mostly in the order of time."""
         place = tier_for(FIGURE_TIERS, seconds)
-        cells = within(self.figures[place], FIGURE_TIERS[place], seconds, self.newest_at or 0.0)
-        return total_of(cells, histograms=histograms)
+        return within(self.figures[place], FIGURE_TIERS[place], seconds, self.newest_at or 0.0)
+
+    def has_unread(self, seconds: float) -> bool:
+        """Whether `window(seconds)` has anything that came and was not read, which is told much faster."""
+        return any(one.has_unread for one in self.window_cells(seconds))
 
     def window_begin(self, seconds: float) -> float | None:
         """From when on `window(seconds)` holds figures; None before the first report."""

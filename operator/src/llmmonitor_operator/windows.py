@@ -64,13 +64,13 @@ def tier_for(tiers: tuple[Tier, ...], seconds: float) -> int:
     return len(tiers) - 1
 
 
-def within(cells: Mapping[int, T], tier: Tier, seconds: float, end: float) -> Iterator[T]:
-    """The cells of the window that ends at `end`, in no particular order."""
+def within(cells: Mapping[int, T], tier: Tier, seconds: float, end: float) -> list[T]:
+    """The cells of the window that ends at `end`, mostly in the order of time."""
     last = tier.index(end)
     first = tier.index(end - seconds - tier.cell_seconds / 2) + 1  # the first whose middle is after the begin
     if last - first < len(cells):
-        return iter([cells[index] for index in range(first, last + 1) if index in cells])
-    return iter([cell for index, cell in cells.items() if first <= index <= last])
+        return [cell for cell in map(cells.get, range(first, last + 1)) if cell is not None]
+    return [cell for index, cell in cells.items() if first <= index <= last]
 
 
 def without_old(cells: Mapping[int, T], tier: Tier, now: float) -> dict[int, T]:

@@ -7,5 +7,6 @@ evaluation returns goes into the next one, since it remembers what held.
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
 from llmmonitor_operator.evaluate.evaluation import Evaluation, evaluate
 from llmmonitor_operator.evaluate.transitions import Transition
+from llmmonitor_operator.evaluate.window_sums import WindowSums
 
-__all__ = ["Environment", "Evaluation", "ExpectedPod", "Transition", "evaluate"]
+__all__ = ["Environment", "Evaluation", "ExpectedPod", "Transition", "WindowSums", "evaluate"]

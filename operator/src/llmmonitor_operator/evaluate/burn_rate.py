@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+import msgspec
+
 from llmmonitor_operator.windows import Count
 
 SHORTEST_SECONDS = 30.0
@@ -36,16 +38,13 @@ class Pair:
         return self.factor * budget <= 1
 
 
-@dataclass(frozen=True, slots=True)
-class Burn:
+class Burn(msgspec.Struct, frozen=True):
     """What a pair's windows hold."""
 
     pair: Pair
     long: Count
     short: Count
     budget: Fraction
-    known_seconds: float = 0.0
-    """How much of the long window is known, for messages."""
 
     @property
     def long_rate(self) -> Fraction | None:

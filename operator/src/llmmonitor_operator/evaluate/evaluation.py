@@ -26,6 +26,7 @@ from llmmonitor_operator.evaluate.status import Judged, judged_of, status_docume
 from llmmonitor_operator.evaluate.suspension import noticed
 from llmmonitor_operator.evaluate.transitions import Transition, transitions
 from llmmonitor_operator.evaluate.versions import canaries_of, clients_of, model_changed, seen_of
+from llmmonitor_operator.evaluate.window_sums import WindowSums
 from llmmonitor_operator.interaction_counts import flagged_key, verified_key
 from llmmonitor_operator.oom_kills import OOMKill, with_kills
 from llmmonitor_operator.request_counts import ANY, TOO_LARGE, check_key
@@ -60,7 +61,13 @@ class Evaluation:
         return judged_of(self.inputs, self.conditions)
 
 
-def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environment) -> Evaluation:
+def evaluate(
+    monitor: LLMMonitor,
+    state: State,
+    now: float,
+    environment: Environment,
+    sums: WindowSums | None = None,
+) -> Evaluation:
     """What is healthy, what is not, and why.
 
     Args:
@@ -68,6 +75,7 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
         state: as `absorb` left it; holds the conditions of the evaluation before.
         now: Unix seconds.
         environment: what only the caller can see.
+        sums: of this monitor's evaluations before; by none, windows are added up anew.
     """
     settings = settings_for(monitor)
     if environment.spec_in_force:  # else nobody knows which objectives it has
@@ -97,6 +105,7 @@ def evaluate(monitor: LLMMonitor, state: State, now: float, environment: Environ
         objectives=standings(settings, state, fresh) if environment.spec_in_force else (),
         cost=cost_standing(settings.cost, state.cost, now) if environment.cluster else None,
         fresh=fresh,
+        sums=sums or WindowSums(),
     )
     verdicts, held = _judged(inputs)
     moment = datetime.fromtimestamp(now, UTC)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_operator.cost.standing import CostStanding
 from llmmonitor_operator.evaluate.environment import Environment, ExpectedPod
 from llmmonitor_operator.evaluate.objectives import ObjectiveStanding
+from llmmonitor_operator.evaluate.window_sums import WindowSums
 from llmmonitor_operator.figures import Figures
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held, Source, State
 
 
-@dataclass(frozen=True, slots=True)
-class PodStanding:
+class PodStanding(msgspec.Struct, frozen=True):
     """One pod that should report, and what is known of it."""
 
     expected: ExpectedPod
@@ -36,8 +38,7 @@ class PodStanding:
         return self.expected.name or (self.source.pod_name if self.source else "") or self.expected.uid
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """A reason, which brings the status, and the message for a person."""
 
     reason: Reason
@@ -64,14 +65,19 @@ class Inputs:
     """The last verdict of this condition."""
     fresh: tuple[tuple[str, Source], ...] = ()
     """Name and newest report of every pod that may be judged by: `fresh_of` the pods."""
+    sums: WindowSums = field(default_factory=WindowSums, compare=False, repr=False)
     windows: dict[float, Figures] = field(default_factory=dict, compare=False, repr=False)
     """What `window` has summed of `state`, by seconds."""
 
     def window(self, seconds: float) -> Figures:
         """`state.window` without histograms, summed once for all evaluators."""
         if seconds not in self.windows:
-            self.windows[seconds] = self.state.window(seconds, histograms=False)
+            self.windows[seconds] = self.sums.of(self.state, seconds, histograms=False)
         return self.windows[seconds]
+
+    def window_with_histograms(self, seconds: float) -> Figures:
+        """`state.window`: only the status document shows them, so nothing holds on to it."""
+        return self.sums.of(self.state, seconds)
 
 
 def fresh_of(pods: tuple[PodStanding, ...]) -> tuple[tuple[str, Source], ...]:

@@ -51,6 +51,8 @@ def judge(inputs: Inputs) -> Verdict:
 
 
 def _of_what_came(inputs: Inputs) -> Verdict:
+    if not inputs.state.has_unread(WINDOW_SECONDS):
+        return _read(inputs, [])
     figures = inputs.window(WINDOW_SECONDS)
     counts = figures.interception
     window = wording.duration(WINDOW_SECONDS)
@@ -61,9 +63,12 @@ def _of_what_came(inputs: Inputs) -> Verdict:
     if counts.shed_connections or counts.exchanges_not_analysed:
         return Verdict(reasons.SHEDDING, f"{_shed(figures)} over {window}; {_coverage(inputs)}")
     missed = _missed(counts)
-    remarks = [f"in the last {window} {', '.join(missed)}"] if missed else []
-    remarks += crosscheck.unread(inputs)
-    return Verdict(reasons.TRAFFIC_READ, "; ".join([_coverage(inputs), *_not_drained(inputs), *remarks]))
+    return _read(inputs, [f"in the last {window} {', '.join(missed)}"] if missed else [])
+
+
+def _read(inputs: Inputs, remarks: list[str]) -> Verdict:
+    words = [_coverage(inputs), *_not_drained(inputs), *remarks, *crosscheck.unread(inputs)]
+    return Verdict(reasons.TRAFFIC_READ, "; ".join(words))
 
 
 def _missed(counts: InterceptionCounts) -> list[str]:

@@ -7,13 +7,15 @@ PerformanceHealthy and by `status.objectives`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from llmmonitor_operator.evaluate import wording
-from llmmonitor_operator.evaluate.burn_rate import Burn, Pair, burn_rate, reach
+from llmmonitor_operator.evaluate.burn_rate import Burn, Pair, Reach, burn_rate, reach
 from llmmonitor_operator.evaluate.objective_scope import not_counted_by, titled, why_not_counted
 from llmmonitor_operator.evaluate.request_outcomes import failures
 from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.once import once_for_each
 from llmmonitor_operator.settings import ObjectiveSettings, Settings
 from llmmonitor_operator.state import Source, State
 from llmmonitor_operator.windows import FIGURE_TIERS, Count
@@ -45,8 +47,7 @@ _BAD_EVENTS = {
 _NO_SUCH_REQUEST = "no such request has counted yet"
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectiveStanding:
+class ObjectiveStanding(msgspec.Struct, frozen=True):
     """One objective and what has happened."""
 
     objective: ObjectiveSettings
@@ -113,32 +114,31 @@ def standings(
 def _standing(
     objective: ObjectiveSettings, state: State, fresh: Sequence[tuple[str, Source]]
 ) -> ObjectiveStanding:
-    key, budget = objective.key, objective.budget
-    found = reach(objective.window_seconds, budget)
+    key, budget, found = objective.key, objective.budget, _reach(objective)
+    lengths = {seconds for pair in found.pairs for seconds in (pair.long_seconds, pair.short_seconds)}
+    counts = {seconds: state.count(key, seconds) for seconds in lengths | {objective.window_seconds}}
     return ObjectiveStanding(
         objective=objective,
         burns=tuple(
-            Burn(
-                pair,
-                long=state.count(key, pair.long_seconds),
-                short=state.count(key, pair.short_seconds),
-                budget=budget,
-                known_seconds=state.known_seconds(key, pair.long_seconds),
-            )
-            for pair in found.pairs
+            Burn(pair, counts[pair.long_seconds], counts[pair.short_seconds], budget) for pair in found.pairs
         ),
         unreachable=found.unreachable,
-        whole=state.count(key, objective.window_seconds),
+        whole=counts[objective.window_seconds],
         events_needed=found.events_needed,
         last_event_at=state.events_at.get(key),
         not_counted=why_not_counted(not_counted_by(objective, fresh), len(fresh)),
     )
 
 
+@once_for_each
+def _reach(objective: ObjectiveSettings) -> Reach:
+    return reach(objective.window_seconds, objective.budget)
+
+
 def firing_message(standing: ObjectiveStanding, burn: Burn, state: State) -> str:
     """`first-token: TTFT p99 2.31 s (1.9-2.9) > 1 s over 1 h (n=4,210), burn rate 16.2 (limit 14.4)`."""
     objective = standing.objective
-    window = window_text(burn)
+    window = window_text(objective, burn, state)
     figure = _quantile_above(objective, burn, state) or _bad_share(objective, burn)
     of_all_errors = objective.signal == "ErrorRate" and not objective.filtered
     classes = failures(state, burn.pair.long_seconds) if of_all_errors else ""
@@ -180,27 +180,27 @@ def _bad_share(objective: ObjectiveSettings, burn: Burn) -> str:
     return f"{what} {wording.share_with_interval(burn.long.bad, burn.long.total)} > {allowed}"
 
 
-def window_text(burn: Burn) -> str:
+def window_text(objective: ObjectiveSettings, burn: Burn, state: State) -> str:
     """The long window, and how much of it is known as long as it is not filled: `40 s of 6 min`."""
-    whole, known = wording.duration(burn.pair.long_seconds), burn.known_seconds
+    whole = wording.duration(burn.pair.long_seconds)
+    known = state.known_seconds(objective.key, burn.pair.long_seconds)
     filled = known >= burn.pair.long_seconds or not burn.long.total
     return whole if filled else f"{wording.duration(known)} of {whole}"
 
 
-def holding_message(standing: ObjectiveStanding) -> str:
+def holding_message(standing: ObjectiveStanding, state: State) -> str:
     """`errors: 0.2 % bad of 4,210 over 1 h (allowed 1 %)`."""
     burn, title = standing.judged_over, titled(standing.objective)
     if burn is None or not burn.long.total:
         return f"{title}: no events"
     bad = wording.share(burn.long.bad / burn.long.total)
     allowed = wording.share(float(standing.objective.budget))
-    held = (
-        f"{title}: {bad} bad over {window_text(burn)} (n={wording.count(burn.long.total)}, allowed {allowed})"
-    )
+    window = window_text(standing.objective, burn, state)
+    held = f"{title}: {bad} bad over {window} (n={wording.count(burn.long.total)}, allowed {allowed})"
     return ", ".join(filter(None, [held, standing.not_counted]))
 
 
-def too_few_message(standing: ObjectiveStanding) -> str:
+def too_few_message(standing: ObjectiveStanding, state: State) -> str:
     """`errors (n=20 over 15 s of 3 d, a verdict needs 21)`."""
     burn, title = standing.judged_over, titled(standing.objective)
     if burn is None:
@@ -208,7 +208,7 @@ def too_few_message(standing: ObjectiveStanding) -> str:
     if standing.why_no_event:
         return f"{title} ({standing.why_no_event})"
     few = (
-        f"n={wording.count(standing.events)} over {window_text(burn)},"
+        f"n={wording.count(standing.events)} over {window_text(standing.objective, burn, state)},"
         f" a verdict needs {wording.count(standing.events_needed)}"
     )
     return f"{title} ({', '.join(filter(None, [few, standing.not_counted]))})"

@@ -37,10 +37,10 @@ def judge(inputs: Inputs) -> Verdict:
     judged = [one for one in recent if one.judged]
     waiting = [one for one in inputs.objectives if one not in judged]
     if not judged:
-        return Verdict(shared.TOO_FEW_REQUESTS, "; ".join(map(too_few_message, waiting)), evidence_at)
-    messages = [*saturation.evidence(inputs), *map(holding_message, judged)]
+        return Verdict(shared.TOO_FEW_REQUESTS, "; ".join(_too_few(inputs, waiting)), evidence_at)
+    messages = [*saturation.evidence(inputs), *(holding_message(one, inputs.state) for one in judged)]
     messages += filter(None, [_goodput(inputs)])
-    not_judged = [*map(too_few_message, waiting), *filter(None, [anomalies.not_judged(inputs)])]
+    not_judged = [*_too_few(inputs, waiting), *filter(None, [anomalies.not_judged(inputs)])]
     if not_judged:
         messages.append(f"not judged: {', '.join(not_judged)}")
     return Verdict(reasons.OBJECTIVES_HOLD, "; ".join(messages), evidence_at)
@@ -95,5 +95,9 @@ def _no_event_yet(inputs: Inputs) -> Verdict:
         return Verdict(shared.NO_TRAFFIC, "no request has been seen yet")
     requests = wording.counted(ended, "request")
     text = f"{requests}, none that an objective counts (clients' own errors do not)"
-    filtered = [too_few_message(one) for one in inputs.objectives if one.objective.filtered]
+    filtered = _too_few(inputs, [one for one in inputs.objectives if one.objective.filtered])
     return Verdict(shared.TOO_FEW_REQUESTS, "; ".join([text, *filtered]))
+
+
+def _too_few(inputs: Inputs, objectives: list[ObjectiveStanding]) -> list[str]:
+    return [too_few_message(one, inputs.state) for one in objectives]

@@ -6,8 +6,9 @@ What is wrong with GPUs is found in `gpus.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_performance as reasons
@@ -92,8 +93,7 @@ def _is_known(resources: Resources | None) -> bool:
     return resources is not None and (resources.processes_visible or resources.memory_used_bytes is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Figure:
+class _Figure(msgspec.Struct, frozen=True):
     """One figure that has a limit."""
 
     reason: Reason

@@ -59,7 +59,7 @@ UNRECOGNISED = "Unknown"
 
 def status_document(inputs: Inputs, conditions: tuple[Condition, ...]) -> dict[str, Any]:
     """The whole `status`, camelCase and JSON values only."""
-    figures = inputs.state.window(WINDOW_SECONDS)
+    figures = inputs.window_with_histograms(WINDOW_SECONDS)
     return MonitorStatus(
         observed_generation=inputs.settings.generation,
         conditions=tuple(StatusCondition.of(one) for one in conditions),
@@ -89,8 +89,7 @@ def _audit(inputs: Inputs) -> AuditStatus | None:
 
 
 def _interaction_figures(inputs: Inputs) -> Mapping[str, int]:
-    seconds = inputs.settings.interactions.window_seconds
-    return inputs.state.window(seconds, histograms=False).interactions
+    return inputs.window(inputs.settings.interactions.window_seconds).interactions
 
 
 @dataclass(frozen=True, slots=True)

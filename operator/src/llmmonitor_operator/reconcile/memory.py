@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from llmmonitor_api.status import RestartStatus
+from llmmonitor_operator.evaluate import WindowSums
 from llmmonitor_operator.reconcile.ownership import Owned
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
 from llmmonitor_operator.state import State
@@ -17,6 +18,7 @@ class Memory:
     uid: str
     state: State
     pods: PodsMemory = field(default_factory=PodsMemory)
+    sums: WindowSums = field(default_factory=WindowSums)
     restart: RestartStatus | None = None
     """How far `existingPods: Restart` has come, as it stands in the status."""
     owned: tuple[object, Owned] | None = None

@@ -203,7 +203,7 @@ class MonitorPass:
                 else "",
                 people_key=parts.sidecars.people_key,
             )
-            evaluation = evaluate(monitor, memory.state, now, environment)
+            evaluation = evaluate(monitor, memory.state, now, environment, memory.sums)
             parts.metrics.judged(key, evaluation, now, news)
         written = await self._publish(known.raw, evaluation, memory, now)
         if written is not None:  # not before it is written: a transition must not be lost

@@ -80,8 +80,7 @@ class History(msgspec.Struct, frozen=True):
         return next((one for one in self.versions if one.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """One pod whose report is fresh, and what is known of its version."""
 
     uid: str
