@@ -18,7 +18,7 @@ from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHi
 from llmmonitor_api.report.features import PROMPT_TOKENS, VOCABULARY, FeatureCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
-from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.histogram import LARGEST, Histogram
 from llmmonitor_api.report.interactions import (
     ClientsSeen,
     InteractionCounts,
@@ -51,7 +51,9 @@ from llmmonitor_api.spec import load_monitor
 from llmmonitor_operator import checkpoint
 from llmmonitor_operator.evaluate import Environment, ExpectedPod, evaluate
 from llmmonitor_operator.evaluate.memory_forecast import forecast
+from llmmonitor_operator.figures import figures_of
 from llmmonitor_operator.gather.absorb import absorb
+from llmmonitor_operator.gather.plausible import LIMIT, NANOSECONDS_LIMIT
 from llmmonitor_operator.packed_figures import written_out
 from llmmonitor_operator.state import State
 
@@ -267,6 +269,42 @@ def test_a_pod_that_lies_is_named_and_the_others_figures_stay_right(path: tuple[
     assert "no sidecar counts more than" in state.pods["liar"].refused
     assert str(path[-1]) in state.pods["liar"].refused or path[-1] in {"ok", "zero"}
     checkpoint.decode(checkpoint.encode(state).data)
+
+
+def _beyond(value: object, at: str = "") -> bool:
+    """Whether a number of what is kept is beyond its limit, each looked at by itself."""
+    if isinstance(value, Histogram):
+        return value.count > LIMIT or value.sum_nano > value.count * round(LARGEST * 1e9)
+    if isinstance(value, int):
+        return value > (NANOSECONDS_LIMIT if at.endswith("_nanoseconds") else LIMIT)
+    if isinstance(value, dict):
+        return any(_beyond(one, str(key)) for key, one in value.items())
+    if isinstance(value, msgspec.Struct):
+        return any(_beyond(getattr(value, name), name) for name in value.__struct_fields__)
+    return False
+
+
+@given(
+    st.sampled_from([path for path in PATHS if path[0] == "totals"]),
+    st.sampled_from([0, LIMIT - 1, LIMIT, LIMIT + 1, 2**60 + 2**59, 2**62, 2**62 + 1, 2**63 - 1, 2**70])
+    | st.integers(0, 2**64),
+)
+@example(("totals", "traffic", "k", "duration", "sum_nano"), 10**19)
+@example(("totals", "interception", "blind_nanoseconds"), 2**62)
+@example(("totals", "requests", "details", "roles: developer"), LIMIT + 1)
+def test_the_same_counts_are_refused_as_if_each_were_looked_at_alone(
+    path: tuple[Key, ...], value: int
+) -> None:
+    try:
+        report = decode(_with(path, value))
+    except UnreadableReport:
+        return
+    totals = report.totals
+    kept = figures_of(totals), totals.objectives, totals.features, totals.requests
+
+    refused = absorb(State(), report, NOW, pod_uid="uid").pods["uid"].refused
+
+    assert ("no sidecar counts more than" in refused) == any(map(_beyond, kept))
 
 
 @given(st.sampled_from(PATHS), st.sampled_from(ABSURD) | st.integers() | st.floats(allow_nan=False))

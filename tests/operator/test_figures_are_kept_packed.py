@@ -13,7 +13,7 @@ from llmmonitor_api.report.histogram import LARGEST, Histogram
 from llmmonitor_api.report.totals import InterceptionCounts
 from llmmonitor_operator.figures import NOTHING, Figures, total
 from llmmonitor_operator.packed_figures import (
-    ADDED_LIMIT,
+    ADDED_BYTES_LIMIT,
     NOTHING_PACKED,
     PackedFigures,
     read_in,
@@ -82,12 +82,12 @@ def test_their_sum_is_the_sum_of_the_figures(histograms: bool) -> None:  # noqa:
 
 
 @pytest.mark.parametrize("histograms", [True, False])
-@pytest.mark.parametrize("number", [1, 2, ADDED_LIMIT, ADDED_LIMIT + 1, 3 * ADDED_LIMIT])
+@pytest.mark.parametrize("number", [1, 2, 8, 9, 40])
 def test_what_is_added_to_them_is_in_them(number: int, histograms: bool) -> None:  # noqa: FBT001 - a parameter
     parts = [_figures(seed) for seed in range(number + 1)]
     summed = PackedFigures(NOTHING)
     for one in parts:
-        summed = summed.plus(PackedFigures(one))
+        summed = summed.plus(one)
 
     expected = total(parts, histograms=histograms)
     assert summed.unpacked(histograms=histograms) == expected
@@ -96,10 +96,23 @@ def test_what_is_added_to_them_is_in_them(number: int, histograms: bool) -> None
     assert summed.together().size <= summed.size
 
 
+def test_what_lies_beside_them_takes_some_room_and_no_more() -> None:
+    figures = _figures(1)
+    own, summed = PackedFigures(figures), PackedFigures(figures)
+    sizes = []
+    for _ in range(100):
+        summed = summed.plus(figures)
+        sizes.append(summed.size)
+
+    assert ADDED_BYTES_LIMIT < max(sizes) - own.size < ADDED_BYTES_LIMIT + 2 * own.size
+    assert 2 < sizes.index(max(sizes)) < 50
+    assert summed.unpacked() == total([figures] * 101)
+
+
 def test_what_they_were_before_stays_as_it_was_and_sums_of_sums_are_flat() -> None:
-    one, other = PackedFigures(_figures(1)), PackedFigures(_figures(2))
-    both = one.plus(other)
-    four = both.plus(both)
+    one = PackedFigures(_figures(1))
+    both = one.plus(_figures(2))
+    four = both.plus(both.unpacked())
 
     assert one == PackedFigures(_figures(1))
     assert both != one
@@ -108,8 +121,14 @@ def test_what_they_were_before_stays_as_it_was_and_sums_of_sums_are_flat() -> No
 
 def test_a_sum_beyond_64_bits_may_be_added() -> None:
     absurd, plain = Figures(begun=2**70), Figures(begun=5)
-    assert PackedFigures(absurd).plus(PackedFigures(plain)).unpacked().begun == 2**70 + 5
-    assert PackedFigures(plain).plus(PackedFigures(absurd)).unpacked().begun == 2**70 + 5
+    assert PackedFigures(absurd).plus(plain).unpacked().begun == 2**70 + 5
+    assert PackedFigures(plain).plus(absurd).unpacked().begun == 2**70 + 5
+
+
+def test_what_could_not_be_read_again_may_be_added() -> None:
+    absurd, plain = Figures(finish_reasons=FrequencyTable(other=2**63)), Figures(begun=5)
+    summed = PackedFigures(plain).plus(absurd).plus(plain)
+    assert summed.unpacked() == total([absurd, plain, plain])
 
 
 def test_they_take_a_tenth_of_the_room_of_a_map() -> None:
@@ -143,16 +162,16 @@ def test_nothing_else_is_written_or_read() -> None:
 
 
 def test_whether_a_connection_came_is_known_without_all_the_rest() -> None:
-    none = PackedFigures(Figures(begun=1))
-    some = PackedFigures(Figures(interception=InterceptionCounts(accepted=1, bytes_to_model=9)))
+    empty, one = Figures(begun=1), Figures(interception=InterceptionCounts(accepted=1, bytes_to_model=9))
+    none, some = PackedFigures(empty), PackedFigures(one)
     absurd = PackedFigures(Figures(begun=2**70, interception=InterceptionCounts(accepted=2)))
 
     assert not NOTHING_PACKED.has_connections
     assert not none.has_connections
-    assert not none.plus(none).has_connections
+    assert not none.plus(empty).has_connections
     assert some.has_connections
-    assert some.plus(none).has_connections
-    assert none.plus(some).has_connections
+    assert some.plus(empty).has_connections
+    assert none.plus(one).has_connections
     assert absurd.has_connections
 
 

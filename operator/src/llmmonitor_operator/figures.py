@@ -8,9 +8,9 @@ taken; both add, so the order does not matter.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from operator import attrgetter, mul
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from operator import mul
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -126,10 +126,6 @@ _PATH_NUMBERS = tuple(
     for name in InterceptionCounts.__struct_fields__
     if isinstance(getattr(InterceptionCounts(), name), int)
 )
-_ALL_PATH_NUMBERS = attrgetter(*_PATH_NUMBERS)
-_NUMBERS = tuple(name for name in Figures.__struct_fields__ if isinstance(getattr(NOTHING, name), int))
-_ALL_NUMBERS = attrgetter(*_NUMBERS)
-"""Sums are made of all of them at once: a cell of time is added up in every pass."""
 
 
 def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
@@ -142,28 +138,9 @@ def total(parts: Iterable[Figures], *, histograms: bool = True) -> Figures:
         return NOTHING
     if len(every) == 1 and histograms:
         return every[0]
-    numbers = map(sum, zip(*map(_ALL_NUMBERS, every), strict=True))
-    maps = Figures(
-        forms_checked=_total_counts([one.forms_checked for one in every]),
-        forms_malformed=_total_counts([one.forms_malformed for one in every]),
-        outcomes=_total_counts([one.outcomes for one in every]),
-        finish_reasons=_total_table([one.finish_reasons for one in every]),
-        token_sources=_total_counts([one.token_sources for one in every]),
-        interception=_total_path([one.interception for one in every]),
-        engine=total_engine([one.engine for one in every]),
-        compared=total_compared([one.compared for one in every]),
-        interactions=_total_counts([one.interactions for one in every]),
-        live_outcomes=_total_counts([one.live_outcomes for one in every]),
-    )
-    bare = msgspec.structs.replace(maps, **dict(zip(_NUMBERS, numbers, strict=True)))
-    if not histograms:
-        return bare
-    return msgspec.structs.replace(
-        bare,
-        time_to_first_token=_total_histogram([one.time_to_first_token for one in every]),
-        time_per_output_token=_total_histogram([one.time_per_output_token for one in every]),
-        duration=_total_histogram([one.duration for one in every]),
-    )
+    sums = _SUMS if histograms else _SUMS_WITHOUT_HISTOGRAMS
+    columns = zip(*map(msgspec.structs.astuple, every), strict=True)
+    return Figures(*[added(column) for added, column in zip(sums, columns, strict=True)])
 
 
 def since(newer: Figures, older: Figures) -> Figures:
@@ -241,7 +218,7 @@ def _path_since(newer: InterceptionCounts, older: InterceptionCounts) -> Interce
     )
 
 
-def _total_histogram(parts: list[Histogram]) -> Histogram:
+def _total_histogram(parts: Sequence[Histogram]) -> Histogram:
     return Histogram(
         zero=sum([part.zero for part in parts]),
         overflow=sum([part.overflow for part in parts]),
@@ -250,7 +227,7 @@ def _total_histogram(parts: list[Histogram]) -> Histogram:
     )
 
 
-def _total_counts(parts: list[dict[K, int]]) -> dict[K, int]:
+def _total_counts(parts: Sequence[dict[K, int]]) -> dict[K, int]:
     """By key: the largest first, since it is copied and has most of the keys."""
     every = [part for part in parts if part]
     if len(every) <= 1:
@@ -264,19 +241,36 @@ def _total_counts(parts: list[dict[K, int]]) -> dict[K, int]:
     return result
 
 
-def _total_table(parts: list[FrequencyTable]) -> FrequencyTable:
+def _total_table(parts: Sequence[FrequencyTable]) -> FrequencyTable:
     counts = _total_counts([part.counts for part in parts])
     other = sum([part.other for part in parts])
     return FrequencyTable(counts, other).bounded() if counts or other else FrequencyTable()
 
 
-def _total_path(parts: list[InterceptionCounts]) -> InterceptionCounts:
-    numbers = map(sum, zip(*map(_ALL_PATH_NUMBERS, parts), strict=True))
-    return InterceptionCounts(
-        **dict(zip(_PATH_NUMBERS, numbers, strict=True)),
-        opaque_connections=_total_counts([one.opaque_connections for one in parts]),
-        malformed=_total_table([one.malformed for one in parts]),
-    )
+def _total_path(parts: Sequence[InterceptionCounts]) -> InterceptionCounts:
+    columns = zip(*map(msgspec.structs.astuple, parts), strict=True)
+    return InterceptionCounts(*[added(column) for added, column in zip(_PATH_SUMS, columns, strict=True)])
+
+
+def _no_histogram(_parts: Sequence[Histogram]) -> Histogram:
+    return Histogram()
+
+
+_SUM_OF: dict[type, Callable[[Any], Any]] = {
+    int: sum,
+    dict: _total_counts,
+    FrequencyTable: _total_table,
+    Histogram: _total_histogram,
+    InterceptionCounts: _total_path,
+    EngineCounts: total_engine,
+    Compared: total_compared,
+}
+_PATH_SUMS = [_SUM_OF[type(one)] for one in msgspec.structs.astuple(InterceptionCounts())]
+_SUMS = [_SUM_OF[type(one)] for one in msgspec.structs.astuple(NOTHING)]
+_SUMS_WITHOUT_HISTOGRAMS: list[Callable[[Any], Any]] = [
+    _no_histogram if one is _total_histogram else one for one in _SUMS
+]
+"""By field: sums are made of all values of a field at once, for a cell of time is added up in every pass."""
 
 
 def figures_of(totals: Totals) -> Figures:
@@ -304,7 +298,7 @@ def figures_of(totals: Totals) -> Figures:
         gpu_energy_millijoules=totals.gpu_energy_millijoules,
         interception=msgspec.structs.replace(path, malformed=_short(path.malformed)),
         engine=without_bounds(totals.engine),
-        compared=totals.compared,
+        compared=NOT_COMPARED if totals.compared == NOT_COMPARED else totals.compared,
         interactions=interaction_counts.figures_of(totals.interactions),
         live_outcomes=outcomes_kept.figures_of(totals.live_outcomes),
     )

@@ -2,12 +2,14 @@
 
 A histogram's bucket takes a map seventy bytes and msgpack three, and a state has a quarter of a million of
 them. They are rarely read: a replica's when it reports, a cell's when its window is asked for. Histograms lie
-apart, since most questions are not about them. What is added to packed figures lies beside them until it is
-enough to be worth unpacking them. In a checkpoint figures are written out as plain ones.
+apart, since most questions are not about them. What is added to packed figures lies beside them, one row of
+values after the other, until it is enough to be worth unpacking all. In a checkpoint figures are written out
+as plain ones.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,17 +17,24 @@ import msgspec
 
 from llmmonitor_api.report.features import FeatureCounts
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.totals import InterceptionCounts
 from llmmonitor_operator.figures import HISTOGRAMS, NOTHING, Figures, total
 from llmmonitor_operator.packed_features import PackedFeatures
 from llmmonitor_operator.packing import BEYOND
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _BARE = msgspec.msgpack.Decoder(Figures)
+_VALUES = tuple.__class_getitem__(tuple(one.type for one in msgspec.structs.fields(Figures)))
+"""Of all fields in a row; their names would take as much room as the figures of a few requests."""
+_ROWS = msgspec.msgpack.Decoder(list.__class_getitem__(_VALUES))
+_HEAD = struct.Struct(">BH")
+_LIST = 0xDC
+"""What msgpack has before a list of up to 65,535, with its length."""
 
 _HISTOGRAMS = msgspec.msgpack.Decoder(list[tuple[int, int, int, dict[int, int]]])
 _NONE = {name: Histogram() for name in HISTOGRAMS}
-ADDED_LIMIT = 8
-"""Of what lies beside packed figures: two minutes of passes."""
+ADDED_BYTES_LIMIT = 6 * 1024
+"""Of what lies beside packed figures: a replica's of some minutes, as its requests are many or few."""
 
 
 class _Connections(msgspec.Struct, frozen=True):
@@ -35,16 +44,6 @@ class _Connections(msgspec.Struct, frozen=True):
     unknown_connections: int = 0
     blind_nanoseconds: int = 0
     opaque_connections: dict[str, int] = {}
-
-    @property
-    def unread(self) -> bool:
-        return bool(
-            self.exchanges_not_analysed
-            or self.shed_connections
-            or self.unknown_connections
-            or self.blind_nanoseconds
-            or self.opaque_connections
-        )
 
 
 class _Interception(msgspec.Struct, frozen=True):
@@ -59,14 +58,14 @@ _INTERCEPTION = msgspec.msgpack.Decoder(_Interception)
 class PackedFigures:
     """One `Figures`, packed; never changed."""
 
-    __slots__ = ("_absurd", "_added", "_bare", "_histograms")
+    __slots__ = ("_absurd", "_added", "_bare", "_histograms", "_pieces")
 
     def __init__(self, figures: Figures) -> None:
         """Args: figures: copied."""
         self._absurd: Figures | None = None
         """The figures themselves, where a sum is beyond msgpack's 64 bits: of no real sidecar, but read."""
-        self._added: tuple[PackedFigures, ...] = ()
-        """What is to be added when they are read; nothing is added to these themselves."""
+        self._added, self._pieces = b"", 0
+        """What is to be added when they are read, row after row, and how many."""
         self._bare = self._histograms = b""
         if figures is NOTHING:
             return
@@ -81,10 +80,7 @@ class PackedFigures:
     def unpacked(self, *, histograms: bool = True) -> Figures:
         """The figures; without `histograms` theirs are empty."""
         own = self._own(histograms=histograms)
-        if not self._added:
-            return own
-        added = [one.unpacked(histograms=histograms) for one in self._added]
-        return total([own, *added], histograms=histograms)
+        return total([own, *self._beside()], histograms=histograms) if self._pieces else own
 
     def _own(self, *, histograms: bool) -> Figures:
         """Without what was added."""
@@ -100,28 +96,34 @@ class PackedFigures:
             bare, **{name: Histogram(*row) for name, row in zip(HISTOGRAMS, rows, strict=True)}
         )
 
-    def plus(self, other: PackedFigures) -> PackedFigures:
-        """The sum of both, most often without a look into either."""
-        if not self._bare or len(self._added) >= ADDED_LIMIT:
-            return PackedFigures(total_of((self, other)))
+    def _beside(self) -> list[Figures]:
+        """What was added."""
+        return _read(self._added, self._pieces)
+
+    def plus(self, other: Figures) -> PackedFigures:
+        """The sum of both, most often without a look into what is packed."""
+        piece = _piece(other) if self._bare and len(self._added) < ADDED_BYTES_LIMIT else None
+        if piece is None:
+            return PackedFigures(total((self.unpacked(), other)))
         found = PackedFigures(NOTHING)
         found._bare, found._histograms = self._bare, self._histograms
-        found._added = (*self._added, other.together())
+        found._added, found._pieces = self._added + piece, self._pieces + 1
         return found
 
     def together(self) -> PackedFigures:
         """The same in the least room: itself if nothing lies beside them."""
-        return PackedFigures(self.unpacked()) if self._added else self
+        return PackedFigures(self.unpacked()) if self._pieces else self
 
     @property
     def has_connections(self) -> bool:
         """Whether any connection was accepted, which is asked in every pass and seldom news."""
-        return bool(self._connections.accepted) or any(one.has_connections for one in self._added)
+        own = bool(self._connections.accepted)
+        return own or any(one.interception.accepted for one in self._beside())
 
     @property
     def has_unread(self) -> bool:
         """Whether anything came that was not read, in part or at all: asked as often, and seldom so."""
-        return self._connections.unread or any(one.has_unread for one in self._added)
+        return _unread(self._connections) or any(_unread(one.interception) for one in self._beside())
 
     @property
     def _connections(self) -> _Connections:
@@ -133,7 +135,7 @@ class PackedFigures:
     @property
     def size(self) -> int:
         """Bytes that it takes, but for its own few."""
-        return len(self._bare) + len(self._histograms) + sum(one.size for one in self._added)
+        return len(self._bare) + len(self._histograms) + len(self._added)
 
     def is_same(self, other: PackedFigures) -> bool:
         """Whether they are equal down to their bytes: at once, and mostly so where figures are equal."""
@@ -150,6 +152,16 @@ class PackedFigures:
 
 
 NOTHING_PACKED = PackedFigures(NOTHING)
+
+
+def _unread(counts: _Connections | InterceptionCounts) -> bool:
+    return bool(
+        counts.exchanges_not_analysed
+        or counts.shed_connections
+        or counts.unknown_connections
+        or counts.blind_nanoseconds
+        or counts.opaque_connections
+    )
 
 
 def total_of(parts: Iterable[PackedFigures], *, histograms: bool = True) -> Figures:
@@ -180,6 +192,21 @@ def read_in(kind: type, value: object) -> Any:
     if kind is PackedFeatures:
         return PackedFeatures(msgspec.convert(value, FeatureCounts))
     raise NotImplementedError(f"no way to read a {kind.__name__}")
+
+
+def _piece(figures: Figures) -> bytes | None:
+    """A row as msgpack has it; None of what it cannot write, or nobody read again."""
+    try:
+        piece = _ENCODE(msgspec.structs.astuple(figures))
+        if BEYOND.search(piece):
+            _read(piece, 1)
+    except (OverflowError, msgspec.ValidationError):
+        return None
+    return piece
+
+
+def _read(rows: bytes, number: int) -> list[Figures]:
+    return [Figures(*row) for row in _ROWS.decode(_HEAD.pack(_LIST, number) + rows)]
 
 
 def _row(figures: Figures, name: str) -> tuple[int, int, int, dict[int, int]]:

@@ -136,10 +136,7 @@ def _figures(report: Report) -> Figures:
     totals = report.totals
     try:
         figures = figures_of(totals)
-        check(figures, "totals")
-        check(totals.objectives, "totals.objectives")
-        check(totals.features, "totals.features")
-        check(totals.requests, "totals.requests")
+        check(figures, totals)
     except (TooMuch, Implausible) as error:
         raise _Refused(str(error)) from error
     return figures

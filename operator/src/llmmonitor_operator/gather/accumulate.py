@@ -78,7 +78,6 @@ def accumulate(state: State, happened: Sequence[Happened], summed: Figures, now:
     if not happened:
         return state
     with_figures = [one for one in happened if one.figures is not NOTHING and one.figures != NOTHING]
-    packed = PackedFigures(summed)
     newest = max(one.end for one in happened)
     progressed = max((one.end for one in happened if one.figures.progress), default=None)
     return msgspec.structs.replace(
@@ -88,7 +87,7 @@ def accumulate(state: State, happened: Sequence[Happened], summed: Figures, now:
             for cells, tier in zip(state.counts, COUNT_TIERS, strict=True)
         ),
         figures=tuple(
-            _figure_cells(cells, tier, with_figures, packed, now)
+            _figure_cells(cells, tier, with_figures, summed, now)
             for cells, tier in zip(state.figures, FIGURE_TIERS, strict=True)
         ),
         figures_from=tuple(
@@ -166,7 +165,7 @@ def _figure_cells(
     cells: dict[int, PackedFigures],
     tier: Tier,
     happened: Sequence[Happened],
-    summed: PackedFigures,
+    summed: Figures,
     now: float,
 ) -> dict[int, PackedFigures]:
     """Args: summed: of all that happened, which most often is in one cell."""
@@ -178,11 +177,11 @@ def _figure_cells(
         return cells
     result = dict(cells)
     for index, parts in added.items():
-        what = summed if len(parts) == len(happened) else PackedFigures(total(parts))
+        what = summed if len(parts) == len(happened) else total(parts)
         before = result.get(index)
         if before is None:  # a new one, so that nothing comes to the others any more
             result = {place: cell.together() for place, cell in result.items()}
-        result[index] = what if before is None else before.plus(what)
+        result[index] = PackedFigures(what) if before is None else before.plus(what)
     return _kept(result, tier, now)
 
 

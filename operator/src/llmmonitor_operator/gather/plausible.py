@@ -7,12 +7,15 @@ door: the other pods' figures stay right, and what is kept of all stays small en
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from llmmonitor_api.report.histogram import LARGEST, Histogram
+from llmmonitor_api.report.totals import Totals
+from llmmonitor_operator.figures import HISTOGRAMS, Figures
 
 LIMIT: Final = 2**53
 """Of any count: ten billion a second for more than a week; every reader of JSON has it exactly."""
@@ -20,42 +23,50 @@ NANOSECONDS_LIMIT: Final = 2**62
 """146 years."""
 _NANOSECONDS: Final = "_nanoseconds"
 _LARGEST_NANO: Final = round(LARGEST * 1e9)
+_ENCODE = msgspec.msgpack.Encoder().encode
+_NOT_BELOW_LIMIT: Final = re.compile(rb"\xcf(?!\x00[\x00-\x1f])")
+"""Where a number of LIMIT or more may stand, which msgpack writes in nine bytes; in a text any may."""
 
 
 class Implausible(ValueError):
     """A count beyond the limit; the message says which, and the limit."""
 
 
-def check(counts: object, at: str) -> None:
-    """Go through all numbers of a struct or map, at any depth.
+def check(figures: Figures, totals: Totals) -> None:
+    """Go through all numbers that are kept of a report, at any depth.
 
     Args:
-        counts: whatever reports count in.
-        at: what it is called in the message.
+        figures: of the totals, by `figures_of`.
+        totals: the report's.
 
     Raises:
         Implausible: one is beyond the limit.
     """
-    if not _holds(counts):
-        _search(counts, at)
+    if _holds(figures, totals):
+        return
+    _search(figures, "totals")
+    _search(totals.objectives, "totals.objectives")
+    _search(totals.features, "totals.features")
+    _search(totals.requests, "totals.requests")
 
 
-def _holds(counts: Any) -> bool:
-    """Whether no number is beyond LIMIT, as nearly always: without a name for each it takes half as long."""
-    kind = type(counts)
-    if kind is int:
-        return bool(counts <= LIMIT)
-    if kind is Histogram:
-        count = counts.count
-        return bool(count <= LIMIT and counts.sum_nano <= count * _LARGEST_NANO)
-    if kind is dict:
-        values = counts.values()
-        if type(next(iter(values), None)) is int:
-            return bool(max(values) <= LIMIT)  # all of a map are of one type
-        return all(map(_holds, values))
-    if isinstance(counts, msgspec.Struct):
-        return all(map(_holds, msgspec.structs.astuple(counts)))
-    return not isinstance(counts, Mapping)
+def _holds(figures: Figures, totals: Totals) -> bool:
+    """Whether no number is beyond its limit, as nearly always; false where that is not seen at once.
+
+    Written by msgpack, a tenth of the time that going through them takes.
+    """
+    try:
+        written = _ENCODE((figures, totals.objectives, totals.features, totals.requests))
+    except OverflowError:  # more than 64 bits
+        return False
+    return not _NOT_BELOW_LIMIT.search(written) and all(
+        _can_be(getattr(figures, name)) for name in HISTOGRAMS
+    )
+
+
+def _can_be(histogram: Histogram) -> bool:
+    count = histogram.count
+    return count <= LIMIT and histogram.sum_nano <= count * _LARGEST_NANO
 
 
 def _search(counts: object, at: str) -> None:

@@ -48,7 +48,7 @@ def source_after(report: Report, times: tuple[float, float], figures: Figures, b
     return _source(
         report,
         times,
-        packed=before.packed if figures == NOTHING else before.packed.plus(PackedFigures(figures)),
+        packed=before.packed if figures == NOTHING else before.packed.plus(figures),
         objectives={key: known[key] + one if key in known else one for key, one in counts_in(report).items()},
         requests=_requests(report.totals.requests, before.requests),
         features=None,

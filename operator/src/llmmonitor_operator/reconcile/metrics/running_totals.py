@@ -70,7 +70,7 @@ class RunningTotals:
                 checks[check] = checks.get(check, Count()) + count
         if news.figures == NOTHING:
             return RunningTotals(self.packed, objectives, checks)
-        return RunningTotals(self.packed.plus(PackedFigures(_bounded(news.figures))), objectives, checks)
+        return RunningTotals(self.packed.plus(_bounded(news.figures)), objectives, checks)
 
 
 def _bounded(figures: Figures) -> Figures:
