@@ -43,9 +43,9 @@ def test_they_are_what_is_summed_anew(steps: list[tuple[int, int, bool]]) -> Non
     cells: dict[int, PackedFigures] = {}
     for step, number, forward in steps:
         place = newest + step if forward else newest - step
-        what = PackedFigures(figures(number))
+        what = figures(number)
         cells = {index: cell for index, cell in cells.items() if index > newest - 15}
-        cells[place] = cells[place].plus(what) if place in cells else what
+        cells[place] = cells[place].plus(what) if place in cells else PackedFigures(what)
         newest = max(cells)
         state = with_cells(state, cells)
 
