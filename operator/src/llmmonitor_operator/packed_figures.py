@@ -58,7 +58,7 @@ _INTERCEPTION = msgspec.msgpack.Decoder(_Interception)
 class PackedFigures:
     """One `Figures`, packed; never changed."""
 
-    __slots__ = ("_absurd", "_added", "_bare", "_histograms", "_pieces")
+    __slots__ = ("_absurd", "_added", "_bare", "_histograms", "_pieces", "in_checkpoint")
 
     def __init__(self, figures: Figures) -> None:
         """Args: figures: copied."""
@@ -67,6 +67,8 @@ class PackedFigures:
         self._added, self._pieces = b"", 0
         """What is to be added when they are read, row after row, and how many."""
         self._bare = self._histograms = b""
+        self.in_checkpoint = b""
+        """How they were written into the last one, for the next; empty where they were not."""
         if figures is NOTHING:
             return
         try:
@@ -110,9 +112,14 @@ class PackedFigures:
         found._added, found._pieces = self._added + piece, self._pieces + 1
         return found
 
+    @property
+    def is_together(self) -> bool:
+        """Whether nothing lies beside them."""
+        return not self._pieces
+
     def together(self) -> PackedFigures:
         """The same in the least room: itself if nothing lies beside them."""
-        return PackedFigures(self.unpacked()) if self._pieces else self
+        return self if self.is_together else PackedFigures(self.unpacked())
 
     @property
     def has_connections(self) -> bool:

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from operator import is_
 from typing import Any
 from zlib import crc32
 
@@ -27,6 +28,7 @@ from llmmonitor_operator.kube.errors import Conflict, NotFound
 from llmmonitor_operator.kube.labels import kept
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.packed_figures import PackedFigures
 from llmmonitor_operator.shards import WHOLE, Shard
 from llmmonitor_operator.state import State
 
@@ -65,6 +67,10 @@ class _Known:
     """Empty: there is none."""
     content: object = None
     """Of the state in it, as far as a change of it is worth a write."""
+    counted: object = None
+    """The same of what its pods counted."""
+    same_as: tuple[PackedFigures, ...] = ()
+    """Figures of the pods of a state that holds nothing else than it, so that these need no second look."""
     saved_at: float | None = None
     valid_spec: str = ""
     """In it, or left out of it for want of room."""
@@ -103,7 +109,7 @@ class Checkpoints:
                 f" the newest {ASIDE_LIMIT} such are; baselines and burn-rate windows begin anew"
             )
             return Loaded(None, problem)
-        self._known[uid] = replace(self._known[uid], content=_content(state), valid_spec=state.valid_spec)
+        self._known[uid] = replace(_known_of(state), resource_version=raw["metadata"]["resourceVersion"])
         return Loaded(state)
 
     def due(self, uid: str, state: State, now: float) -> bool:
@@ -121,7 +127,18 @@ class Checkpoints:
 
     def is_behind(self, uid: str, state: State) -> bool:
         """Whether the checkpoint lacks what `state` holds."""
-        return state != State() and self._known.get(uid, _Known("")).content != _content(state)
+        known = self._known.get(uid, _Known(""))
+        if state == State():
+            return False
+        if known.content != _content(state):
+            return True
+        figures = tuple(boot.packed for pod in state.pods.values() for boot in pod.boots)
+        if len(figures) == len(known.same_as) and all(map(is_, figures, known.same_as)):
+            return False
+        if known.counted != _counted(state):
+            return True
+        self._known[uid] = replace(known, same_as=figures)
+        return False
 
     def lacks_spec(self, uid: str, state: State) -> bool:
         """Whether the last valid spec was never written: once a mistake follows it, it is nowhere else."""
@@ -160,9 +177,8 @@ class Checkpoints:
                 name,
             )
             raise
-        self._known[uid] = _Known(
-            answer["metadata"]["resourceVersion"], _content(state), now, state.valid_spec
-        )
+        version = answer["metadata"]["resourceVersion"]
+        self._known[uid] = replace(_known_of(state), resource_version=version, saved_at=now)
         if encoded.left_out != self._left_out.get(uid, ()):
             missing = ", ".join(encoded.left_out) or "nothing any more"
             _log.info("checkpoint of %s/%s leaves out: %s", namespace, name, missing)
@@ -290,6 +306,10 @@ def state_of(raw: Raw) -> State:
     return decode(data)
 
 
+def _known_of(state: State) -> _Known:
+    return _Known("", _content(state), _counted(state), valid_spec=state.valid_spec)
+
+
 def _content(state: State) -> object:
     """What changes with traffic, with pods and with verdicts, but not with time alone."""
     return (
@@ -301,11 +321,17 @@ def _content(state: State) -> object:
         _charges(state),
         (state.versions.running, [one.name for one in state.versions.versions]),
         [(one.type, one.status, one.reason, one.observed_generation) for one in state.conditions],
-        {
-            uid: [(boot.boot_id, one.begun, one.ended) for boot in pod.boots for one in (boot.bare_figures,)]
-            for uid, pod in state.pods.items()
-        },
+        {uid: [boot.boot_id for boot in pod.boots] for uid, pod in state.pods.items()},
     )
+
+
+def _counted(state: State) -> object:
+    """Of all lives of all pods, which takes long: it seldom changes where `_content` does not."""
+    return [
+        (one.begun, one.ended)
+        for pod in state.pods.values()
+        for one in (boot.bare_figures for boot in pod.boots)
+    ]
 
 
 def _charges(state: State) -> object:
