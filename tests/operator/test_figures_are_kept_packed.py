@@ -196,3 +196,12 @@ def test_whether_anything_was_not_read_is_known_as_fast(counts: InterceptionCoun
     assert PackedFigures(some).plus(read).has_unread
     assert PackedFigures(read).plus(some).has_unread
     assert PackedFigures(Figures(begun=2**70, interception=counts)).has_unread
+
+
+@pytest.mark.parametrize("figures", [NOTHING, _figures(1), Figures(begun=2**70, outcomes={"ok": 5})])
+def test_how_many_requests_began_and_ended_is_known_as_fast(figures: Figures) -> None:
+    packed = PackedFigures(figures)
+    more = packed.plus(_figures(2)).plus(_figures(3))
+
+    assert packed.counted == (figures.begun, figures.ended)
+    assert more.counted == (more.unpacked().begun, more.unpacked().ended)

@@ -52,7 +52,15 @@ class _Interception(msgspec.Struct, frozen=True):
     interception: _Connections = _Connections()
 
 
+class _Counted(msgspec.Struct, frozen=True):
+    """And these."""
+
+    begun: int = 0
+    outcomes: dict[str, int] = {}
+
+
 _INTERCEPTION = msgspec.msgpack.Decoder(_Interception)
+_COUNTED = msgspec.msgpack.Decoder(_Counted)
 
 
 class PackedFigures:
@@ -131,6 +139,17 @@ class PackedFigures:
     def has_unread(self) -> bool:
         """Whether anything came that was not read, in part or at all: asked as often, and seldom so."""
         return _unread(self._connections) or any(_unread(one.interception) for one in self._beside())
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Requests begun and ended, which are asked of all replicas at once."""
+        parts: list[_Counted | Figures] = [*self._beside()]
+        if self._absurd is not None:
+            parts.append(self._absurd)
+        elif self._bare:
+            parts.append(_COUNTED.decode(self._bare))
+        ended = [sum(one.outcomes.values()) for one in parts]
+        return sum([one.begun for one in parts]), sum(ended)
 
     @property
     def _connections(self) -> _Connections:

@@ -327,11 +327,7 @@ def _content(state: State) -> object:
 
 def _counted(state: State) -> object:
     """Of all lives of all pods, which takes long: it seldom changes where `_content` does not."""
-    return [
-        (one.begun, one.ended)
-        for pod in state.pods.values()
-        for one in (boot.bare_figures for boot in pod.boots)
-    ]
+    return [boot.packed.counted for pod in state.pods.values() for boot in pod.boots]
 
 
 def _charges(state: State) -> object:
