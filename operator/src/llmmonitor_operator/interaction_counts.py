@@ -20,6 +20,7 @@ READ_IN_PART = "read_in_part"
 FLAGGED, VERIFIED, COMPLIED, FOUND = "flagged:", "verified:", "complied:", "found:"
 NAMES: Final = (EXCHANGES, LOOKED_AT, ANSWERS, CUT_SHORT, READ_IN_PART)
 _SIGNAL, _VERIFIED_SIGNAL = "Interaction", "VerifiedInteraction"
+_ALL = tuple(BY_NAME)
 _NO_OBJECTIVE = '["",'
 
 
@@ -70,7 +71,9 @@ def figures_of(interactions: InteractionCounts) -> dict[str, int]:
 
 def not_looked_for(interactions: InteractionCounts) -> tuple[str, ...]:
     """Kinds of this version that a sidecar does not know: it counts all that it looks for from its start."""
-    return tuple(name for name in BY_NAME if name not in interactions.kinds)
+    if not interactions.kinds:
+        return _ALL
+    return tuple([name for name in BY_NAME if name not in interactions.kinds])
 
 
 def since(newer: Mapping[str, int], older: Mapping[str, int]) -> dict[str, int]:

@@ -76,7 +76,10 @@ def within(cells: Mapping[int, T], tier: Tier, seconds: float, end: float) -> li
 def without_old(cells: Mapping[int, T], tier: Tier, now: float) -> dict[int, T]:
     """`cells` without those that the tier no longer keeps."""
     oldest = tier.index(now) - tier.cells
-    return {index: cell for index, cell in cells.items() if index > oldest}
+    kept = dict(cells)
+    for index in [index for index in kept if index <= oldest]:  # seldom many
+        del kept[index]
+    return kept
 
 
 def spread(count: Count, begin: float, end: float, tier: Tier) -> Iterator[tuple[int, Count]]:

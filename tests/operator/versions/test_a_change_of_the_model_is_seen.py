@@ -14,7 +14,7 @@ from llmmonitor_api.report.report import Engine
 from llmmonitor_operator.checkpoint import decode, encode
 from llmmonitor_operator.evaluate import Evaluation
 from llmmonitor_operator.figures import NOTHING
-from llmmonitor_operator.gather.accumulate import Happened, accumulate
+from llmmonitor_operator.gather.accumulate import Happened, accumulate, added
 from llmmonitor_operator.interaction_counts import flagged_key
 from llmmonitor_operator.versions.history import VERSIONS_LIMIT
 from llmmonitor_operator.windows import Count
@@ -194,7 +194,7 @@ def test_what_is_found_in_interactions_is_nothing_that_versions_are_compared_by(
     counts = {flagged_key("jailbreak"): Count(4, 1), objective: Count(5, 0)}
 
     happened = [Happened(one.now, one.now, NOTHING, counts, pod=replica.uid)]
-    state = accumulate(one.state, happened, NOTHING, one.now)
+    state = accumulate(one.state, happened, added(happened), one.now)
 
     [version] = state.versions.versions
     assert objective in version.hours

@@ -9,7 +9,6 @@ windows; within one source a report that was overtaken leaves its share to the o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 import msgspec
@@ -99,7 +98,7 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
     if probed:
         state = msgspec.structs.replace(state, quality=with_probes(state.quality, probed, now))
     together = added(happened)
-    return accumulate(_with_pods(state, pods, now), happened, together.figures, now), together
+    return accumulate(_with_pods(state, pods, now), happened, together, now), together
 
 
 def _new_to(pod: Pod, report: Report) -> Source | None:
@@ -146,8 +145,7 @@ def _looked_for(kinds: tuple[str, ...], source: Source) -> tuple[str, ...]:
     return tuple(kind for kind in kinds if kind not in source.not_looked_for)
 
 
-@dataclass(frozen=True, slots=True)
-class _Newly:
+class _Newly(msgspec.Struct, frozen=True):
     """What happened since the report before."""
 
     figures: Figures
@@ -173,11 +171,11 @@ def _taken(
             f"report {report.identity.sequence} of boot {report.identity.boot_id} says what came since report"
             f" {report.since}, the last known is {known.sequence if known else 'none'}"
         )
-    counts = {key: one for key, one in counts_in(report).items() if one.total}
+    counts = counts_in(report)
     energy = figures.gpu_energy_millijoules
     spent = msgspec.structs.replace(figures, gpu_energy_tokens=figures.completion_tokens_exact)
-    newly = _Newly(spent if energy else figures, counts, report.totals.features)
-    return source_after(report, times, figures, known), known, newly
+    newly = _Newly(spent if energy else figures, _with_events(counts), report.totals.features)
+    return source_after(report, times, known, figures, counts), known, newly
 
 
 def _baseline(state: State, source: Source) -> Source:
@@ -241,6 +239,10 @@ def _counts_since(source: Source, before: Source) -> dict[str, Count]:
                 )
             old = Count()  # taken out and brought back by two changes of the configuration
         counts[key] = Count(count.good - old.good, count.bad - old.bad)
+    return _with_events(counts)
+
+
+def _with_events(counts: Mapping[str, Count]) -> dict[str, Count]:
     return {key: count for key, count in counts.items() if count.total}
 
 

@@ -27,8 +27,7 @@ from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier, 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(msgspec.Struct, frozen=True):
     """What one source counted in (begin, end], Unix seconds."""
 
     begin: float
@@ -36,7 +35,7 @@ class Happened:
     figures: Figures
     counts: dict[str, Count]
     """By objective key; only of objectives that had events."""
-    features: FeatureCounts = field(default_factory=FeatureCounts)
+    features: FeatureCounts = msgspec.field(default_factory=FeatureCounts)
     pod: str = ""
     """The UID of the pod that it happened on."""
 
@@ -66,13 +65,13 @@ def added(parts: Sequence[Happened | Added]) -> Added:
     return Added(total(one.figures for one in parts), counts)
 
 
-def accumulate(state: State, happened: Sequence[Happened], summed: Figures, now: float) -> State:
+def accumulate(state: State, happened: Sequence[Happened], together: Added, now: float) -> State:
     """The state with all of it; cells older than their tier keeps at `now` are dropped.
 
     Args:
         state: what was known.
         happened: since then.
-        summed: the figures of all of it together.
+        together: the sum of all of it.
         now: Unix seconds.
     """
     if not happened:
@@ -83,11 +82,11 @@ def accumulate(state: State, happened: Sequence[Happened], summed: Figures, now:
     return msgspec.structs.replace(
         state,
         counts=tuple(
-            _count_cells(cells, tier, happened, now)
+            _count_cells(cells, tier, happened, together.counts, now)
             for cells, tier in zip(state.counts, COUNT_TIERS, strict=True)
         ),
         figures=tuple(
-            _figure_cells(cells, tier, with_figures, summed, now)
+            _figure_cells(cells, tier, with_figures, together.figures, now)
             for cells, tier in zip(state.figures, FIGURE_TIERS, strict=True)
         ),
         figures_from=tuple(
@@ -138,18 +137,18 @@ def _events_at(before: Mapping[str, float], happened: Sequence[Happened]) -> dic
 
 
 def _count_cells(
-    tier_cells: dict[str, dict[int, Count]], tier: Tier, happened: Sequence[Happened], now: float
+    tier_cells: dict[str, dict[int, Count]],
+    tier: Tier,
+    happened: Sequence[Happened],
+    summed: Mapping[str, Count],
+    now: float,
 ) -> dict[str, dict[int, Count]]:
-    added: dict[str, dict[int, Count]] = {}
-    for one in happened:
-        for key, count in one.counts.items():
-            cells = added.setdefault(key, {})
-            last = tier.index(one.end)
-            if last == tier.index(one.begin):  # mostly so in all tiers but the finest
-                cells[last] = cells[last] + count if last in cells else count
-                continue
-            for index, share in spread(count, one.begin, one.end, tier):
-                cells[index] = cells[index] + share if index in cells else share
+    """Args: summed: the counts of all that happened, which most often is in one cell."""
+    first = tier.index(min(one.begin for one in happened))
+    last = tier.index(max(one.end for one in happened))
+    added = (
+        {key: {last: count} for key, count in summed.items()} if first == last else _shares(happened, tier)
+    )
     if not added:
         return tier_cells
     result = dict(tier_cells)
@@ -159,6 +158,17 @@ def _count_cells(
             cells[index] = cells[index] + count if index in cells else count
         result[key] = without_old(cells, tier, now) if _is_old(min(new), tier, now) else cells
     return result
+
+
+def _shares(happened: Sequence[Happened], tier: Tier) -> dict[str, dict[int, Count]]:
+    """By key and cell."""
+    shares: dict[str, dict[int, Count]] = {}
+    for one in happened:
+        for key, count in one.counts.items():
+            cells = shares.setdefault(key, {})
+            for index, share in spread(count, one.begin, one.end, tier):
+                cells[index] = cells[index] + share if index in cells else share
+    return shares
 
 
 def _figure_cells(

@@ -6,6 +6,8 @@ whole boot, so that after a difference comes what may.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from llmmonitor_api.report import merge
@@ -38,10 +40,13 @@ def source_of(report: Report, times: tuple[float, float], figures: Figures) -> S
     )
 
 
-def source_after(report: Report, times: tuple[float, float], figures: Figures, before: Source) -> Source:
-    """What is kept of one that says what came since `before`, the last of its boot; `figures` are of that.
+def source_after(
+    report: Report, times: tuple[float, float], before: Source, figures: Figures, counts: Mapping[str, Count]
+) -> Source:
+    """What is kept of one that says what came since `before`, the last of its boot.
 
-    Of features only whole ones are kept: nothing else is compared to them.
+    `figures` and `counts` (`counts_in`) are of that. Of features only whole ones are kept: nothing else is
+    compared to them.
     """
     known = before.objectives
     busy, observed, probing = _nanoseconds(report)
@@ -49,7 +54,7 @@ def source_after(report: Report, times: tuple[float, float], figures: Figures, b
         report,
         times,
         packed=before.packed if figures == NOTHING else before.packed.plus(figures),
-        objectives={key: known[key] + one if key in known else one for key, one in counts_in(report).items()},
+        objectives={key: known[key] + one if key in known else one for key, one in counts.items()},
         requests=_requests(report.totals.requests, before.requests),
         features=None,
         nanoseconds=(
