@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from llmmonitor_api.conditions import Condition
@@ -135,8 +136,8 @@ def _engine(inputs: Inputs) -> EngineStatus | None:
     if engine is None:
         if expected is None:
             return None
-        return EngineStatus(name=expected.engine, detected_by=serves[:LABEL_LIMIT])
-    return EngineStatus(
+        return _engine_status(name=expected.engine, detected_by=serves[:LABEL_LIMIT])
+    return _engine_status(
         name=engine.name,
         version=(engine.version or "")[:LABEL_LIMIT],
         model=(engine.model or "")[:LABEL_LIMIT],
@@ -155,7 +156,7 @@ def _pods(inputs: Inputs) -> PodsStatus:
         if pod.expected.injection or not (pod.fresh or pod.waited_for)
     ]
     missing += [UnmonitoredPod(name=pod.name, reason=pod.reason) for pod in inputs.environment.left_out]
-    return PodsStatus(
+    return _pods_status(
         matched=matched,
         injected=sum(not (pod.expected.injection or pod.expected.attached) for pod in inputs.pods)
         if inputs.environment.cluster
@@ -168,6 +169,12 @@ def _pods(inputs: Inputs) -> PodsStatus:
         attached=sum(pod.expected.attached for pod in inputs.pods if not pod.expected.injection),
         not_monitored=tuple(missing[:_NOT_MONITORED_LIMIT]),
     )
+
+
+_engine_status = lru_cache(maxsize=4096)(EngineStatus)
+_pods_status = lru_cache(maxsize=4096)(PodsStatus)
+"""Asked for in every evaluation, and mostly what they were. In a pass that writes nothing no other model of a
+status is made, and pydantic takes several times as long when its code has to be fetched first."""
 
 
 def _why(pod: PodStanding) -> str:
