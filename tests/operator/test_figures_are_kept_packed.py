@@ -173,3 +173,17 @@ def test_whether_a_connection_came_is_known_without_all_the_rest() -> None:
     assert some.plus(empty).has_connections
     assert none.plus(one).has_connections
     assert absurd.has_connections
+
+
+@pytest.mark.parametrize("number", [1, 2, 20])
+def test_how_many_requests_there_were_is_known_without_all_the_rest(number: int) -> None:
+    parts = [_figures(seed) for seed in range(number)]
+    absurd = Figures(begun=2**70, outcomes={"ok": 2})
+    summed = NOTHING_PACKED
+    for one in parts:
+        summed = summed.plus(one)
+
+    expected = total(parts)
+    assert summed.requests == (expected.begun, expected.ended)
+    assert NOTHING_PACKED.requests == (0, 0)
+    assert summed.plus(absurd).requests == (expected.begun + 2**70, expected.ended + 2)

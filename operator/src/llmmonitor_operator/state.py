@@ -81,11 +81,6 @@ class Source(msgspec.Struct, frozen=True):
         """All of them, unpacked."""
         return self.packed.unpacked()
 
-    @property
-    def bare_figures(self) -> Figures:
-        """The same without histograms, which is much faster."""
-        return self.packed.unpacked(histograms=False)
-
 
 class Pod(msgspec.Struct, frozen=True):
     """All that is known of one pod."""

@@ -302,7 +302,7 @@ def _content(state: State) -> object:
         (state.versions.running, [one.name for one in state.versions.versions]),
         [(one.type, one.status, one.reason, one.observed_generation) for one in state.conditions],
         {
-            uid: [(boot.boot_id, one.begun, one.ended) for boot in pod.boots for one in (boot.bare_figures,)]
+            uid: [(boot.boot_id, *boot.packed.requests) for boot in pod.boots]
             for uid, pod in state.pods.items()
         },
     )
