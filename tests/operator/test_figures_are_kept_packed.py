@@ -198,10 +198,15 @@ def test_whether_anything_was_not_read_is_known_as_fast(counts: InterceptionCoun
     assert PackedFigures(Figures(begun=2**70, interception=counts)).has_unread
 
 
-@pytest.mark.parametrize("figures", [NOTHING, _figures(1), Figures(begun=2**70, outcomes={"ok": 5})])
-def test_how_many_requests_began_and_ended_is_known_as_fast(figures: Figures) -> None:
-    packed = PackedFigures(figures)
-    more = packed.plus(_figures(2)).plus(_figures(3))
+@pytest.mark.parametrize("number", [1, 2, 20])
+def test_how_many_requests_there_were_is_known_without_all_the_rest(number: int) -> None:
+    parts = [_figures(seed) for seed in range(number)]
+    absurd = Figures(begun=2**70, outcomes={"ok": 2})
+    summed = NOTHING_PACKED
+    for one in parts:
+        summed = summed.plus(one)
 
-    assert packed.counted == (figures.begun, figures.ended)
-    assert more.counted == (more.unpacked().begun, more.unpacked().ended)
+    expected = total(parts)
+    assert summed.requests == (expected.begun, expected.ended)
+    assert NOTHING_PACKED.requests == (0, 0)
+    assert summed.plus(absurd).requests == (expected.begun + 2**70, expected.ended + 2)

@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmmonitor_api.report.report import Identity, InterceptionState, Live, Report, Resources
 from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_operator.gather import absorb as absorbing
-from llmmonitor_operator.gather.absorb import absorb
+from llmmonitor_operator.gather.absorb import absorb, absorb_all
 from llmmonitor_operator.state import State
 from llmmonitor_operator.windows import COUNT_TIERS, Count
 
@@ -244,6 +244,42 @@ def test_any_order_at_all_counts_every_event_once(
     expected = Count(sum(one.good for one in last.values()), sum(one.bad for one in last.values()))
     assert state.count("o", 300) == expected
     assert state.window(600).begun == expected.total
+
+
+_ANSWERS, _SILENT = (40, 4, 0.0, True), (40, 4, 0.0, False)
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.integers(0, 9), st.integers(0, 9), st.floats(0, 14), st.booleans()),
+            min_size=3,
+            max_size=3,
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+@example([[_ANSWERS] * 3] * 3 + [[_SILENT, _ANSWERS, _ANSWERS], [_ANSWERS] * 3])
+@settings(max_examples=60, deadline=None)
+def test_reports_of_one_pass_give_what_each_alone_would(
+    passes: list[list[tuple[int, int, float, bool]]],
+) -> None:
+    together = one_by_one = State()
+    counted = [Count()] * 3
+    for number, pods in enumerate(passes, 1):
+        reports = {}
+        for pod, (good, bad, late, answers) in enumerate(pods):
+            if answers:
+                counted[pod] += Count(good, bad)
+                at, (all_good, all_bad) = NOW + 15 * number + late, msgspec.structs.astuple(counted[pod])
+                reports[f"u{pod}"] = report(number, uid=f"u{pod}", at=at, good=all_good, bad=all_bad)
+        now = NOW + 15 * (number + 1)
+        together, _ = absorb_all(together, reports, now)
+        for one in reports.values():
+            one_by_one = absorb(one_by_one, one, now)
+
+    assert _comparable(together) == _comparable(one_by_one)
 
 
 def _comparable(state: State) -> dict[str, Any]:

@@ -10,7 +10,7 @@ as plain ones.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -24,16 +24,25 @@ from llmmonitor_operator.packing import BEYOND
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _BARE = msgspec.msgpack.Decoder(Figures)
-_VALUES = tuple.__class_getitem__(tuple(one.type for one in msgspec.structs.fields(Figures)))
-"""Of all fields in a row; their names would take as much room as the figures of a few requests."""
-_ROWS = msgspec.msgpack.Decoder(list.__class_getitem__(_VALUES))
+
+
+def _reader(names: Collection[str]) -> msgspec.msgpack.Decoder[Any]:
+    """Reads values of all fields in a row; of fields beside `names` only where they are."""
+    fields = [(one.name, one.type) for one in msgspec.structs.fields(Figures)]
+    row = tuple.__class_getitem__(tuple(kind if name in names else msgspec.Raw for name, kind in fields))
+    return msgspec.msgpack.Decoder(list.__class_getitem__(row))
+
+
+_FIELDS = frozenset(Figures.__struct_fields__)
+_WHOLE_ROWS, _BARE_ROWS = _reader(_FIELDS), _reader(_FIELDS - set(HISTOGRAMS))
+_GLANCES_OF_ROWS = _reader(("begun", "outcomes", "interception"))
 _HEAD = struct.Struct(">BH")
 _LIST = 0xDC
 """What msgpack has before a list of up to 65,535, with its length."""
 
 _HISTOGRAMS = msgspec.msgpack.Decoder(list[tuple[int, int, int, dict[int, int]]])
 _NONE = {name: Histogram() for name in HISTOGRAMS}
-ADDED_BYTES_LIMIT = 6 * 1024
+ADDED_BYTES_LIMIT = 4 * 1024
 """Of what lies beside packed figures: a replica's of some minutes, as its requests are many or few."""
 
 
@@ -46,21 +55,15 @@ class _Connections(msgspec.Struct, frozen=True):
     opaque_connections: dict[str, int] = {}
 
 
-class _Interception(msgspec.Struct, frozen=True):
+class _Glance(msgspec.Struct, frozen=True):
     """Of all figures these alone."""
-
-    interception: _Connections = _Connections()
-
-
-class _Counted(msgspec.Struct, frozen=True):
-    """And these."""
 
     begun: int = 0
     outcomes: dict[str, int] = {}
+    interception: _Connections = _Connections()
 
 
-_INTERCEPTION = msgspec.msgpack.Decoder(_Interception)
-_COUNTED = msgspec.msgpack.Decoder(_Counted)
+_GLANCE = msgspec.msgpack.Decoder(_Glance)
 
 
 class PackedFigures:
@@ -90,7 +93,10 @@ class PackedFigures:
     def unpacked(self, *, histograms: bool = True) -> Figures:
         """The figures; without `histograms` theirs are empty."""
         own = self._own(histograms=histograms)
-        return total([own, *self._beside()], histograms=histograms) if self._pieces else own
+        if not self._pieces:
+            return own
+        added = self._beside(_WHOLE_ROWS if histograms else _BARE_ROWS)
+        return total([own, *added], histograms=histograms)
 
     def _own(self, *, histograms: bool) -> Figures:
         """Without what was added."""
@@ -106,9 +112,9 @@ class PackedFigures:
             bare, **{name: Histogram(*row) for name, row in zip(HISTOGRAMS, rows, strict=True)}
         )
 
-    def _beside(self) -> list[Figures]:
-        """What was added."""
-        return _read(self._added, self._pieces)
+    def _beside(self, rows: msgspec.msgpack.Decoder[Any]) -> list[Figures]:
+        """What was added; fields that `rows` do not read are not to be looked at."""
+        return _read(self._added, self._pieces, rows)
 
     def plus(self, other: Figures) -> PackedFigures:
         """The sum of both, most often without a look into what is packed."""
@@ -132,31 +138,26 @@ class PackedFigures:
     @property
     def has_connections(self) -> bool:
         """Whether any connection was accepted, which is asked in every pass and seldom news."""
-        own = bool(self._connections.accepted)
-        return own or any(one.interception.accepted for one in self._beside())
+        return any(one.interception.accepted for one in self._glances())
 
     @property
     def has_unread(self) -> bool:
         """Whether anything came that was not read, in part or at all: asked as often, and seldom so."""
-        return _unread(self._connections) or any(_unread(one.interception) for one in self._beside())
+        return any(_unread(one.interception) for one in self._glances())
 
     @property
-    def counted(self) -> tuple[int, int]:
-        """Requests begun and ended, which are asked of all replicas at once."""
-        parts: list[_Counted | Figures] = [*self._beside()]
+    def requests(self) -> tuple[int, int]:
+        """How many began and how many ended."""
+        every = list(self._glances())
+        return sum(one.begun for one in every), sum(sum(one.outcomes.values()) for one in every)
+
+    def _glances(self) -> Iterator[Figures | _Glance]:
+        """Of all that is to be added up, most of which is not read."""
         if self._absurd is not None:
-            parts.append(self._absurd)
+            yield self._absurd
         elif self._bare:
-            parts.append(_COUNTED.decode(self._bare))
-        ended = [sum(one.outcomes.values()) for one in parts]
-        return sum([one.begun for one in parts]), sum(ended)
-
-    @property
-    def _connections(self) -> _Connections:
-        """Without those that were added."""
-        if self._absurd is not None:
-            return msgspec.convert(self._absurd.interception, _Connections, from_attributes=True)
-        return _INTERCEPTION.decode(self._bare).interception if self._bare else _Connections()
+            yield _GLANCE.decode(self._bare)
+            yield from self._beside(_GLANCES_OF_ROWS)
 
     @property
     def size(self) -> int:
@@ -225,14 +226,14 @@ def _piece(figures: Figures) -> bytes | None:
     try:
         piece = _ENCODE(msgspec.structs.astuple(figures))
         if BEYOND.search(piece):
-            _read(piece, 1)
+            _read(piece, 1, _WHOLE_ROWS)
     except (OverflowError, msgspec.ValidationError):
         return None
     return piece
 
 
-def _read(rows: bytes, number: int) -> list[Figures]:
-    return [Figures(*row) for row in _ROWS.decode(_HEAD.pack(_LIST, number) + rows)]
+def _read(rows: bytes, number: int, decoder: msgspec.msgpack.Decoder[Any]) -> list[Figures]:
+    return [Figures(*row) for row in decoder.decode(_HEAD.pack(_LIST, number) + rows)]
 
 
 def _row(figures: Figures, name: str) -> tuple[int, int, int, dict[int, int]]:

@@ -15,7 +15,7 @@ from llmmonitor_operator.packing import BEYOND, has_beyond, pack, pack_saturated
 from llmmonitor_operator.state import State
 
 _ENCODE = msgspec.msgpack.Encoder().encode
-_FIELDS = msgspec.structs.fields(State)
+_NAMES = tuple((field.encode_name, field.name) for field in msgspec.structs.fields(State))
 
 
 class PackedParts:
@@ -33,7 +33,7 @@ class PackedParts:
         Raises:
             ValueError: as `pack`.
         """
-        return {field.encode_name: self._part(getattr(state, field.name)) for field in _FIELDS}
+        return {written: self._part(getattr(state, name)) for written, name in _NAMES}
 
     def _part(self, value: object) -> object:
         if type(value) is tuple:  # tiers, of which one at a time is left out

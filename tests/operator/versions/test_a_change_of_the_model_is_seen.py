@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.operator.conftest import ROOMY, Watch
 
 from llmmonitor_api.conditions.event_reasons import MODEL_CHANGED
@@ -16,7 +18,7 @@ from llmmonitor_operator.evaluate import Evaluation
 from llmmonitor_operator.figures import NOTHING
 from llmmonitor_operator.gather.accumulate import Happened, accumulate, added
 from llmmonitor_operator.interaction_counts import flagged_key
-from llmmonitor_operator.versions.history import VERSIONS_LIMIT
+from llmmonitor_operator.versions.history import HOURS_LIMIT, VERSIONS_LIMIT, History, Version, counted
 from llmmonitor_operator.windows import Count
 
 Make = Callable[..., Watch]
@@ -200,3 +202,33 @@ def test_what_is_found_in_interactions_is_nothing_that_versions_are_compared_by(
     assert objective in version.hours
     assert flagged_key("jailbreak") not in version.hours
     assert state.count(flagged_key("jailbreak"), 3600.0) == Count(4, 1)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c", "unknown"]),
+        st.tuples(
+            st.integers(0, 9),
+            st.dictionaries(
+                st.sampled_from(["errors", "first token"]),
+                st.builds(Count, st.integers(0, 9), st.integers(0, 9)),
+            ),
+        ),
+    )
+)
+def test_what_happened_on_some_pods_counts_as_if_they_came_one_by_one(
+    happened: dict[str, tuple[int, dict[str, Count]]],
+) -> None:
+    hours = {"errors": {hour: Count(hour, 0) for hour in range(HOURS_LIMIT)}}
+    before = History(
+        versions=(Version("v1", {}, 0.0, 1.0, requests=3, hours=hours), Version("v2", {}, 1.0, 1.0)),
+        running={"a": "v1", "b": "v2", "c": "v2", "unknown": "v3"},
+    )
+    now = 3600.0 * HOURS_LIMIT + 10
+
+    one_by_one = before
+    for pod, what in happened.items():
+        one_by_one = counted(one_by_one, {pod: what}, now)
+
+    assert counted(before, happened, now) == one_by_one
+    assert all(len(cells) <= HOURS_LIMIT for one in one_by_one.versions for cells in one.hours.values())

@@ -207,23 +207,32 @@ def compared(history: History) -> tuple[Version, Version] | None:
 
 def counted(history: History, happened: Mapping[str, tuple[int, Mapping[str, Count]]], now: float) -> History:
     """The history with requests and objectives' events by pod UID, as far as it is known what runs there."""
-    versions = {one.name: one for one in history.versions}
-    hour = int(now // _HOUR_SECONDS)
-    changed = False
-    for uid, (requests, counts) in happened.items():
-        known = versions.get(history.running.get(uid, ""))
-        if known is None or not (requests or counts):
-            continue
-        hours = dict(known.hours)
-        for key, count in counts.items():
-            cells = dict(hours.get(key, {}))
-            cells[hour] = cells.get(hour, Count()) + count
-            hours[key] = dict(sorted(cells.items())[-HOURS_LIMIT:])
-        versions[known.name] = msgspec.structs.replace(known, requests=known.requests + requests, hours=hours)
-        changed = True
-    if not changed:
+    requests: dict[str, int] = {}
+    events: dict[str, dict[str, Count]] = {}
+    for uid, (number, counts) in happened.items():
+        name = history.running.get(uid, "")
+        if number or counts:
+            requests[name] = requests.get(name, 0) + number
+            of_version = events.setdefault(name, {})
+            for key, count in counts.items():
+                of_version[key] = of_version[key] + count if key in of_version else count
+    if not any(one.name in requests for one in history.versions):
         return history
-    return msgspec.structs.replace(history, versions=tuple(versions[one.name] for one in history.versions))
+    versions = (
+        _with(one, requests[one.name], events[one.name], now) if one.name in requests else one
+        for one in history.versions
+    )
+    return msgspec.structs.replace(history, versions=tuple(versions))
+
+
+def _with(version: Version, requests: int, events: Mapping[str, Count], now: float) -> Version:
+    hour = int(now // _HOUR_SECONDS)
+    hours = dict(version.hours)
+    for key, count in events.items():
+        cells = dict(hours.get(key, {}))
+        cells[hour] = cells.get(hour, Count()) + count
+        hours[key] = dict(sorted(cells.items())[-HOURS_LIMIT:])
+    return msgspec.structs.replace(version, requests=version.requests + requests, hours=hours)
 
 
 def _seen_again(versions: dict[str, Version], name: str, known: Parts, now: float) -> str:
