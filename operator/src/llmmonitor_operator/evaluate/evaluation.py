@@ -131,14 +131,12 @@ def _judged(inputs: Inputs) -> tuple[dict[str, Verdict], dict[str, Held]]:
     """Every condition's verdict, and what to remember of those that settle."""
     verdicts: dict[str, Verdict] = {}
     held = dict(inputs.state.held)
-    unheld = replace(inputs, verdicts=verdicts)
+    judging = replace(inputs, verdicts=verdicts, held=inputs.state.held)
     for row in EVALUATORS:
         name = row.kind.name
-        before = held.get(name)
-        verdict = row.judge(unheld if before is None else replace(unheld, held=before))
+        verdict = row.judge(judging)
         if row.settles:
-            settings = row.settled_by(inputs.settings)
-            verdict, memory = settle(row.kind, verdict, before, inputs.now, settings)
+            verdict, memory = settle(row, verdict, held.get(name), inputs.now, inputs.settings)
             if memory is not None:
                 held[name] = memory
         verdicts[name] = verdict

@@ -61,8 +61,8 @@ class Inputs:
     """None without a price."""
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     """Of the conditions judged before this one, by type."""
-    held: Held | None = None
-    """The last verdict of this condition."""
+    held: Mapping[str, Held] = field(default_factory=dict)
+    """While conditions are judged: their last verdicts, by type."""
     fresh: tuple[tuple[str, Source], ...] = ()
     """Name and newest report of every pod that may be judged by: `fresh_of` the pods."""
     sums: WindowSums = field(default_factory=WindowSums, compare=False, repr=False)

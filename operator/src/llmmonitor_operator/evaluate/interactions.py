@@ -173,7 +173,8 @@ def _zero(inputs: Inputs, limit: InteractionLimit) -> Standing | None:
     seconds = inputs.settings.interactions.clear_after_seconds
     key = verified_key(limit.kind)
     newest = inputs.state.newest_bad(key)
-    said = inputs.held.failing_at if inputs.held is not None else None
+    held = inputs.held.get(table.INTERACTIONS_SAFE.name)
+    said = held.failing_at if held is not None else None
     if newest is None or newest < inputs.now - seconds or (said is not None and newest <= said):
         return Standing(limit)
     count = inputs.state.count(key, seconds).bad

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
+from llmmonitor_api.conditions import table
 from llmmonitor_operator.evaluate import anomalies, request_outcomes, saturation, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.evaluate.objectives import (
@@ -77,7 +78,8 @@ def _stalled(inputs: Inputs) -> list[str]:
 
 def _evidence_at(inputs: Inputs, recent: list[ObjectiveStanding]) -> float:
     newest = max(one.last_event_at or 0.0 for one in recent)
-    if inputs.held and inputs.held.reason == reasons.STALLED.name:
+    held = inputs.held.get(table.PERFORMANCE_HEALTHY.name)
+    if held is not None and held.reason == reasons.STALLED.name:
         return min(newest, inputs.state.progress_at or 0.0)  # clients that gave up are no sign of life
     return newest
 

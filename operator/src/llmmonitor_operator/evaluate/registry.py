@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from llmmonitor_api.conditions import ConditionType, table
 from llmmonitor_operator.evaluate import (
@@ -38,11 +38,9 @@ class Row:
     clear_after: Callable[[Settings], float] | None = None
     """Seconds after which it clears, where that is not the spec's `clearAfter`."""
 
-    def settled_by(self, settings: Settings) -> Settings:
-        """The settings that its verdict is held and cleared by."""
-        if self.clear_after is None:
-            return settings
-        return replace(settings, clear_after_seconds=self.clear_after(settings))
+    def clear_after_seconds(self, settings: Settings) -> float:
+        """After which it clears."""
+        return settings.clear_after_seconds if self.clear_after is None else self.clear_after(settings)
 
 
 EVALUATORS = (

@@ -13,6 +13,7 @@ from llmmonitor_api.conditions import ConditionType, Status
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Verdict
+from llmmonitor_operator.evaluate.registry import Row
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import Held
 
@@ -22,17 +23,18 @@ _AGE_SHOWN_AFTER_INTERVALS = 4
 
 
 def settle(
-    kind: ConditionType, verdict: Verdict, held: Held | None, now: float, settings: Settings
+    row: Row, verdict: Verdict, held: Held | None, now: float, settings: Settings
 ) -> tuple[Verdict, Held | None]:
     """The verdict to show, and what to remember of it.
 
     Args:
-        kind: the condition's type.
+        row: the condition.
         verdict: by what is seen now.
         held: what was remembered the last time.
         now: Unix seconds.
         settings: for `holdFor`, `clearAfter` and from which age on a verdict is marked.
     """
+    kind = row.kind
     if verdict.reason.status is Status.UNKNOWN:
         if verdict.reason.name in NOTHING_TO_JUDGE_BY and _stands(held, now, settings):
             return _repeated(kind, held, now, settings), held
@@ -45,9 +47,10 @@ def settle(
         if evidence_at <= held.failing_at:
             return _repeated(kind, held, now, settings), held
         quiet = now - held.failing_at
-        if quiet < settings.clear_after_seconds:
+        clear_after = row.clear_after_seconds(settings)
+        if quiet < clear_after:
             clearing = Held(held.reason, held.message, evidence_at, held.failing_at)
-            return _clearing(kind, clearing, quiet, settings), clearing
+            return _clearing(kind, clearing, quiet, clear_after), clearing
     held = Held(verdict.reason.name, verdict.message, evidence_at)
     return _repeated(kind, held, now, settings), held
 
@@ -56,11 +59,11 @@ def _stands(held: Held | None, now: float, settings: Settings) -> TypeGuard[Held
     return held is not None and now - held.judged_at <= settings.hold_for_seconds
 
 
-def _clearing(kind: ConditionType, held: Held, quiet: float, settings: Settings) -> Verdict:
+def _clearing(kind: ConditionType, held: Held, quiet: float, clear_after: float) -> Verdict:
     return Verdict(
         kind.reason(held.reason),
         f"{held.message}; not any more for {wording.duration(quiet)}, clears after"
-        f" {wording.duration(settings.clear_after_seconds)}",
+        f" {wording.duration(clear_after)}",
     )
 
 
