@@ -88,8 +88,8 @@ bench-webhook: $(READY) ## What the webhook adds to the creation of a pod, on th
 bench-scale: $(READY) ## The operator with 1,000 monitors and 10,000 pods, beside Prometheus with the same sidecars
 	$(BIN)/python -m bench.scale $(ARGS)
 
-bench-passes: $(READY) ## What one monitor's pass costs the operator, part by part and all in all
-	$(BIN)/python -m bench.passes $(ARGS)
+bench-passes: $(READY) ## What one monitor's pass costs the operator as its image runs it, part by part and all in all
+	$(BIN)/python -m bench.passes --image $(ARGS)
 
 bench-gpu: $(READY) ## What sampling GPUs costs the sidecar, beside a driver whose answers cost nothing
 	$(BIN)/python -m bench.gpu $(ARGS)

@@ -3,7 +3,8 @@
 Replicas count as those of the scale bench do, for twenty minutes of simulated time; then the parts of their
 monitors' passes are timed: signatures, decode, absorb, judge, count for `/metrics`, and the status document,
 which is made once a minute at most. Each figure is the mean over six minutes of passes, the least of some:
-whatever else runs only ever adds. The whole is measured apart, over loopback (`whole_pass`), and the last row
+whatever else runs only ever adds. With `--image` all of it is done by the operator's image and the Python in
+it, as users run it. The whole is measured apart, over loopback (`whole_pass`), and the last row
 is what is in none of the parts: HTTP, the API server's client, checkpoints, standings of pods, the loop.
 """
 
@@ -11,15 +12,20 @@ from __future__ import annotations
 
 import argparse
 import gc
+import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from bench import whole_pass
+from bench.fleet import operator_image
 from bench.fleet.traffic import Replica
+from e2e.cluster.errors import ClusterUnavailable
 
 from llmmonitor_api.report.report import decode, encode
 from llmmonitor_api.report.told import NONE_YET, Told
@@ -159,6 +165,17 @@ def lines(found: dict[str, float], pods: int, whole: float | None = None) -> Ite
         yield f"| {part} | {milliseconds:.2f} | {1000 * milliseconds / pods:.0f} |"
 
 
+def _in_image(arguments: Sequence[str]) -> int:
+    try:
+        archive = operator_image.built()
+    except ClusterUnavailable as error:
+        raise SystemExit(f"{error}; without --image this Python is measured") from error
+    with tempfile.TemporaryDirectory() as folder:
+        image = operator_image.unpacked(archive, Path(folder) / "root")
+        print(f"{image.python()}, of the operator's image")
+        return subprocess.run(image.module("bench.passes", *arguments), check=False).returncode
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench as a program."""
     parser = argparse.ArgumentParser(prog="python -m bench.passes", description=__doc__)
@@ -166,7 +183,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pods", type=int, default=10, help="of each monitor")
     parser.add_argument("--blocks", type=int, default=8, help=f"of {BLOCK} passes over each that are timed")
     parser.add_argument("--parts", action="store_true", help="without a whole pass over loopback")
+    parser.add_argument("--image", action="store_true", help="in the operator's image; needs root")
     options = parser.parse_args(arguments)
+    if options.image:
+        given = sys.argv[1:] if arguments is None else arguments
+        return _in_image([one for one in given if one != "--image"])
     gc.set_threshold(*GC_THRESHOLDS)
     found = measured(options.monitors, options.pods, options.blocks)
     whole = None

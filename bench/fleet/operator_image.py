@@ -7,6 +7,7 @@ program's root.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -50,6 +51,13 @@ class OperatorImage:
     def command(self, *arguments: str) -> list[str]:
         """What starts the operator in it."""
         return ["chroot", str(self.root), _PROGRAM, *arguments]
+
+    def module(self, name: str, *arguments: str) -> list[str]:
+        """What starts a module of this repository's benches in it, beside the operator's own packages."""
+        for folder in ("bench", "e2e", "images"):
+            shutil.copytree(ROOT / folder, self.root / folder, dirs_exist_ok=True)
+        python = f"/{_BIN}/python"
+        return ["env", "PYTHONPATH=/", "chroot", str(self.root), python, "-m", name, *arguments]
 
     def given(self, file: Path) -> str:
         """Put a copy of `file` into it; gives its path in there."""
