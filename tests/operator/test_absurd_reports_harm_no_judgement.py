@@ -14,7 +14,7 @@ from tests.operator.conftest import OBJECTIVES
 
 from llmmonitor_api.report.canaries import CanaryPrint, CanaryRound
 from llmmonitor_api.report.clients import ClientMet, Clients
-from llmmonitor_api.report.engine_counts import Compared, EngineCounts, EngineHistogram, Pair
+from llmmonitor_api.report.engine_counts import REASONS_LIMIT, Compared, EngineCounts, EngineHistogram, Pair
 from llmmonitor_api.report.features import PROMPT_TOKENS, VOCABULARY, FeatureCounts
 from llmmonitor_api.report.frequency import FrequencyTable
 from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
@@ -49,6 +49,7 @@ from llmmonitor_api.report.review import ReviewState
 from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_api.spec import load_monitor
 from llmmonitor_operator import checkpoint
+from llmmonitor_operator.engine_figures import total_engine
 from llmmonitor_operator.evaluate import Environment, ExpectedPod, evaluate
 from llmmonitor_operator.evaluate.memory_forecast import forecast
 from llmmonitor_operator.figures import figures_of
@@ -269,6 +270,28 @@ def test_a_pod_that_lies_is_named_and_the_others_figures_stay_right(path: tuple[
     assert "no sidecar counts more than" in state.pods["liar"].refused
     assert str(path[-1]) in state.pods["liar"].refused or path[-1] in {"ok", "zero"}
     checkpoint.decode(checkpoint.encode(state).data)
+
+
+@given(st.permutations(range(3)))
+def test_pods_whose_engines_name_other_reasons_each_end_no_pass_and_no_checkpoint(order: list[int]) -> None:
+    """Each names as many as a report may."""
+    engines = [
+        EngineCounts(finished_requests={f"{pod} of {number}": 1 for number in range(REASONS_LIMIT + 1)})
+        for pod in range(3)
+    ]
+    state = State()
+    for pod in order:
+        said = decode(DOCUMENT)
+        identity = msgspec.structs.replace(said.identity, pod_uid=str(pod))
+        totals = msgspec.structs.replace(said.totals, engine=engines[pod])
+        said = msgspec.structs.replace(said, identity=identity, totals=totals)
+        state = absorb(state, said, NOW, pod_uid=str(pod))
+
+    state = evaluate(MONITOR, state, NOW, Environment(cluster=False)).state
+    found = checkpoint.decode(checkpoint.encode(state).data).window(600).engine.finished_requests
+    assert sum(found.values()) == 3 * (REASONS_LIMIT + 1)
+    assert found == state.window(600).engine.finished_requests
+    assert found == total_engine(engines).finished_requests
 
 
 def _beyond(value: object, at: str = "") -> bool:
