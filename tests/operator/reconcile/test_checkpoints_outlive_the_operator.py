@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -269,6 +271,40 @@ async def test_one_that_was_only_not_looked_for_stays_and_goes_on(
     await checkpoints.sweep((), NOW + 8 * DAY)
 
     assert server.has(MAP)
+
+
+class WhenLetGo(ThreadPoolExecutor):
+    """Begins what it is asked for when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1)
+        self.asked = asyncio.Event()
+        self.let_go = threading.Event()
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
+        def later() -> Any:
+            self.let_go.wait(timeout=10)
+            return work(*args, **named)
+
+        self.asked.set()
+        return super().submit(later)
+
+
+async def test_one_that_is_looked_for_while_it_is_read_is_no_others(
+    kube: Kube, checkpoints: Checkpoints, state: State
+) -> None:
+    await save(checkpoints, state)
+    await checkpoints.sweep((), NOW)
+    after = Checkpoints(kube, "llm-monitor", "llm-monitor")
+    asyncio.get_running_loop().set_default_executor(reading := WhenLetGo())
+
+    loading = asyncio.create_task(after.load(UID))
+    await reading.asked.wait()
+    await after.sweep({UID}, NOW)
+    reading.let_go.set()
+    await loading
+
+    await save(after, state)
 
 
 async def test_a_shard_looks_after_those_of_its_own_namespaces(

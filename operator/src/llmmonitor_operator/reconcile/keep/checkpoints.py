@@ -98,7 +98,7 @@ class Checkpoints:
         except NotFound:
             self._known[uid] = _Known("")
             return Loaded(None)
-        self._known[uid] = _Known(raw["metadata"]["resourceVersion"])
+        self._known[uid] = known = _Known(raw["metadata"]["resourceVersion"])
         try:
             state = await asyncio.to_thread(state_of, raw)
         except UnreadableCheckpoint as error:
@@ -109,7 +109,8 @@ class Checkpoints:
                 f" the newest {ASIDE_LIMIT} such are; baselines and burn-rate windows begin anew"
             )
             return Loaded(None, problem)
-        self._known[uid] = replace(_known_of(state), resource_version=raw["metadata"]["resourceVersion"])
+        version = self._known.get(uid, known).resource_version  # another one where `sweep` came between
+        self._known[uid] = replace(_known_of(state), resource_version=version)
         return Loaded(state)
 
     def due(self, uid: str, state: State, now: float) -> bool:
@@ -327,7 +328,7 @@ def _content(state: State) -> object:
 
 def _counted(state: State) -> object:
     """Of all lives of all pods, which takes long: it seldom changes where `_content` does not."""
-    return [boot.packed.requests for pod in state.pods.values() for boot in pod.boots]
+    return {uid: [boot.packed.requests for boot in pod.boots] for uid, pod in state.pods.items()}
 
 
 def _charges(state: State) -> object:
