@@ -29,14 +29,30 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-async def test_a_proxy_that_is_named_is_asked(server: KubeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", server.url)
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])
+async def test_a_proxy_that_is_named_is_asked(
+    server: KubeServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, server.url)
     server.put(MAPS, MAP)
 
     async with connected("http://api.invalid:6443") as kube:
         listing = await kube.list(MAPS)
 
     assert [one["metadata"]["name"] for one in listing.items] == ["chat"]
+
+
+async def test_an_api_server_that_needs_none_is_asked_itself(
+    server: KubeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    server.put(MAPS, MAP)
+
+    async with connected(server.url) as kube:
+        listing = await kube.list(MAPS)
+
+    assert len(listing.items) == 1
 
 
 async def test_without_one_no_thread_looks_for_it(server: KubeServer) -> None:

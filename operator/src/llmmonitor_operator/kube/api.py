@@ -31,7 +31,8 @@ PAGE = 500
 _ERRORS_FROM = 300
 _NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError, config.ConfigException)
 """The last: the token is read anew from its file, which may be missing or empty for a moment."""
-_PROXIES = {"http", "https"}
+_PROXIES = frozenset({"http", "https"})
+"""Those that the client heeds, as `getproxies` calls them: not the one that is for all."""
 _JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
