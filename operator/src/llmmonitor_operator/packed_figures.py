@@ -35,7 +35,6 @@ def _reader(names: Collection[str]) -> msgspec.msgpack.Decoder[Any]:
 
 _FIELDS = frozenset(Figures.__struct_fields__)
 _WHOLE_ROWS, _BARE_ROWS = _reader(_FIELDS), _reader(_FIELDS - set(HISTOGRAMS))
-_GLANCES_OF_ROWS = _reader(("begun", "outcomes", "interception"))
 _HEAD = struct.Struct(">BH")
 _LIST = 0xDC
 """What msgpack has before a list of up to 65,535, with its length."""
@@ -63,7 +62,7 @@ class _Glance(msgspec.Struct, frozen=True):
     interception: _Connections = _Connections()
 
 
-_GLANCE = msgspec.msgpack.Decoder(_Glance)
+_GLANCE, _GLANCES_OF_ROWS = msgspec.msgpack.Decoder(_Glance), _reader(_Glance.__struct_fields__)
 
 
 class PackedFigures:
