@@ -44,7 +44,7 @@ from llmmonitor_api.report.report import (
     decode,
     encode,
 )
-from llmmonitor_api.report.requests import CheckCounts, RequestCounts
+from llmmonitor_api.report.requests import DETAILS_LIMIT, CheckCounts, RequestCounts
 from llmmonitor_api.report.review import ReviewState
 from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_api.spec import load_monitor
@@ -292,6 +292,26 @@ def test_pods_whose_engines_name_other_reasons_each_end_no_pass_and_no_checkpoin
     assert sum(found.values()) == 3 * (REASONS_LIMIT + 1)
     assert found == state.window(600).engine.finished_requests
     assert found == total_engine(engines).finished_requests
+
+
+def test_a_pod_that_breaks_other_checks_each_time_fills_no_memory() -> None:
+    """It says what came since the report before, and each time of as many as a report may have."""
+    state, said = State(), decode(DOCUMENT)
+    for number in range(4):
+        details = {f"roles: {number} {of}": 1 for of in range(DETAILS_LIMIT)}
+        identity = msgspec.structs.replace(said.identity, sequence=1 + number)
+        totals = msgspec.structs.replace(
+            said.totals, requests=RequestCounts(setting="s", exchanges=1, details=details)
+        )
+        since = number or None
+        report = msgspec.structs.replace(said, identity=identity, totals=totals, since=since)
+        state = absorb(state, report, NOW, pod_uid="uid")
+
+    newest = state.pods["uid"].newest
+    assert newest is not None
+    assert newest.sequence == 4
+    assert newest.requests is not None
+    assert len(newest.requests.details) == DETAILS_LIMIT
 
 
 def _beyond(value: object, at: str = "") -> bool:

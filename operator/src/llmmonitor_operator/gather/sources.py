@@ -14,7 +14,7 @@ from llmmonitor_api.report import merge
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Report
-from llmmonitor_api.report.requests import RequestCounts
+from llmmonitor_api.report.requests import CHECKS_LIMIT, DETAILS_LIMIT, RequestCounts
 from llmmonitor_operator.figures import NOTHING, Figures
 from llmmonitor_operator.interaction_counts import not_looked_for
 from llmmonitor_operator.packed_features import PackedFeatures
@@ -77,9 +77,13 @@ def _nanoseconds(report: Report) -> tuple[int, int, int]:
 
 
 def _requests(newly: RequestCounts, before: RequestCounts | None) -> RequestCounts | None:
+    """The sum, as long as it is one that a report could hold: of no sidecar that counts it is ever more."""
     if not newly.setting:
         return None
-    return newly if before is None or before.setting != newly.setting else merge.add(before, newly)
+    if before is None or before.setting != newly.setting:
+        return newly
+    both = merge.add(before, newly)
+    return both if len(both.checks) <= CHECKS_LIMIT and len(both.details) <= DETAILS_LIMIT else newly
 
 
 def _source(  # noqa: PLR0913 - what the two kinds of report differ in
