@@ -54,6 +54,7 @@ STATUS: dict[str, Any] = {
         },
         {"name": "up", "signal": "Availability", "target": "99%", "window": "1d", "good": 86400},
     ],
+    "versions": [{"name": "v1", "lastSeen": "2027-01-15T08:00:00Z", "pods": 2, "requests": 4210}],
     "cost": {"currency": "USD", "periodStart": "2027-01-01T00:00:00Z", "spent": "120.5"},
     "resources": {"memoryUsedBytes": 2 << 30, "memoryShare": 0.5, "cpuCores": 0.00213, "requestsWaiting": 0},
 }
@@ -114,8 +115,11 @@ MESSAGE = "TTFT p99 230 ms (200–260) ≤ 2 s over 1 d (n=4,210) (as of 1 h 4 m
         (with_("resources", "memoryShare", to=0.49), Difference.NONE),
         (with_("resources", "cpuCores", to=0.00421), Difference.NONE),
         (with_("cost", "spent", to="121.5"), Difference.NONE),
+        (with_("versions", 0, "lastSeen", to="2027-01-15T08:01:00Z"), Difference.NONE),
         # but what stands there must not mislead
         (with_("cost", "spent", to="122"), Difference.FIGURES),
+        (with_("versions", 0, "pods", to=1), Difference.FIGURES),
+        (with_("versions", to=[{"name": "v2"}, *STATUS["versions"]]), Difference.FIGURES),
         (with_("cost", "periodStart", to="2027-02-01T00:00:00Z"), Difference.FIGURES),
         (with_("window", "requests", to=2000), Difference.FIGURES),
         (without("window"), Difference.FIGURES),

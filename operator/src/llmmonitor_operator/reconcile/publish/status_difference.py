@@ -59,9 +59,9 @@ def difference(written: Raw | None, new: Raw) -> Difference:
         return Difference.NONE
     if _has_traffic(written, new) or _window_emptied(written, new):
         return Difference.FIGURES
-    if _wording(written) != _wording(new):
+    if _wording(written) != _wording(new) or _versions(written) != _versions(new):
         return Difference.FIGURES
-    others = (written.keys() | new.keys()) - _OF_THE_WINDOW - {"conditions"}
+    others = (written.keys() | new.keys()) - _OF_THE_WINDOW - {"conditions", "versions"}
     if all(_drifted_at_most(written.get(name), new.get(name), name) for name in others):
         return Difference.NONE
     return Difference.FIGURES
@@ -104,6 +104,14 @@ def _counted(status: Raw) -> list[tuple[int, int]]:
         (one.get("good", 0), one.get("bad", 0))
         for one in _entries(status, "objectives")
         if one.get("signal") in _REQUEST_SIGNALS
+    ]
+
+
+def _versions(status: Raw) -> list[Raw]:
+    """Without when each was last seen, which is now as long as it runs."""
+    return [
+        {name: value for name, value in one.items() if name != "lastSeen"}
+        for one in _entries(status, "versions")
     ]
 
 
