@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import subprocess
 import sys
 import tempfile
@@ -166,6 +167,11 @@ def lines(found: dict[str, float], pods: int, whole: float | None = None) -> Ite
 
 
 def _in_image(arguments: Sequence[str]) -> int:
+    if os.geteuid() != 0:
+        raise SystemExit(
+            "--image needs root, to make the image's files a program's root; without it this"
+            " Python is measured"
+        )
     try:
         archive = operator_image.built()
     except ClusterUnavailable as error:
@@ -178,7 +184,7 @@ def _in_image(arguments: Sequence[str]) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench as a program."""
-    parser = argparse.ArgumentParser(prog="python -m bench.passes", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.passes", description=__doc__, allow_abbrev=False)
     parser.add_argument("--monitors", type=int, default=10, help="how many")
     parser.add_argument("--pods", type=int, default=10, help="of each monitor")
     parser.add_argument("--blocks", type=int, default=8, help=f"of {BLOCK} passes over each that are timed")
