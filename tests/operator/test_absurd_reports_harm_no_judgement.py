@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,42 +10,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.operator.conftest import OBJECTIVES
+from tests.operator.full_report import DOCUMENT, NOW, PATHS, Key, changed, full_report, readable
 
-from llmmonitor_api.report.canaries import CanaryPrint, CanaryRound
-from llmmonitor_api.report.clients import ClientMet, Clients
-from llmmonitor_api.report.engine_counts import REASONS_LIMIT, Compared, EngineCounts, EngineHistogram, Pair
-from llmmonitor_api.report.features import PROMPT_TOKENS, VOCABULARY, FeatureCounts
+from llmmonitor_api.report.engine_counts import REASONS_LIMIT, EngineCounts
+from llmmonitor_api.report.features import PROMPT_TOKENS
 from llmmonitor_api.report.frequency import FrequencyTable
-from llmmonitor_api.report.gpus import GPU, XID, GPUs, MIGInstance
 from llmmonitor_api.report.histogram import LARGEST, Histogram
-from llmmonitor_api.report.interactions import (
-    ClientsSeen,
-    InteractionCounts,
-    InteractionsState,
-    KindCounts,
-    finding_key,
-)
-from llmmonitor_api.report.live_outcomes import LiveOutcomes
-from llmmonitor_api.report.probing import PairOutcomes, ProbeCounts, ProbeResult, ProbeRound, Probing
 from llmmonitor_api.report.report import (
-    Disk,
-    Engine,
-    Identity,
-    InterceptionState,
-    Live,
-    MemoryTrend,
-    Network,
-    Pressure,
     Report,
-    Resources,
-    Saturation,
     UnreadableReport,
     decode,
-    encode,
 )
-from llmmonitor_api.report.requests import DETAILS_LIMIT, CheckCounts, RequestCounts
-from llmmonitor_api.report.review import ReviewState
-from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries
+from llmmonitor_api.report.requests import DETAILS_LIMIT, RequestCounts
 from llmmonitor_api.spec import load_monitor
 from llmmonitor_operator import checkpoint
 from llmmonitor_operator.engine_figures import total_engine
@@ -58,8 +33,6 @@ from llmmonitor_operator.gather.plausible import LIMIT, NANOSECONDS_LIMIT
 from llmmonitor_operator.packed_figures import written_out
 from llmmonitor_operator.state import State
 
-NOW = 1_800_000_000.0
-Key = str | int
 MONITOR = load_monitor(
     {
         "apiVersion": "llmmonitor.io/v1alpha1",
@@ -86,135 +59,8 @@ ABSURD = [
 ]
 
 
-def _report() -> Report:
-    histogram = Histogram()
-    for value in (0.1, 0.2, 5.0):
-        histogram.record(value)
-    series = TrafficSeries(
-        *("chat", "openai", "m", "m"),
-        stream=True,
-        outcomes={"ok": 40, "cut_off": 2},
-        forms_checked={"json": 3},
-        forms_malformed={"json": 1},
-        completion_tokens_exact=7,
-        token_sources={"usage": 3},
-        time_to_first_token=histogram,
-        time_per_output_token=histogram,
-        duration=histogram,
-    )
-    objective = ObjectiveCounts("no-errors", "ErrorRate", "", good=40, bad=2)
-    return Report(
-        identity=Identity("uid", "pod", "boot", NOW - 300, 7, "0.1.0", 1),
-        at=NOW - 1,
-        uptime_seconds=299.0,
-        totals=Totals(
-            begun=42,
-            traffic={"k": series},
-            objectives={"o": objective},
-            engine=EngineCounts(1, 2, 3, 4, {"stop": 5}, EngineHistogram(6, {7: 8}, 9)),
-            compared=Compared(Pair(40, 30), 30, Pair(1, 2), Pair(3, 4), 5, 6, Pair(30, 31), Pair(7, 8)),
-            met_objectives=40,
-            missed_objectives=2,
-            features=FeatureCounts(
-                42, {PROMPT_TOKENS: {3: 42}, VOCABULARY: {5: 80}}, {7: {3: 42}}, 40, {VOCABULARY: 40}
-            ),
-            interactions=InteractionCounts(
-                *(50, 40, 1, 900, 8_000),
-                kinds={"jailbreak": KindCounts(40, 5, 2, 1), "pii_exposed": KindCounts(30, 1)},
-                findings={finding_key("jailbreak", "injection-rules", 1, "user"): 5},
-            ),
-            live_outcomes=LiveOutcomes(
-                *(42, 40, 40, 20, {"positive": 12, "negative": 8}, {"neutral": 1}, 2, 1),
-                *(40, 4, 1, 30, 3, 20, 2),
-            ),
-            probes=ProbeCounts(9, 8, 1, 70, 60),
-            probing_nanoseconds=5,
-            requests=RequestCounts(
-                "digest", 42, 30, 10, {"roles": CheckCounts(30, 10)}, {"roles: developer": 10}
-            ),
-        ),
-        live=Live(
-            1, 2.0, 1.0, 3.0, Saturation(31, 30.0, 9, 2, 8.0, 5.0, 11.0, running_most=2, preemptions=1)
-        ),
-        interception=InterceptionState(
-            "listen", reading=True, model_listening=True, read_connections=3, bypassing_connections=1
-        ),
-        resources=Resources(
-            processes_visible=True,
-            cpu_cores_used=1.0,
-            cpu_throttled_share=0.1,
-            cpu_at_limit_share=0.5,
-            memory_used_bytes=600,
-            memory_limit_bytes=1000,
-            memory_held_bytes=600,
-            memory_trends=(MemoryTrend(20, low=19, high=21, samples=8, span_seconds=8.0),),
-            pressure={"memory": Pressure("node", some_60s=0.5)},
-            network=Network(1, 2),
-            disk=Disk(1, 2),
-        ),
-        gpus=GPUs(
-            visible=True,
-            silent_seconds=1.0,
-            told_by="number",
-            devices=(
-                GPU(
-                    "GPU-1",
-                    ours=True,
-                    problem="x",
-                    utilisation=0.5,
-                    memory_total_bytes=2,
-                    energy_joules=1.0,
-                    slowdowns={"power cap": 0.5},
-                    xids=(XID(79, "hardware", 1, 1.0),),
-                    instances=(MIGInstance("MIG-1", memory_total_bytes=1),),
-                ),
-            ),
-        ),
-        clients=Clients(
-            *(bytes(32), "key", 2_000_000, 1, ("o",)),
-            {"ab": ClientMet(1, (4,), (1,))},
-            nameless=3,
-        ),
-        interactions=InteractionsState(
-            0.5, 3, ClientsSeen(600.0, 9, 4, {"jailbreak": 2}, {"jailbreak": 3}), {"own": "no such"}
-        ),
-        vocabulary_key="key",
-        probing=Probing(
-            *("plan", 0, 2, "v1", "saturated", "busy", ("suite",), NOW + 60),
-            (ProbeRound(NOW - 60, "v1", 2, NOW - 1, (ProbeResult("sum", "", 3, 1, 1, "number"),)),),
-            (PairOutcomes("gender", "v1", 1, ("a", "b"), "00+-cb?."),),
-            CanaryRound(NOW - 5, 1, "v1", (CanaryPrint((1, 2), (-0.5, -1.0)),) * 14),
-        ),
-        review=ReviewState(3, 60.0),
-        system_fingerprint="fp",
-        engine=Engine(
-            "vllm", "1", "m", scraped_age_seconds=1.0, running=1, waiting=2, kv_cache_use=0.5, missing=("m",)
-        ),
-    )
-
-
-def _leaves(value: Any, path: tuple[Key, ...] = ()) -> Iterator[tuple[Key, ...]]:
-    places = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in places:
-        yield from _leaves(one, (*path, key))
-    if not isinstance(value, dict):
-        yield path
-
-
-DOCUMENT = encode(_report())
-PATHS = list(_leaves(json.loads(DOCUMENT)))
-
-
-def _with(path: tuple[Key, ...], value: Any) -> bytes:
-    document = place = json.loads(DOCUMENT)
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
-    return json.dumps(document).encode()
-
-
 def test_the_report_itself_foretells_a_full_memory() -> None:
-    assert forecast(_report()) is not None, "else nothing here shows what absurd figures do to a forecast"
+    assert forecast(full_report()) is not None, "else nothing here shows what absurd figures do to a forecast"
 
 
 def _judge(report: Report) -> None:
@@ -234,9 +80,8 @@ _TREND = ("bytes_per_second", "low", "high", "samples", "span_seconds")
 def test_sums_of_many_pods_that_nothing_holds_end_no_pass_and_no_checkpoint(
     path: tuple[Key, ...], value: int
 ) -> None:
-    try:
-        report = decode(_with(path, value))
-    except UnreadableReport:
+    report = readable(path, value)
+    if report is None:
         return
     state = State()
     for pod in ("uid", "two", "three", "four", "five"):
@@ -260,7 +105,7 @@ def test_sums_of_many_pods_that_nothing_holds_end_no_pass_and_no_checkpoint(
     ],
 )
 def test_a_pod_that_lies_is_named_and_the_others_figures_stay_right(path: tuple[Key, ...]) -> None:
-    honest, liar = decode(DOCUMENT), decode(_with(path, 2**62))
+    honest, liar = decode(DOCUMENT), decode(changed(path, 2**62))
     alone = absorb(State(), honest, NOW, pod_uid="uid")
 
     of_liar = msgspec.structs.replace(liar.identity, pod_uid="liar")
@@ -338,9 +183,8 @@ def _beyond(value: object, at: str = "") -> bool:
 def test_the_same_counts_are_refused_as_if_each_were_looked_at_alone(
     path: tuple[Key, ...], value: int
 ) -> None:
-    try:
-        report = decode(_with(path, value))
-    except UnreadableReport:
+    report = readable(path, value)
+    if report is None:
         return
     totals = report.totals
     kept = figures_of(totals), totals.objectives, totals.features, totals.requests
@@ -356,9 +200,8 @@ def test_the_same_counts_are_refused_as_if_each_were_looked_at_alone(
 @example(("identity", "started_at"), -1e11)
 @example(("resources", "memory_trends"), [dict.fromkeys(_TREND, 0) | {"low": 1, "span_seconds": 9}])
 def test_whatever_can_be_read_can_be_judged(path: tuple[Key, ...], value: Any) -> None:
-    try:
-        report = decode(_with(path, value))
-    except UnreadableReport:
+    report = readable(path, value)
+    if report is None:
         return
     _judge(report)
 
@@ -391,11 +234,11 @@ def test_whatever_can_be_read_can_be_judged(path: tuple[Key, ...], value: Any) -
 )
 def test_what_cannot_be_is_refused_with_the_place(path: tuple[Key, ...], value: Any) -> None:
     with pytest.raises(UnreadableReport, match=str(path[-1])):
-        decode(_with(path, value))
+        decode(changed(path, value))
 
 
 def test_the_report_itself_is_read() -> None:
-    assert decode(DOCUMENT) == _report()
+    assert decode(DOCUMENT) == full_report()
 
 
 @pytest.mark.parametrize(
@@ -447,7 +290,7 @@ def _counted(names: list[str]) -> dict[str, int]:
     ],
 )
 def test_little_is_kept_of_a_report_that_is_mostly_names(path: tuple[Key, ...], value: Any) -> None:
-    document = _with(path, value)
+    document = changed(path, value)
     assert len(document) > 500_000
 
     try:
@@ -460,7 +303,7 @@ def test_little_is_kept_of_a_report_that_is_mostly_names(path: tuple[Key, ...], 
 
 def test_long_reasons_are_counted_without_their_names() -> None:
     table = FrequencyTable({"stop": 3, "m" * 100: 2})
-    report = decode(_with(("totals", "traffic", "k", "finish_reasons"), msgspec.to_builtins(table)))
+    report = decode(changed(("totals", "traffic", "k", "finish_reasons"), msgspec.to_builtins(table)))
 
     [boot] = absorb(State(), report, NOW, pod_uid="uid").pods["uid"].boots
 
