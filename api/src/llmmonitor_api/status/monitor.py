@@ -24,8 +24,6 @@ from llmmonitor_api.status.model import Count, StatusModel
 from llmmonitor_api.status.requests import RequestsStatus
 from llmmonitor_api.status.subject import EngineStatus, PodsStatus, WindowStatus
 
-_NESTED = (dict, list)
-
 
 class StatusCondition(StatusModel):
     """A condition, as metav1.Condition has it."""
@@ -115,11 +113,11 @@ class MonitorStatus(StatusModel):
 
 
 def _without_empty(value: dict[str, object]) -> dict[str, object]:
-    kept = {key: _cleared(one) if isinstance(one, _NESTED) else one for key, one in value.items()}
-    return {key: one for key, one in kept.items() if one or not isinstance(one, _NESTED)}
+    kept = {key: _with_nothing_empty(one) for key, one in value.items()}
+    return {key: one for key, one in kept.items() if one not in ([], {})}
 
 
-def _cleared(value: dict[str, object] | list[object]) -> object:
-    if isinstance(value, dict):
-        return _without_empty(value)
-    return [_cleared(one) if isinstance(one, _NESTED) else one for one in value]
+def _with_nothing_empty(value: object) -> object:
+    if isinstance(value, list):
+        return [_with_nothing_empty(one) for one in value]
+    return _without_empty(value) if isinstance(value, dict) else value
