@@ -10,7 +10,8 @@ as plain ones.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import is_
 from typing import Any
 
 import msgspec
@@ -188,6 +189,11 @@ def _unread(counts: _Connections | InterceptionCounts) -> bool:
         or counts.blind_nanoseconds
         or counts.opaque_connections
     )
+
+
+def are_identical(some: Sequence[PackedFigures], others: Sequence[PackedFigures]) -> bool:
+    """Whether they are the very same objects, so that whatever was found of the ones holds of the others."""
+    return len(some) == len(others) and all(map(is_, some, others))
 
 
 def total_of(parts: Iterable[PackedFigures], *, histograms: bool = True) -> Figures:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 
 import msgspec
 
@@ -91,9 +90,8 @@ class Reach:
     events_needed: int
 
 
-@lru_cache(maxsize=1024)
 def reach(window_seconds: float, budget: Fraction) -> Reach:
-    """Of a window and an error budget; most objectives share a few of them, and fractions take their time."""
+    """Of a window and an error budget."""
     every = pairs(window_seconds)
     reachable = tuple(pair for pair in every if pair.reachable(budget))
     unreachable = tuple(pair for pair in every if pair not in reachable)

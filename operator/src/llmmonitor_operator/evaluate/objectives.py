@@ -132,6 +132,7 @@ def _standing(
 
 @once_for_each
 def _reach(objective: ObjectiveSettings) -> Reach:
+    """Fractions take their time."""
     return reach(objective.window_seconds, objective.budget)
 
 

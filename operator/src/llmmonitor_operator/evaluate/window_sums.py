@@ -8,16 +8,17 @@ of the state, and without it sums are made anew.
 
 from __future__ import annotations
 
-from operator import is_
-
 from llmmonitor_operator.figures import Figures
-from llmmonitor_operator.packed_figures import PackedFigures, total_of
+from llmmonitor_operator.packed_figures import PackedFigures, are_identical, total_of
 from llmmonitor_operator.state import State
+from llmmonitor_operator.windows import FIGURE_TIERS, tier_for
 
 _KEPT_LIMIT = 8
 """Lengths of windows, of which a spec has a few."""
 _WORTH_KEEPING = 3
 """Cells."""
+_FINEST = 0
+"""The tier whose cells are shorter than the time between two evaluations: each has another last one."""
 
 
 class WindowSums:
@@ -30,14 +31,14 @@ class WindowSums:
     def of(self, state: State, seconds: float, *, histograms: bool = True) -> Figures:
         """The same as `state.window`."""
         cells = state.window_cells(seconds)
-        if len(cells) < _WORTH_KEEPING:
+        if tier_for(FIGURE_TIERS, seconds) == _FINEST or len(cells) < _WORTH_KEEPING:
             return total_of(cells, histograms=histograms)
         *closed, newest = cells
         return total_of((self._sum(seconds, closed), newest), histograms=histograms)
 
     def _sum(self, seconds: float, closed: list[PackedFigures]) -> PackedFigures:
         known, found = self._kept.get(seconds, ([], None))
-        if found is None or len(known) != len(closed) or not all(map(is_, known, closed)):
+        if found is None or not are_identical(known, closed):
             found = PackedFigures(total_of(closed))
             if len(self._kept) >= _KEPT_LIMIT:
                 self._kept.clear()

@@ -14,7 +14,6 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from operator import is_
 from typing import Any
 from zlib import crc32
 
@@ -28,7 +27,7 @@ from llmmonitor_operator.kube.errors import Conflict, NotFound
 from llmmonitor_operator.kube.labels import kept
 from llmmonitor_operator.kube.moments import unix_seconds
 from llmmonitor_operator.kube.raw import Raw
-from llmmonitor_operator.packed_figures import PackedFigures
+from llmmonitor_operator.packed_figures import PackedFigures, are_identical
 from llmmonitor_operator.shards import WHOLE, Shard
 from llmmonitor_operator.state import State
 
@@ -134,7 +133,7 @@ class Checkpoints:
         if known.content != _content(state):
             return True
         figures = tuple(boot.packed for pod in state.pods.values() for boot in pod.boots)
-        if len(figures) == len(known.same_as) and all(map(is_, figures, known.same_as)):
+        if are_identical(figures, known.same_as):
             return False
         if known.counted != _counted(state):
             return True
