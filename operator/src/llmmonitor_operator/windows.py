@@ -7,12 +7,13 @@ window when its middle does, so that a window is never off by more than half a c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -54,6 +55,12 @@ class Count(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def __add__(self, other: Count) -> Count:
         return Count(self.good + other.good, self.bad + other.bad)
+
+
+def add_counts(counts: dict[K, Count], more: Iterable[tuple[K, Count]]) -> None:
+    """Add in place, by key."""
+    for key, count in more:
+        counts[key] = counts[key] + count if key in counts else count
 
 
 def tier_for(tiers: tuple[Tier, ...], seconds: float) -> int:

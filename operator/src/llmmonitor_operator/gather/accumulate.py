@@ -22,7 +22,15 @@ from llmmonitor_operator.outcomes_kept import with_outcomes
 from llmmonitor_operator.packed_figures import PackedFigures
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.history import History, counted, pods_of_older
-from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, Tier, spread, without_old
+from llmmonitor_operator.windows import (
+    COUNT_TIERS,
+    FIGURE_TIERS,
+    Count,
+    Tier,
+    add_counts,
+    spread,
+    without_old,
+)
 
 T = TypeVar("T")
 
@@ -60,8 +68,7 @@ def added(parts: Sequence[Happened | Added]) -> Added:
     """The sum of all parts."""
     counts: dict[str, Count] = {}
     for one in parts:
-        for key, count in one.counts.items():
-            counts[key] = counts[key] + count if key in counts else count
+        add_counts(counts, one.counts.items())
     return Added(total(one.figures for one in parts), counts)
 
 
@@ -154,8 +161,7 @@ def _count_cells(
     result = dict(tier_cells)
     for key, new in added.items():
         cells = _kept(result.get(key, {}), tier, now)
-        for index, count in new.items():
-            cells[index] = cells[index] + count if index in cells else count
+        add_counts(cells, new.items())
         result[key] = without_old(cells, tier, now) if _is_old(min(new), tier, now) else cells
     return result
 
@@ -165,9 +171,7 @@ def _shares(happened: Sequence[Happened], tier: Tier) -> dict[str, dict[int, Cou
     shares: dict[str, dict[int, Count]] = {}
     for one in happened:
         for key, count in one.counts.items():
-            cells = shares.setdefault(key, {})
-            for index, share in spread(count, one.begin, one.end, tier):
-                cells[index] = cells[index] + share if index in cells else share
+            add_counts(shares.setdefault(key, {}), spread(count, one.begin, one.end, tier))
     return shares
 
 

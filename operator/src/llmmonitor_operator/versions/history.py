@@ -16,7 +16,7 @@ from llmmonitor_api.shortened import shortened
 from llmmonitor_api.spec.versions import VersionSource
 from llmmonitor_operator.versions.comparison import Comparison
 from llmmonitor_operator.versions.fingerprint import IMAGE, LABEL, OTHER_ARGUMENTS, Parts, differ, name_of
-from llmmonitor_operator.windows import Count
+from llmmonitor_operator.windows import Count, add_counts
 
 VERSIONS_LIMIT = 10
 """That are remembered; the one seen longest ago goes. As many as the status shows."""
@@ -213,9 +213,7 @@ def counted(history: History, happened: Mapping[str, tuple[int, Mapping[str, Cou
         name = history.running.get(uid, "")
         if number or counts:
             requests[name] = requests.get(name, 0) + number
-            of_version = events.setdefault(name, {})
-            for key, count in counts.items():
-                of_version[key] = of_version[key] + count if key in of_version else count
+            add_counts(events.setdefault(name, {}), counts.items())
     if not any(one.name in requests for one in history.versions):
         return history
     versions = (
