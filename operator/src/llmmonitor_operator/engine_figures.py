@@ -12,12 +12,17 @@ from operator import attrgetter
 import msgspec
 
 from llmmonitor_api.report import merge
-from llmmonitor_api.report.engine_counts import REASONS_LIMIT, Compared, EngineCounts, EngineHistogram, Pair
+from llmmonitor_api.report.engine_counts import (
+    OTHER,
+    REASONS_LIMIT,
+    Compared,
+    EngineCounts,
+    EngineHistogram,
+    Pair,
+)
 
 NO_ENGINE = EngineCounts()
 NOT_COMPARED = Compared()
-_OTHER = "other"
-"""Finish reasons beyond the limit; sidecars call them so too."""
 _COUNTS = ("answered", "token_requests", "uncounted_requests")
 _PAIRS = ("requests", "prompt_tokens", "generation_tokens", "first_tokens", "first_token_nanoseconds")
 _COMPARED = (*_COUNTS, *(f"{pair}.{side}" for pair in _PAIRS for side in ("engine", "wire")))
@@ -106,16 +111,16 @@ def _compared(values: list[int]) -> Compared:
 
 
 def _within_limit(reasons: dict[str, int]) -> dict[str, int]:
-    """With those beyond the limit as _OTHER, for more than a report may have could not be read again.
+    """With those beyond the limit as OTHER, for more than a report may have could not be read again.
 
     The first in order stay, so that it does not matter in which order parts are added (as in
     `report.frequency`).
     """
     if len(reasons) <= REASONS_LIMIT:
         return reasons
-    kept = {name: reasons[name] for name in sorted(reasons.keys() - {_OTHER})[:REASONS_LIMIT]}
+    kept = {name: reasons[name] for name in sorted(reasons.keys() - {OTHER})[:REASONS_LIMIT]}
     other = sum(reasons.values()) - sum(kept.values())
-    return {**kept, _OTHER: other} if other else kept
+    return {**kept, OTHER: other} if other else kept
 
 
 def _plain(values: EngineHistogram) -> EngineHistogram:

@@ -16,6 +16,8 @@ BOUNDS_LIMIT = 64
 """Bounds of one histogram; engines have two dozen."""
 REASONS_LIMIT = 16
 """Finish reasons; engines have half a dozen."""
+OTHER = "other"
+"""Those beyond the limit, together."""
 _Bound: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 

@@ -12,11 +12,16 @@ from enum import Enum, auto
 import msgspec
 
 from llmmonitor_api.report import merge
-from llmmonitor_api.report.engine_counts import BOUNDS_LIMIT, REASONS_LIMIT, EngineCounts, EngineHistogram
+from llmmonitor_api.report.engine_counts import (
+    BOUNDS_LIMIT,
+    OTHER,
+    REASONS_LIMIT,
+    EngineCounts,
+    EngineHistogram,
+)
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_sidecar.engines.figures import Figures
 
-OTHER = "other"
 NAME_LIMIT = 64
 """Characters of a finish reason."""
 LIVES_APART = 2
