@@ -173,11 +173,11 @@ def _in_image(arguments: Sequence[str]) -> int:
             " Python is measured"
         )
     try:
-        archive = operator_image.built()
+        built = operator_image.built()
     except ClusterUnavailable as error:
         raise SystemExit(f"{error}; without --image this Python is measured") from error
     with tempfile.TemporaryDirectory() as folder:
-        image = operator_image.unpacked(archive, Path(folder) / "root")
+        image = operator_image.unpacked(built, Path(folder) / "root")
         print(f"{image.python()}, of the operator's image")
         return subprocess.run(image.module("bench.passes", *arguments), check=False).returncode
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import subprocess
 import tarfile
 import tempfile
 import time
@@ -22,6 +23,7 @@ from images.table import Image
 from images.tools import Tool
 
 _KEPT_SECONDS = 3600.0
+_UNPACK_TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,23 @@ class Built:
     @property
     def size(self) -> str:
         """In words: what a node pulls if the layers are compressed, else what the archive takes."""
-        entry = f"blobs/{self.digest.replace(':', '/')}"
-        layers: list[dict[str, Any]] = self._read(entry)["layers"]
+        layers = self._layers()
         compressed = all(layer["mediaType"].endswith(("gzip", "zstd")) for layer in layers)
         megabytes = sum(layer["size"] for layer in layers) / 1e6
         return f"{megabytes:.0f} MB {'compressed' if compressed else 'uncompressed'}"
+
+    def unpack(self, folder: Path) -> None:
+        """Put its files below `folder`, layer by layer; what a layer takes away from those before stays."""
+        folder.mkdir(parents=True)
+        for layer in self._layers():
+            with tarfile.open(self.archive) as tar, tempfile.TemporaryDirectory() as place:
+                name = _blob(layer["digest"])
+                tar.extract(name, place)  # tar looks into a file how it is compressed
+                command = ["tar", "-xf", str(Path(place) / name), "-C", str(folder)]
+                subprocess.run(command, check=True, timeout=_UNPACK_TIMEOUT_SECONDS)  # noqa: S603
+
+    def _layers(self) -> list[dict[str, Any]]:
+        return list(self._read(_blob(self.digest))["layers"])
 
     def _manifest_in_index(self) -> dict[str, Any]:
         [manifest] = self._read("index.json")["manifests"]
@@ -59,6 +73,10 @@ class Built:
         with tarfile.open(self.archive) as tar:
             file = tar.extractfile(entry)
             return dict(json.load(file)) if file else {}
+
+
+def _blob(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/')}"
 
 
 def cache_folder() -> Path:

@@ -9,37 +9,16 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tarfile
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-from e2e.cluster.errors import ClusterUnavailable
-from images import tools
-from images.build import build, cache_folder
+from e2e.cluster import product
+from images.build import Built, build, cache_folder
 from images.table import OPERATOR, ROOT
 
 _BIN = "opt/llm-monitor/bin"
 _PROGRAM = f"/{_BIN}/llm-monitor-operator"
-_TIMEOUT_SECONDS = 600
 _ASK_TIMEOUT_SECONDS = 30
-
-
-class _Named(msgspec.Struct):
-    digest: str
-
-    @property
-    def path(self) -> str:
-        return f"blobs/{self.digest.replace(':', '/')}"
-
-
-class _Index(msgspec.Struct):
-    manifests: list[_Named]
-
-
-class _Manifest(msgspec.Struct):
-    layers: list[_Named]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,42 +50,18 @@ class OperatorImage:
         return said.stdout.strip()
 
 
-def built() -> Path:
-    """The image's archive: of this tree, built where it is not there yet.
+def built() -> Built:
+    """The image of this tree, built where it is not there yet.
 
     Raises:
         e2e.cluster.errors.ClusterUnavailable: nothing here can build images.
     """
-    subprocess.run([str(ROOT / "images" / "install-builder")], check=True, timeout=_TIMEOUT_SECONDS)
-    tool = tools.find(cache_folder())
-    if tool is None:
-        raise ClusterUnavailable("neither docker (with its daemon) nor buildah is here to build images")
-    [found] = build([OPERATOR], tool, cache_folder())
-    return found.archive
+    [found] = build([OPERATOR], product.builder(), cache_folder())
+    return found
 
 
-def unpacked(archive: Path, folder: Path) -> OperatorImage:
-    """The files of an image in an archive (an OCI layout in a tar file), put below `folder`."""
-    with tarfile.open(archive) as layout:
-        index = msgspec.json.decode(_read(layout, "index.json"), type=_Index)
-        manifest = msgspec.json.decode(_read(layout, index.manifests[0].path), type=_Manifest)
-        layers = [_read(layout, layer.path) for layer in manifest.layers]
-    folder.mkdir(parents=True)
-    for layer in layers:
-        _unpack(layer, folder)
+def unpacked(image: Built, folder: Path) -> OperatorImage:
+    """Its files, put below `folder`."""
+    image.unpack(folder)
     (folder / "tmp").mkdir(exist_ok=True)  # the client of the API server puts certificates there
     return OperatorImage(folder)
-
-
-def _unpack(layer: bytes, folder: Path) -> None:
-    with tempfile.NamedTemporaryFile() as file:  # tar looks into a file how it is compressed
-        file.write(layer)
-        file.flush()
-        subprocess.run(["tar", "-xf", file.name, "-C", str(folder)], check=True, timeout=_TIMEOUT_SECONDS)
-
-
-def _read(layout: tarfile.TarFile, name: str) -> bytes:
-    file = layout.extractfile(name)
-    if file is None:
-        raise ValueError(f"{name} is no file in {layout.name!r}")
-    return file.read()

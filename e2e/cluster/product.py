@@ -72,11 +72,21 @@ def _given_to_nodes(give: Callable[[Built, tools.Tool], str]) -> References:
         raise ClusterFailed(f"images: {error}; what the tool said stands above") from error
 
 
-def _built_and_given(give: Callable[[Built, tools.Tool], str], folder: Path) -> References:
+def builder() -> tools.Tool:
+    """What builds images here, installed where that is possible.
+
+    Raises:
+        ClusterUnavailable: there is nothing.
+    """
     subprocess.run([str(ROOT / "images" / "install-builder")], check=True, timeout=_TIMEOUT_SECONDS)
-    tool = tools.find(folder)
+    tool = tools.find(cache_folder())
     if tool is None:
         raise ClusterUnavailable("neither docker (with its daemon) nor buildah is here to build images")
+    return tool
+
+
+def _built_and_given(give: Callable[[Built, tools.Tool], str], folder: Path) -> References:
+    tool = builder()
     references: References = {}
     for image in (*PRODUCT, MODEL):
         began = time.monotonic()
