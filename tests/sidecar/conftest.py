@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,5 +18,4 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Whole]]:
 
     yield start_one
     for one in started:
-        one.process.send_signal(signal.SIGTERM)
-        assert one.process.wait(30) == 0, one.log
+        one.end()

@@ -7,7 +7,7 @@ import contextlib
 import http.client
 import json
 import os
-import socket
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.sidecar.reserved_port import ReservedPort
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.signing import generate_private_key, public_key_bytes, sign_configuration, sign_request
@@ -29,8 +30,8 @@ class Whole:
 
     def __init__(self, log: Path, *, around: Mapping[str, str] | None = None, **settings: str) -> None:
         """`around` is its environment beside its settings."""
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self._reserved = ReservedPort()
+        self.port = self._reserved.number
         environment = {
             "MODE": "off",
             "TARGET_PORT": "1",
@@ -88,12 +89,20 @@ class Whole:
     def report(self, key: Ed25519PrivateKey = KEY) -> dict[str, Any]:
         """Empty while it does not answer."""
         with contextlib.suppress(OSError):
-            return self.ask("/v1/report", key=key)[1]
+            status, answer = self.ask("/v1/report", key=key)
+            assert status == 200, answer
+            return answer
         return {}
 
     def interception(self) -> dict[str, Any]:
         report = self.report()
         return {**report["interception"], **report["identity"]} if report else {}
+
+    def end(self) -> None:
+        """As a kubelet ends it."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(30) == 0, self.log
+        self._reserved.free()
 
     def children(self) -> list[int]:
         pid = self.process.pid

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pytest
+from tests.sidecar.reserved_port import ReservedPort
 
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
 
@@ -316,7 +317,8 @@ class Loopback(Place):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.prefix = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
-        self.model_port, self.listen_port, self.api_port = (_free_port() for _ in range(3))
+        self._reserved = tuple(ReservedPort() for _ in range(3))
+        self.model_port, self.listen_port, self.api_port = (one.number for one in self._reserved)
         self.client = Client(("127.0.0.1", self.listen_port))
         self.direct = Client(("127.0.0.1", self.model_port))
 
@@ -328,11 +330,10 @@ class Loopback(Place):
         environment = {"MODE": "listen", **{f"{name}_PORT": str(port) for name, port in ports.items()}}
         return super().start_sidecar(prefix, **{**environment, **settings})
 
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    def close(self) -> None:
+        super().close()
+        for one in self._reserved:
+            one.free()
 
 
 @pytest.fixture
