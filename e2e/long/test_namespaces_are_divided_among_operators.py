@@ -86,6 +86,7 @@ def test_each_shard_holds_a_lease_of_its_own_and_tends_its_own_verdicts(
 def test_both_go_on_with_what_was_known(divided: dict[int, Kubectl]) -> None:
     for shard, place in divided.items():
         _change(place, f"{2 + shard}s")
+        until(lambda place=place: _observed(place) == _generation(place), "it to be judged", 2 * MINUTES)  # type: ignore[misc]  # bound now
         condition(place, NAME, 2 * MINUTES, Ready="True", Reporting="True")
 
         condition_of = place.get(f"llmmonitor/{NAME}")["status"]["conditions"]
