@@ -319,3 +319,26 @@ async def test_a_status_rests_for_a_minute_unless_there_is_news(
     assert not writer.rests(seen, stale.judged, NOW + 30)
     server.put(MONITORS, {**seen, "status": {}})  # by another's hand
     assert not writer.rests(server.at(CHAT), more.judged, NOW + 30)
+
+
+async def test_a_look_that_found_nothing_new_is_good_for_a_minute_of_quiet(
+    kube: Kube, server: KubeServer, monitor: dict[str, Any], watch: Callable[..., Watch]
+) -> None:
+    one = watch()
+    replica = one.replica()
+    replica.serve(10)
+    first, again = one.gather([replica]), one.gather([replica])
+    stale = one.judge(seconds=600)
+    writer = StatusWriter(kube)
+    await StatusWriter(kube).write(monitor, first.status, NOW - 600)
+    seen = server.at(CHAT)
+
+    written = await writer.write(seen, again.status, NOW, again.judged)
+
+    assert not written
+    assert writer.rests(seen, again.judged, NOW + 59, quiet=True)
+    assert not writer.rests(seen, again.judged, NOW + 60, quiet=True)
+    assert not writer.rests(seen, again.judged, NOW + 15)  # requests came
+    assert not writer.rests(seen, stale.judged, NOW + 15, quiet=True)
+    server.put(MONITORS, {**seen, "status": {}})  # by another's hand
+    assert not writer.rests(server.at(CHAT), again.judged, NOW + 15, quiet=True)

@@ -205,7 +205,8 @@ class MonitorPass:
             )
             evaluation = evaluate(monitor, memory.state, now, environment, memory.sums)
             parts.metrics.judged(key, evaluation, now, news)
-        written = await self._publish(known.raw, evaluation, memory, now)
+        quiet = not (news.figures.begun or news.figures.ended or evaluation.judged.in_flight)
+        written = await self._publish(known.raw, evaluation, memory, now, quiet=quiet)
         if written is not None:  # not before it is written: a transition must not be lost
             memory.state = evaluation.state
             for transition in evaluation.transitions:
@@ -275,11 +276,13 @@ class MonitorPass:
             return one.expected
         return replace(one.expected, unreachable=unreachable, measured=measured.get(uid))
 
-    async def _publish(self, raw: Raw, evaluation: Evaluation, memory: Memory, now: float) -> bool | None:
+    async def _publish(
+        self, raw: Raw, evaluation: Evaluation, memory: Memory, now: float, *, quiet: bool
+    ) -> bool | None:
         """Whether it was written; None when it could not be, which keeps nothing else from being done."""
         if 0 < memory.status_again_at - now <= FAILED_LIMIT_SECONDS:
             return None
-        if self._parts.status.rests(raw, evaluation.judged, now):
+        if self._parts.status.rests(raw, evaluation.judged, now, quiet=quiet):
             return False
         try:
             written = await self._parts.status.write(raw, evaluation.status, now, evaluation.judged)

@@ -27,8 +27,18 @@ class _Written:
     resource_version: str
     """Of the object with it."""
     at: float
-    judged: Judged | None = None
-    """What was news in it, if the writer was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """Since when nothing more was to be said of one monitor."""
+
+    judged: Judged
+    resource_version: str
+    """Of the object then, with the status that was written."""
+    since: float
+    written: bool
+    """Else the status that was there said all."""
 
 
 class StatusWriter:
@@ -37,21 +47,26 @@ class StatusWriter:
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
         self._written: dict[str, _Written] = {}
+        self._rests: dict[str, _Rest] = {}
 
-    def rests(self, raw_monitor: Raw, judged: Judged, now: float) -> bool:
-        """Whether nothing would be written now, whatever the figures are.
+    def rests(self, raw_monitor: Raw, judged: Judged, now: float, *, quiet: bool = False) -> bool:
+        """Whether nothing needs to be written now, whatever the figures are.
+
+        For a minute after a write; and after a look that found nothing new for as long, while it is quiet.
 
         Args:
             raw_monitor: the object as it was last seen.
             judged: of the evaluation of now.
             now: Unix seconds.
+            quiet: no requests began, ended or were under way since the pass before.
         """
         metadata = raw_monitor["metadata"]
-        last = self._written.get(metadata["uid"])
-        if last is None or last.judged != judged or not 0 <= now - last.at < FIGURES_EVERY_SECONDS:
+        rest = self._rests.get(metadata["uid"])
+        if rest is None or rest.judged != judged or not 0 <= now - rest.since < FIGURES_EVERY_SECONDS:
             return False
         seen = metadata.get("resourceVersion", "")
-        return seen == last.resource_version or not _has_reached(seen, last.resource_version)
+        as_then = seen == rest.resource_version or not _has_reached(seen, rest.resource_version)
+        return as_then and (quiet or rest.written)
 
     async def write(
         self, raw_monitor: Raw, status: dict[str, Any], now: float, judged: Judged | None = None
@@ -72,8 +87,10 @@ class StatusWriter:
         """
         metadata = raw_monitor["metadata"]
         last = self._written.get(metadata["uid"])
-        found = difference(_standing(raw_monitor, last), status)
+        there, version = _standing(raw_monitor, last)
+        found = difference(there, status)
         if found is Difference.NONE:
+            self._rest(metadata["uid"], judged, version, now, written=False)
             return False
         if found is Difference.FIGURES and last and 0 <= now - last.at < FIGURES_EVERY_SECONDS:
             return False
@@ -92,12 +109,19 @@ class StatusWriter:
                 self.forget(metadata["uid"])
                 return False
             raise
-        self._written[metadata["uid"]] = _Written(status, answer["metadata"]["resourceVersion"], now, judged)
+        version = answer["metadata"]["resourceVersion"]
+        self._written[metadata["uid"]] = _Written(status, version, now)
+        self._rest(metadata["uid"], judged, version, now, written=True)
         return True
 
     def forget(self, uid: str) -> None:
         """The monitor is gone."""
         self._written.pop(uid, None)
+        self._rests.pop(uid, None)
+
+    def _rest(self, uid: str, judged: Judged | None, version: str, now: float, *, written: bool) -> None:
+        if judged is not None:
+            self._rests[uid] = _Rest(judged, version, now, written)
 
     async def _is_another(self, metadata: Raw) -> bool:
         """Whether the refusal came from the test of the UID, which the API server does not say.
@@ -109,12 +133,12 @@ class StatusWriter:
         return all(one["metadata"]["uid"] != metadata["uid"] for one in there.items)
 
 
-def _standing(raw_monitor: Raw, last: _Written | None) -> Raw | None:
-    """The status that is there, as far as is known."""
-    if last and not _has_reached(raw_monitor["metadata"].get("resourceVersion", ""), last.resource_version):
-        return last.status
-    status: Raw | None = raw_monitor.get("status")
-    return status
+def _standing(raw_monitor: Raw, last: _Written | None) -> tuple[Raw | None, str]:
+    """The status that is there, as far as is known, and the resource version of the object with it."""
+    seen: str = raw_monitor["metadata"].get("resourceVersion", "")
+    if last and not _has_reached(seen, last.resource_version):
+        return last.status, last.resource_version
+    return raw_monitor.get("status"), seen
 
 
 def _has_reached(seen: str, written: str) -> bool:
