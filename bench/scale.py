@@ -51,6 +51,10 @@ METHOD = {
         "image's files, with the rights of the chart; every request is signed for, and every signature and "
         "link is checked"
     ),
+    "changed configuration": (
+        "from when the API server answered a monitor's patch to when its last sidecar had taken it, of the"
+        " slowest monitor"
+    ),
     "without traffic": "sidecars still report, and Prometheus still scrapes; nothing is served any more",
 }
 SUBJECTS = {
@@ -127,9 +131,12 @@ async def _changes(bench: Bench, extent: Extent, seen: Seen) -> None:
     many = others[: max(1, bench.world.monitors // 9)]
     for number in range(extent.changes):
         for what, monitors in (("one monitor", big), (f"{len(many)} monitors", many)):
-            pods, seconds = await parts.changed(bench, monitors, f"{1 + number}s")
-            say(f"{what}: {pods} sidecars changed after {seconds:.2f} s")
-            seen.changes.setdefault(f"{pods} sidecars of {what}", []).append(seconds)
+            done = await parts.changed(bench, monitors, f"{1 + number}s")
+            say(
+                f"{what}: taken by the API server within {done.taking_seconds:.2f} s, {done.pods} sidecars"
+                f" changed at most {done.seconds:.2f} s later"
+            )
+            seen.changes.setdefault(f"{done.pods} sidecars of {what}", []).append(done.seconds)
             await asyncio.sleep(INTERVAL_SECONDS / 2)
 
 

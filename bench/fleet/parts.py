@@ -55,6 +55,17 @@ class Bench:
             program.check()
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How long it took until changed monitors' sidecars had what was changed."""
+
+    pods: int
+    seconds: float
+    """From when the API server had taken a monitor's change to its last sidecar, of the slowest monitor."""
+    taking_seconds: float
+    """Until the API server had taken all changes, which come some at a time."""
+
+
 async def all_report(bench: Bench) -> float:
     """Seconds until every monitor's status says that all its pods report.
 
@@ -134,24 +145,26 @@ async def one_round(bench: Bench, seconds: float) -> Round:
     return found
 
 
-async def changed(bench: Bench, monitors: Sequence[tuple[str, str]], threshold: str) -> tuple[int, float]:
-    """Give some monitors another objective: how many sidecars, and seconds until the last one has it.
+async def changed(bench: Bench, monitors: Sequence[tuple[str, str]], threshold: str) -> Change:
+    """Give some monitors another objective, and wait until their last sidecar has it.
 
     Raises:
         TimeoutError: not within a minute.
     """
     wanted = set(monitors)
-    numbers = [pod.number for pod in bench.world.every_pod if (pod.namespace, pod.monitor) in wanted]
+    pods = [pod for pod in bench.world.every_pod if (pod.namespace, pod.monitor) in wanted]
     before = (await bench.sidecars.state()).generations
     began = time.time()
-    await site.change(bench.kube, monitors, threshold)
+    taken = await site.change(bench.kube, monitors, threshold)
     async with asyncio.timeout(_CHANGE_SECONDS):
         while True:
             bench.check()
             state = await bench.sidecars.state()
-            if all(state.generations[number] > before[number] for number in numbers):
-                return len(numbers), max(state.taken_at[number] for number in numbers) - began
+            if all(state.generations[pod.number] > before[pod.number] for pod in pods):
+                break
             await asyncio.sleep(0.5)
+    after = [state.taken_at[pod.number] - taken[pod.namespace, pod.monitor] for pod in pods]
+    return Change(len(pods), max(after), max(taken.values()) - began)
 
 
 async def first_token_errors(bench: Bench) -> list[float]:

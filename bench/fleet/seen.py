@@ -49,7 +49,7 @@ class Seen:
     busy: list[Round] = field(default_factory=list)
     idle: list[Round] = field(default_factory=list)
     changes: dict[str, list[float]] = field(default_factory=dict)
-    """Seconds until the last sidecar had a changed configuration, by what was changed."""
+    """`parts.Change.seconds`, by what was changed."""
     first_token_errors: list[float] = field(default_factory=list)
     """Percent by which each monitor's p99 in status differs from the exact one."""
     failures: Counter[str] = field(default_factory=Counter)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Iterable
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -72,11 +73,22 @@ async def populate(kube: Kube, world: World, key: Ed25519PrivateKey) -> dict[int
     return fleets
 
 
-async def change(kube: Kube, monitors: Iterable[tuple[str, str]], threshold: str) -> None:
-    """Give some monitors an objective: what a person does with `kubectl patch`."""
+async def change(
+    kube: Kube, monitors: Sequence[tuple[str, str]], threshold: str
+) -> dict[tuple[str, str], float]:
+    """Give some monitors an objective: what a person does with `kubectl patch`.
+
+    Returns:
+        When the API server had taken each, Unix seconds.
+    """
     objective = {"name": "first", "signal": "TimeToFirstToken", "threshold": threshold, "target": "99%"}
     spec = {"performance": {"objectives": [{**objective, "window": "1d"}]}}
-    await _each(monitors, lambda one: kube.patch(paths.monitor(*one), {"spec": spec}, Patch.MERGE))
+
+    async def changed(one: tuple[str, str]) -> float:
+        await kube.patch(paths.monitor(*one), {"spec": spec}, Patch.MERGE)
+        return time.time()
+
+    return dict(zip(monitors, await _each(monitors, changed), strict=True))
 
 
 async def _each(things: Iterable[T], work: Callable[[T], Awaitable[Any]]) -> list[Any]:
