@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import subprocess
 import sys
 from collections import Counter
@@ -10,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
+import httptools
 import pytest
 from aiohttp import web
 
@@ -183,6 +186,24 @@ async def test_a_connection_that_may_not_stay_is_not_used_again(said: bytes) -> 
         connections.close()
 
     assert len(connected) == 2
+
+
+@pytest.mark.parametrize("said", [OK + b"Content-Length: 5\r\n\r\nhello", b"no HTTP at all\r\n\r\n"])
+async def test_an_answer_leaves_nothing_for_the_collector(said: bytes) -> None:
+    connections = Connections(LIMIT)
+    gc.collect()
+    gc.disable()
+    try:
+        async with serving(saying(said, stays=True)) as port, asyncio.timeout(5):
+            for _ in range(3):
+                with contextlib.suppress(NotHttp):
+                    await connections.ask("127.0.0.1", port, REQUEST)
+            left = [type(one) for one in gc.get_objects() if isinstance(one, httptools.HttpResponseParser)]
+    finally:
+        gc.enable()
+        connections.close()
+
+    assert left == []
 
 
 async def test_that_an_idle_connection_was_closed_is_told_apart() -> None:

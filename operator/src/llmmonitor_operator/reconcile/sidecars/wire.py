@@ -152,6 +152,14 @@ class _Reading:
         self.complete = True
         self.keeps_open = self.parser.should_keep_alive()  # it is asked in time: what follows counts too
 
+    def end(self) -> None:
+        """Nothing more is read: ten thousand idle connections must not keep what they read last.
+
+        Parser and reading know each other, and would wait for the collector.
+        """
+        self.body.clear()
+        del self.parser
+
 
 class _Connection(asyncio.Protocol):
     """One of them, and the answer that comes on it."""
@@ -162,7 +170,8 @@ class _Connection(asyncio.Protocol):
         self._counted = 0
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[Answer] | None = None
-        self._reading = _Reading()
+        self._reading: _Reading
+        """From when the first answer is waited for."""
         self._received_bytes = 0
         self._keeps_open = True
         self._used_at = 0.0
@@ -187,7 +196,7 @@ class _Connection(asyncio.Protocol):
             return await self._waiting
         finally:
             self._waiting = None
-            self._reading.body.clear()  # ten thousand idle connections must not keep what they read last
+            self._reading.end()
             self._used_at = loop.time()
             self._count(0)
 
@@ -229,9 +238,10 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """From the event loop."""
         self._transport = None
-        waiting, reading = self._waiting, self._reading
+        waiting = self._waiting
         if waiting is None or waiting.done():
             return
+        reading = self._reading
         if reading.has_head and not reading.ended_by_length:  # as long as the connection lasts
             waiting.set_result(self._answer())
             return
