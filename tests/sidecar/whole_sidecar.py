@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.sidecar.reserved_port import ReservedPort
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.signing import generate_private_key, public_key_bytes, sign_configuration, sign_request
+from llmmonitor_cli.reserved_port import ReservedPort
 
 KEY = generate_private_key()
 POD = "5f2c"

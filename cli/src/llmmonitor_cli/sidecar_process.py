@@ -29,6 +29,7 @@ import msgspec
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.report import BYTES_LIMIT, Report, UnreadableReport
 from llmmonitor_api.signing import generate_private_key, public_key_bytes
+from llmmonitor_cli.reserved_port import LOOPBACK, ReservedPort
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
 from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_operator.reconcile.sidecars.wire import Connections
@@ -37,7 +38,6 @@ from llmmonitor_sidecar.linux import die_with_parent
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 _PULL_SECONDS = 3.0
-LOOPBACK = "127.0.0.1"
 _OUR_OWN = (LOOPBACK, "localhost", "0.0.0.0")
 
 
@@ -125,8 +125,17 @@ async def sidecar_beside(
     Raises:
         SidecarFailed: if it does not start, with its last words, or cannot listen there.
     """
-    listen = _checked(listen_port, target) if listen_port else free_port()
-    api = free_port()
+    with ReservedPort() as api, ReservedPort() as spare:
+        listen = _checked(listen_port, target) if listen_port else spare.number
+        async with _sidecar_on(target, listen, api.number, configuration, log) as sidecar:
+            yield sidecar
+
+
+@asynccontextmanager
+async def _sidecar_on(
+    target: Target, listen: int, api: int, configuration: Configuration, log: Path
+) -> AsyncIterator[SidecarProcess]:
+    """The same with both ports given."""
     key, pod_uid = generate_private_key(), str(uuid.uuid4())
     environment = {
         "LLM_MONITOR_MODE": "listen",
@@ -200,13 +209,6 @@ def scratch_file() -> Iterator[Path]:
     """A file that has no name, so that nothing is left of it however we end; the path is good here only."""
     with tempfile.TemporaryFile() as file:
         yield Path(f"/proc/self/fd/{file.fileno()}")
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 def _checked(port: int, target: Target) -> int:

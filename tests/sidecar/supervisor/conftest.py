@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from tests.sidecar.reserved_port import ReservedPort
 
+from llmmonitor_cli.reserved_port import ReservedPort
 from llmmonitor_sidecar.shared_page import SharedPage, Slot
 
 if TYPE_CHECKING:

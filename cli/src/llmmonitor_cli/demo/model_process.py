@@ -12,7 +12,8 @@ from pathlib import Path
 
 import aiohttp
 
-from llmmonitor_cli.sidecar_process import LOOPBACK, end, free_port, spawn
+from llmmonitor_cli.reserved_port import LOOPBACK, ReservedPort
+from llmmonitor_cli.sidecar_process import end, spawn
 
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.05
@@ -23,13 +24,13 @@ class ModelServerFailed(RuntimeError):
 
 
 class ModelServer:
-    """llama.cpp serving one model."""
+    """llama.cpp serving one model, on one port through all its crashes."""
 
-    def __init__(self, model: Path, slots: int, log: Path) -> None:
+    def __init__(self, model: Path, slots: int, log: Path, port: int) -> None:
         self._model = model
         self._slots = slots
         self._log = log
-        self.port = free_port()
+        self.port = port
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -78,9 +79,10 @@ class ModelServer:
 @asynccontextmanager
 async def serving(model: Path, slots: int, log: Path) -> AsyncIterator[ModelServer]:
     """A model server as long as the context lasts."""
-    server = ModelServer(model, slots, log)
-    try:
-        await server.start()
-        yield server
-    finally:
-        await server.stop()
+    with ReservedPort() as port:
+        server = ModelServer(model, slots, log, port.number)
+        try:
+            await server.start()
+            yield server
+        finally:
+            await server.stop()

@@ -18,8 +18,9 @@ from llmmonitor_cli.demo.model_process import ModelServer, serving
 from llmmonitor_cli.following import follow, look
 from llmmonitor_cli.manifest import parse
 from llmmonitor_cli.monitoring import Monitoring, Watched
+from llmmonitor_cli.reserved_port import LOOPBACK
 from llmmonitor_cli.screen import Screen
-from llmmonitor_cli.sidecar_process import LOOPBACK, SidecarProcess, Target, scratch_file, sidecar_beside
+from llmmonitor_cli.sidecar_process import SidecarProcess, Target, scratch_file, sidecar_beside
 from llmmonitor_cli.view import QUIET_REASONS
 from llmmonitor_operator.configure import configuration_for
 
