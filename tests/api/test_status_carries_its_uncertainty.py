@@ -1,10 +1,13 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from llmmonitor_api.conditions import condition, set_condition, table
 from llmmonitor_api.conditions import reasons_performance as performance
+from llmmonitor_api.report.histogram import LARGEST, SMALLEST, Histogram
 from llmmonitor_api.spec import DEFAULT_OBJECTIVES, ObjectiveSource
 from llmmonitor_api.status import (
     Distribution,
@@ -86,6 +89,19 @@ def test_figures_have_three_significant_digits_and_counts_are_exact() -> None:
     assert figures.errors == 123_456
     with pytest.raises(ValidationError, match="leave out what is not known"):
         PerformanceStatus(tokens_per_second=float("nan"))
+
+
+@given(st.floats(SMALLEST, LARGEST))
+def test_a_quantile_of_a_histogram_is_within_a_percent(value: float) -> None:
+    histogram = Histogram()
+    histogram.record(value)
+    found = histogram.quantile(0.99)
+    assert found is not None
+
+    written = Quantile(value=found, low=found, high=found)
+
+    assert written.value == pytest.approx(value, rel=0.01)
+    assert written.low == written.value == written.high
 
 
 def test_a_condition_goes_into_the_status_and_comes_back() -> None:
