@@ -188,6 +188,33 @@ async def test_a_connection_that_may_not_stay_is_not_used_again(said: bytes) -> 
     assert len(connected) == 2
 
 
+@pytest.mark.parametrize("more", [b"HTTP/1.1 500 No\r\nContent-Length: 3\r\n\r\nbad", b"HTTP/1.1 5"])
+async def test_of_two_answers_the_first_is_taken_and_the_connection_is_not_used_again(more: bytes) -> None:
+    connected = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.append(writer)
+        await saying(OK + b"Content-Length: 5\r\n\r\nhello" + more, stays=True)(reader, writer)
+
+    connections = Connections(LIMIT)
+    async with serving(serve) as port:
+        for _ in range(2):
+            answer = await connections.ask("127.0.0.1", port, REQUEST)
+            assert (answer.status, answer.body) == (200, b"hello")
+        connections.close()
+
+    assert len(connected) == 2
+
+
+async def test_who_switches_protocols_ends_only_its_own_connection() -> None:
+    said: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: said.append(context))
+    upgrade = b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+
+    assert await asked(saying(upgrade, stays=True)) == (101, b"")
+    assert said == []
+
+
 @pytest.mark.parametrize("said", [OK + b"Content-Length: 5\r\n\r\nhello", b"no HTTP at all\r\n\r\n"])
 async def test_an_answer_leaves_nothing_for_the_collector(said: bytes) -> None:
     connections = Connections(LIMIT)

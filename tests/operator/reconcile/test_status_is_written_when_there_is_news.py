@@ -321,7 +321,7 @@ async def test_a_status_rests_for_a_minute_unless_there_is_news(
     assert not writer.rests(server.at(CHAT), more.judged, NOW + 30)
 
 
-async def test_a_look_that_found_nothing_new_is_good_for_a_minute_of_quiet(
+async def test_a_look_that_found_nothing_new_is_good_for_a_while_of_quiet(
     kube: Kube, server: KubeServer, monitor: dict[str, Any], watch: Callable[..., Watch]
 ) -> None:
     one = watch()
@@ -336,9 +336,32 @@ async def test_a_look_that_found_nothing_new_is_good_for_a_minute_of_quiet(
     written = await writer.write(seen, again.status, NOW, again.judged)
 
     assert not written
-    assert writer.rests(seen, again.judged, NOW + 59, quiet=True)
-    assert not writer.rests(seen, again.judged, NOW + 60, quiet=True)
+    assert writer.rests(seen, again.judged, NOW + 39, quiet=True)
+    assert not writer.rests(seen, again.judged, NOW + 40, quiet=True)
     assert not writer.rests(seen, again.judged, NOW + 15)  # requests came
     assert not writer.rests(seen, stale.judged, NOW + 15, quiet=True)
     server.put(MONITORS, {**seen, "status": {}})  # by another's hand
     assert not writer.rests(server.at(CHAT), again.judged, NOW + 15, quiet=True)
+
+
+async def test_figures_that_could_not_be_written_are_written_by_the_next_pass(
+    kube: Kube, server: KubeServer, monitor: dict[str, Any], watch: Callable[..., Watch]
+) -> None:
+    async def away(_request: web.Request) -> web.Response:
+        return refused(Refusal(503, "etcd is slow"))
+
+    one = watch()
+    replica = one.replica()
+    replica.serve(10)
+    first, again = one.gather([replica]), one.gather([replica])
+    replica.serve(10)
+    more = one.gather([replica])
+    writer = StatusWriter(kube)
+    await StatusWriter(kube).write(monitor, first.status, NOW - 600)
+    seen = server.at(CHAT)
+    await writer.write(seen, again.status, NOW, again.judged)
+    server.fault = away
+    with pytest.raises(Unavailable):
+        await writer.write(seen, more.status, NOW + 15, more.judged)
+
+    assert not writer.rests(seen, more.judged, NOW + 30, quiet=True)

@@ -205,7 +205,7 @@ class MonitorPass:
             )
             evaluation = evaluate(monitor, memory.state, now, environment, memory.sums)
             parts.metrics.judged(key, evaluation, now, news)
-        quiet = not (news.figures.begun or news.figures.ended or evaluation.judged.in_flight)
+        quiet = _is_idle(news, evaluation) and memory.state.review is judged_before
         written = await self._publish(known.raw, evaluation, memory, now, quiet=quiet)
         if written is not None:  # not before it is written: a transition must not be lost
             memory.state = evaluation.state
@@ -344,6 +344,11 @@ class MonitorPass:
 def _is_in_force(known: Known, now: Known | None) -> bool:
     """Whether a pass may push what it began with: of a spec that changed since, the new one was pushed."""
     return now is not None and now.uid == known.uid and now.monitor is known.monitor
+
+
+def _is_idle(news: Added, evaluation: Evaluation) -> bool:
+    """Whether no request began, ended or is under way."""
+    return not (news.figures.begun or news.figures.ended or evaluation.judged.in_flight)
 
 
 def _stand_in(raw: dict[str, Any]) -> LLMMonitor:

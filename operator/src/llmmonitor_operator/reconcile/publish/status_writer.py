@@ -17,6 +17,8 @@ from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.reconcile.publish.status_difference import Difference, difference
 
 FIGURES_EVERY_SECONDS = 60.0
+LOOK_EVERY_SECONDS = 40.0
+"""For news that is of no request, while none comes: it is late by a minute at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +54,22 @@ class StatusWriter:
     def rests(self, raw_monitor: Raw, judged: Judged, now: float, *, quiet: bool = False) -> bool:
         """Whether nothing needs to be written now, whatever the figures are.
 
-        For a minute after a write; and after a look that found nothing new for as long, while it is quiet.
+        For a minute after a write; and for a while after a look that found nothing new, while it is quiet.
 
         Args:
             raw_monitor: the object as it was last seen.
             judged: of the evaluation of now.
             now: Unix seconds.
-            quiet: no requests began, ended or were under way since the pass before.
+            quiet: since the pass before no requests began, ended or were under way, and nobody judged a case.
         """
         metadata = raw_monitor["metadata"]
         rest = self._rests.get(metadata["uid"])
-        if rest is None or rest.judged != judged or not 0 <= now - rest.since < FIGURES_EVERY_SECONDS:
+        if rest is None or rest.judged != judged or not (rest.written or quiet):
+            return False
+        if not 0 <= now - rest.since < (FIGURES_EVERY_SECONDS if rest.written else LOOK_EVERY_SECONDS):
             return False
         seen = metadata.get("resourceVersion", "")
-        as_then = seen == rest.resource_version or not _has_reached(seen, rest.resource_version)
-        return as_then and (quiet or rest.written)
+        return seen == rest.resource_version or not _has_reached(seen, rest.resource_version)
 
     async def write(
         self, raw_monitor: Raw, status: dict[str, Any], now: float, judged: Judged | None = None
@@ -94,6 +97,7 @@ class StatusWriter:
             return False
         if found is Difference.FIGURES and last and 0 <= now - last.at < FIGURES_EVERY_SECONDS:
             return False
+        self._rests.pop(metadata["uid"], None)  # a write that fails is tried again
         operations = [
             {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
             {"op": "add", "path": "/status", "value": status},

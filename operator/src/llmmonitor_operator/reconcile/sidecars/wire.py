@@ -131,6 +131,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.parser = httptools.HttpResponseParser(self)
+        self.status = 0
         self.body = bytearray()
         self.head_bytes = 0
         self.keeps_open = False
@@ -142,15 +143,23 @@ class _Reading:
         self.head_bytes += len(name) + len(value)
         self.ended_by_length |= name.lower() in {b"content-length", b"transfer-encoding"}
 
+    def on_message_begin(self) -> None:
+        if self.complete:  # one request has one answer
+            self.keeps_open = False
+
     def on_headers_complete(self) -> None:
-        self.has_head = True
+        if not self.complete:
+            self.has_head = True
+            self.status = self.parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
-        self.body += body
+        if not self.complete:
+            self.body += body
 
     def on_message_complete(self) -> None:
-        self.complete = True
-        self.keeps_open = self.parser.should_keep_alive()  # it is asked in time: what follows counts too
+        if not self.complete:
+            self.complete = True
+            self.keeps_open = self.parser.should_keep_alive()
 
     def end(self) -> None:
         """Nothing more is read: ten thousand idle connections must not keep what they read last.
@@ -253,7 +262,7 @@ class _Connection(asyncio.Protocol):
     def _read(self, data: bytes) -> None:
         try:
             self._reading.parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._reading.complete:  # what follows a whole answer ends the connection, not the answer
                 raise NotHttp(f"no HTTP: {error}: {data[:_WORDS_BYTES]!r}") from error
             self._keeps_open = False
@@ -264,7 +273,7 @@ class _Connection(asyncio.Protocol):
             self._keeps_open &= reading.keeps_open
 
     def _answer(self) -> Answer:
-        return Answer(self._reading.parser.get_status_code(), bytes(self._reading.body))
+        return Answer(self._reading.status, bytes(self._reading.body))
 
     def _count(self, unread: int) -> None:
         self._unread.total += unread - self._counted
