@@ -129,6 +129,7 @@ async def _changes(bench: Bench, extent: Extent, seen: Seen) -> None:
     big = [(BIG, BIG)]
     others = [one for one in bench.world.every_monitor if one not in big]
     many = others[: max(1, bench.world.monitors // 9)]
+    taking: list[float] = []
     for number in range(extent.changes):
         for what, monitors in (("one monitor", big), (f"{len(many)} monitors", many)):
             done = await parts.changed(bench, monitors, f"{1 + number}s")
@@ -137,7 +138,11 @@ async def _changes(bench: Bench, extent: Extent, seen: Seen) -> None:
                 f" changed at most {done.seconds:.2f} s later"
             )
             seen.changes.setdefault(f"{done.pods} sidecars of {what}", []).append(done.seconds)
+            taking.append(done.taking_seconds)
             await asyncio.sleep(INTERVAL_SECONDS / 2)
+    seen.notes["patches of changed configuration"] = (
+        f"taken by the API server within {min(taking):.2f} to {max(taking):.2f} s"
+    )
 
 
 async def run(plane: ControlPlane, extent: Extent) -> tuple[list[Measured], results.Results]:
