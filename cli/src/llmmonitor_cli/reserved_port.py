@@ -25,9 +25,8 @@ class ReservedPort:
         """
         self._socket = socket.socket()
         self._socket.bind((LOOPBACK, 0))
-        self._socket.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # after it: nobody shares this bind
+        # only now: it is a port that nobody had
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.number: int = self._socket.getsockname()[1]
 
     def free(self) -> None:

@@ -98,6 +98,9 @@ async def asked(serve: Serve) -> tuple[int, bytes]:
             b"\r\n",
         ),
         (b"HTTP/1.0 200 OK\r\n\r\nhel", b"lo"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", OK + b"Content-Length: 5\r\n\r\nhello"),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK + b"Content-Length: 5\r\n\r\nhello",),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\nhel", b"lo"),
     ],
 )
 async def test_a_body_is_read_however_its_end_is_told(parts: tuple[bytes, ...]) -> None:

@@ -24,6 +24,8 @@ UNREAD_BYTES_LIMIT = 128 * 1024 * 1024
 IDLE_SECONDS = 60.0
 """A sidecar closes a connection that is idle for 75 s: it must not do so at the moment that we use it."""
 _WORDS_BYTES = 60
+_INTERIM = frozenset(range(100, 200)) - {101}
+"""Statuses after which the answer itself comes (RFC 9110, 15.2)."""
 
 
 class NotHttp(Exception):
@@ -157,7 +159,9 @@ class _Reading:
             self.body += body
 
     def on_message_complete(self) -> None:
-        if not self.complete:
+        if self.status in _INTERIM:
+            self.has_head = self.ended_by_length = False
+        elif not self.complete:
             self.complete = True
             self.keeps_open = self.parser.should_keep_alive()
 
