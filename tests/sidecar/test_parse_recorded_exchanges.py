@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import asdict
 from itertools import pairwise
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from llmmonitor_sidecar.analyser.connection import ConnectionAnalyser
 from llmmonitor_sidecar.analyser.exchange import EventKind, Exchange, ExchangeEvent, Outcome, TokenSource
+from llmmonitor_sidecar.analyser.http1 import MessageReader
 
 FIXTURES = Path(__file__).parent / "fixtures" / "exchanges"
 NAMES = sorted(path.stem for path in FIXTURES.glob("*.json"))
@@ -85,6 +87,23 @@ def test_one_byte_at_a_time_changes_nothing(name: str) -> None:
 
     assert [event.kind for event in bytewise] == [event.kind for event in whole]
     assert _facts(bytewise[-1].exchange) == _facts(whole[-1].exchange)
+
+
+HEAD = b"HEAD /v1/models HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n"
+
+
+@pytest.mark.parametrize("both", [*map(_bytes_of, NAMES[::12]), HEAD], ids=[*NAMES[::12], "HEAD"])
+def test_a_connection_that_ended_leaves_nothing_for_the_collector(both: tuple[bytes, bytes]) -> None:
+    request, response = both
+    gc.collect()
+    gc.disable()
+    try:
+        _play([request], [response])
+        left = [one for one in gc.get_objects() if isinstance(one, MessageReader | ConnectionAnalyser)]
+    finally:
+        gc.enable()
+
+    assert left == []
 
 
 CUTS = st.lists(st.integers(0, 60_000), max_size=40)

@@ -258,6 +258,9 @@ class ConnectionAnalyser:
 
     def _ignore(self) -> None:
         self.analysed = False
+        for reader in (self._requests, self._responses):
+            if reader is not None:
+                reader.end()
         self._requests = self._responses = None
         self._first = b""
 

@@ -146,6 +146,10 @@ class MessageReader:
                 raise Malformed("head_too_large")
         return None
 
+    def end(self) -> None:
+        """Nothing more is fed: parser and reader know each other, and would wait for the collector."""
+        del self._parser
+
     def on_message_begin(self) -> None:
         """Called by the parser."""
         if self._muted:

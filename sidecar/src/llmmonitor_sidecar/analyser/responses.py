@@ -76,6 +76,11 @@ class Responses:
         if self._reading is not None and self._until_close:
             self.on_complete()
 
+    def end(self) -> None:
+        """Nothing more is fed."""
+        self._parser.end()
+        del self._parser
+
     # Told by the parser.
 
     def on_begin(self) -> None:
@@ -137,7 +142,11 @@ class Responses:
             end += len(_HEAD_END)
             head, data = bytes(self._held[:end]), bytes(self._held[end:])
             began_ns = self._began_ns
-            MessageReader(RESPONSE, self).feed(head)
+            alone = MessageReader(RESPONSE, self)
+            try:
+                alone.feed(head)
+            finally:
+                alone.end()
             if self._reading is not None:
                 self._reading.exchange.response_began_ns = began_ns
                 self.on_complete()
