@@ -281,14 +281,15 @@ async def test_a_status_that_breaks_the_schema_is_an_error(
         await StatusWriter(kube).write(monitor, STATUS, NOW)
 
 
+async def _away(_request: web.Request) -> web.Response:
+    return refused(Refusal(503, "etcd is slow"))
+
+
 async def test_a_write_that_failed_is_tried_again(
     kube: Kube, server: KubeServer, monitor: dict[str, Any]
 ) -> None:
-    async def away(_request: web.Request) -> web.Response:
-        return refused(Refusal(503, "etcd is slow"))
-
     writer = StatusWriter(kube)
-    server.fault = away
+    server.fault = _away
     with pytest.raises(Unavailable):
         await writer.write(monitor, STATUS, NOW)
     server.fault = None
@@ -347,9 +348,6 @@ async def test_a_look_that_found_nothing_new_is_good_for_a_while_of_quiet(
 async def test_figures_that_could_not_be_written_are_written_by_the_next_pass(
     kube: Kube, server: KubeServer, monitor: dict[str, Any], watch: Callable[..., Watch]
 ) -> None:
-    async def away(_request: web.Request) -> web.Response:
-        return refused(Refusal(503, "etcd is slow"))
-
     one = watch()
     replica = one.replica()
     replica.serve(10)
@@ -360,7 +358,7 @@ async def test_figures_that_could_not_be_written_are_written_by_the_next_pass(
     await StatusWriter(kube).write(monitor, first.status, NOW - 600)
     seen = server.at(CHAT)
     await writer.write(seen, again.status, NOW, again.judged)
-    server.fault = away
+    server.fault = _away
     with pytest.raises(Unavailable):
         await writer.write(seen, more.status, NOW + 15, more.judged)
 

@@ -20,12 +20,20 @@ SENTENCE_LIMIT: Final = 1024
 """Characters; whoever writes what others called something cuts it there."""
 
 
-def rounded(value: float, digits: int = SIGNIFICANT_DIGITS) -> float:
-    """`value` with so many significant digits.
+def rounded(value: float) -> float:
+    """`value` with three significant digits.
 
     Raises:
         ValueError: not a finite number, which JSON cannot carry.
     """
+    return _with_digits(value, SIGNIFICANT_DIGITS)
+
+
+def _of_a_bucket(value: float) -> float:
+    return _with_digits(value, QUANTILE_DIGITS)
+
+
+def _with_digits(value: float, digits: int) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{value} is not a finite number; leave out what is not known")
     if value == 0:
@@ -33,21 +41,13 @@ def rounded(value: float, digits: int = SIGNIFICANT_DIGITS) -> float:
     return round(value, digits - 1 - math.floor(math.log10(abs(value))))
 
 
-def _to_three(value: float) -> float:
-    return rounded(value)
-
-
-def _of_a_bucket(value: float) -> float:
-    return rounded(value, QUANTILE_DIGITS)
-
-
-Number = Annotated[float, AfterValidator(_to_three)]
+Number = Annotated[float, AfterValidator(rounded)]
 """A figure with three significant digits."""
 
 BucketValue = Annotated[float, AfterValidator(_of_a_bucket)]
 """A value that a histogram's bucket stands for, with five significant digits."""
 
-Ratio = Annotated[float, Field(ge=0, le=1), AfterValidator(_to_three)]
+Ratio = Annotated[float, Field(ge=0, le=1), AfterValidator(rounded)]
 """A share from 0 to 1 with three significant digits."""
 
 
