@@ -94,7 +94,9 @@ async def running(monitors: int, pods: int) -> AsyncIterator[Running]:
             await _get(session, f"{command}{CLOCK}{clock[0]}")
 
         await _get(session, f"{command}/serve")
-        with contextlib.closing(Connections(BYTES_LIMIT, 4096, timeout_seconds=_PATIENCE_SECONDS)) as open_:
+        with contextlib.closing(
+            Connections(BYTES_LIMIT, monitors * pods, timeout_seconds=_PATIENCE_SECONDS)
+        ) as open_:
             parts = _parts(kube, raws, private, open_, lambda: clock[0])
             keys = tuple((raw["metadata"]["namespace"], raw["metadata"]["name"]) for raw in raws)
             found = Running(keys, parts, MonitorPass(parts, lambda: clock[0]), move)
