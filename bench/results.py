@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from bench.comparison import Figure, Measured, digits
+from bench.comparison import JUDGED_ROUNDS, Figure, Measured, digits
 from bench.measure.machine import Machine
 from bench.measure.statistics import estimate
 from bench.peers.registry import DIRECT
@@ -83,7 +83,7 @@ def markdown(name: str, results: Results) -> str:
         "",
         "| figure | ours | | peer | | ratio [95 %] | A/A [95 %] | target | met |",
         "|---|---|---:|---|---:|---:|---:|---:|---|",
-        *(_ratio_line(figure) for figure in results.figures),
+        *(ratio_line(figure) for figure in results.figures),
         "",
         "## Targets missed, and why",
         "",
@@ -106,11 +106,11 @@ def markdown(name: str, results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _ratio_line(row: Figure) -> str:
+def ratio_line(row: Figure) -> str:
+    """One row of the table of ratios."""
     target = row.target or ""
     if row.ratio is None or row.ours is None or row.peer is None or row.interval is None:
         return f"| {row.name} | {row.subject} | | {row.peer_name} | | | | {target} | not had: {row.reason} |"
-    met = {True: "yes", False: "**no**", None: ""}[row.met] if not isinstance(row.met, str) else row.met
     cells = (
         row.name,
         row.subject,
@@ -120,9 +120,15 @@ def _ratio_line(row: Figure) -> str:
         f"{row.ratio:g} {_interval(row.interval)}",
         _interval(row.aa_interval),
         target,
-        met,
+        _met(row),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _met(row: Figure) -> str:
+    if isinstance(row.met, str):
+        return row.met if row.n >= JUDGED_ROUNDS else f"not judged: n={row.n}"
+    return {True: "yes", False: "**no**", None: ""}[row.met]
 
 
 def _missed_line(row: Figure) -> str:

@@ -108,7 +108,10 @@ def test_an_a_a_row_stands_beside_the_row_with_the_target() -> None:
 def test_too_few_rounds_meet_no_target() -> None:
     measured = Measured("x", "s", {"relay": [1.0], "envoy": [2.0]}, [Target("relay", "envoy", 1.0)])
 
-    assert rows(measured, {})[0].met == "indistinguishable"
+    (row,) = rows(measured, {})
+
+    assert row.met == "indistinguishable"
+    assert "| not judged: n=1 |" in results.ratio_line(row)
 
 
 def test_a_peer_that_cannot_be_had_leaves_its_reason() -> None:
