@@ -6,6 +6,7 @@ which is made once a minute at most. Each figure is the mean over six minutes of
 whatever else runs only ever adds. With `--image` all of it is done by the operator's image and the Python in
 it, as users run it. The whole is measured apart, over loopback (`whole_pass`), and the last row
 is what is in none of the parts: HTTP, the API server's client, checkpoints, standings of pods, the loop.
+`--asking` measures only what asking for reports and decoding them take, over loopback too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -189,12 +191,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pods", type=int, default=10, help="of each monitor")
     parser.add_argument("--blocks", type=int, default=8, help=f"of {BLOCK} passes over each that are timed")
     parser.add_argument("--parts", action="store_true", help="without a whole pass over loopback")
+    parser.add_argument(
+        "--asking", action="store_true", help="only what asking for a report and decoding it take"
+    )
     parser.add_argument("--image", action="store_true", help="in the operator's image; needs root")
     options = parser.parse_args(arguments)
     if options.image:
         given = sys.argv[1:] if arguments is None else arguments
         return _in_image([one for one in given if one != "--image"])
     gc.set_threshold(*GC_THRESHOLDS)
+    if options.asking:
+        rounds = whole_pass.asked(options.monitors, options.pods, options.blocks)
+        print(
+            f"asking for a report and decoding it: {statistics.median(rounds):.0f} µs of CPU"
+            f" ({min(rounds):.0f} to {max(rounds):.0f}, {len(rounds)} rounds,"
+            f" {options.monitors * options.pods} sidecars)"
+        )
+        return 0
     found = measured(options.monitors, options.pods, options.blocks)
     whole = None
     if not options.parts:

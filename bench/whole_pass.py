@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kubernetes.aio.client import Configuration as KubeConfiguration
 
 from llmmonitor_api.report.report import BYTES_LIMIT
+from llmmonitor_api.report.told import named
 from llmmonitor_api.signing import generate_private_key, public_key_bytes
 from llmmonitor_api.spec import load_monitor
 from llmmonitor_operator.configure import configuration_for
@@ -52,6 +53,9 @@ from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
 from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
+from llmmonitor_operator.reconcile.sidecars.pods_memory import PodsMemory
+from llmmonitor_operator.reconcile.sidecars.pulling import Puller
+from llmmonitor_operator.reconcile.sidecars.standing import address_of
 from llmmonitor_operator.reconcile.sidecars.wire import Connections
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 
@@ -70,6 +74,8 @@ class Running:
     one_pass: MonitorPass
     move: Callable[[], Any]
     """The clocks, by an interval."""
+    has: dict[str, str] = field(default_factory=dict)
+    """The report that came last from each sidecar that was only asked, by pod UID."""
 
     async def round(self) -> float:
         """One pass over each monitor, 15 s later; the CPU seconds of this process for all of them."""
@@ -77,6 +83,22 @@ class Running:
         began = time.process_time()
         await asyncio.gather(*map(self.one_pass, self.keys))
         return time.process_time() - began
+
+    async def asked(self) -> float:
+        """All sidecars only asked, 15 s later, and their answers decoded; the CPU seconds of this process."""
+        await self.move()
+        puller, memory = Puller(self.parts.sidecars, self.parts.metrics, site.RELEASE), PodsMemory()
+        pods = [self.parts.view.pods(namespace) for namespace in {namespace for namespace, _ in self.keys}]
+        memory.look([pod for some in pods for pod in some], 0.0)
+        addresses = [[one for one in map(address_of, some) if one is not None] for some in pods]
+        began = time.process_time()
+        answers = await asyncio.gather(*(puller.pull(some, memory, self.has) for some in addresses))
+        spent = time.process_time() - began
+        for reports in answers:
+            self.has |= {
+                uid: named(one.identity.boot_id, one.identity.sequence) for uid, one in reports.items()
+            }
+        return spent
 
 
 @asynccontextmanager
@@ -222,3 +244,16 @@ async def _measured(monitors: int, pods: int, blocks: int, warm_up: int) -> list
 def measured(monitors: int, pods: int, blocks: int, warm_up: int) -> float:
     """CPU milliseconds of one monitor's pass, all in all: the mean over `BLOCK` passes, of the best block."""
     return 1000 * min(uvloop.run(_measured(monitors, pods, blocks, warm_up))) / monitors
+
+
+async def _asked(monitors: int, pods: int, rounds: int) -> list[float]:
+    async with running(monitors, pods) as passes:
+        await passes.asked()  # knows none yet, and is told everything
+        gc.collect()
+        gc.freeze()
+        return [await passes.asked() for _ in range(rounds)]
+
+
+def asked(monitors: int, pods: int, rounds: int) -> list[float]:
+    """CPU microseconds of asking for a report and decoding it, and nothing else, of each round."""
+    return [1e6 * spent / (monitors * pods) for spent in uvloop.run(_asked(monitors, pods, rounds))]

@@ -36,6 +36,20 @@ async def test_whole_passes_ask_judge_and_write() -> None:
     assert metrics.get_sample_value("llm_monitor_operator_failures_total", {"work": "pass"}) is None
 
 
+async def test_sidecars_that_are_only_asked_all_answer_each_time() -> None:
+    async with whole_pass.running(monitors=2, pods=3) as passing:
+        assert await passing.asked() > 0
+        before = dict(passing.has)
+        assert await passing.asked() > 0
+
+        assert len(before) == 2 * 3
+        assert all(passing.has[uid] != name for uid, name in before.items())
+
+    metrics = passing.parts.metrics.registry
+    assert metrics.get_sample_value("llm_monitor_operator_pulls_total", {"result": "ok"}) == 3 * 2 * 3
+    assert metrics.get_sample_value("llm_monitor_operator_pulls_total", {"result": "unreachable"}) is None
+
+
 def test_its_passes_absorb_what_replicas_serve() -> None:
     running = passes.Passes(monitors=1, pods=4)
     for _ in range(8):
