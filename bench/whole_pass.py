@@ -94,10 +94,9 @@ class Running:
         began = time.process_time()
         answers = await asyncio.gather(*(puller.pull(some, memory, self.has) for some in addresses))
         spent = time.process_time() - began
-        for reports in answers:
-            self.has |= {
-                uid: named(one.identity.boot_id, one.identity.sequence) for uid, one in reports.items()
-            }
+        for heard in answers:
+            newest = {uid: one.report.identity for uid, one in heard.items()}
+            self.has |= {uid: named(one.boot_id, one.sequence) for uid, one in newest.items()}
         return spent
 
 

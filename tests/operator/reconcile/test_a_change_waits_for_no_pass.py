@@ -7,9 +7,8 @@ from typing import Any
 
 from tests.operator.reconcile.operator_world import KEY, MONITORS, World, until
 
-from llmmonitor_api.report.report import Report
 from llmmonitor_operator.reconcile.loop import Loop
-from llmmonitor_operator.reconcile.sidecars.client import Address
+from llmmonitor_operator.reconcile.sidecars.client import Address, Heard
 
 
 def _changed(world: World, generation: int = 2, **spec: Any) -> dict[str, Any]:
@@ -60,14 +59,15 @@ async def test_a_pass_that_began_before_the_change_does_not_undo_it(world: World
     async with world.attached() as double:
         await world.passed()
         changed = _changed(world, sampling={"resourceInterval": "9s"})
-        ask = world.parts.sidecars.report
+        ask = world.parts.sidecars.hear
 
-        async def meanwhile(address: Address, has: str = "") -> Report:
+        async def meanwhile(address: Address, has: str = "") -> Heard:
             world.parts.monitors.take(changed)
             await world.one_pass.push_change(KEY)
             return await ask(address, has)
 
-        world.parts.sidecars.report = meanwhile  # type: ignore[method-assign]  # the moment within the pass
+        world.parts.sidecars.begin = lambda *_: None  # type: ignore[method-assign]  # no connection is open
+        world.parts.sidecars.hear = meanwhile  # type: ignore[method-assign]  # the moment within the pass
         await world.one_pass(KEY)
 
         assert double.configuration.resource_interval_seconds == 9.0

@@ -264,10 +264,10 @@ class MonitorPass:
         memory.pods.look_at_leaving(leaving, now)
         addresses += [address for pod in leaving if (address := address_of(pod)) is not None]
         has = {uid: newest.name for uid, pod in memory.state.pods.items() if (newest := pod.newest)}
-        if memory.pulled:
-            return await self._puller.pull(addresses, memory.pods, has)
+        pull = self._puller.pull if memory.pulled else self._puller.pull_patiently
         memory.pulled = True
-        return await self._puller.pull_patiently(addresses, memory.pods, has)
+        heard = await pull(addresses, memory.pods, has)
+        return {uid: one.report for uid, one in heard.items()}
 
     def _expected(self, one: Standing, memory: Memory, measured: Mapping[str, Measured]) -> ExpectedPod:
         uid = one.expected.uid

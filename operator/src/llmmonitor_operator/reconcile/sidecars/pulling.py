@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from types import MappingProxyType
 
-from llmmonitor_api.report.report import Report, UnreadableReport
+from llmmonitor_api.report.report import UnreadableReport
 from llmmonitor_api.report.told import NONE_YET
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
-from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.client import (
+    Address,
+    Begun,
+    Heard,
+    NoAnswer,
+    RefusedBySidecar,
+    SidecarClient,
+)
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
 
 _HINT = "if a NetworkPolicy shuts the operator out, allow ingress to port {port} from namespace {namespace}"
@@ -36,27 +43,60 @@ class Puller:
 
     async def pull(
         self, addresses: Iterable[Address], memory: PodsMemory, has: Mapping[str, str] = _NONE
-    ) -> dict[str, Report]:
+    ) -> dict[str, Heard]:
         """The reports of all that answer, by pod UID; `has` names those that are known (`report.told`)."""
-        asked = list(addresses)
+        found: dict[str, Heard] = {}
+        begun: list[Begun] = []
+        others: list[Address] = []
+        for one in addresses:
+            quick = self._sidecars.begin(one, has.get(one.uid, NONE_YET))
+            if quick is None:
+                others.append(one)
+            else:
+                begun.append(quick)
+        ending = self._end_all(begun, memory, found)
+        if others:
+            again, _ = await asyncio.gather(ending, self._hear_all(others, memory, has, found))
+        else:
+            again = await ending
+        if again:
+            await self._hear_all(again, memory, has, found)
+        return found
+
+    async def _end_all(
+        self, begun: list[Begun], memory: PodsMemory, found: dict[str, Heard]
+    ) -> list[Address]:
+        """Whom to ask once more."""
+        again: list[Address] = []
+        try:
+            while begun:
+                one = begun.pop()
+                address = one.address
+                if not await self._told(address, memory.of(address.uid), self._sidecars.end(one), found):
+                    again.append(address)
+        finally:
+            for one in begun:
+                self._sidecars.give_up(one)
+        return again
+
+    async def _hear_all(
+        self, asked: list[Address], memory: PodsMemory, has: Mapping[str, str], found: dict[str, Heard]
+    ) -> None:
         left = iter(asked)
-        found: dict[str, Report] = {}
 
         async def some() -> None:
             for one in left:
-                report = await self._report(one, memory.of(one.uid), has.get(one.uid, NONE_YET))
-                if report is not None:
-                    found[one.uid] = report
+                hearing = self._sidecars.hear(one, has.get(one.uid, NONE_YET))
+                await self._told(one, memory.of(one.uid), hearing, found)
 
         await asyncio.gather(*(some() for _ in asked[:AT_ONCE]))
-        return found
 
     async def pull_patiently(
         self, addresses: Iterable[Address], memory: PodsMemory, has: Mapping[str, str] = _NONE
-    ) -> dict[str, Report]:
+    ) -> dict[str, Heard]:
         """The same, with more than one try: of a leader that knows only what is minutes old."""
         left = list(addresses)
-        found: dict[str, Report] = {}
+        found: dict[str, Heard] = {}
         for attempt in range(_TRIES):
             if attempt and left:
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -64,10 +104,17 @@ class Puller:
             left = [one for one in left if one.uid not in found]
         return found
 
-    async def _report(self, address: Address, known: PodMemory, has: str) -> Report | None:
+    async def _told(
+        self,
+        address: Address,
+        known: PodMemory,
+        hearing: Coroutine[None, None, Heard | None],
+        found: dict[str, Heard],
+    ) -> bool:
+        """Whether something came of it: a report, or why there is none."""
         known.unreachable, known.unknown_key = "", False
         try:
-            report = await self._sidecars.report(address, has)
+            heard = await hearing
         except NoAnswer as error:
             hint = _HINT.format(port=address.port, namespace=self._namespace)
             known.unreachable = f"{error}; {hint}"
@@ -79,9 +126,11 @@ class Puller:
             known.unreachable = _with_way_out(address, str(error))
             self._metrics.pulled("unreadable")
         else:
+            if heard is None:
+                return False
             self._metrics.pulled("ok")
-            return report
-        return None
+            found[address.uid] = heard
+        return True
 
 
 def _refused(address: Address, error: RefusedBySidecar) -> str:

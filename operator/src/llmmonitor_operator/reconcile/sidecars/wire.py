@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -49,6 +50,15 @@ class Answer:
     """At most a part more than the limit that was given."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was sent on a connection, and whose answer is waited for."""
+
+    place: tuple[str, int]
+    connection: _Connection
+    waiting: asyncio.Future[Answer]
+
+
 class Connections:
     """Open connections, as many as are allowed; the one that is idle longest makes room."""
 
@@ -83,16 +93,47 @@ class Connections:
             async with asyncio.timeout(self._deadlines.seconds):
                 loop = asyncio.get_running_loop()
                 _, connection = await loop.create_connection(self._connection, host, port)
-                return await self._answer(place, connection, request)
-        self._deadlines.begin(connection, connection.asked + 1)
-        return await self._answer(place, connection, request)
+                return await self._answer(place, connection, connection.ask(request))
+        return await self.answer(self._asked(place, connection, request))
 
-    async def _answer(self, place: tuple[str, int], connection: _Connection, request: bytes) -> Answer:
+    def begin(self, host: str, port: int, request: Callable[[], bytes]) -> Asked | None:
+        """Ask without waiting, on a connection that is idle; None where there is none, and nothing is asked.
+
+        Whoever asked waits by `answer`, or gives up by `drop`.
+        """
+        place = host, port
+        connection = self._taken(place)
+        return None if connection is None else self._asked(place, connection, request())
+
+    async def answer(self, asked: Asked) -> Answer:
+        """The answer to what was begun.
+
+        Raises:
+            TimeoutError: not in time.
+            Broken: it ended too early.
+            NotHttp: what came is no answer.
+        """
+        return await self._answer(asked.place, asked.connection, asked.waiting)
+
+    def drop(self, asked: Asked) -> None:
+        """Wait no more for what was begun."""
+        asked.connection.close()
+        asked.connection.end()
+
+    def _asked(self, place: tuple[str, int], connection: _Connection, request: bytes) -> Asked:
+        self._deadlines.begin(connection, connection.asked + 1)
+        return Asked(place, connection, connection.ask(request))
+
+    async def _answer(
+        self, place: tuple[str, int], connection: _Connection, waiting: asyncio.Future[Answer]
+    ) -> Answer:
         try:
-            answer = await connection.ask(request)
+            answer = await waiting
         except BaseException:
             connection.close()
             raise
+        finally:
+            connection.end()
         self._give_back(place, connection)
         return answer
 
@@ -195,23 +236,25 @@ class _Connection(asyncio.Protocol):
         """Whether another request may go on it."""
         return self._transport is not None and self._keeps_open and now - self._used_at < IDLE_SECONDS
 
-    async def ask(self, request: bytes) -> Answer:
-        """One request at a time."""
-        if self._transport is None:
-            raise Broken("the connection ended", unused=self.asked > 0)
-        loop = asyncio.get_running_loop()
-        self._waiting = loop.create_future()
+    def ask(self, request: bytes) -> asyncio.Future[Answer]:
+        """One request at a time; whoever has its answer, or waits no more, calls `end`."""
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting = waiting
         self._reading = _Reading()
         self._received_bytes = 0
-        self.asked += 1
-        self._transport.write(request)
-        try:
-            return await self._waiting
-        finally:
-            self._waiting = None
-            self._reading.end()
-            self._used_at = loop.time()
-            self._count(0)
+        if self._transport is None:
+            waiting.set_exception(Broken("the connection ended", unused=self.asked > 0))
+        else:
+            self.asked += 1
+            self._transport.write(request)
+        return waiting
+
+    def end(self) -> None:
+        """Keep nothing of the answer."""
+        self._waiting = None
+        self._reading.end()
+        self._used_at = asyncio.get_running_loop().time()
+        self._count(0)
 
     def give_up(self, number: int) -> None:
         """The answer to the request of this number has not come in time."""
