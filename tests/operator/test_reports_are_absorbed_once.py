@@ -246,6 +246,21 @@ def test_any_order_at_all_counts_every_event_once(
     assert state.window(600).begun == expected.total
 
 
+@pytest.mark.parametrize("seconds", [15, 44, 57.5, 60.3, 75])
+def test_a_rate_is_over_the_time_in_which_it_was_counted(seconds: float) -> None:
+    state, ended = State(), 0
+    for number in range(1, 12):
+        now = NOW + number * seconds
+        ended = round(10 * number * seconds)
+        state = absorb(state, report(number, at=now, good=ended), now)
+        begin = state.window_begin(300)
+        assert begin is not None
+
+        rate = state.window(300).ended / (now - begin)
+
+        assert rate == pytest.approx(10, rel=0.002)
+
+
 _ANSWERS, _SILENT = (40, 4, 0.0, True), (40, 4, 0.0, False)
 
 

@@ -29,7 +29,7 @@ from llmmonitor_operator.review_kept import newest
 from llmmonitor_operator.state import State
 from llmmonitor_operator.versions.canaries import Canaries
 from llmmonitor_operator.versions.history import begun_anew
-from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS
+from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, FINEST
 
 SCHEMA = 1
 """Changes with every change of `State` that old bytes cannot be read as."""
@@ -161,7 +161,8 @@ def _without_figures(place: int) -> Callable[[State], State]:
         begins = tuple(
             state.newest_at or begin if n == place else begin for n, begin in enumerate(state.figures_from)
         )
-        return msgspec.structs.replace(state, figures=tiers, figures_from=begins)
+        since = {} if place == FINEST else state.figures_since
+        return msgspec.structs.replace(state, figures=tiers, figures_from=begins, figures_since=since)
 
     return reduce_state
 

@@ -31,7 +31,7 @@ from llmmonitor_operator.quality_kept import QualityKept
 from llmmonitor_operator.review_kept import ReviewKept
 from llmmonitor_operator.versions.canaries import Canaries
 from llmmonitor_operator.versions.history import History
-from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, Count, tier_for, within
+from llmmonitor_operator.windows import COUNT_TIERS, FIGURE_TIERS, FINEST, Count, tier_for, within
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -134,6 +134,8 @@ class State(msgspec.Struct, frozen=True):
     """Per tier of FIGURE_TIERS: cell."""
     figures_from: tuple[float, ...] = ()
     """Per tier of FIGURE_TIERS: from when on its figures have no gap."""
+    figures_since: dict[int, float] = {}
+    """By cell of the finest of FIGURE_TIERS: since when its figures happened, be it longer than the cell."""
     newest_at: float | None = None
     """The newest report: windows end here, since nothing is known of later."""
     events_at: dict[str, float] = {}
@@ -227,4 +229,7 @@ class State(msgspec.Struct, frozen=True):
         """From when on `window(seconds)` holds figures; None before the first report."""
         if self.newest_at is None:
             return None
-        return max(self.figures_from[tier_for(FIGURE_TIERS, seconds)], self.newest_at - seconds)
+        place, begin = tier_for(FIGURE_TIERS, seconds), self.newest_at - seconds
+        if place == FINEST and self.figures_since:
+            begin = min([begin, *within(self.figures_since, FIGURE_TIERS[place], seconds, self.newest_at)])
+        return max(self.figures_from[place], begin)

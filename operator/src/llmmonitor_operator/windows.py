@@ -40,6 +40,8 @@ COUNT_TIERS = (Tier(5, 180), Tier(60, 360), Tier(3600, 240), Tier(86_400, 100))
 over 9 d; longer history is no part of the state that every evaluation reads."""
 FIGURE_TIERS = (Tier(10, 60), Tier(300, 15), Tier(10_800, 9))
 """Histograms, which are a hundred times larger: 10 min, 75 min, 27 h."""
+FINEST = 0
+"""The place of the finest tier."""
 
 
 class Count(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.operator.reconcile.operator_world import KEY, MONITORS, World, until
 
-from llmmonitor_operator.reconcile.loop import Loop
+from llmmonitor_operator.reconcile.loop import Loop, Why
 from llmmonitor_operator.reconcile.sidecars.client import Address, Heard
 
 
@@ -76,7 +76,7 @@ async def test_a_pass_that_began_before_the_change_does_not_undo_it(world: World
 async def test_a_change_is_done_at_once_while_a_pass_is_under_way() -> None:
     begun, held, hurried = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def one_pass(_key: tuple[str, str]) -> float | None:
+    async def one_pass(_key: tuple[str, str], _why: Why) -> float | None:
         begun.set()
         await held.wait()
         return 15.0
@@ -99,7 +99,7 @@ async def test_a_change_is_done_at_once_while_a_pass_is_under_way() -> None:
 async def test_of_several_changes_meanwhile_the_last_is_done_once_and_what_fails_is_counted() -> None:
     done, held, failed = [], asyncio.Event(), []
 
-    async def one_pass(_key: tuple[str, str]) -> float | None:
+    async def one_pass(_key: tuple[str, str], _why: Why) -> float | None:
         return 15.0
 
     async def at_once(key: tuple[str, str]) -> None:

@@ -11,6 +11,7 @@ from llmmonitor_operator.reconcile.loop import (
     FAILED_SECONDS,
     SHORTEST_SECONDS,
     Loop,
+    Why,
 )
 
 KEY = ("prod", "chat")
@@ -48,7 +49,7 @@ class Failing:
     def __init__(self) -> None:
         self.begun: list[float] = []
 
-    async def __call__(self, _key: tuple[str, str]) -> float | None:
+    async def __call__(self, _key: tuple[str, str], _why: Why) -> float | None:
         self.begun.append(asyncio.get_running_loop().time())
         raise ValueError("as told")
 
@@ -69,7 +70,7 @@ class Passes:
         self.go.set()
         self.done = asyncio.Queue[int]()
 
-    async def __call__(self, _key: tuple[str, str]) -> float | None:
+    async def __call__(self, _key: tuple[str, str], _why: Why) -> float | None:
         self.begun += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -115,8 +116,8 @@ async def test_a_pass_that_fails_is_counted_and_ends_nobody_else() -> None:
     failures: list[str] = []
     passes, others, loop = Passes(), Passes(), Loop(failed=lambda: failures.append("pass"))
 
-    async def both(key: tuple[str, str]) -> float | None:
-        return await (passes if key == KEY else others)(key)
+    async def both(key: tuple[str, str], why: Why) -> float | None:
+        return await (passes if key == KEY else others)(key, why)
 
     passes.fail = True
     loop.start(both)
@@ -130,6 +131,32 @@ async def test_a_pass_that_fails_is_counted_and_ends_nobody_else() -> None:
     assert others.begun == 2
     assert failures == ["pass"]
     await loop.stop()
+
+
+def test_a_pass_is_told_when_nothing_but_the_time_asks_for_it() -> None:
+    async def told() -> None:
+        said: list[Why] = []
+        loop = Loop()
+
+        async def one_pass(_key: tuple[str, str], why: Why) -> float | None:
+            said.append(why)
+            if len(said) == 4:
+                raise ValueError("as told")
+            return 15.0
+
+        loop.start(one_pass)
+        loop.wake(KEY)
+        await asyncio.sleep(18)
+        loop.wake_namespace("prod")
+        await asyncio.sleep(18)
+        await asyncio.sleep(FAILED_SECONDS + SHORTEST_SECONDS + 0.1)
+
+        first, second, third, fourth, after_a_failure = said
+        assert (first, second, third, fourth) == (Why.NEWS, Why.TIME, Why.NEWS, Why.TIME)
+        assert after_a_failure is Why.NEWS, "what was seen may be lost"
+        await loop.stop()
+
+    without_waiting(told())
 
 
 async def test_a_monitor_that_is_gone_costs_nothing_any_more() -> None:
@@ -171,7 +198,7 @@ def test_a_spec_that_is_corrected_while_the_pass_fails_is_not_missed() -> None:
         begun: list[float] = []
         loop = Loop()
 
-        async def fails(_key: tuple[str, str]) -> float | None:
+        async def fails(_key: tuple[str, str], _why: Why) -> float | None:
             begun.append(asyncio.get_running_loop().time())
             if len(begun) == 1:
                 loop.wake(KEY)

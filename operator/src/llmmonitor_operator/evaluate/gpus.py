@@ -71,11 +71,12 @@ def errors(inputs: Inputs) -> Iterator[tuple[Reason, str]]:
             yield reasons.GPU_ERRORS, f"{name}: {text}"
         age = inputs.now - source.at + source.gpus.sampled_age_seconds
         for gpu in gpus:
-            for text in _errors(gpu, age):
+            for text in errors_of(gpu, age):
                 yield reasons.GPU_ERRORS, f"{name}: {_name(gpu)}: {text}"
 
 
-def _errors(gpu: GPU, age: float) -> Iterator[str]:
+def errors_of(gpu: GPU, age: float) -> Iterator[str]:
+    """What is wrong with one, in words; `age` of what is known of it in seconds."""
     window = wording.duration(WINDOW_SECONDS)
     if gpu.lost:
         yield gpu.problem

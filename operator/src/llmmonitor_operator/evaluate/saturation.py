@@ -7,12 +7,13 @@ who comes then waits for at least as long as an answer takes.
 
 from __future__ import annotations
 
+from llmmonitor_api.report.report import Report
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.state import Source
 
 
-def is_saturated(source: Source) -> bool:
+def is_saturated(source: Source | Report) -> bool:
     """By the newest report."""
     found = source.live.saturation
     if found is None or not found.waiting_least:

@@ -25,6 +25,7 @@ from llmmonitor_operator.versions.history import History, counted, pods_of_older
 from llmmonitor_operator.windows import (
     COUNT_TIERS,
     FIGURE_TIERS,
+    FINEST,
     Count,
     Tier,
     add_counts,
@@ -96,6 +97,7 @@ def accumulate(state: State, happened: Sequence[Happened], together: Added, now:
             _figure_cells(cells, tier, with_figures, together.figures, now)
             for cells, tier in zip(state.figures, FIGURE_TIERS, strict=True)
         ),
+        figures_since=_figures_since(state.figures_since, with_figures, now),
         figures_from=tuple(
             _figures_from(before, tier, happened)
             for before, tier in zip(
@@ -208,6 +210,17 @@ def _kept(cells: dict[int, T], tier: Tier, now: float) -> dict[int, T]:
 
 def _is_old(index: int, tier: Tier, now: float) -> bool:
     return index <= tier.index(now) - tier.cells
+
+
+def _figures_since(before: dict[int, float], happened: Sequence[Happened], now: float) -> dict[int, float]:
+    """Where several sources have put something into a cell, by the one whose time began last."""
+    tier = FIGURE_TIERS[FINEST]
+    more: dict[int, float] = {}
+    for one in happened:
+        if one.has_place(tier):
+            index = tier.index(one.end)
+            more[index] = max(one.begin, more.get(index, before.get(index, one.begin)))
+    return _kept(before | more, tier, now) if more else before
 
 
 def _figures_from(before: float | None, tier: Tier, happened: Sequence[Happened]) -> float:

@@ -43,6 +43,7 @@ def not_after(state: State, now: float) -> State:
             for cells, tier in zip(state.figures, FIGURE_TIERS, strict=True)
         ),
         figures_from=tuple(min(at, now) for at in state.figures_from),
+        figures_since={},
         newest_at=_at_most(state.newest_at, now),
         events_at={key: min(at, now) for key, at in state.events_at.items()},
         progress_at=_at_most(state.progress_at, now),

@@ -11,6 +11,7 @@ others, nor for the one that is under way: it is done beside them.
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -27,7 +28,17 @@ FAILED_LIMIT_SECONDS = 120.0
 CHANGES_SECONDS = 5.0
 """From a pass that a change brought forward, and that failed too, to the next that one may bring forward."""
 
-Pass = Callable[[Key], Awaitable[float | None]]
+
+class Why(enum.Enum):
+    """Why a pass is due."""
+
+    NEWS = enum.auto()
+    """Something came, changed or went; or it is the first, or follows one that failed."""
+    TIME = enum.auto()
+    """Nothing but the time."""
+
+
+Pass = Callable[[Key, Why], Awaitable[float | None]]
 """One pass; gives in how many seconds the next is due, None when the monitor is gone for good."""
 
 AtOnce = Callable[[Key], Awaitable[None]]
@@ -130,12 +141,12 @@ class Loop:
 
     async def _run(self, key: Key, one_pass: Pass) -> None:
         wake = self._wakes[key]
-        failures, early = 0, False
+        failures, early, why = 0, False, Why.NEWS
         while True:
             wake.clear()
             began = asyncio.get_running_loop().time()
             try:
-                due = await one_pass(key)
+                due = await one_pass(key, why)
                 failures = 0
             except Exception as error:  # noqa: BLE001 - one monitor's trouble must not end the others
                 due = min(FAILED_SECONDS * 2.0**failures, FAILED_LIMIT_SECONDS)
@@ -150,12 +161,13 @@ class Loop:
                 return
             spent = asyncio.get_running_loop().time() - began
             await asyncio.sleep(max(0.0, SHORTEST_SECONDS - spent))
+            why = Why.NEWS
             if failures:
                 early = await _changed(wake, due or 0.0, CHANGES_SECONDS if early else 0.0)
                 continue
             early = False
             wait = max(0.0, (due or 0.0) - spent) * random.uniform(0.95, 1.0)  # noqa: S311 - not all at once
-            await _set_within(wake.any, wait)
+            why = Why.NEWS if await _set_within(wake.any, wait) else Why.TIME
 
 
 async def _changed(wake: _Wake, wait: float, rest: float) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.evaluate.measured import Measured
 from llmmonitor_operator.evaluate.transitions import WARNING, Transition
 from llmmonitor_operator.gather.absorb import absorb_all
-from llmmonitor_operator.gather.accumulate import Added, added
+from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, added
 from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
@@ -40,13 +40,15 @@ from llmmonitor_operator.reconcile.keep.audit_watcher import AuditWatcher
 from llmmonitor_operator.reconcile.keep.drift_watcher import DriftWatcher
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.keep.valid_spec import recalled, with_valid_spec
-from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS
+from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS, Why
 from llmmonitor_operator.reconcile.memory import Memory
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_conditions import conditions_of
 from llmmonitor_operator.reconcile.publish.status_restart import restart_of
+from llmmonitor_operator.reconcile.rest import Kept, Rest, end_of_rest, rest_after
 from llmmonitor_operator.reconcile.sidecars.attaching import Attacher
+from llmmonitor_operator.reconcile.sidecars.client import Heard
 from llmmonitor_operator.reconcile.sidecars.day_key import day_key
 from llmmonitor_operator.reconcile.sidecars.pulling import Puller
 from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
@@ -94,8 +96,13 @@ class MonitorPass:
             settings=parts.settings,
         )
 
-    async def __call__(self, key: Key) -> float | None:
-        """One pass; in how many seconds the next is due, None when the monitor is gone."""
+    async def __call__(self, key: Key, why: Why = Why.NEWS) -> float | None:
+        """One pass; in how many seconds the next is due, None when the monitor is gone.
+
+        Args:
+            key: the monitor.
+            why: if nothing but the time asks for it, a look is enough where the monitor rests.
+        """
         parts = self._parts
         known = parts.monitors.get(key)
         memory = self._memories.get(key)
@@ -110,7 +117,15 @@ class MonitorPass:
             async with self._turns.taken():
                 memory = await self._remembered(key, known)
         known = recalled(parts.monitors, known, memory.state)
-        due = await self._look_and_act(key, known, memory)
+        rest, memory.rest, heard = memory.rest, None, {}
+        over = rest is not None and rest.is_over(self._clock())
+        if rest is not None and why is Why.TIME and not over and rest.stands_on == self._beside(known):
+            rest = await self._within_one_cell(rest, memory)
+            heard = await self._puller.pull(rest.addresses, memory.pods, rest.names)
+            if rest.goes_on(heard):
+                memory.rest = rest
+                return self._keep(key, rest, memory, heard)
+        due = await self._look_and_act(key, known, memory, heard, rested=over)
         parts.metrics.passed(time.monotonic() - began)
         return due
 
@@ -142,10 +157,22 @@ class MonitorPass:
     async def save_all(self) -> None:
         """Checkpoints of all monitors, before this process ends."""
         for key, memory in list(self._memories.items()):
+            await _take_in_kept(memory)
             if self._parts.checkpoints.is_behind(memory.uid, memory.state):
                 await self._save(key, memory, self._clock())
 
-    async def _look_and_act(self, key: Key, known: Known, memory: Memory) -> float:
+    async def _look_and_act(
+        self, key: Key, known: Known, memory: Memory, heard: Mapping[str, Heard], *, rested: bool
+    ) -> float:
+        """In how many seconds the next pass is due.
+
+        Args:
+            key: the monitor.
+            known: the same.
+            memory: of it.
+            heard: what was said a moment ago, by pod UID, so that nobody is asked again.
+            rested: whether it ends a rest.
+        """
         parts, now = self._parts, self._clock()
         monitor = known.monitor or _stand_in(known.raw)
         mine = self._owned(key, known, memory)
@@ -160,19 +187,13 @@ class MonitorPass:
         standings = [after_refusals(one, memory.pods, now) for one in found if isinstance(one, Standing)]
         models = [(one.pod, one.serving.container) for one in standings if one.serving]
         measured = await self._measured.of_hidden(models, memory.state)
-        reports = await self._reports(standings, mine.leaving, memory, now)
+        reports = await self._reports(standings, mine.leaving, memory, now, heard)
         now = self._clock()
         judged_before = memory.state.review
-        memory.state = parts.verdicts.taken(memory.uid, memory.state)
-        memory.state = await self._audit.look(known.raw, memory.state, now)
-        memory.state = await self._anomalies.look(key, memory.uid, memory.state, now)
-        if known.monitor is not None:  # else its window and features are not known
-            key_of_words = vocabulary_key(parts.fingerprint_key, memory.uid, monitor.spec.drift)
-            memory.pods.vocabulary_key = key_of_words
-            settings = drift_settings(monitor, key_of_words.id if key_of_words is not None else "")
-            memory.state = await self._drift.look(known.raw, memory.state, settings, now)
+        await self._watch(key, known, memory, now)
         async with self._turns.taken(first=True):
             memory.state, news = await _absorbed(memory.state, reports, now)
+            news, memory.news = added([memory.news, news]), NOTHING_ADDED
             reports = {uid: msgspec.structs.replace(one, totals=_TAKEN) for uid, one in reports.items()}
             memory.state = with_cost(memory.state, known, mine, parts, news.figures, now)
             for uid, report in reports.items():
@@ -215,16 +236,15 @@ class MonitorPass:
             await self._restart(known.raw, restart, memory, now)
         memory.pods.day_key = day_key(memory.pods.day_key, monitor.spec.privacy, memory.state.versions, now)
         acted = await self._attacher.attach(monitor, standings, memory.pods, now)
-        if _is_in_force(known, parts.monitors.get(key)):
-            await self._pusher.push(
-                configuration_for(monitor),
-                standings,
-                reports,
-                memory=memory.pods,
-                now=now,
-                handing_over=handing_over,
-                versions=memory.state.versions.running,
-            )
+        pushed = _is_in_force(known, parts.monitors.get(key)) and await self._pusher.push(
+            configuration_for(monitor),
+            standings,
+            reports,
+            memory=memory.pods,
+            now=now,
+            handing_over=handing_over,
+            versions=memory.state.versions.running,
+        )
         mistaken = known.invalid and parts.checkpoints.lacks_spec(memory.uid, memory.state)
         judged = memory.state.review is not judged_before
         if mistaken or judged or parts.checkpoints.due(memory.uid, memory.state, now):
@@ -233,8 +253,47 @@ class MonitorPass:
             due_seconds(monitor, standings, reports, acted=acted, now=self._clock()),
             LOOK_AGAIN_SECONDS if restart.evict else restart.look_again_seconds or float("inf"),
             memory.status_again_at - now if written is None else float("inf"),
+            LOOK_AGAIN_SECONDS if mine.leaving else float("inf"),
         )
-        return min(due, LOOK_AGAIN_SECONDS) if mine.leaving else due
+        settled = written is not None and not (known.invalid or acted or pushed or handing_over)
+        if settled and known.monitor is not None:
+            until = end_of_rest(now, parts.status.figures_wait_until(memory.uid), goes_on=rested)
+            memory.rest = rest_after(evaluation, standings, reports, due, until, self._beside(known))
+        return due
+
+    async def _watch(self, key: Key, known: Known, memory: Memory, now: float) -> None:
+        """What is kept beside the state, and what people have said."""
+        parts = self._parts
+        memory.state = parts.verdicts.taken(memory.uid, memory.state)
+        memory.state = await self._audit.look(known.raw, memory.state, now)
+        memory.state = await self._anomalies.look(key, memory.uid, memory.state, now)
+        if known.monitor is not None:  # else its window and features are not known
+            spec = known.monitor.spec
+            key_of_words = vocabulary_key(parts.fingerprint_key, memory.uid, spec.drift)
+            memory.pods.vocabulary_key = key_of_words
+            settings = drift_settings(known.monitor, key_of_words.id if key_of_words is not None else "")
+            memory.state = await self._drift.look(known.raw, memory.state, settings, now)
+
+    def _keep(self, key: Key, rest: Rest, memory: Memory, heard: Mapping[str, Heard]) -> float:
+        """After a look at which all was calm: in how many seconds the next is due."""
+        kept = Kept(self._clock(), {uid: one.body for uid, one in heard.items()})
+        state, before, memory.kept = memory.state, memory.news, kept
+        self._parts.metrics.looked(
+            key, lambda: added([before, absorb_all(state, kept.reports(), kept.at)[1]])
+        )
+        return rest.due_seconds(kept.at)
+
+    async def _within_one_cell(self, rest: Rest, memory: Memory) -> Rest:
+        """What was said before the end of a cell of anomalies is added to it, before more is asked for."""
+        if memory.kept is None or not memory.kept.is_of_another_cell(self._clock()):
+            return rest
+        async with self._turns.taken(first=True):
+            await _take_in_kept(memory)
+        return replace(rest, names=_known(memory.state))
+
+    def _beside(self, known: Known) -> object:
+        """What wakes no pass: what people say by annotations, and the keys that sidecars are to believe."""
+        return self._parts.sidecars.keys, known.raw["metadata"].get("annotations")
 
     def _owned(self, key: Key, known: Known, memory: Memory) -> Owned:
         """Whose the pods are, looked at anew when one of them or a monitor of the namespace changed."""
@@ -257,17 +316,27 @@ class MonitorPass:
             await keeper.ask(namespace, trial_on(mine.pods, monitor, keeper.common), now)
 
     async def _reports(
-        self, standings: list[Standing], leaving: Sequence[Raw], memory: Memory, now: float
+        self,
+        standings: list[Standing],
+        leaving: Sequence[Raw],
+        memory: Memory,
+        now: float,
+        heard: Mapping[str, Heard],
     ) -> dict[str, Report]:
         """Of all sidecars that run, those of pods on their way out included."""
         addresses = [one.address for one in standings if one.address is not None]
         memory.pods.look_at_leaving(leaving, now)
         addresses += [address for pod in leaving if (address := address_of(pod)) is not None]
-        has = {uid: newest.name for uid, pod in memory.state.pods.items() if (newest := pod.newest)}
         pull = self._puller.pull if memory.pulled else self._puller.pull_patiently
         memory.pulled = True
-        heard = await pull(addresses, memory.pods, has)
-        return {uid: one.report for uid, one in heard.items()}
+        if not heard and memory.kept is not None and memory.kept.is_of_another_cell(now):
+            await _take_in_kept(memory)
+        found = {one.uid: heard[one.uid] for one in addresses if one.uid in heard}
+        left = [one for one in addresses if one.uid not in found]
+        found |= await pull(left, memory.pods, _known(memory.state))
+        reports = {uid: one.report for uid, one in found.items()}
+        await _take_in_kept(memory, but=[uid for uid, one in reports.items() if _goes_on(one, memory.state)])
+        return reports
 
     def _expected(self, one: Standing, memory: Memory, measured: Mapping[str, Measured]) -> ExpectedPod:
         uid = one.expected.uid
@@ -355,6 +424,25 @@ def _stand_in(raw: dict[str, Any]) -> LLMMonitor:
     """Something to say `InvalidSpec` with, when no valid spec was ever seen: it selects nothing."""
     spec = {"selector": {"matchLabels": {"llmmonitor.io/selects": "nothing"}}}
     return load_monitor({**raw, "spec": spec})
+
+
+def _known(state: State) -> dict[str, str]:
+    """The name of the report that is known of each pod, by UID (`report.told`)."""
+    return {uid: newest.name for uid, pod in state.pods.items() if (newest := pod.newest)}
+
+
+def _goes_on(report: Report, state: State) -> bool:
+    """Whether it is of the life that is known, so that it says all that was said in looks before."""
+    known = state.pods.get(report.identity.pod_uid)
+    return known is not None and known.newest is not None and known.newest.boot_id == report.identity.boot_id
+
+
+async def _take_in_kept(memory: Memory, but: Collection[str] = ()) -> None:
+    """What was said in the newest look, without the pods that have said it again."""
+    if memory.kept is None:
+        return
+    memory.state, news = await _absorbed(memory.state, memory.kept.reports(but), memory.kept.at)
+    memory.news, memory.kept = added([memory.news, news]), None
 
 
 async def _absorbed(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, Added]:

@@ -7,8 +7,8 @@ Prometheus could find, this is the way out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -21,6 +21,7 @@ from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.evaluate.status import Judged
 from llmmonitor_operator.figures import Figures
+from llmmonitor_operator.gather.accumulate import Added
 from llmmonitor_operator.monitors import Key
 from llmmonitor_operator.reconcile.metrics.cost_families import cost_families
 from llmmonitor_operator.reconcile.metrics.drift_families import drift_families
@@ -61,6 +62,17 @@ class Shown:
     drift: DriftWatch = field(default_factory=DriftWatch)
     versions: History | None = None
     """None before the first evaluation."""
+    news: Callable[[], Added] | None = None
+    """What happened since then; None: nothing was looked at since."""
+
+    def up_to_date(self) -> Shown:
+        """The same with what happened since."""
+        if self.news is None:
+            return self
+        news = self.news()
+        return replace(
+            self, totals=self.totals.after(news, {*self.totals.objectives, *news.counts}), news=None
+        )
 
 
 Monitors = Mapping[Key, Shown]

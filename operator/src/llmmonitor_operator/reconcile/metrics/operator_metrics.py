@@ -8,6 +8,7 @@ counted and not shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.registry import Collector
@@ -106,6 +107,12 @@ class OperatorMetrics:
             versions=evaluation.state.versions,
         )
 
+    def looked(self, monitor: Monitor, news: Callable[[], Added]) -> None:
+        """It was looked at since, and not judged. Args: news: what happened since, found out at a scrape."""
+        known = self._monitors.get(monitor)
+        if known is not None:
+            self._monitors[monitor] = replace(known, news=news)
+
     def forget(self, monitor: Monitor) -> None:
         """It is gone, and so are its series."""
         self._monitors.pop(monitor, None)
@@ -190,4 +197,4 @@ class _Monitors(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Of a copy: passes go on in another thread."""
-        return families(dict(sorted(self._monitors.copy().items())))
+        return families({key: one.up_to_date() for key, one in sorted(self._monitors.copy().items())})

@@ -118,6 +118,11 @@ class StatusWriter:
         self._rest(metadata["uid"], judged, version, now, written=True)
         return True
 
+    def figures_wait_until(self, uid: str) -> float:
+        """When new figures alone may be written (Unix seconds); 0 before the first write."""
+        last = self._written.get(uid)
+        return 0.0 if last is None else last.at + FIGURES_EVERY_SECONDS
+
     def forget(self, uid: str) -> None:
         """The monitor is gone."""
         self._written.pop(uid, None)

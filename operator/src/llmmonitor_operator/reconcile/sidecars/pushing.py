@@ -71,8 +71,8 @@ class Pusher:
         now: float,
         handing_over: Collection[str] = (),
         versions: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        """Push `configuration` where it is missing, to all at once.
+    ) -> bool:
+        """Push `configuration` where it is missing, to all at once; whether it was anywhere.
 
         Those in `handing_over` (pod UIDs) are told to make room for their successors. With a key of the
         day each is told to know clients by it, sealed to each alone; without, to look at none. By
@@ -109,6 +109,7 @@ class Pusher:
                     _Due(one.expected.name, one.address, has, hand_over, clients, plan, vocabulary=vocabulary)
                 )
         await asyncio.gather(*(self._push(configuration, one, memory, now) for one in due))
+        return bool(due)
 
     async def push_change(
         self,

@@ -1,0 +1,126 @@
+"""Lets calm monitors rest: their sidecars are asked as ever, and judged once a minute.
+
+Most of what a report costs comes after it: it is added to windows, every condition is judged, pods are looked
+at, the status is made, and nearly always all is as it was. While a monitor rests, each interval brings a look
+instead of a pass: every sidecar is asked for what came since the report that was added last, and that is held
+against `evaluate.calm`. The first look that is not calm, a change of anything else that passes look at, or
+the end of the rest brings a pass, whose reports hold all that looks have seen. What was said in the newest
+look is kept as it came, for pods that are gone by then.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from llmmonitor_api.report.report import Report, decode
+from llmmonitor_operator.anomalies.cell import CELL_SECONDS
+from llmmonitor_operator.evaluate import Evaluation
+from llmmonitor_operator.evaluate.calm import Calm, calm_after
+from llmmonitor_operator.reconcile.sidecars.client import Address, Heard
+from llmmonitor_operator.reconcile.sidecars.standing import Standing
+from llmmonitor_operator.windows import Count, add_counts
+
+SECONDS = 60.0
+"""From one pass to the next at the most, where no report interval is longer."""
+_EARLY = 0.95
+"""Of what a pass says until the next is due, it may come as early as this (see `loop`)."""
+_LAST_LOOK = 1.25
+"""Of an interval: a rest that ends within it is not looked into once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What all sidecars of a monitor said in one look, as it came: a fifth of the memory."""
+
+    at: float
+    """Unix seconds."""
+    bodies: Mapping[str, bytes]
+    """By pod UID."""
+
+    def reports(self, but: Collection[str] = ()) -> dict[str, Report]:
+        """The same, read, without some pods'."""
+        return {uid: decode(body) for uid, body in self.bodies.items() if uid not in but}
+
+    def is_of_another_cell(self, now: float) -> bool:
+        """Whether anomalies are found by another cell at `now`: what was said belongs to the one before."""
+        return self.at // CELL_SECONDS != now // CELL_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Of one monitor, from a pass that left nothing to be done or to be waited for."""
+
+    calm: Calm
+    until: float
+    """Unix seconds."""
+    interval: float
+    """Seconds between two looks."""
+    addresses: Collection[Address]
+    names: Mapping[str, str]
+    """Of the report that was added last of each, by pod UID (`report.told`)."""
+    stands_on: object = None
+    """What passes look at beside, and nobody is woken by: another brings one."""
+
+    def goes_on(self, heard: Mapping[str, Heard]) -> bool:
+        """Whether everybody answered, and all is calm."""
+        if len(heard) < len(self.addresses):
+            return False
+        counts: dict[str, Count] = {}
+        for uid, one in heard.items():
+            if not self.calm.holds(uid, one.report):
+                return False
+            add_counts(counts, _events(one.report))
+        return self.calm.explains(counts)
+
+    def is_over(self, now: float) -> bool:
+        """Whether a pass is due, also where the clock was put back."""
+        return not 0 < self.until - now <= SECONDS
+
+    def due_seconds(self, now: float) -> float:
+        """From a look at `now` (Unix seconds) until the next, or until the pass that ends the rest."""
+        left = (self.until - now) / _EARLY
+        return left if left <= _LAST_LOOK * self.interval else self.interval
+
+
+def end_of_rest(now: float, figures_wait_until: float, *, goes_on: bool) -> float:
+    """Until when a monitor may rest that was judged at `now`; all times in Unix seconds.
+
+    Not longer than what is to be written may be written. The first rest in a row has any length up to the
+    whole: monitors that were all judged at once, as by a new leader, are soon judged all over the minute.
+    """
+    longest = SECONDS if goes_on else SECONDS * random.random()  # noqa: S311 - not all at once
+    return now + min(longest, figures_wait_until - now if figures_wait_until > now else longest)
+
+
+def rest_after(  # noqa: PLR0913, PLR0917 - what a pass has found
+    evaluation: Evaluation,
+    standings: Sequence[Standing],
+    reports: Mapping[str, Report],
+    due: float,
+    until: float,
+    stands_on: object,
+) -> Rest | None:
+    """None where the next pass has something to do or to wait for.
+
+    Args:
+        evaluation: of the pass.
+        standings: of the monitor's pods.
+        reports: that came in it, by pod UID.
+        due: in how many seconds the next pass was wanted.
+        until: see `Rest`.
+        stands_on: see `Rest`.
+    """
+    interval = evaluation.inputs.settings.report_interval_seconds
+    addresses = [one.address for one in standings if one.address is not None]
+    known = evaluation.state.pods
+    names = {uid: newest.name for uid in reports if (newest := known[uid].newest) and not known[uid].refused}
+    if due < interval or interval >= SECONDS or any(one.uid not in names for one in addresses):
+        return None
+    calm = calm_after(evaluation.conditions, evaluation.inputs.settings, reports)
+    return None if calm is None else Rest(calm, until, interval, addresses, names, stands_on)
+
+
+def _events(report: Report) -> Iterable[tuple[str, Count]]:
+    return ((key, Count(one.good, one.bad)) for key, one in report.totals.objectives.items())

@@ -1,0 +1,280 @@
+"""While all is calm sidecars are asked as ever and judged once a minute; nothing that they say is lost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import pytest
+from tests.operator.reconcile import sidecar_double
+from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, World, until
+from tests.operator.reconcile.sidecar_double import SidecarDouble
+
+from llmmonitor_operator.evaluate.calm import Calm
+from llmmonitor_operator.keys.keyring import SigningKey
+from llmmonitor_operator.reconcile.loop import Why
+from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
+from llmmonitor_operator.reconcile.rest import SECONDS, Rest, end_of_rest
+from llmmonitor_operator.settings import Settings
+from llmmonitor_operator.state import State
+
+
+@dataclass
+class Clock:
+    """Of the operator and of the sidecar."""
+
+    now: float
+
+    def __call__(self) -> float:
+        return self.now
+
+    time = __call__
+
+
+@pytest.fixture
+def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A minute after the last cell of five began."""
+    found = Clock(time.time() // 300 * 300 + 60)
+    world.one_pass = MonitorPass(world.parts, found)
+    monkeypatch.setattr(sidecar_double, "time", found)
+    return found
+
+
+async def resting(world: World, double: SidecarDouble, clock: Clock) -> None:
+    """After a pass that left nothing to be done, for a minute; requests are no news to it."""
+    double.begun = 40
+    await world.passed()
+    await world.namespace_pass.look()
+    await world.passed()
+    memory = world.one_pass._memories[KEY]
+    assert memory.rest is not None
+    calm = Calm(memory.rest.calm.settings, {}, for_requests=False, states=memory.rest.calm.states)
+    memory.rest = replace(memory.rest, calm=calm, until=clock.now + SECONDS)
+
+
+def state(world: World) -> State:
+    return world.one_pass._memories[KEY].state
+
+
+async def look(world: World, clock: Clock, seconds: float = 15.0) -> float | None:
+    clock.now += seconds
+    return await world.one_pass(KEY, Why.TIME)
+
+
+async def test_a_look_asks_and_judges_nothing(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        before, asked = state(world), double.sequence
+        double.begun += 3
+
+        due = await look(world, clock)
+
+        assert double.sequence == asked + 1
+        assert state(world) is before
+        assert due == 15.0
+
+
+async def test_what_looks_have_seen_is_counted_once_by_the_pass_that_ends_the_rest(
+    world: World, clock: Clock
+) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        for _ in range(3):
+            double.begun += 3
+            due = await look(world, clock)
+        assert state(world).window(600).begun == 40
+
+        double.begun += 3
+        await look(world, clock, due or 0.0)
+
+        assert state(world).window(600).begun == 52
+        [pod] = state(world).pods.values()
+        assert pod.newest is not None
+        assert pod.newest.figures.begun == 52
+        assert world.one_pass._memories[KEY].kept is None
+
+
+async def test_what_is_not_calm_is_judged_at_once_and_asked_for_once(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        await look(world, clock)
+        double.begun, asked = 47, double.sequence
+        double.configuration = type(double.configuration)(
+            generation=double.configuration.generation, stop=True
+        )
+
+        await look(world, clock)
+
+        assert double.sequence == asked + 1
+        assert state(world).window(600).begun == 47
+        conditions = world.server.at(f"{MONITORS}/chat")["status"]["conditions"]
+        [reading] = [one for one in conditions if one["type"] == "Intercepting"]
+        assert reading["reason"] == "NotConfigured"
+
+
+async def test_a_change_of_anything_else_ends_the_rest(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        await look(world, clock)
+        double.begun += 3
+        clock.now += 5
+
+        await world.one_pass(KEY, Why.NEWS)
+
+        assert state(world).window(600).begun == 43
+
+
+async def test_what_an_owner_says_by_an_annotation_ends_the_rest(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        chat = world.server.at(f"{MONITORS}/chat")
+        chat["metadata"]["annotations"] = {"llmmonitor.io/drift-accepted": "2026-11-27"}
+        world.parts.monitors.take(chat)
+        double.begun += 3
+
+        await look(world, clock)
+
+        assert state(world).window(600).begun == 43
+
+
+async def test_another_signing_key_ends_the_rest(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        keys = world.parts.sidecars.keys
+        world.parts.sidecars.keys = replace(keys, next=SigningKey.new())
+
+        await look(world, clock)
+
+        assert len(double.keys) == 2, "it is told without waiting for the end of the rest"
+
+
+async def test_what_a_pod_said_last_is_counted_though_it_is_gone(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        double.begun += 5
+        await look(world, clock)
+    world.server.remove(f"{PODS}/chat-a")
+    await until(lambda: not world.parts.view.pods(KEY[0]))
+
+    await world.one_pass(KEY, Why.NEWS)
+
+    assert state(world).window(600).begun == 45
+
+
+async def test_what_a_sidecar_said_last_is_counted_though_it_answers_no_more(
+    world: World, clock: Clock
+) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        double.begun += 5
+        await look(world, clock)
+
+    await look(world, clock)
+
+    assert state(world).window(600).begun == 45
+    assert world.one_pass._memories[KEY].rest is None
+
+
+async def test_what_a_sidecar_said_before_it_began_anew_is_counted(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        double.begun += 5
+        await look(world, clock)
+        double.boot_id, double.sequence, double.started_at, double.begun = "another", 0, clock.now, 2
+
+        await look(world, clock)
+
+        assert state(world).window(600).begun == 47
+
+
+async def test_counters_at_a_scrape_have_what_the_last_look_saw(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        seen = []
+        for more in (5, 2):
+            double.begun += more
+            await look(world, clock)
+            seen.append(_requests_begun(world))
+        await world.one_pass(KEY)
+
+        assert [*seen, _requests_begun(world)] == [45, 47, 47]
+
+
+def _requests_begun(world: World) -> float | None:
+    labels = {"namespace": KEY[0], "monitor": KEY[1]}
+    return world.parts.metrics.registry.get_sample_value("llm_monitor_requests_begun_total", labels)
+
+
+async def test_what_was_said_before_five_minutes_ended_is_counted_in_them(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        clock.now = clock.now // 300 * 300 + 279
+        await resting(world, double, clock)
+        double.begun += 5
+        await look(world, clock)  # 294 s
+        double.begun += 2
+
+        await look(world, clock)  # 309 s
+        assert world.one_pass._memories[KEY].rest is not None
+        await world.one_pass(KEY)
+
+        ended, new = (state(world).figures[1][int(clock.now // 300) - back].unpacked() for back in (1, 0))
+        assert (ended.begun, new.begun) == (45, 2)
+        assert _requests_begun(world) == 47
+
+
+async def test_what_was_said_last_is_saved_before_the_process_ends(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        double.begun += 5
+        await look(world, clock)
+
+        await world.one_pass.save_all()
+
+    loaded = await world.parts.checkpoints.load(world.one_pass._memories[KEY].uid)
+    assert loaded.state is not None
+    [pod] = loaded.state.pods.values()
+    assert pod.newest is not None
+    assert pod.newest.figures.begun == 45
+
+
+async def test_another_leader_counts_what_was_kept_once(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await resting(world, double, clock)
+        await world.one_pass.save_all()
+        double.begun += 5
+        await look(world, clock)
+        world.one_pass = MonitorPass(world.parts, clock)  # the one before was killed
+        double.begun += 2
+
+        await world.passed()
+
+        assert state(world).window(600).begun == 47
+
+
+REST = Rest(Calm(Settings(), {}, for_requests=False, states={}), 1000.0, 15.0, (), {})
+
+
+@pytest.mark.parametrize(
+    ("now", "over"), [(1000 - SECONDS, False), (999.9, False), (1000.0, True), (900.0, True), (1e9, True)]
+)
+def test_a_rest_is_over_in_its_time_and_when_the_clock_is_put_back(now: float, *, over: bool) -> None:
+    assert REST.is_over(now) is over
+
+
+def test_monitors_that_were_judged_at_once_are_soon_judged_all_over_the_minute() -> None:
+    ends = sorted(end_of_rest(1000.0, 0.0, goes_on=False) - 1000.0 for _ in range(1000))
+
+    assert 0 <= ends[0] < 5
+    assert 25 < ends[500] < 35
+    assert SECONDS - 5 < ends[-1] <= SECONDS
+    assert end_of_rest(1000.0, 0.0, goes_on=True) == 1000.0 + SECONDS
+
+
+@pytest.mark.parametrize(("wait_until", "end"), [(0.0, 1060.0), (1010.0, 1010.0), (1060.0, 1060.0)])
+def test_what_is_to_be_written_is_not_slept_over(wait_until: float, end: float) -> None:
+    assert end_of_rest(1000.0, wait_until, goes_on=True) == end
+
+
+@pytest.mark.parametrize(("left", "due"), [(60, 15), (45, 15), (31, 15), (17, 17 / 0.95), (2, 2 / 0.95)])
+def test_the_pass_that_ends_it_is_no_look_before_its_time(left: float, due: float) -> None:
+    assert REST.due_seconds(1000.0 - left) == pytest.approx(due)
