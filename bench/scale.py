@@ -145,8 +145,8 @@ async def _changes(bench: Bench, extent: Extent, seen: Seen) -> None:
     )
 
 
-async def run(plane: ControlPlane, extent: Extent) -> tuple[list[Measured], results.Results]:
-    """Populate, start, measure."""
+async def run(plane: ControlPlane, extent: Extent, rest: str) -> tuple[list[Measured], results.Results]:
+    """Populate, start, measure. Args: rest: the chart's `operator.rest`."""
     described = machine.describe()
     world, seen = World(extent.monitors, extent.pods), Seen()
     unavailable: dict[str, str] = {}
@@ -160,8 +160,9 @@ async def run(plane: ControlPlane, extent: Extent) -> tuple[list[Measured], resu
             await sidecars.serve()
             image = operator_image.unpacked(operator_image.built(), plane.layout.root / "operator")
             seen.notes["the operator's Python"] = image.python()
+            seen.notes["operator.rest"] = rest
             begun_at = time.monotonic()
-            operator = watched_operator.running(plane, image, logs)
+            operator = watched_operator.running(plane, image, logs, rest)
             running.append(operator)
             bench = Bench(world, plane, kube, session, sidecars, {OPERATOR: operator})
             await measure(bench, extent, seen, begun_at)
@@ -243,6 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--monitors", type=int, help="how many")
     parser.add_argument("--pods", type=int, help="how many, over all monitors")
     parser.add_argument("--rounds", type=int, help="rounds with traffic")
+    parser.add_argument("--rest", default="0s", help="the chart's operator.rest (default: the chart's)")
     parser.add_argument("--output", type=Path, help="where to write instead of bench/results")
     options = parser.parse_args(arguments)
     if _INSIDE not in os.environ:
@@ -261,7 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     extent = Extent(**{name: getattr(extent, name) for name in extent.__slots__} | given)
     with control_plane.running() as plane:
-        measured, found = asyncio.run(run(plane, extent))
+        measured, found = asyncio.run(run(plane, extent, options.rest))
     if options.output is not None or not options.quick:
         results.write("scale", found, measured, options.output or results.DIRECTORY)
     print(results.markdown("scale", found))

@@ -22,8 +22,8 @@ Samples = dict[str, list[tuple[dict[str, str], float]]]
 """By name: labels and value."""
 
 
-def running(plane: ControlPlane, image: OperatorImage, logs: Path) -> Running:
-    """Start it with the rights of its ServiceAccount."""
+def running(plane: ControlPlane, image: OperatorImage, logs: Path, rest: str) -> Running:
+    """Start it with the rights of its ServiceAccount. Args: rest: the chart's `operator.rest`."""
     settings = {
         "NAMESPACE": RELEASE,
         "NAME": RELEASE,
@@ -31,6 +31,7 @@ def running(plane: ControlPlane, image: OperatorImage, logs: Path) -> Running:
         "SIDECAR_IMAGE": SIDECAR.image,
         "CERTIFICATES": "CertManager",
         "PORT": str(PORT),
+        "REST": rest,
     }
     environment = {f"{_PREFIX}{name}": value for name, value in settings.items()}
     environment["KUBECONFIG"] = image.given(plane.kubeconfig_of(RELEASE, ACCOUNT))

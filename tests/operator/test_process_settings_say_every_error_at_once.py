@@ -69,6 +69,16 @@ def test_a_restart_may_be_given_more_time() -> None:
             _operator(**given, RESTART_TIMEOUT=wrong)
 
 
+def test_monitors_may_be_let_rest_for_a_minute_at_most() -> None:
+    given = {"NAMESPACE": "llm-monitor", "SIDECAR_IMAGE": "sidecar:1"}
+
+    assert [_operator(**given, REST=text).rest_seconds for text in ("", "0s", "30s", "60s")] == [0, 0, 30, 60]
+    with pytest.raises(InvalidProcessSettings, match=r"REST is '61s': must be at most 60s"):
+        _operator(**given, REST="61s")
+    with pytest.raises(InvalidProcessSettings, match=r"REST is 'long'"):
+        _operator(**given, REST="long")
+
+
 def test_one_port_cannot_serve_twice() -> None:
     with pytest.raises(InvalidProcessSettings, match="both 8443: give one of them another port"):
         _webhook(NAMESPACE="llm-monitor", PORT="8443")

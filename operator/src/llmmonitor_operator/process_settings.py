@@ -24,6 +24,7 @@ from llmmonitor_operator.shards import SHARDS_LIMIT, WHOLE, Shard
 
 PREFIX = "LLM_MONITOR_OPERATOR_"
 
+LONGEST_REST_SECONDS = 60.0
 _HIGHEST_PORT = 65535
 _LABEL_LENGTH_LIMIT = 63
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -111,6 +112,8 @@ class OperatorSettings:
     """Where the leader answers people (sealed); 0: it does not."""
     restart_timeout_seconds: float = 900.0
     """In which a pod that `existingPods: Restart` replaces has to be followed by one that is Ready."""
+    rest_seconds: float = 0.0
+    """How long calm monitors may wait to be judged; 0: each report is judged when it comes."""
     kubeconfig: str = ""
     """Outside a cluster, from kubectl's own variable; empty: the pod's ServiceAccount."""
 
@@ -147,8 +150,12 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         port=read.port("PORT", default.port),
         people_port=read.port("PEOPLE_PORT", 0) if read.text("PEOPLE_PORT") else 0,
         restart_timeout_seconds=read.duration("RESTART_TIMEOUT", default.restart_timeout_seconds),
+        rest_seconds=read.duration("REST", 0.0) if read.text("REST") not in {"", "0s"} else 0.0,
         kubeconfig=environment.get("KUBECONFIG", ""),
     )
+    if settings.rest_seconds > LONGEST_REST_SECONDS:
+        wanted = f"must be at most {LONGEST_REST_SECONDS:.0f}s: a status says new figures once a minute"
+        read.problem("REST", read.text("REST"), wanted)
     if settings.people_port == settings.port:
         read.problem("PEOPLE_PORT", str(settings.people_port), f"must be another port than {PREFIX}PORT")
     sidecar = settings.sidecar

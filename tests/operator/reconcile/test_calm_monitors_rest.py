@@ -14,9 +14,11 @@ from llmmonitor_operator.evaluate.calm import Calm
 from llmmonitor_operator.keys.keyring import SigningKey
 from llmmonitor_operator.reconcile.loop import Why
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
-from llmmonitor_operator.reconcile.rest import SECONDS, Rest, end_of_rest
+from llmmonitor_operator.reconcile.rest import Rest, end_of_rest
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import State
+
+SECONDS = 60.0
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Clock:
 def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A minute after the last cell of five began."""
     found = Clock(time.time() // 300 * 300 + 60)
+    world.parts = replace(world.parts, settings=replace(world.parts.settings, rest_seconds=SECONDS))
     world.one_pass = MonitorPass(world.parts, found)
     monkeypatch.setattr(sidecar_double, "time", found)
     return found
@@ -72,6 +75,22 @@ async def test_a_look_asks_and_judges_nothing(world: World, clock: Clock) -> Non
         assert double.sequence == asked + 1
         assert state(world) is before
         assert due == 15.0
+
+
+async def test_by_default_each_report_is_judged_when_it_comes(world: World, clock: Clock) -> None:
+    world.one_pass = MonitorPass(
+        replace(world.parts, settings=replace(world.parts.settings, rest_seconds=0.0)), clock
+    )
+    async with world.attached() as double:
+        double.begun = 40
+        await world.passed()
+        await world.namespace_pass.look()
+        await world.passed()
+        double.begun += 3
+
+        await look(world, clock)
+
+        assert state(world).window(600).begun == 43
 
 
 async def test_what_looks_have_seen_is_counted_once_by_the_pass_that_ends_the_rest(
@@ -262,17 +281,17 @@ def test_a_rest_is_over_in_its_time_and_when_the_clock_is_put_back(now: float, *
 
 
 def test_monitors_that_were_judged_at_once_are_soon_judged_all_over_the_minute() -> None:
-    ends = sorted(end_of_rest(1000.0, 0.0, goes_on=False) - 1000.0 for _ in range(1000))
+    ends = sorted(end_of_rest(1000.0, SECONDS, 0.0, goes_on=False) - 1000.0 for _ in range(1000))
 
     assert 0 <= ends[0] < 5
     assert 25 < ends[500] < 35
     assert SECONDS - 5 < ends[-1] <= SECONDS
-    assert end_of_rest(1000.0, 0.0, goes_on=True) == 1000.0 + SECONDS
+    assert end_of_rest(1000.0, SECONDS, 0.0, goes_on=True) == 1000.0 + SECONDS
 
 
 @pytest.mark.parametrize(("wait_until", "end"), [(0.0, 1060.0), (1010.0, 1010.0), (1060.0, 1060.0)])
 def test_what_is_to_be_written_is_not_slept_over(wait_until: float, end: float) -> None:
-    assert end_of_rest(1000.0, wait_until, goes_on=True) == end
+    assert end_of_rest(1000.0, SECONDS, wait_until, goes_on=True) == end
 
 
 @pytest.mark.parametrize(("left", "due"), [(60, 15), (45, 15), (31, 15), (17, 17 / 0.95), (2, 2 / 0.95)])

@@ -256,8 +256,9 @@ class MonitorPass:
             LOOK_AGAIN_SECONDS if mine.leaving else float("inf"),
         )
         settled = written is not None and not (known.invalid or acted or pushed or handing_over)
-        if settled and known.monitor is not None:
-            until = end_of_rest(now, parts.status.figures_wait_until(memory.uid), goes_on=rested)
+        longest = parts.settings.rest_seconds
+        if settled and known.monitor is not None and longest > due:
+            until = end_of_rest(now, longest, parts.status.figures_wait_until(memory.uid), goes_on=rested)
             memory.rest = rest_after(evaluation, standings, reports, due, until, self._beside(known))
         return due
 

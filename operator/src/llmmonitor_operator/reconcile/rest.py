@@ -1,4 +1,4 @@
-"""Lets calm monitors rest: their sidecars are asked as ever, and judged once a minute.
+"""Lets calm monitors rest, where the chart has it so: they are asked as ever, and judged once a minute.
 
 Most of what a report costs comes after it: it is added to windows, every condition is judged, pods are looked
 at, the status is made, and nearly always all is as it was. While a monitor rests, each interval brings a look
@@ -18,12 +18,11 @@ from llmmonitor_api.report.report import Report, decode
 from llmmonitor_operator.anomalies.cell import CELL_SECONDS
 from llmmonitor_operator.evaluate import Evaluation
 from llmmonitor_operator.evaluate.calm import Calm, calm_after
+from llmmonitor_operator.process_settings import LONGEST_REST_SECONDS
 from llmmonitor_operator.reconcile.sidecars.client import Address, Heard
 from llmmonitor_operator.reconcile.sidecars.standing import Standing
 from llmmonitor_operator.windows import Count, add_counts
 
-SECONDS = 60.0
-"""From one pass to the next at the most, where no report interval is longer."""
 _EARLY = 0.95
 """Of what a pass says until the next is due, it may come as early as this (see `loop`)."""
 _LAST_LOOK = 1.25
@@ -76,7 +75,7 @@ class Rest:
 
     def is_over(self, now: float) -> bool:
         """Whether a pass is due, also where the clock was put back."""
-        return not 0 < self.until - now <= SECONDS
+        return not 0 < self.until - now <= LONGEST_REST_SECONDS
 
     def due_seconds(self, now: float) -> float:
         """From a look at `now` (Unix seconds) until the next, or until the pass that ends the rest."""
@@ -84,13 +83,13 @@ class Rest:
         return left if left <= _LAST_LOOK * self.interval else self.interval
 
 
-def end_of_rest(now: float, figures_wait_until: float, *, goes_on: bool) -> float:
+def end_of_rest(now: float, seconds: float, figures_wait_until: float, *, goes_on: bool) -> float:
     """Until when a monitor may rest that was judged at `now`; all times in Unix seconds.
 
     Not longer than what is to be written may be written. The first rest in a row has any length up to the
     whole: monitors that were all judged at once, as by a new leader, are soon judged all over the minute.
     """
-    longest = SECONDS if goes_on else SECONDS * random.random()  # noqa: S311 - not all at once
+    longest = seconds if goes_on else seconds * random.random()  # noqa: S311 - not all at once
     return now + min(longest, figures_wait_until - now if figures_wait_until > now else longest)
 
 
@@ -116,7 +115,7 @@ def rest_after(  # noqa: PLR0913, PLR0917 - what a pass has found
     addresses = [one.address for one in standings if one.address is not None]
     known = evaluation.state.pods
     names = {uid: newest.name for uid in reports if (newest := known[uid].newest) and not known[uid].refused}
-    if due < interval or interval >= SECONDS or any(one.uid not in names for one in addresses):
+    if due < interval or any(one.uid not in names for one in addresses):
         return None
     calm = calm_after(evaluation.conditions, evaluation.inputs.settings, reports)
     return None if calm is None else Rest(calm, until, interval, addresses, names, stands_on)
