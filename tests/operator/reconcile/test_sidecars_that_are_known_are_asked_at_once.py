@@ -150,6 +150,21 @@ async def test_who_asks_and_is_cancelled_leaves_nothing_behind(asking: Asking) -
         assert (await asking.pull(hangs)).keys() == {"hangs"}
 
 
+async def test_who_is_cancelled_before_it_waits_leaves_nothing_behind(
+    asking: Asking, double: SidecarDouble
+) -> None:
+    async with sidecar_double.running("other", KEY.public_key()) as other:
+        await asking.pull(address(double))
+
+        pulling = asyncio.create_task(asking.pull(address(double), address(other)))
+        await asyncio.sleep(0)
+        assert asking.client._begun == 1
+        pulling.cancel()
+        await asyncio.gather(pulling, return_exceptions=True)
+
+        assert asking.client._begun == 0
+
+
 @asynccontextmanager
 async def hanging() -> AsyncIterator[tuple[Address, asyncio.Event]]:
     """A sidecar whose answers come while the event is set, as it is at first."""

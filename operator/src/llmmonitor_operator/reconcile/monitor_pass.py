@@ -7,10 +7,9 @@ write the status, attach, push and save.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,6 @@ import msgspec
 
 from llmmonitor_api.conditions import event_reasons
 from llmmonitor_api.people import PORT_NAME
-from llmmonitor_api.report.report import Report
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.configure import configuration_for, drift_settings
@@ -26,7 +24,6 @@ from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.evaluate.measured import Measured
 from llmmonitor_operator.evaluate.transitions import WARNING, Transition
-from llmmonitor_operator.gather.absorb import absorb_all
 from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, added
 from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
@@ -35,6 +32,7 @@ from llmmonitor_operator.monitors import Key, Known
 from llmmonitor_operator.pods.contradiction import contradiction
 from llmmonitor_operator.reconcile.charging import restored_cost, with_cost
 from llmmonitor_operator.reconcile.due import due_seconds
+from llmmonitor_operator.reconcile.hearing import Hearing, absorbed, take_in_kept
 from llmmonitor_operator.reconcile.keep.anomaly_watcher import AnomalyWatcher
 from llmmonitor_operator.reconcile.keep.audit_watcher import AuditWatcher
 from llmmonitor_operator.reconcile.keep.drift_watcher import DriftWatcher
@@ -46,14 +44,13 @@ from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_conditions import conditions_of
 from llmmonitor_operator.reconcile.publish.status_restart import restart_of
-from llmmonitor_operator.reconcile.rest import Kept, Rest, end_of_rest, rest_after
+from llmmonitor_operator.reconcile.rest import end_of_rest, rest_after
 from llmmonitor_operator.reconcile.sidecars.attaching import Attacher
 from llmmonitor_operator.reconcile.sidecars.client import Heard
 from llmmonitor_operator.reconcile.sidecars.day_key import day_key
-from llmmonitor_operator.reconcile.sidecars.pulling import Puller
 from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
 from llmmonitor_operator.reconcile.sidecars.restarting import Look, Mine, Restarter, stop_of
-from llmmonitor_operator.reconcile.sidecars.standing import LOOK_AGAIN_SECONDS, Standing, address_of
+from llmmonitor_operator.reconcile.sidecars.standing import LOOK_AGAIN_SECONDS, Standing
 from llmmonitor_operator.reconcile.sidecars.succeeding import with_successions
 from llmmonitor_operator.reconcile.sidecars.vocabulary_key import vocabulary_key
 from llmmonitor_operator.reconcile.standings import Standings, after_refusals, memory_reported
@@ -65,7 +62,6 @@ _AT_ONCE = 4
 """Monitors that are thought about at once, not those whose sidecars are waited for: when leading begins, or a
 namespace with many of them changes, thousands of turns of some milliseconds would be due before the lease is
 renewed."""
-_ABSORBED_AT_ONCE = 64
 _TAKEN = Totals()
 """In place of what a report has brought, most of its size: what follows may wait, a thousandfold."""
 
@@ -83,7 +79,7 @@ class MonitorPass:
         self._measured = MeasuredMemory(parts.kube)
         self._standings = Standings(parts, self._measured)
         self._attacher = Attacher(parts.kube, parts.keeper, parts.metrics)
-        self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
+        self._hearing = Hearing(parts, self._turns, clock)
         self._anomalies = AnomalyWatcher(parts.kube, parts.settings.namespace, parts.settings.name)
         self._drift = DriftWatcher(parts.kube, parts.settings.namespace, parts.settings.name)
         self._audit = AuditWatcher(parts.audits)
@@ -120,11 +116,9 @@ class MonitorPass:
         rest, memory.rest, heard = memory.rest, None, {}
         over = rest is not None and rest.is_over(self._clock())
         if rest is not None and why is Why.TIME and not over and rest.stands_on == self._beside(known):
-            rest = await self._within_one_cell(rest, memory)
-            heard = await self._puller.pull(rest.addresses, memory.pods, rest.names)
-            if rest.goes_on(heard):
-                memory.rest = rest
-                return self._keep(key, rest, memory, heard)
+            heard = await self._hearing.look(key, rest, memory)
+            if memory.rest is not None:
+                return memory.rest.due_seconds(self._clock())
         due = await self._look_and_act(key, known, memory, heard, rested=over)
         parts.metrics.passed(time.monotonic() - began)
         return due
@@ -157,7 +151,7 @@ class MonitorPass:
     async def save_all(self) -> None:
         """Checkpoints of all monitors, before this process ends."""
         for key, memory in list(self._memories.items()):
-            await _take_in_kept(memory)
+            await take_in_kept(memory)
             if self._parts.checkpoints.is_behind(memory.uid, memory.state):
                 await self._save(key, memory, self._clock())
 
@@ -187,12 +181,12 @@ class MonitorPass:
         standings = [after_refusals(one, memory.pods, now) for one in found if isinstance(one, Standing)]
         models = [(one.pod, one.serving.container) for one in standings if one.serving]
         measured = await self._measured.of_hidden(models, memory.state)
-        reports = await self._reports(standings, mine.leaving, memory, now, heard)
+        reports = await self._hearing.reports(standings, mine.leaving, memory, now, heard)
         now = self._clock()
         judged_before = memory.state.review
         await self._watch(key, known, memory, now)
         async with self._turns.taken(first=True):
-            memory.state, news = await _absorbed(memory.state, reports, now)
+            memory.state, news = await absorbed(memory.state, reports, now)
             news, memory.news = added([memory.news, news]), NOTHING_ADDED
             reports = {uid: msgspec.structs.replace(one, totals=_TAKEN) for uid, one in reports.items()}
             memory.state = with_cost(memory.state, known, mine, parts, news.figures, now)
@@ -275,23 +269,6 @@ class MonitorPass:
             settings = drift_settings(known.monitor, key_of_words.id if key_of_words is not None else "")
             memory.state = await self._drift.look(known.raw, memory.state, settings, now)
 
-    def _keep(self, key: Key, rest: Rest, memory: Memory, heard: Mapping[str, Heard]) -> float:
-        """After a look at which all was calm: in how many seconds the next is due."""
-        kept = Kept(self._clock(), {uid: one.body for uid, one in heard.items()})
-        state, before, memory.kept = memory.state, memory.news, kept
-        self._parts.metrics.looked(
-            key, lambda: added([before, absorb_all(state, kept.reports(), kept.at)[1]])
-        )
-        return rest.due_seconds(kept.at)
-
-    async def _within_one_cell(self, rest: Rest, memory: Memory) -> Rest:
-        """What was said before the end of a cell of anomalies is added to it, before more is asked for."""
-        if memory.kept is None or not memory.kept.is_of_another_cell(self._clock()):
-            return rest
-        async with self._turns.taken(first=True):
-            await _take_in_kept(memory)
-        return replace(rest, names=_known(memory.state))
-
     def _beside(self, known: Known) -> object:
         """What wakes no pass: what people say by annotations, and the keys that sidecars are to believe."""
         return self._parts.sidecars.keys, known.raw["metadata"].get("annotations")
@@ -315,29 +292,6 @@ class MonitorPass:
         keeper = self._parts.keeper
         if keeper.due(namespace, now):
             await keeper.ask(namespace, trial_on(mine.pods, monitor, keeper.common), now)
-
-    async def _reports(
-        self,
-        standings: list[Standing],
-        leaving: Sequence[Raw],
-        memory: Memory,
-        now: float,
-        heard: Mapping[str, Heard],
-    ) -> dict[str, Report]:
-        """Of all sidecars that run, those of pods on their way out included."""
-        addresses = [one.address for one in standings if one.address is not None]
-        memory.pods.look_at_leaving(leaving, now)
-        addresses += [address for pod in leaving if (address := address_of(pod)) is not None]
-        pull = self._puller.pull if memory.pulled else self._puller.pull_patiently
-        memory.pulled = True
-        if not heard and memory.kept is not None and memory.kept.is_of_another_cell(now):
-            await _take_in_kept(memory)
-        found = {one.uid: heard[one.uid] for one in addresses if one.uid in heard}
-        left = [one for one in addresses if one.uid not in found]
-        found |= await pull(left, memory.pods, _known(memory.state))
-        reports = {uid: one.report for uid, one in found.items()}
-        await _take_in_kept(memory, but=[uid for uid, one in reports.items() if _goes_on(one, memory.state)])
-        return reports
 
     def _expected(self, one: Standing, memory: Memory, measured: Mapping[str, Measured]) -> ExpectedPod:
         uid = one.expected.uid
@@ -425,34 +379,3 @@ def _stand_in(raw: dict[str, Any]) -> LLMMonitor:
     """Something to say `InvalidSpec` with, when no valid spec was ever seen: it selects nothing."""
     spec = {"selector": {"matchLabels": {"llmmonitor.io/selects": "nothing"}}}
     return load_monitor({**raw, "spec": spec})
-
-
-def _known(state: State) -> dict[str, str]:
-    """The name of the report that is known of each pod, by UID (`report.told`)."""
-    return {uid: newest.name for uid, pod in state.pods.items() if (newest := pod.newest)}
-
-
-def _goes_on(report: Report, state: State) -> bool:
-    """Whether it is of the life that is known, so that it says all that was said in looks before."""
-    known = state.pods.get(report.identity.pod_uid)
-    return known is not None and known.newest is not None and known.newest.boot_id == report.identity.boot_id
-
-
-async def _take_in_kept(memory: Memory, but: Collection[str] = ()) -> None:
-    """What was said in the newest look, without the pods that have said it again."""
-    if memory.kept is None:
-        return
-    memory.state, news = await _absorbed(memory.state, memory.kept.reports(but), memory.kept.at)
-    memory.news, memory.kept = added([memory.news, news]), None
-
-
-async def _absorbed(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, Added]:
-    """Some reports at a time: those of a thousand pods take longer than others should wait."""
-    left = list(reports.items())
-    parts: list[Added] = []
-    while left:
-        state, some = absorb_all(state, dict(left[:_ABSORBED_AT_ONCE]), now)
-        parts.append(some)
-        del left[:_ABSORBED_AT_ONCE]
-        await asyncio.sleep(0)
-    return state, added(parts)

@@ -54,11 +54,15 @@ class Puller:
                 others.append(one)
             else:
                 begun.append(quick)
-        ending = self._end_all(begun, memory, found)
-        if others:
-            again, _ = await asyncio.gather(ending, self._hear_all(others, memory, has, found))
-        else:
-            again = await ending
+        try:
+            ending = self._end_all(begun, memory, found)
+            if others:
+                again, _ = await asyncio.gather(ending, self._hear_all(others, memory, has, found))
+            else:
+                again = await ending
+        finally:
+            for left in begun:
+                self._sidecars.give_up(left)
         if again:
             await self._hear_all(again, memory, has, found)
         return found
@@ -68,15 +72,11 @@ class Puller:
     ) -> list[Address]:
         """Whom to ask once more."""
         again: list[Address] = []
-        try:
-            while begun:
-                one = begun.pop()
-                address = one.address
-                if not await self._told(address, memory.of(address.uid), self._sidecars.end(one), found):
-                    again.append(address)
-        finally:
-            for one in begun:
-                self._sidecars.give_up(one)
+        while begun:
+            address = begun[-1].address
+            known = memory.of(address.uid)
+            if not await self._told(address, known, self._sidecars.end(begun.pop()), found):
+                again.append(address)
         return again
 
     async def _hear_all(

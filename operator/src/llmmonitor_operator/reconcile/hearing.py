@@ -1,0 +1,107 @@
+"""Hears a monitor's sidecars: in looks, whose reports are kept as they came, and in passes, to be added."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+
+from llmmonitor_api.report.report import Report
+from llmmonitor_operator.gather.absorb import absorb_all
+from llmmonitor_operator.gather.accumulate import Added, added
+from llmmonitor_operator.kube.raw import Raw
+from llmmonitor_operator.monitors import Key
+from llmmonitor_operator.reconcile.memory import Memory
+from llmmonitor_operator.reconcile.parts import Parts
+from llmmonitor_operator.reconcile.rest import Kept, Rest
+from llmmonitor_operator.reconcile.sidecars.client import Heard
+from llmmonitor_operator.reconcile.sidecars.pulling import Puller
+from llmmonitor_operator.reconcile.sidecars.standing import Standing, address_of
+from llmmonitor_operator.reconcile.turns import Turns
+from llmmonitor_operator.state import State
+
+_ABSORBED_AT_ONCE = 64
+
+
+class Hearing:
+    """Of all monitors; one at a time for each."""
+
+    def __init__(self, parts: Parts, turns: Turns, clock: Callable[[], float]) -> None:
+        """Args: turns: of whatever takes long."""
+        self._puller = Puller(parts.sidecars, parts.metrics, parts.settings.namespace)
+        self._metrics = parts.metrics
+        self._turns = turns
+        self._clock = clock
+
+    async def look(self, key: Key, rest: Rest, memory: Memory) -> dict[str, Heard]:
+        """What is said by all while the monitor rests; where all is calm it rests on, and that is kept."""
+        rest = await self._within_one_cell(rest, memory)
+        heard = await self._puller.pull(rest.addresses, memory.pods, rest.names)
+        if rest.goes_on(heard):
+            kept = Kept(self._clock(), {uid: one.body for uid, one in heard.items()})
+            state, before = memory.state, memory.news
+            memory.rest, memory.kept = rest, kept
+            self._metrics.looked(key, lambda: added([before, absorb_all(state, kept.reports(), kept.at)[1]]))
+        return heard
+
+    async def _within_one_cell(self, rest: Rest, memory: Memory) -> Rest:
+        """What was said before the end of a cell of anomalies is added to it, before more is asked for."""
+        if memory.kept is None or not memory.kept.is_of_another_cell(self._clock()):
+            return rest
+        async with self._turns.taken(first=True):
+            await take_in_kept(memory)
+        return replace(rest, names=_known(memory.state))
+
+    async def reports(
+        self,
+        standings: list[Standing],
+        leaving: Sequence[Raw],
+        memory: Memory,
+        now: float,
+        heard: Mapping[str, Heard],
+    ) -> dict[str, Report]:
+        """Of all sidecars that run, those of pods on their way out included."""
+        addresses = [one.address for one in standings if one.address is not None]
+        memory.pods.look_at_leaving(leaving, now)
+        addresses += [address for pod in leaving if (address := address_of(pod)) is not None]
+        pull = self._puller.pull if memory.pulled else self._puller.pull_patiently
+        memory.pulled = True
+        if not heard and memory.kept is not None and memory.kept.is_of_another_cell(now):
+            await take_in_kept(memory)
+        found = {one.uid: heard[one.uid] for one in addresses if one.uid in heard}
+        left = [one for one in addresses if one.uid not in found]
+        found |= await pull(left, memory.pods, _known(memory.state))
+        reports = {uid: one.report for uid, one in found.items()}
+        await take_in_kept(memory, but=[uid for uid, one in reports.items() if _goes_on(one, memory.state)])
+        return reports
+
+
+def _known(state: State) -> dict[str, str]:
+    """The name of the report that is known of each pod, by UID (`report.told`)."""
+    return {uid: newest.name for uid, pod in state.pods.items() if (newest := pod.newest)}
+
+
+def _goes_on(report: Report, state: State) -> bool:
+    """Whether it is of the life that is known, so that it says all that was said in looks before."""
+    known = state.pods.get(report.identity.pod_uid)
+    return known is not None and known.newest is not None and known.newest.boot_id == report.identity.boot_id
+
+
+async def take_in_kept(memory: Memory, but: Collection[str] = ()) -> None:
+    """What was said in the newest look, without the pods that have said it again."""
+    if memory.kept is None:
+        return
+    memory.state, news = await absorbed(memory.state, memory.kept.reports(but), memory.kept.at)
+    memory.news, memory.kept = added([memory.news, news]), None
+
+
+async def absorbed(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, Added]:
+    """Some reports at a time: those of a thousand pods take longer than others should wait."""
+    left = list(reports.items())
+    parts: list[Added] = []
+    while left:
+        state, some = absorb_all(state, dict(left[:_ABSORBED_AT_ONCE]), now)
+        parts.append(some)
+        del left[:_ABSORBED_AT_ONCE]
+        await asyncio.sleep(0)
+    return state, added(parts)
