@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.operator.conftest import OBJECTIVES, ROOMY, Replica, Watch
+from tests.operator.conftest import LISTENING, OBJECTIVES, ROOMY, Replica, Watch
 
 from llmmonitor_api.report.gpus import GPU, GPUs
 from llmmonitor_api.report.interactions import (
@@ -18,13 +18,14 @@ from llmmonitor_api.report.interactions import (
     KindCounts,
 )
 from llmmonitor_api.report.probing import Probing
-from llmmonitor_api.report.report import Engine, Live, Report, Saturation
+from llmmonitor_api.report.report import Engine, Live, MemoryTrend, Report, Saturation
 from llmmonitor_api.report.told import NONE_YET, Told
 from llmmonitor_operator.evaluate.calm import Calm, calm_after
 from llmmonitor_operator.windows import Count
 
 ENGINE = Engine(name="vLLM", version="0.11.0", model="m", running=2, waiting=0, kv_cache_use=0.3)
 WELL = GPU(uuid="GPU-1", ours=True, utilisation=0.9, memory_total_bytes=80 << 30, xids_seen=True)
+MAY_FILL = MemoryTrend(span_seconds=30, samples=30, bytes_per_second=40 << 20, low=-(10 << 20), high=80 << 20)
 ERRORS, FIRST_TOKEN = '["errors","ErrorRate",""]', '["first-token","TimeToFirstToken","1s"]'
 
 
@@ -39,6 +40,7 @@ class Judged:
         self.replica, self._one, self._told = one.replica(), one, Told()
         self.replica.engine, self.replica.gpus = ENGINE, gpus(WELL)
         self.replica.interactions = InteractionsState()
+        self.replica.interception = msgspec.structs.replace(LISTENING, model_listening=True)
         for _ in range(20):
             self.replica.serve(served)
             self.evaluation = one.gather([self.replica])
@@ -102,6 +104,9 @@ CHANGES: dict[str, Callable[[Replica], None]] = {
         },
     ),
     "memory above its limit": lambda one: _more(one, resources={"memory_used_bytes": int(3.9 * 2**30)}),
+    "memory that may be full before the next look": lambda one: _more(
+        one, resources={"memory_held_bytes": 3 << 30, "memory_trends": (MAY_FILL,)}
+    ),
     "killed for memory": lambda one: _more(one, resources={"oom_kills": 1}),
     "throttled": lambda one: _more(one, resources={"cpu_throttled_share": 0.5}),
     "not visible any more": lambda one: _more(one, resources={"processes_visible": False, "reason": "gone"}),

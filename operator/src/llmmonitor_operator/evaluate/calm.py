@@ -9,7 +9,7 @@ reason (drift, quality, checks of requests, cost): it is judged with what waits.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from llmmonitor_api.conditions import Condition, Status
@@ -20,8 +20,7 @@ from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Engine, Report, Resources
 from llmmonitor_api.report.totals import Totals
-from llmmonitor_operator.evaluate import gpus, memory_forecast, saturation
-from llmmonitor_operator.evaluate.resources import throttled_share
+from llmmonitor_operator.evaluate import gpus, memory_forecast, performance, resources
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.windows import Count
 
@@ -71,11 +70,14 @@ class Calm:
 
     def _is_pressed(self, report: Report) -> bool:
         """Whether a limit is exceeded, or may be before the next look."""
-        settings, silent = self.settings, report.live.seconds_without_progress
+        settings = self.settings
         return (
-            (silent is not None and silent >= settings.stall_after_seconds)
-            or saturation.is_saturated(report)
-            or any(_beyond(report, settings))
+            performance.stalls(report.live, settings.stall_after_seconds)
+            or resources.exceeds(report, settings)
+            or memory_forecast.may_fill_within(
+                settings.report_interval_seconds, report, settings.memory_limit
+            )
+            or _has_errors(report.gpus)
             or self._has_a_busy_client(report)
         )
 
@@ -172,16 +174,5 @@ def _of_probes(found: Probing | None) -> object:
     return None if found is None else (found.plan, found.version, found.waits)
 
 
-def _beyond(report: Report, settings: Settings) -> Iterator[bool]:
-    """Of each limit that an evaluation judges the newest report by."""
-    resources, engine = report.resources, report.engine
-    if resources is not None:
-        used, most = resources.memory_used_bytes, resources.memory_limit_bytes
-        yield bool(used and most and used / most > settings.memory_limit)
-        yield memory_forecast.forecast(report) is not None
-        yield memory_forecast.may_fill_within(settings.report_interval_seconds, report, settings.memory_limit)
-        yield (throttled_share(resources) or 0.0) > settings.cpu_throttled_limit
-    if engine is not None:
-        yield (engine.kv_cache_use or 0.0) > settings.kv_cache_limit
-    if report.gpus is not None:
-        yield any(any(gpus.errors_of(one, 0.0)) for one in report.gpus.devices if one.ours)
+def _has_errors(found: GPUs | None) -> bool:
+    return found is not None and any(any(gpus.errors_of(one, 0.0)) for one in found.devices if one.ours)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_api.conditions import table
+from llmmonitor_api.report.report import Live
 from llmmonitor_operator.evaluate import anomalies, request_outcomes, saturation, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.evaluate.objectives import (
@@ -61,13 +62,19 @@ def _goodput(inputs: Inputs) -> str:
     return request_outcomes.goodput(inputs.state, inputs.window(request_outcomes.GOODPUT_SECONDS))
 
 
+def stalls(live: Live, limit_seconds: float) -> bool:
+    """Whether requests are in flight at one replica and nothing came of any for so long."""
+    silence = live.seconds_without_progress
+    return live.in_flight > 0 and silence is not None and silence >= limit_seconds
+
+
 def _stalled(inputs: Inputs) -> list[str]:
     limit = inputs.settings.stall_after_seconds
     found = []
     for name, source in inputs.fresh:
         live = source.live
-        silence = live.seconds_without_progress
-        if live.in_flight > 0 and silence is not None and silence >= limit:
+        if stalls(live, limit):
+            silence = live.seconds_without_progress or 0.0
             found.append(
                 f"{name}: {wording.counted(live.in_flight, 'request')} in flight and no sign of progress for"
                 f" {wording.duration(silence)} (limit {wording.duration(limit)}), the oldest waits for"

@@ -22,13 +22,13 @@ def is_saturated(source: Source | Report) -> bool:
     return grows or (found.running_most is not None and found.waiting_least >= found.running_most)
 
 
-def waits(source: Source) -> bool:
+def waits(source: Source | Report) -> bool:
     """Whether its queue never emptied."""
     found = source.live.saturation
     return found is not None and bool(found.waiting_least)
 
 
-def in_words(source: Source) -> str:
+def in_words(source: Source | Report) -> str:
     """`12 requests waiting, growing by 8 (5-11) a minute (n=31 over 30 s), …`; empty with none."""
     found = source.live.saturation
     if found is None or not found.waiting_least:
