@@ -47,7 +47,6 @@ from llmmonitor_operator.process_settings import OperatorSettings
 from llmmonitor_operator.reconcile.keep.audits import Audits
 from llmmonitor_operator.reconcile.keep.checkpoints import Checkpoints
 from llmmonitor_operator.reconcile.keep.verdict_keeper import VerdictKeeper
-from llmmonitor_operator.reconcile.loop import Why
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
@@ -82,7 +81,7 @@ class Running:
         """One pass over each monitor, 15 s later; the CPU seconds of this process for all of them."""
         await self.move()
         began = time.process_time()
-        await asyncio.gather(*(self.one_pass(key, Why.TIME) for key in self.keys))
+        await asyncio.gather(*map(self.one_pass, self.keys))
         return time.process_time() - began
 
     async def asked(self) -> float:

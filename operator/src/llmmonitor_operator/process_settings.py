@@ -150,7 +150,7 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         port=read.port("PORT", default.port),
         people_port=read.port("PEOPLE_PORT", 0) if read.text("PEOPLE_PORT") else 0,
         restart_timeout_seconds=read.duration("RESTART_TIMEOUT", default.restart_timeout_seconds),
-        rest_seconds=read.duration("REST", 0.0) if read.text("REST") not in {"", "0s"} else 0.0,
+        rest_seconds=0.0 if read.text("REST") == "0s" else read.duration("REST", default.rest_seconds),
         kubeconfig=environment.get("KUBECONFIG", ""),
     )
     if settings.rest_seconds > LONGEST_REST_SECONDS:

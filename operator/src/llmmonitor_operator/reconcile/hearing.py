@@ -35,7 +35,8 @@ class Hearing:
 
     async def look(self, key: Key, rest: Rest, memory: Memory) -> dict[str, Heard]:
         """What is said by all while the monitor rests; where all is calm it rests on, and that is kept."""
-        rest = await self._within_one_cell(rest, memory)
+        if await self._ended_cell(memory):
+            rest = replace(rest, names=_known(memory.state))
         heard = await self._puller.pull(rest.addresses, memory.pods, rest.names)
         if rest.goes_on(heard):
             kept = Kept(self._clock(), {uid: one.body for uid, one in heard.items()})
@@ -44,13 +45,13 @@ class Hearing:
             self._metrics.looked(key, lambda: added([before, absorb_all(state, kept.reports(), kept.at)[1]]))
         return heard
 
-    async def _within_one_cell(self, rest: Rest, memory: Memory) -> Rest:
-        """What was said before the end of a cell of anomalies is added to it, before more is asked for."""
+    async def _ended_cell(self, memory: Memory) -> bool:
+        """Whether a cell of anomalies has ended since the newest look: what was said in it is added to it."""
         if memory.kept is None or not memory.kept.is_of_another_cell(self._clock()):
-            return rest
+            return False
         async with self._turns.taken(first=True):
             await take_in_kept(memory)
-        return replace(rest, names=_known(memory.state))
+        return True
 
     async def reports(
         self,
@@ -66,8 +67,8 @@ class Hearing:
         addresses += [address for pod in leaving if (address := address_of(pod)) is not None]
         pull = self._puller.pull if memory.pulled else self._puller.pull_patiently
         memory.pulled = True
-        if not heard and memory.kept is not None and memory.kept.is_of_another_cell(now):
-            await take_in_kept(memory)
+        if not heard:  # else it was looked a moment ago
+            await self._ended_cell(memory)
         found = {one.uid: heard[one.uid] for one in addresses if one.uid in heard}
         left = [one for one in addresses if one.uid not in found]
         found |= await pull(left, memory.pods, _known(memory.state))

@@ -89,8 +89,8 @@ def end_of_rest(now: float, seconds: float, figures_wait_until: float, *, goes_o
     Not longer than what is to be written may be written. The first rest in a row has any length up to the
     whole: monitors that were all judged at once, as by a new leader, are soon judged all over the minute.
     """
-    longest = seconds if goes_on else seconds * random.random()  # noqa: S311 - not all at once
-    return now + min(longest, figures_wait_until - now if figures_wait_until > now else longest)
+    end = now + (seconds if goes_on else seconds * random.random())  # noqa: S311 - not all at once
+    return min(end, figures_wait_until) if figures_wait_until > now else end
 
 
 def rest_after(  # noqa: PLR0913, PLR0917 - what a pass has found

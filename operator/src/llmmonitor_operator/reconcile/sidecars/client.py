@@ -79,7 +79,6 @@ class Begun:
     """A report that was asked for."""
 
     address: Address
-    has: str
     key: SigningKey
     """That it was signed with."""
     asked: Asked
@@ -191,7 +190,7 @@ class SidecarClient:
         if asked is None:
             return None
         self._begun += 1
-        return Begun(address, has, key, asked)
+        return Begun(address, key, asked)
 
     async def end(self, begun: Begun) -> Heard | None:
         """What came of it; None: it went otherwise, and what comes of `hear` counts.

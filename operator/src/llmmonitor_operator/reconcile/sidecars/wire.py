@@ -93,7 +93,7 @@ class Connections:
             async with asyncio.timeout(self._deadlines.seconds):
                 loop = asyncio.get_running_loop()
                 _, connection = await loop.create_connection(self._connection, host, port)
-                return await self._answer(place, connection, connection.ask(request))
+                return await self.answer(Asked(place, connection, connection.ask(request)))
         return await self.answer(self._asked(place, connection, request))
 
     def begin(self, host: str, port: int, request: Callable[[], bytes]) -> Asked | None:
@@ -113,7 +113,16 @@ class Connections:
             Broken: it ended too early.
             NotHttp: what came is no answer.
         """
-        return await self._answer(asked.place, asked.connection, asked.waiting)
+        connection = asked.connection
+        try:
+            answer = await asked.waiting
+        except BaseException:
+            connection.close()
+            raise
+        finally:
+            connection.end()
+        self._give_back(asked.place, connection)
+        return answer
 
     def drop(self, asked: Asked) -> None:
         """Wait no more for what was begun."""
@@ -123,19 +132,6 @@ class Connections:
     def _asked(self, place: tuple[str, int], connection: _Connection, request: bytes) -> Asked:
         self._deadlines.begin(connection, connection.asked + 1)
         return Asked(place, connection, connection.ask(request))
-
-    async def _answer(
-        self, place: tuple[str, int], connection: _Connection, waiting: asyncio.Future[Answer]
-    ) -> Answer:
-        try:
-            answer = await waiting
-        except BaseException:
-            connection.close()
-            raise
-        finally:
-            connection.end()
-        self._give_back(place, connection)
-        return answer
 
     def _connection(self) -> _Connection:
         return _Connection(self._bytes_limit, self._unread)
