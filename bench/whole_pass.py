@@ -95,7 +95,7 @@ class Running:
         answers = await asyncio.gather(*(puller.pull(some, memory, self.has) for some in addresses))
         spent = time.process_time() - began
         for heard in answers:
-            newest = {uid: one.report.identity for uid, one in heard.items()}
+            newest = {uid: one.identity for uid, one in heard.items()}
             self.has |= {uid: named(one.boot_id, one.sequence) for uid, one in newest.items()}
         return spent
 

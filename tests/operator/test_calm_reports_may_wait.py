@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from tests.operator.conftest import LISTENING, OBJECTIVES, ROOMY, Replica, Watch
 
+from llmmonitor_api.report.glance import glance
 from llmmonitor_api.report.gpus import GPU, GPUs
 from llmmonitor_api.report.interactions import (
     ClientsSeen,
@@ -18,7 +19,7 @@ from llmmonitor_api.report.interactions import (
     KindCounts,
 )
 from llmmonitor_api.report.probing import Probing
-from llmmonitor_api.report.report import Engine, Live, MemoryTrend, Report, Saturation
+from llmmonitor_api.report.report import Engine, Live, MemoryTrend, Report, Saturation, encode
 from llmmonitor_api.report.told import NONE_YET, Told
 from llmmonitor_operator.evaluate.calm import Calm, calm_after
 from llmmonitor_operator.windows import Count
@@ -58,7 +59,7 @@ class Judged:
 
     def holds(self, report: Report) -> bool:
         assert self.calm is not None
-        return self.calm.holds(self.replica.uid, report)
+        return self.calm.holds(self.replica.uid, glance(encode(report)))
 
 
 def test_more_of_the_same_may_wait(watch: Callable[..., Watch]) -> None:

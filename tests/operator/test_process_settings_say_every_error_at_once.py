@@ -72,9 +72,9 @@ def test_a_restart_may_be_given_more_time() -> None:
 def test_monitors_may_be_let_rest_for_a_minute_at_most() -> None:
     given = {"NAMESPACE": "llm-monitor", "SIDECAR_IMAGE": "sidecar:1"}
 
-    assert [_operator(**given, REST=text).rest_seconds for text in ("", "0s", "30s", "60s")] == [0, 0, 30, 60]
-    with pytest.raises(InvalidProcessSettings, match=r"REST is '61s': must be at most 60s"):
-        _operator(**given, REST="61s")
+    assert [_operator(**given, REST=text).rest_seconds for text in ("", "0s", "30s", "4m")] == [0, 0, 30, 240]
+    with pytest.raises(InvalidProcessSettings, match=r"REST is '5m': must be at most 240s"):
+        _operator(**given, REST="5m")
     with pytest.raises(InvalidProcessSettings, match=r"REST is 'long'"):
         _operator(**given, REST="long")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from tests.operator.reconcile.operator_world import KEY, MONITORS, World, until
 
 from llmmonitor_operator.reconcile.loop import Loop, Why
-from llmmonitor_operator.reconcile.sidecars.client import Address, Heard
+from llmmonitor_operator.reconcile.sidecars.client import Address
+from llmmonitor_operator.reconcile.sidecars.heard import Heard, S
 
 
 def _changed(world: World, generation: int = 2, **spec: Any) -> dict[str, Any]:
@@ -61,10 +63,10 @@ async def test_a_pass_that_began_before_the_change_does_not_undo_it(world: World
         changed = _changed(world, sampling={"resourceInterval": "9s"})
         ask = world.parts.sidecars.hear
 
-        async def meanwhile(address: Address, has: str = "") -> Heard:
+        async def meanwhile(address: Address, has: str, read: Callable[[bytes], S]) -> Heard[S]:
             world.parts.monitors.take(changed)
             await world.one_pass.push_change(KEY)
-            return await ask(address, has)
+            return await ask(address, has, read)
 
         world.parts.sidecars.begin = lambda *_: None  # type: ignore[method-assign]  # no connection is open
         world.parts.sidecars.hear = meanwhile  # type: ignore[method-assign]  # the moment within the pass

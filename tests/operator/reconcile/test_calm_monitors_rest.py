@@ -1,20 +1,24 @@
-"""While all is calm sidecars are asked as ever and judged once a minute; nothing that they say is lost."""
+"""While all is calm sidecars are asked as ever and judged more seldom; nothing that they say is lost."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
 
+import msgspec
 import pytest
 from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, World, until
 from tests.operator.reconcile.sidecar_double import SidecarDouble
 
+from llmmonitor_api.report.glance import Glance, GlancedObjective, GlancedTotals
+from llmmonitor_api.report.report import Identity, InterceptionState, Live
 from llmmonitor_operator.evaluate.calm import Calm
 from llmmonitor_operator.keys.keyring import SigningKey
+from llmmonitor_operator.reconcile import monitor_pass
 from llmmonitor_operator.reconcile.loop import Why
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
-from llmmonitor_operator.reconcile.rest import Rest, end_of_rest
+from llmmonitor_operator.reconcile.rest import End, Kept, Rest, end_of_rest
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import State
 
@@ -52,7 +56,7 @@ async def resting(world: World, double: SidecarDouble, clock: Clock) -> None:
     memory = world.one_pass._memories[KEY]
     assert memory.rest is not None
     calm = Calm(memory.rest.calm.settings, {}, for_requests=False, states=memory.rest.calm.states)
-    memory.rest = replace(memory.rest, calm=calm, until=clock.now + SECONDS)
+    memory.rest = replace(memory.rest, calm=calm, end=End(clock.now + SECONDS))
 
 
 def state(world: World) -> State:
@@ -270,30 +274,85 @@ async def test_another_leader_counts_what_was_kept_once(world: World, clock: Clo
         assert state(world).window(600).begun == 47
 
 
-REST = Rest(Calm(Settings(), {}, for_requests=False, states={}), 1000.0, 15.0, (), {})
+REST = Rest(Calm(Settings(), {}, for_requests=False, states={}), End(1000.0), 15.0, (), {})
 
 
 @pytest.mark.parametrize(
-    ("now", "over"), [(1000 - SECONDS, False), (999.9, False), (1000.0, True), (900.0, True), (1e9, True)]
+    ("now", "over"), [(1000 - SECONDS, False), (999.9, False), (1000.0, True), (700.0, True), (1e9, True)]
 )
 def test_a_rest_is_over_in_its_time_and_when_the_clock_is_put_back(now: float, *, over: bool) -> None:
     assert REST.is_over(now) is over
 
 
-def test_monitors_that_were_judged_at_once_are_soon_judged_all_over_the_minute() -> None:
-    ends = sorted(end_of_rest(1000.0, SECONDS, 0.0, goes_on=False) - 1000.0 for _ in range(1000))
+GLANCE = Glance(
+    identity=Identity("uid", "pod", "boot", 1.0, 1, "0.1.0", 1),
+    totals=GlancedTotals(),
+    live=Live(),
+    interception=InterceptionState("transparent", reading=True),
+)
+BUDGET = Calm(Settings(), {"errors": 0.05}, for_requests=False, states={})
+
+
+def test_what_went_well_before_hides_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Calm, "holds", lambda *_: True)
+    rest: Rest | None = replace(REST, calm=BUDGET)
+
+    for good, bad, goes_on in [(400, 0, True), (800, 0, True), (820, 2, True), (820, 22, False)]:
+        assert rest is not None
+        totals = GlancedTotals(objectives={"errors": GlancedObjective(good, bad)})
+        rest = rest.after({"uid": msgspec.structs.replace(GLANCE, totals=totals)})
+        assert (rest is not None) is goes_on, (good, bad)
+
+
+async def test_after_a_rest_that_only_waited_for_figures_the_next_has_any_length(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.attached() as double:
+        lengths: list[bool] = []
+
+        def end(now: float, seconds: float, _: float, *, goes_on: bool) -> End:
+            lengths.append(goes_on)
+            return End(now + seconds)
+
+        monkeypatch.setattr(monitor_pass, "end_of_rest", end)
+        for for_figures in (True, False):
+            await resting(world, double, clock)
+            memory = world.one_pass._memories[KEY]
+            assert memory.rest is not None
+            memory.rest = replace(memory.rest, end=End(clock.now + 5, for_figures=for_figures))
+            lengths.clear()
+
+            await look(world, clock)
+
+            assert lengths == [not for_figures]
+
+
+def test_monitors_that_were_judged_at_once_are_soon_judged_at_any_time() -> None:
+    ends = sorted(end_of_rest(1000.0, SECONDS, 0.0, goes_on=False).at - 1000.0 for _ in range(1000))
 
     assert 0 <= ends[0] < 5
     assert 25 < ends[500] < 35
     assert SECONDS - 5 < ends[-1] <= SECONDS
-    assert end_of_rest(1000.0, SECONDS, 0.0, goes_on=True) == 1000.0 + SECONDS
+    assert 1057 <= end_of_rest(1000.0, SECONDS, 0.0, goes_on=True).at <= 1060
 
 
-@pytest.mark.parametrize(("wait_until", "end"), [(0.0, 1060.0), (1010.0, 1010.0), (1060.0, 1060.0)])
-def test_what_is_to_be_written_is_not_slept_over(wait_until: float, end: float) -> None:
-    assert end_of_rest(1000.0, SECONDS, wait_until, goes_on=True) == end
+def test_what_is_to_be_written_is_not_slept_over() -> None:
+    assert end_of_rest(1000.0, SECONDS, 1010.0, goes_on=True) == End(1010.0, for_figures=True)
+
+
+@pytest.mark.parametrize("wait_until", [0.0, 999.0, 1061.0])
+def test_what_waits_for_less_or_for_longer_ends_no_rest(wait_until: float) -> None:
+    end = end_of_rest(1000.0, SECONDS, wait_until, goes_on=True)
+
+    assert end.at >= 1057
+    assert not end.for_figures
 
 
 @pytest.mark.parametrize(("left", "due"), [(60, 15), (45, 15), (31, 15), (17, 17 / 0.95), (2, 2 / 0.95)])
 def test_the_pass_that_ends_it_is_no_look_before_its_time(left: float, due: float) -> None:
     assert REST.due_seconds(1000.0 - left) == pytest.approx(due)
+
+
+def test_of_what_cannot_be_read_in_full_nothing_is_kept() -> None:
+    """A look leaves histograms unread; what is wrong in them must not end a pass."""
+    assert Kept(1000.0, {"uid": b'{"no": "report"}'}).reports() == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,12 +12,13 @@ from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import until
 from tests.operator.reconcile.sidecar_double import SidecarDouble
 
-from llmmonitor_api.report.report import BYTES_LIMIT
+from llmmonitor_api.report.report import BYTES_LIMIT, Report
 from llmmonitor_api.signing import RequestVerifier, generate_private_key
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.sidecars import client as sidecar_client
 from llmmonitor_operator.reconcile.sidecars.client import Address, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.heard import Heard, S
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
 from llmmonitor_operator.reconcile.sidecars.pulling import Puller
 from llmmonitor_operator.reconcile.sidecars.wire import Connections
@@ -37,14 +38,14 @@ class Asking:
         self.with_a_turn = 0
         hear = self.client.hear
 
-        async def counted(address: Address, has: str = "") -> sidecar_client.Heard:
+        async def counted(address: Address, has: str, read: Callable[[bytes], S]) -> Heard[S]:
             self.with_a_turn += 1
-            return await hear(address, has)
+            return await hear(address, has, read)
 
         self.client.hear = counted  # type: ignore[method-assign]  # looked at on its way
         self.memory = PodsMemory()
 
-    async def pull(self, *addresses: Address) -> dict[str, sidecar_client.Heard]:
+    async def pull(self, *addresses: Address) -> dict[str, Report]:
         for one in addresses:
             self.memory.pods.setdefault(one.uid, PodMemory(push_at=0.0))
         async with asyncio.timeout(5):
@@ -76,7 +77,7 @@ async def test_the_first_time_waits_for_a_turn_and_the_next_ones_do_not(
 ) -> None:
     heard = [await asking.pull(address(double)) for _ in range(3)]
 
-    assert [one["uid"].report.identity.sequence for one in heard] == [1, 2, 3]
+    assert [one["uid"].identity.sequence for one in heard] == [1, 2, 3]
     assert asking.with_a_turn == 1
     assert asking.pulled("ok") == 3
     assert asking.client._begun == 0

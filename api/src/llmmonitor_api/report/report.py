@@ -6,7 +6,7 @@ Served at `/v1/report` as JSON. Idempotent: pulling it twice adds nothing, becau
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 import msgspec
 
@@ -259,6 +259,19 @@ class Report(msgspec.Struct, frozen=True):
     histogram_layout: int = histogram.LAYOUT
 
 
+class Versioned(Protocol):
+    """What says by which version of this format it was made."""
+
+    @property
+    def version(self) -> int:
+        """See `Report`."""
+
+    @property
+    def histogram_layout(self) -> int:
+        """See `Report`."""
+
+
+S = TypeVar("S", bound=Versioned)
 _DECODER = msgspec.json.Decoder(Report)
 
 
@@ -278,10 +291,19 @@ def decode(data: bytes) -> Report:
     Raises:
         UnreadableReport: if it is too large, of another version or layout, or not a report.
     """
+    return read(data, _DECODER)
+
+
+def read(data: bytes, decoder: msgspec.json.Decoder[S]) -> S:
+    """What `decoder` takes of a report.
+
+    Raises:
+        UnreadableReport: as `decode`, of what is taken.
+    """
     if len(data) > BYTES_LIMIT:
         raise UnreadableReport(f"a report of {len(data)} bytes; the limit is {BYTES_LIMIT}")
     try:
-        report = _DECODER.decode(data)
+        report = decoder.decode(data)
     except (ValueError, RecursionError) as error:  # bytes that are no text are no error of msgspec's
         _check_version(data)  # what another version says may be no report to this one
         raise UnreadableReport(f"not a report: {error}") from error

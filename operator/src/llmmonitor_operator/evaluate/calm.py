@@ -16,10 +16,10 @@ from llmmonitor_api.conditions import Condition, Status
 from llmmonitor_api.conditions import reasons_monitoring as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
 from llmmonitor_api.interactions.kinds import FLOOD
+from llmmonitor_api.report.glance import Glance, GlancedTotals
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Engine, Report, Resources
-from llmmonitor_api.report.totals import Totals
 from llmmonitor_operator.evaluate import gpus, memory_forecast, performance, resources
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.windows import Count
@@ -45,7 +45,7 @@ class Calm:
     states: Mapping[str, object]
     """How each replica was, by pod UID."""
 
-    def holds(self, uid: str, report: Report) -> bool:
+    def holds(self, uid: str, report: Glance) -> bool:
         """Whether one replica goes on as it was.
 
         Args:
@@ -68,7 +68,7 @@ class Calm:
         """
         return all(_explained(count, self.budgets.get(key, 0.0)) for key, count in counts.items())
 
-    def _is_pressed(self, report: Report) -> bool:
+    def _is_pressed(self, report: Glance) -> bool:
         """Whether a limit is exceeded, or may be before the next look."""
         settings = self.settings
         return (
@@ -81,7 +81,7 @@ class Calm:
             or self._has_a_busy_client(report)
         )
 
-    def _went_wrong(self, newly: Totals) -> bool:
+    def _went_wrong(self, newly: GlancedTotals) -> bool:
         """Whether something happened that is judged whenever it does."""
         path, found = newly.interception, newly.interactions.kinds
         limited = (one.kind for one in self.settings.interactions.limits if one.most is not None)
@@ -94,7 +94,7 @@ class Calm:
             or any(kind in found and found[kind].flagged for kind in limited)
         )
 
-    def _has_a_busy_client(self, report: Report) -> bool:
+    def _has_a_busy_client(self, report: Glance) -> bool:
         """Whether a limit for each client is exceeded by one of them."""
         if report.interactions is None:
             return False
@@ -133,7 +133,7 @@ def _explained(count: Count, budget: float) -> bool:
     return count.bad <= expected + DEVIATIONS * math.sqrt(expected)
 
 
-def _state(report: Report) -> object:
+def _state(report: Report | Glance) -> object:
     """What is so, without what moves all the time."""
     identity, path = report.identity, report.interception
     return (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llmmonitor_api.report.glance import Glance
 from llmmonitor_api.report.report import MemoryTrend, Report
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.state import Source
@@ -46,7 +47,7 @@ class Forecast:
         )
 
 
-def forecast(source: Source | Report) -> Forecast | None:
+def forecast(source: Source | Report | Glance) -> Forecast | None:
     """By the trend that is the first to lead to the limit, with its whole interval within the horizon."""
     left = _left(source)
     if left is None or source.resources is None:
@@ -63,7 +64,7 @@ def forecast(source: Source | Report) -> Forecast | None:
     return min(sure, key=lambda one: one.latest, default=None)
 
 
-def may_fill_within(seconds: float, report: Report, memory_limit: float) -> bool:
+def may_fill_within(seconds: float, report: Report | Glance, memory_limit: float) -> bool:
     """Whether memory could reach its limit before one looks again, though nothing could be said of it yet.
 
     Args:
@@ -80,7 +81,7 @@ def may_fill_within(seconds: float, report: Report, memory_limit: float) -> bool
     return any(trend.high * seconds >= left for trend in resources.memory_trends[:1])
 
 
-def _left(source: Source | Report) -> float | None:
+def _left(source: Source | Report | Glance) -> float | None:
     """Bytes until the limit; None where nothing is to be foretold."""
     resources = source.resources
     if resources is None or not source.interception.model_listening:

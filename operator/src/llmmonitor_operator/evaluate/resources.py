@@ -13,7 +13,8 @@ import msgspec
 from llmmonitor_api.conditions import Reason
 from llmmonitor_api.conditions import reasons_performance as reasons
 from llmmonitor_api.conditions import reasons_shared as shared
-from llmmonitor_api.report.report import Report, Resources
+from llmmonitor_api.report.glance import Glance
+from llmmonitor_api.report.report import Resources
 from llmmonitor_operator.evaluate import gpus, memory_forecast, saturation, wording
 from llmmonitor_operator.evaluate.inputs import Inputs, Verdict, nothing_to_judge_by
 from llmmonitor_operator.evaluate.measured import SOURCE
@@ -103,12 +104,12 @@ class _Figure(msgspec.Struct, frozen=True):
     """Made when it is shown: of a thousand pods within their limits a few are."""
 
 
-def exceeds(report: Report, settings: Settings) -> bool:
+def exceeds(report: Glance, settings: Settings) -> bool:
     """Whether a figure of one replica is above its limit, or will soon be."""
     return any(one.above for one in _figures(report, settings, 0.0))
 
 
-def _figures(source: Source | Report, settings: Settings, age_seconds: float) -> Iterator[_Figure]:
+def _figures(source: Source | Glance, settings: Settings, age_seconds: float) -> Iterator[_Figure]:
     """Each figure of one replica."""
     resources, engine = source.resources, source.engine
     memory = _memory(source, resources, settings.memory_limit, age_seconds) if resources else None
@@ -129,7 +130,7 @@ def _figures(source: Source | Report, settings: Settings, age_seconds: float) ->
 
 
 def _memory(
-    source: Source | Report, resources: Resources, limit: float, age_seconds: float
+    source: Source | Glance, resources: Resources, limit: float, age_seconds: float
 ) -> _Figure | None:
     used, most = resources.memory_used_bytes, resources.memory_limit_bytes
     if used is not None and most:

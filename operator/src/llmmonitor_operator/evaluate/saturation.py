@@ -7,13 +7,13 @@ who comes then waits for at least as long as an answer takes.
 
 from __future__ import annotations
 
-from llmmonitor_api.report.report import Report
+from llmmonitor_api.report.glance import Glance
 from llmmonitor_operator.evaluate import wording
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.state import Source
 
 
-def is_saturated(source: Source | Report) -> bool:
+def is_saturated(source: Source | Glance) -> bool:
     """By the newest report."""
     found = source.live.saturation
     if found is None or not found.waiting_least:
@@ -22,13 +22,13 @@ def is_saturated(source: Source | Report) -> bool:
     return grows or (found.running_most is not None and found.waiting_least >= found.running_most)
 
 
-def waits(source: Source | Report) -> bool:
+def waits(source: Source | Glance) -> bool:
     """Whether its queue never emptied."""
     found = source.live.saturation
     return found is not None and bool(found.waiting_least)
 
 
-def in_words(source: Source | Report) -> str:
+def in_words(source: Source | Glance) -> str:
     """`12 requests waiting, growing by 8 (5-11) a minute (n=31 over 30 s), …`; empty with none."""
     found = source.live.saturation
     if found is None or not found.waiting_least:

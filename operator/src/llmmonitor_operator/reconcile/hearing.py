@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
+from llmmonitor_api.report.glance import glance
 from llmmonitor_api.report.report import Report
 from llmmonitor_operator.gather.absorb import absorb_all
 from llmmonitor_operator.gather.accumulate import Added, added
@@ -14,7 +15,6 @@ from llmmonitor_operator.monitors import Key
 from llmmonitor_operator.reconcile.memory import Memory
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.rest import Kept, Rest
-from llmmonitor_operator.reconcile.sidecars.client import Heard
 from llmmonitor_operator.reconcile.sidecars.pulling import Puller
 from llmmonitor_operator.reconcile.sidecars.standing import Standing, address_of
 from llmmonitor_operator.reconcile.turns import Turns
@@ -33,17 +33,22 @@ class Hearing:
         self._turns = turns
         self._clock = clock
 
-    async def look(self, key: Key, rest: Rest, memory: Memory) -> dict[str, Heard]:
-        """What is said by all while the monitor rests; where all is calm it rests on, and that is kept."""
+    async def look(self, key: Key, rest: Rest, memory: Memory) -> dict[str, Report]:
+        """Ask all while the monitor rests; where all is calm it rests on, and what was said is kept.
+
+        Returns:
+            Where it does not rest on: what was said, for the pass that follows.
+        """
         if await self._ended_cell(memory):
-            rest = replace(rest, names=_known(memory.state))
-        heard = await self._puller.pull(rest.addresses, memory.pods, rest.names)
-        if rest.goes_on(heard):
-            kept = Kept(self._clock(), {uid: one.body for uid, one in heard.items()})
-            state, before = memory.state, memory.news
-            memory.rest, memory.kept = rest, kept
-            self._metrics.looked(key, lambda: added([before, absorb_all(state, kept.reports(), kept.at)[1]]))
-        return heard
+            rest = replace(rest, names=_known(memory.state), counts={})
+        heard = await self._puller.hear(rest.addresses, memory.pods, rest.names, glance)
+        kept = Kept(self._clock(), {uid: one.body for uid, one in heard.items()})
+        memory.rest = rest.after({uid: one.said for uid, one in heard.items()})
+        if memory.rest is None:
+            return kept.reports()
+        state, before, memory.kept = memory.state, memory.news, kept
+        self._metrics.looked(key, lambda: added([before, absorb_all(state, kept.reports(), kept.at)[1]]))
+        return {}
 
     async def _ended_cell(self, memory: Memory) -> bool:
         """Whether a cell of anomalies has ended since the newest look: what was said in it is added to it."""
@@ -59,7 +64,7 @@ class Hearing:
         leaving: Sequence[Raw],
         memory: Memory,
         now: float,
-        heard: Mapping[str, Heard],
+        heard: Mapping[str, Report],
     ) -> dict[str, Report]:
         """Of all sidecars that run, those of pods on their way out included."""
         addresses = [one.address for one in standings if one.address is not None]
@@ -69,10 +74,9 @@ class Hearing:
         memory.pulled = True
         if not heard:  # else it was looked a moment ago
             await self._ended_cell(memory)
-        found = {one.uid: heard[one.uid] for one in addresses if one.uid in heard}
-        left = [one for one in addresses if one.uid not in found]
-        found |= await pull(left, memory.pods, _known(memory.state))
-        reports = {uid: one.report for uid, one in found.items()}
+        reports = {one.uid: heard[one.uid] for one in addresses if one.uid in heard}
+        left = [one for one in addresses if one.uid not in reports]
+        reports |= await pull(left, memory.pods, _known(memory.state))
         await take_in_kept(memory, but=[uid for uid, one in reports.items() if _goes_on(one, memory.state)])
         return reports
 

@@ -17,6 +17,7 @@ import msgspec
 
 from llmmonitor_api.conditions import event_reasons
 from llmmonitor_api.people import PORT_NAME
+from llmmonitor_api.report.report import Report
 from llmmonitor_api.report.totals import Totals
 from llmmonitor_api.spec import LLMMonitor, load_monitor
 from llmmonitor_operator.configure import configuration_for, drift_settings
@@ -46,7 +47,6 @@ from llmmonitor_operator.reconcile.publish.status_conditions import conditions_o
 from llmmonitor_operator.reconcile.publish.status_restart import restart_of
 from llmmonitor_operator.reconcile.rest import end_of_rest, rest_after
 from llmmonitor_operator.reconcile.sidecars.attaching import Attacher
-from llmmonitor_operator.reconcile.sidecars.client import Heard
 from llmmonitor_operator.reconcile.sidecars.day_key import day_key
 from llmmonitor_operator.reconcile.sidecars.pushing import Pusher
 from llmmonitor_operator.reconcile.sidecars.restarting import Look, Mine, Restarter, stop_of
@@ -119,7 +119,8 @@ class MonitorPass:
             heard = await self._hearing.look(key, rest, memory)
             if memory.rest is not None:
                 return memory.rest.due_seconds(self._clock())
-        due = await self._look_and_act(key, known, memory, heard, rested=over)
+        rested = rest is not None and over and not rest.end.for_figures
+        due = await self._look_and_act(key, known, memory, heard, rested=rested)
         parts.metrics.passed(time.monotonic() - began)
         return due
 
@@ -156,7 +157,7 @@ class MonitorPass:
                 await self._save(key, memory, self._clock())
 
     async def _look_and_act(
-        self, key: Key, known: Known, memory: Memory, heard: Mapping[str, Heard], *, rested: bool
+        self, key: Key, known: Known, memory: Memory, heard: Mapping[str, Report], *, rested: bool
     ) -> float:
         """In how many seconds the next pass is due.
 
@@ -165,7 +166,7 @@ class MonitorPass:
             known: the same.
             memory: of it.
             heard: what was said a moment ago, by pod UID, so that nobody is asked again.
-            rested: whether it ends a rest.
+            rested: whether it ends a whole rest.
         """
         parts, now = self._parts, self._clock()
         monitor = known.monitor or _stand_in(known.raw)
@@ -252,8 +253,9 @@ class MonitorPass:
         settled = written is not None and not (known.invalid or acted or pushed or handing_over)
         longest = parts.settings.rest_seconds
         if settled and known.monitor is not None and longest > due:
-            until = end_of_rest(now, longest, parts.status.figures_wait_until(memory.uid), goes_on=rested)
-            memory.rest = rest_after(evaluation, standings, reports, due, until, self._beside(known))
+            wait = 0.0 if written else parts.status.figures_wait_until(memory.uid)
+            end = end_of_rest(now, longest, wait, goes_on=rested)
+            memory.rest = rest_after(evaluation, standings, reports, due, end, self._beside(known))
         return due
 
     async def _watch(self, key: Key, known: Known, memory: Memory, now: float) -> None:

@@ -1,30 +1,32 @@
-"""Lets calm monitors rest, where the chart has it so: they are asked as ever, and judged once a minute.
+"""Lets calm monitors rest, where the chart has it so: they are asked as ever, and judged more seldom.
 
 Most of what a report costs comes after it: it is added to windows, every condition is judged, pods are looked
 at, the status is made, and nearly always all is as it was. While a monitor rests, each interval brings a look
-instead of a pass: every sidecar is asked for what came since the report that was added last, and that is held
-against `evaluate.calm`. The first look that is not calm, a change of anything else that passes look at, or
-the end of the rest brings a pass, whose reports hold all that looks have seen. What was said in the newest
-look is kept as it came, for pods that are gone by then.
+instead of a pass: every sidecar is asked for what came since the report that was added last, and that is read
+at a glance (`report.glance`) and held against `evaluate.calm`. The first look that is not calm, a change of
+anything else that passes look at, or the end of the rest brings a pass, whose reports hold all that looks
+have seen. What was said in the newest look is kept as it came, for pods that are gone by then.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from llmmonitor_api.report.report import Report, decode
+from llmmonitor_api.report.glance import Glance
+from llmmonitor_api.report.report import Report, UnreadableReport, decode
 from llmmonitor_operator.anomalies.cell import CELL_SECONDS
 from llmmonitor_operator.evaluate import Evaluation
 from llmmonitor_operator.evaluate.calm import Calm, calm_after
 from llmmonitor_operator.process_settings import LONGEST_REST_SECONDS
-from llmmonitor_operator.reconcile.sidecars.client import Address, Heard
+from llmmonitor_operator.reconcile.sidecars.client import Address
 from llmmonitor_operator.reconcile.sidecars.standing import Standing
 from llmmonitor_operator.windows import Count, add_counts
 
 _EARLY = 0.95
 """Of what a pass says until the next is due, it may come as early as this (see `loop`)."""
+_NEARLY = 0.95
 _LAST_LOOK = 1.25
 """Of an interval: a rest that ends within it is not looked into once more."""
 
@@ -39,8 +41,12 @@ class Kept:
     """By pod UID."""
 
     def reports(self, but: Collection[str] = ()) -> dict[str, Report]:
-        """The same, read, without some pods'."""
-        return {uid: decode(body) for uid, body in self.bodies.items() if uid not in but}
+        """The same, read, without some pods'; of what cannot be read in full nothing is left."""
+        return {
+            uid: report
+            for uid, body in self.bodies.items()
+            if uid not in but and (report := _read(body)) is not None
+        }
 
     def is_of_another_cell(self, now: float) -> bool:
         """Whether anomalies are found by another cell at `now`: what was said belongs to the one before."""
@@ -48,12 +54,21 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """Of a rest."""
+
+    at: float
+    """Unix seconds."""
+    for_figures: bool = False
+    """Whether it is early, because figures may be written then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rest:
     """Of one monitor, from a pass that left nothing to be done or to be waited for."""
 
     calm: Calm
-    until: float
-    """Unix seconds."""
+    end: End
     interval: float
     """Seconds between two looks."""
     addresses: Collection[Address]
@@ -61,36 +76,54 @@ class Rest:
     """Of the report that was added last of each, by pod UID (`report.told`)."""
     stands_on: object = None
     """What passes look at beside, and nobody is woken by: another brings one."""
+    counts: Mapping[str, Count] = field(default_factory=dict)
+    """Of the newest look, by objective key: what all replicas together counted since what was added last."""
 
-    def goes_on(self, heard: Mapping[str, Heard]) -> bool:
-        """Whether everybody answered, and all is calm."""
-        if len(heard) < len(self.addresses):
-            return False
+    def after(self, said: Mapping[str, Glance]) -> Rest | None:
+        """After a look; None where somebody did not answer, or not all is calm.
+
+        Args:
+            said: by pod UID.
+        """
+        if len(said) < len(self.addresses):
+            return None
         counts: dict[str, Count] = {}
-        for uid, one in heard.items():
-            if not self.calm.holds(uid, one.report):
-                return False
-            add_counts(counts, _events(one.report))
-        return self.calm.explains(counts)
+        for uid, one in said.items():
+            if not self.calm.holds(uid, one):
+                return None
+            add_counts(counts, ((key, Count(it.good, it.bad)) for key, it in one.totals.objectives.items()))
+        newly = {key: _since(count, self.counts.get(key)) for key, count in counts.items()}
+        explained = self.calm.explains(counts) and self.calm.explains(newly)
+        return replace(self, counts=counts) if explained else None
 
     def is_over(self, now: float) -> bool:
         """Whether a pass is due, also where the clock was put back."""
-        return not 0 < self.until - now <= LONGEST_REST_SECONDS
+        return not 0 < self.end.at - now <= LONGEST_REST_SECONDS
 
     def due_seconds(self, now: float) -> float:
         """From a look at `now` (Unix seconds) until the next, or until the pass that ends the rest."""
-        left = (self.until - now) / _EARLY
+        left = (self.end.at - now) / _EARLY
         return left if left <= _LAST_LOOK * self.interval else self.interval
 
 
-def end_of_rest(now: float, seconds: float, figures_wait_until: float, *, goes_on: bool) -> float:
+def end_of_rest(now: float, seconds: float, figures_wait_until: float, *, goes_on: bool) -> End:
     """Until when a monitor may rest that was judged at `now`; all times in Unix seconds.
 
-    Not longer than what is to be written may be written. The first rest in a row has any length up to the
-    whole: monitors that were all judged at once, as by a new leader, are soon judged all over the minute.
+    Not longer than until what was found may be written. The first rest in a row has any length up to the
+    whole, the others have nearly all of it: monitors that were all judged at once, as by a new leader, are
+    soon judged at any time.
+
+    Args:
+        now: of the pass.
+        seconds: how long at most.
+        figures_wait_until: when it may be written; 0 or past where nothing waits.
+        goes_on: whether it had rested before the pass, and not only until figures could be written.
     """
-    end = now + (seconds if goes_on else seconds * random.random())  # noqa: S311 - not all at once
-    return min(end, figures_wait_until) if figures_wait_until > now else end
+    least = _NEARLY if goes_on else 0.0
+    end = now + seconds * random.uniform(least, 1.0)  # noqa: S311 - not all at once
+    if now < figures_wait_until < end:
+        return End(figures_wait_until, for_figures=True)
+    return End(end)
 
 
 def rest_after(  # noqa: PLR0913, PLR0917 - what a pass has found
@@ -98,7 +131,7 @@ def rest_after(  # noqa: PLR0913, PLR0917 - what a pass has found
     standings: Sequence[Standing],
     reports: Mapping[str, Report],
     due: float,
-    until: float,
+    end: End,
     stands_on: object,
 ) -> Rest | None:
     """None where the next pass has something to do or to wait for.
@@ -108,7 +141,7 @@ def rest_after(  # noqa: PLR0913, PLR0917 - what a pass has found
         standings: of the monitor's pods.
         reports: that came in it, by pod UID.
         due: in how many seconds the next pass was wanted.
-        until: see `Rest`.
+        end: see `Rest`.
         stands_on: see `Rest`.
     """
     interval = evaluation.inputs.settings.report_interval_seconds
@@ -118,8 +151,15 @@ def rest_after(  # noqa: PLR0913, PLR0917 - what a pass has found
     if due < interval or any(one.uid not in names for one in addresses):
         return None
     calm = calm_after(evaluation.conditions, evaluation.inputs.settings, reports)
-    return None if calm is None else Rest(calm, until, interval, addresses, names, stands_on)
+    return None if calm is None else Rest(calm, end, interval, addresses, names, stands_on)
 
 
-def _events(report: Report) -> Iterable[tuple[str, Count]]:
-    return ((key, Count(one.good, one.bad)) for key, one in report.totals.objectives.items())
+def _since(count: Count, before: Count | None) -> Count:
+    return count if before is None else Count(count.good - before.good, count.bad - before.bad)
+
+
+def _read(body: bytes) -> Report | None:
+    try:
+        return decode(body)
+    except UnreadableReport:
+        return None

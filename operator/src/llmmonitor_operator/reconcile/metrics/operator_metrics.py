@@ -118,9 +118,9 @@ class OperatorMetrics:
         self._monitors.pop(monitor, None)
         self._left_out.discard(monitor)
 
-    def pulled(self, result: str) -> None:
-        """One report was asked for."""
-        self._pulls.count(result)
+    def pulled(self, result: str, reports: int = 1) -> None:
+        """So many reports were asked for."""
+        self._pulls.count(result, reports)
 
     def pushed(self, result: str) -> None:
         """One configuration was sent."""
@@ -180,13 +180,13 @@ class _Results:
         self._known: dict[str, Counter] = {}
         """Each looked up once: hundreds of reports a second are counted."""
 
-    def count(self, result: str) -> None:
+    def count(self, result: str, times: int = 1) -> None:
         if result not in self._known and len(self._known) >= _RESULTS_LIMIT:
             result = "other"
         known = self._known.get(result)
         if known is None:
             known = self._known[result] = self._counter.labels(result)
-        known.inc()
+        known.inc(times)
 
 
 class _Monitors(Collector):

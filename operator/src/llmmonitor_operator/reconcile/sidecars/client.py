@@ -24,6 +24,7 @@ from llmmonitor_api.review import Gone, Offer, Offered
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
 from llmmonitor_api.signing.sealed import sealed
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
+from llmmonitor_operator.reconcile.sidecars.heard import Heard, Said
 from llmmonitor_operator.reconcile.sidecars.signatures import Signatures
 from llmmonitor_operator.reconcile.sidecars.trust import Trust
 from llmmonitor_operator.reconcile.sidecars.wire import (
@@ -36,6 +37,7 @@ from llmmonitor_operator.reconcile.sidecars.wire import (
 )
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Said)
 
 CONCURRENT = 512
 """Sidecars that are asked at once, of all monitors: most of them only wait for an answer."""
@@ -65,16 +67,7 @@ class Address:
         return f"http://{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What a sidecar said."""
-
-    report: Report
-    body: bytes
-    """The same, as it came: a fifth of the memory."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Begun:
     """A report that was asked for."""
 
@@ -143,15 +136,16 @@ class SidecarClient:
 
     async def report(self, address: Address, has: str = "") -> Report:
         """The report of this moment: see `hear`."""
-        return (await self.hear(address, has)).report
+        return (await self.hear(address, has, decode)).said
 
-    async def hear(self, address: Address, has: str = "") -> Heard:
+    async def hear(self, address: Address, has: str, read: Callable[[bytes], S]) -> Heard[S]:
         """The report of this moment, and the bytes that it came in.
 
         Args:
             address: whom to ask.
             has: the report that is known, whose totals need not be told again (`report.told`); empty: all
                 totals are asked for.
+            read: `report.decode`, or `glance` where that is enough.
 
         Raises:
             NoAnswer: it could not be reached.
@@ -159,7 +153,7 @@ class SidecarClient:
             UnreadableReport: what came is no report, or another pod's.
         """
 
-        async def ask(key: SigningKey) -> Heard:
+        async def ask(key: SigningKey) -> Heard[S]:
             def request() -> bytes:
                 return self._for_report(address, key, has)
 
@@ -169,7 +163,7 @@ class SidecarClient:
                 if not self.signatures.refused(address.uid):
                     raise
                 answer = await self._ask("GET", address, request)
-            return self._heard(address, key, answer)
+            return self._heard(address, key, answer, read)
 
         try:
             return await self._believed(address, ask)
@@ -192,8 +186,8 @@ class SidecarClient:
         self._begun += 1
         return Begun(address, key, asked)
 
-    async def end(self, begun: Begun) -> Heard | None:
-        """What came of it; None: it went otherwise, and what comes of `hear` counts.
+    async def end(self, begun: Begun, read: Callable[[bytes], S]) -> Heard[S] | None:
+        """What came of it, read as in `hear`; None: it went otherwise, and what comes of `hear` counts.
 
         Raises:
             NoAnswer: not in time.
@@ -213,7 +207,7 @@ class SidecarClient:
         if answer.status != _OK:
             self.signatures.refused(address.uid)
             return None
-        return self._heard(address, begun.key, answer.body)
+        return self._heard(address, begun.key, answer.body, read)
 
     def give_up(self, begun: Begun) -> None:
         """Nobody waits for it any more."""
@@ -225,16 +219,16 @@ class SidecarClient:
         since = f"{HEADER}: {has}\r\n" if has else ""
         return _request("GET", address, _REPORT, f"Authorization: {signature}\r\n{since}")
 
-    def _heard(self, address: Address, key: SigningKey, body: bytes) -> Heard:
-        report = decode(body)
-        identity = report.identity
+    def _heard(self, address: Address, key: SigningKey, body: bytes, read: Callable[[bytes], S]) -> Heard[S]:
+        said = read(body)
+        identity = said.identity
         if identity.pod_uid != address.uid:
             raise UnreadableReport(
                 f"the report from {address.url} is of pod UID {identity.pod_uid}, this pod's is {address.uid}"
             )
         self.signatures.heard(address.uid, follows_links=identity.follows_links)
         self.trust.learned(address.uid, identity.trusted_keys or (key.id,))
-        return Heard(report, body)
+        return Heard(said, body)
 
     async def push(self, address: Address, configuration: Configuration) -> None:
         """Put a configuration in force.

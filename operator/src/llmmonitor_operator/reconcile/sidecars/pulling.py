@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
-from llmmonitor_api.report.report import UnreadableReport
+from llmmonitor_api.report.report import Report, UnreadableReport, decode
 from llmmonitor_api.report.told import NONE_YET
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.sidecars.client import (
     Address,
     Begun,
-    Heard,
     NoAnswer,
     RefusedBySidecar,
     SidecarClient,
 )
+from llmmonitor_operator.reconcile.sidecars.heard import Heard, Said
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
 
 _HINT = "if a NetworkPolicy shuts the operator out, allow ingress to port {port} from namespace {namespace}"
@@ -25,6 +26,7 @@ _TAKEN = (
     " set spec.interception.apiPort of the pod's monitor to one that is free there, and replace the pod"
 )
 
+S = TypeVar("S", bound=Said)
 AT_ONCE = 64
 """Sidecars of one monitor: a namespace that shuts the operator out waits by itself, and holds up no other."""
 _TRIES = 3
@@ -43,9 +45,20 @@ class Puller:
 
     async def pull(
         self, addresses: Iterable[Address], memory: PodsMemory, has: Mapping[str, str] = _NONE
-    ) -> dict[str, Heard]:
+    ) -> dict[str, Report]:
         """The reports of all that answer, by pod UID; `has` names those that are known (`report.told`)."""
-        found: dict[str, Heard] = {}
+        heard = await self.hear(addresses, memory, has, decode)
+        return {uid: one.said for uid, one in heard.items()}
+
+    async def hear(
+        self,
+        addresses: Iterable[Address],
+        memory: PodsMemory,
+        has: Mapping[str, str],
+        read: Callable[[bytes], S],
+    ) -> dict[str, Heard[S]]:
+        """The same, read by `read` (`report.decode` or `glance`), and as they came."""
+        found: dict[str, Heard[S]] = {}
         begun: list[Begun] = []
         others: list[Address] = []
         for one in addresses:
@@ -55,48 +68,59 @@ class Puller:
             else:
                 begun.append(quick)
         try:
-            ending = self._end_all(begun, memory, found)
+            ending = self._end_all(begun, memory, found, read)
             if others:
-                again, _ = await asyncio.gather(ending, self._hear_all(others, memory, has, found))
+                again, _ = await asyncio.gather(ending, self._hear_all(others, memory, has, found, read))
             else:
                 again = await ending
         finally:
             for left in begun:
                 self._sidecars.give_up(left)
         if again:
-            await self._hear_all(again, memory, has, found)
+            await self._hear_all(again, memory, has, found, read)
+        if found:
+            self._metrics.pulled("ok", len(found))
         return found
 
     async def _end_all(
-        self, begun: list[Begun], memory: PodsMemory, found: dict[str, Heard]
+        self,
+        begun: list[Begun],
+        memory: PodsMemory,
+        found: dict[str, Heard[S]],
+        read: Callable[[bytes], S],
     ) -> list[Address]:
         """Whom to ask once more."""
         again: list[Address] = []
         while begun:
             address = begun[-1].address
             known = memory.of(address.uid)
-            if not await self._told(address, known, self._sidecars.end(begun.pop()), found):
+            if not await self._told(address, known, self._sidecars.end(begun.pop(), read), found):
                 again.append(address)
         return again
 
     async def _hear_all(
-        self, asked: list[Address], memory: PodsMemory, has: Mapping[str, str], found: dict[str, Heard]
+        self,
+        asked: list[Address],
+        memory: PodsMemory,
+        has: Mapping[str, str],
+        found: dict[str, Heard[S]],
+        read: Callable[[bytes], S],
     ) -> None:
         left = iter(asked)
 
         async def some() -> None:
             for one in left:
-                hearing = self._sidecars.hear(one, has.get(one.uid, NONE_YET))
+                hearing = self._sidecars.hear(one, has.get(one.uid, NONE_YET), read)
                 await self._told(one, memory.of(one.uid), hearing, found)
 
         await asyncio.gather(*(some() for _ in asked[:AT_ONCE]))
 
     async def pull_patiently(
         self, addresses: Iterable[Address], memory: PodsMemory, has: Mapping[str, str] = _NONE
-    ) -> dict[str, Heard]:
-        """The same, with more than one try: of a leader that knows only what is minutes old."""
+    ) -> dict[str, Report]:
+        """As `pull`, with more than one try: of a leader that knows only what is minutes old."""
         left = list(addresses)
-        found: dict[str, Heard] = {}
+        found: dict[str, Report] = {}
         for attempt in range(_TRIES):
             if attempt and left:
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -108,8 +132,8 @@ class Puller:
         self,
         address: Address,
         known: PodMemory,
-        hearing: Coroutine[None, None, Heard | None],
-        found: dict[str, Heard],
+        hearing: Coroutine[None, None, Heard[S] | None],
+        found: dict[str, Heard[S]],
     ) -> bool:
         """Whether something came of it: a report, or why there is none."""
         known.unreachable, known.unknown_key = "", False
@@ -128,7 +152,6 @@ class Puller:
         else:
             if heard is None:
                 return False
-            self._metrics.pulled("ok")
             found[address.uid] = heard
         return True
 

@@ -41,7 +41,7 @@ class Broken(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What was said."""
 
@@ -50,7 +50,7 @@ class Answer:
     """At most a part more than the limit that was given."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """A request that was sent on a connection, and whose answer is waited for."""
 
