@@ -35,6 +35,7 @@ from e2e.cluster import binaries
 from e2e.cluster.errors import ClusterUnavailable
 from e2e.helm import Helm
 
+from llmmonitor_api.quantities import parse_duration
 from llmmonitor_api.signing import generate_private_key
 from llmmonitor_operator.kube.api import Kube, connected
 
@@ -76,6 +77,13 @@ class Extent:
     changes: int
     settle_seconds: float
     """From the end of the traffic, and of what is written after it, to the rounds without."""
+    rest: str = "0s"
+    """The chart's `operator.rest`."""
+
+    @property
+    def rest_seconds(self) -> float:
+        """The same: what a status says may be older by that, and so long monitors must have rested before."""
+        return 0.0 if self.rest == "0s" else parse_duration(self.rest).total_seconds()
 
 
 WHOLE = Extent(1000, 10_000, rounds=5, round_seconds=60, warm_up_seconds=180, changes=5, settle_seconds=300)
@@ -88,7 +96,8 @@ async def measure(bench: Bench, extent: Extent, seen: Seen, begun_at: float) -> 
         f"{await parts.all_report(bench):.0f} s after the operator's start"
     )
     say("all report; warming up")
-    await asyncio.sleep(max(0.0, extent.warm_up_seconds - (time.monotonic() - begun_at)))
+    warm_up = extent.warm_up_seconds + extent.rest_seconds
+    await asyncio.sleep(max(0.0, warm_up - (time.monotonic() - begun_at)))
     began = time.time()
     for _ in range(extent.rounds):
         seen.busy.append(await parts.one_round(bench, extent.round_seconds))
@@ -98,7 +107,7 @@ async def measure(bench: Bench, extent: Extent, seen: Seen, begun_at: float) -> 
     await _changes(bench, extent, seen)
     await bench.sidecars.rest()
     say("no traffic any more")
-    await asyncio.sleep(2 * INTERVAL_SECONDS + STATUS_SECONDS + INTERVAL_SECONDS)
+    await asyncio.sleep(2 * INTERVAL_SECONDS + max(STATUS_SECONDS, extent.rest_seconds) + INTERVAL_SECONDS)
     seen.first_token_errors = await parts.first_token_errors(bench)
     say(f"p99 off by up to {max(seen.first_token_errors, default=-1):.2f} %")
     # checkpoints of what was served last are written for five minutes more
@@ -145,8 +154,8 @@ async def _changes(bench: Bench, extent: Extent, seen: Seen) -> None:
     )
 
 
-async def run(plane: ControlPlane, extent: Extent, rest: str) -> tuple[list[Measured], results.Results]:
-    """Populate, start, measure. Args: rest: the chart's `operator.rest`."""
+async def run(plane: ControlPlane, extent: Extent) -> tuple[list[Measured], results.Results]:
+    """Populate, start, measure."""
     described = machine.describe()
     world, seen = World(extent.monitors, extent.pods), Seen()
     unavailable: dict[str, str] = {}
@@ -160,9 +169,9 @@ async def run(plane: ControlPlane, extent: Extent, rest: str) -> tuple[list[Meas
             await sidecars.serve()
             image = operator_image.unpacked(operator_image.built(), plane.layout.root / "operator")
             seen.notes["the operator's Python"] = image.python()
-            seen.notes["operator.rest"] = rest
+            seen.notes["operator.rest"] = extent.rest
             begun_at = time.monotonic()
-            operator = watched_operator.running(plane, image, logs, rest)
+            operator = watched_operator.running(plane, image, logs, extent.rest)
             running.append(operator)
             bench = Bench(world, plane, kube, session, sidecars, {OPERATOR: operator})
             await measure(bench, extent, seen, begun_at)
@@ -258,12 +267,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     extent = QUICK if options.quick else WHOLE
-    given = {
-        name: getattr(options, name) for name in ("monitors", "pods", "rounds") if getattr(options, name)
-    }
+    said = {name: getattr(options, name) for name in ("monitors", "pods", "rounds", "rest")}
+    given = {name: value for name, value in said.items() if value}
     extent = Extent(**{name: getattr(extent, name) for name in extent.__slots__} | given)
     with control_plane.running() as plane:
-        measured, found = asyncio.run(run(plane, extent, options.rest))
+        measured, found = asyncio.run(run(plane, extent))
     if options.output is not None or not options.quick:
         results.write("scale", found, measured, options.output or results.DIRECTORY)
     print(results.markdown("scale", found))
