@@ -59,7 +59,7 @@ METHOD = {
     "without traffic": "sidecars still report, and Prometheus still scrapes; nothing is served any more",
 }
 SUBJECTS = {
-    OPERATOR: "`llm-monitor-operator run`, one shard, the chart's defaults",
+    OPERATOR: "`llm-monitor-operator run`, one shard, the chart's defaults but `operator.rest` (see method)",
     PROMETHEUS: "Debian's, 2.42, its defaults, scraping the `/metrics` of the same sidecars every 15 s",
     **dict.fromkeys(LIMITS, "the target, or the interval"),
 }
@@ -82,7 +82,7 @@ class Extent:
 
     @property
     def rest_seconds(self) -> float:
-        """The same: what a status says may be older by that, and so long monitors must have rested before."""
+        """The same, in seconds."""
         return 0.0 if self.rest == "0s" else parse_duration(self.rest).total_seconds()
 
 
@@ -96,7 +96,7 @@ async def measure(bench: Bench, extent: Extent, seen: Seen, begun_at: float) -> 
         f"{await parts.all_report(bench):.0f} s after the operator's start"
     )
     say("all report; warming up")
-    warm_up = extent.warm_up_seconds + extent.rest_seconds
+    warm_up = extent.warm_up_seconds + extent.rest_seconds  # until all rest, each from another time on
     await asyncio.sleep(max(0.0, warm_up - (time.monotonic() - begun_at)))
     began = time.time()
     for _ in range(extent.rounds):
@@ -107,7 +107,7 @@ async def measure(bench: Bench, extent: Extent, seen: Seen, begun_at: float) -> 
     await _changes(bench, extent, seen)
     await bench.sidecars.rest()
     say("no traffic any more")
-    await asyncio.sleep(2 * INTERVAL_SECONDS + max(STATUS_SECONDS, extent.rest_seconds) + INTERVAL_SECONDS)
+    await asyncio.sleep(3 * INTERVAL_SECONDS + max(STATUS_SECONDS, extent.rest_seconds))  # all have said all
     seen.first_token_errors = await parts.first_token_errors(bench)
     say(f"p99 off by up to {max(seen.first_token_errors, default=-1):.2f} %")
     # checkpoints of what was served last are written for five minutes more
@@ -253,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--monitors", type=int, help="how many")
     parser.add_argument("--pods", type=int, help="how many, over all monitors")
     parser.add_argument("--rounds", type=int, help="rounds with traffic")
-    parser.add_argument("--rest", default="0s", help="the chart's operator.rest (default: the chart's)")
+    parser.add_argument("--rest", help="the chart's operator.rest (default: the chart's, 0s)")
     parser.add_argument("--output", type=Path, help="where to write instead of bench/results")
     options = parser.parse_args(arguments)
     if _INSIDE not in os.environ:
@@ -269,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     extent = QUICK if options.quick else WHOLE
     said = {name: getattr(options, name) for name in ("monitors", "pods", "rounds", "rest")}
     given = {name: value for name, value in said.items() if value}
-    extent = Extent(**{name: getattr(extent, name) for name in extent.__slots__} | given)
+    extent = replace(extent, **given)
     with control_plane.running() as plane:
         measured, found = asyncio.run(run(plane, extent))
     if options.output is not None or not options.quick:

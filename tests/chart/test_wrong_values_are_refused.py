@@ -21,7 +21,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no quantity": ({"sidecar": {"resources": {"memoryLimit": "lots"}}}, ["memoryLimit"]),
     "less memory than it takes": ({"sidecar": {"resources": {"memoryLimit": "64Mi"}}}, ["memoryLimit"]),
     "no duration": ({"operator": {"restartTimeout": "15 minutes"}}, ["restartTimeout"]),
-    "a rest of more than four minutes": ({"operator": {"rest": "5m"}}, ["rest"]),
+    "a rest of more than four minutes": ({"operator": {"rest": "241s"}}, ["rest"]),
     "a namespace that can't be": ({"watchNamespaces": ["Prod"]}, ["watchNamespaces"]),
     "namespaces as text": ({"watchNamespaces": "prod"}, ["watchNamespaces", "array"]),
     "the cluster's own namespace": ({"watchNamespaces": ["kube-system"]}, ["kube-system", "stays out"]),

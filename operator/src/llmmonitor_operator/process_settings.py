@@ -25,7 +25,7 @@ from llmmonitor_operator.shards import SHARDS_LIMIT, WHOLE, Shard
 PREFIX = "LLM_MONITOR_OPERATOR_"
 
 LONGEST_REST_SECONDS = 240.0
-"""With the pass that ends it, less than half of what the finest tier of histograms holds (`windows`)."""
+"""With the look that ends it, less than the finest histograms take (`accumulate.Happened.has_place`)."""
 _HIGHEST_PORT = 65535
 _LABEL_LENGTH_LIMIT = 63
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -155,7 +155,7 @@ def operator_settings(environment: Mapping[str, str]) -> OperatorSettings:
         kubeconfig=environment.get("KUBECONFIG", ""),
     )
     if settings.rest_seconds > LONGEST_REST_SECONDS:
-        wanted = f"must be at most {LONGEST_REST_SECONDS:.0f}s: figures are kept by cells of five minutes"
+        wanted = f"must be at most {LONGEST_REST_SECONDS:.0f}s: figures of a window must not come in later"
         read.problem("REST", read.text("REST"), wanted)
     if settings.people_port == settings.port:
         read.problem("PEOPLE_PORT", str(settings.people_port), f"must be another port than {PREFIX}PORT")

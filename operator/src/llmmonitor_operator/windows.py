@@ -58,6 +58,9 @@ class Count(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def __add__(self, other: Count) -> Count:
         return Count(self.good + other.good, self.bad + other.bad)
 
+    def __sub__(self, other: Count) -> Count:
+        return Count(self.good - other.good, self.bad - other.bad)
+
 
 def add_counts(counts: dict[K, Count], more: Iterable[tuple[K, Count]]) -> None:
     """Add in place, by key."""

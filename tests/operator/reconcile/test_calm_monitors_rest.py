@@ -11,16 +11,19 @@ from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, World, until
 from tests.operator.reconcile.sidecar_double import SidecarDouble
 
-from llmmonitor_api.report.glance import Glance, GlancedObjective, GlancedTotals
-from llmmonitor_api.report.report import Identity, InterceptionState, Live
+from llmmonitor_api.report.glance import Glance, GlancedObjective, GlancedTotals, glance
+from llmmonitor_api.report.report import Identity, InterceptionState, Live, Report, encode
+from llmmonitor_api.report.totals import Totals
 from llmmonitor_operator.evaluate.calm import Calm
 from llmmonitor_operator.keys.keyring import SigningKey
+from llmmonitor_operator.process_settings import LONGEST_REST_SECONDS
 from llmmonitor_operator.reconcile import monitor_pass
 from llmmonitor_operator.reconcile.loop import Why
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
-from llmmonitor_operator.reconcile.rest import End, Kept, Rest, end_of_rest
+from llmmonitor_operator.reconcile.rest import LONGEST_INTERVAL_SECONDS, End, Kept, Rest, end_of_rest
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import State
+from llmmonitor_operator.windows import FIGURE_TIERS, FINEST
 
 SECONDS = 60.0
 
@@ -104,11 +107,11 @@ async def test_what_looks_have_seen_is_counted_once_by_the_pass_that_ends_the_re
         await resting(world, double, clock)
         for _ in range(3):
             double.begun += 3
-            due = await look(world, clock)
+            await look(world, clock)
         assert state(world).window(600).begun == 40
 
         double.begun += 3
-        await look(world, clock, due or 0.0)
+        await look(world, clock)
 
         assert state(world).window(600).begun == 52
         [pod] = state(world).pods.values()
@@ -278,7 +281,14 @@ REST = Rest(Calm(Settings(), {}, for_requests=False, states={}), End(1000.0), 15
 
 
 @pytest.mark.parametrize(
-    ("now", "over"), [(1000 - SECONDS, False), (999.9, False), (1000.0, True), (700.0, True), (1e9, True)]
+    ("now", "over"),
+    [
+        (1000 - SECONDS, False),
+        (999.9, False),
+        (1000.0, True),
+        (999.0 - LONGEST_REST_SECONDS, True),
+        (1e9, True),
+    ],
 )
 def test_a_rest_is_over_in_its_time_and_when_the_clock_is_put_back(now: float, *, over: bool) -> None:
     assert REST.is_over(now) is over
@@ -297,7 +307,8 @@ def test_what_went_well_before_hides_no_failure(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Calm, "holds", lambda *_: True)
     rest: Rest | None = replace(REST, calm=BUDGET)
 
-    for good, bad, goes_on in [(400, 0, True), (800, 0, True), (820, 2, True), (820, 22, False)]:
+    looks = [(400, 0, True), (800, 0, True), (820, 2, True), (700, 0, True), (820, 2, True), (820, 22, False)]
+    for good, bad, goes_on in looks:
         assert rest is not None
         totals = GlancedTotals(objectives={"errors": GlancedObjective(good, bad)})
         rest = rest.after({"uid": msgspec.structs.replace(GLANCE, totals=totals)})
@@ -327,6 +338,10 @@ async def test_after_a_rest_that_only_waited_for_figures_the_next_has_any_length
             assert lengths == [not for_figures]
 
 
+def test_the_finest_histograms_take_what_came_in_the_longest_rest() -> None:
+    assert FIGURE_TIERS[FINEST].reach_seconds > 2 * (LONGEST_REST_SECONDS + LONGEST_INTERVAL_SECONDS)
+
+
 def test_monitors_that_were_judged_at_once_are_soon_judged_at_any_time() -> None:
     ends = sorted(end_of_rest(1000.0, SECONDS, 0.0, goes_on=False).at - 1000.0 for _ in range(1000))
 
@@ -348,11 +363,14 @@ def test_what_waits_for_less_or_for_longer_ends_no_rest(wait_until: float) -> No
     assert not end.for_figures
 
 
-@pytest.mark.parametrize(("left", "due"), [(60, 15), (45, 15), (31, 15), (17, 17 / 0.95), (2, 2 / 0.95)])
-def test_the_pass_that_ends_it_is_no_look_before_its_time(left: float, due: float) -> None:
-    assert REST.due_seconds(1000.0 - left) == pytest.approx(due)
-
-
-def test_of_what_cannot_be_read_in_full_nothing_is_kept() -> None:
+def test_of_what_cannot_be_read_in_full_nothing_is_kept(caplog: pytest.LogCaptureFixture) -> None:
     """A look leaves histograms unread; what is wrong in them must not end a pass."""
-    assert Kept(1000.0, {"uid": b'{"no": "report"}'}).reports() == {}
+    well = Report(GLANCE.identity, 1000.0, 1.0, Totals(), GLANCE.live, GLANCE.interception)
+    plain = msgspec.json.decode(encode(well))
+    half = msgspec.json.encode({**plain, "totals": {"traffic": {"one": {"duration": "garbage"}}}})
+    assert glance(half).identity == well.identity
+
+    kept = Kept(1000.0, {"well": encode(well), "half": half})
+
+    assert kept.reports() == {"well": well}
+    assert "pod UID half" in caplog.text

@@ -5,10 +5,13 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any
 
+import pytest
+
 from llmmonitor_operator.reconcile.loop import (
     CHANGES_SECONDS,
     FAILED_LIMIT_SECONDS,
     FAILED_SECONDS,
+    HURRY_SECONDS,
     SHORTEST_SECONDS,
     Loop,
     Why,
@@ -248,3 +251,32 @@ def test_a_flood_of_changes_makes_no_storm_of_failing_passes() -> None:
         await loop.stop()
 
     without_waiting(flooded())
+
+
+@pytest.mark.parametrize("seconds", [0.25, 30.0])
+def test_passes_that_are_due_wait_for_a_change_and_not_for_long(seconds: float) -> None:
+    async def changed() -> None:
+        begun: list[float] = []
+        loop, clock = Loop(), asyncio.get_running_loop()
+
+        async def one_pass(_key: tuple[str, str], _why: Why) -> float | None:
+            begun.append(clock.time())
+            return 15.0
+
+        async def at_once(_key: tuple[str, str]) -> None:
+            await asyncio.sleep(seconds)
+
+        loop.start(one_pass, at_once)
+        loop.wake(KEY)
+        loop.wake(("prod", "other"))
+        await asyncio.sleep(5)
+        begun.clear()
+
+        loop.wake(KEY)
+        loop.wake_namespace("prod")
+        await asyncio.sleep(HURRY_SECONDS + 0.1)
+
+        assert begun == pytest.approx([5.0 + min(seconds, HURRY_SECONDS)] * 2)
+        await loop.stop()
+
+    without_waiting(changed())

@@ -264,11 +264,11 @@ class Versioned(Protocol):
 
     @property
     def version(self) -> int:
-        """See `Report`."""
+        """Of this format."""
 
     @property
     def histogram_layout(self) -> int:
-        """See `Report`."""
+        """Of the buckets of `histogram`."""
 
 
 S = TypeVar("S", bound=Versioned)

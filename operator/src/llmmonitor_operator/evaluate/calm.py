@@ -1,9 +1,9 @@
 """Whether what replicas say may wait to be judged: whether all is well at their monitor, and stays as it was.
 
-Most passes find nothing: every condition holds, and would a minute later. What is judged by the newest report
+Most passes find nothing: every condition holds, and would minutes later. What is judged by the newest report
 alone is looked for here in each, by the same limits; of what is judged over windows, the bad events since the
-last evaluation are held against objectives' budgets. When in doubt it is not calm. What moves in hours is no
-reason (drift, quality, checks of requests, cost): it is judged with what waits.
+last evaluation, and since the last look, are held against objectives' budgets. When in doubt it is not calm.
+What moves in hours is no reason (drift, quality, checks of requests, cost): it is judged with what waits.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Calm:
 
         Args:
             uid: the pod's.
-            report: with differences since the one before it; one that tells all is of another life.
+            report: with differences since the one that was added last; one that tells all is of another life.
         """
         return (
             report.since is not None
@@ -61,7 +61,7 @@ class Calm:
         )
 
     def explains(self, counts: Mapping[str, Count]) -> bool:
-        """Whether objectives' budgets explain what all replicas together counted since the evaluation.
+        """Whether objectives' budgets explain what all replicas together counted, over any span.
 
         As many bad events as the budget allows are expected, and up to `DEVIATIONS` standard deviations
         more, as of a Poisson variable.
@@ -129,7 +129,7 @@ def calm_after(
 
 
 def _explained(count: Count, budget: float) -> bool:
-    expected = budget * count.total
+    expected = max(0.0, budget * count.total)
     return count.bad <= expected + DEVIATIONS * math.sqrt(expected)
 
 

@@ -33,11 +33,11 @@ class Hearing:
         self._turns = turns
         self._clock = clock
 
-    async def look(self, key: Key, rest: Rest, memory: Memory) -> dict[str, Report]:
+    async def look(self, key: Key, rest: Rest, memory: Memory) -> dict[str, Report] | None:
         """Ask all while the monitor rests; where all is calm it rests on, and what was said is kept.
 
         Returns:
-            Where it does not rest on: what was said, for the pass that follows.
+            None where it rests on; else what was said and can be read, by pod UID, for the pass that follows.
         """
         if await self._ended_cell(memory):
             rest = replace(rest, names=_known(memory.state), counts={})
@@ -45,10 +45,10 @@ class Hearing:
         kept = Kept(self._clock(), {uid: one.body for uid, one in heard.items()})
         memory.rest = rest.after({uid: one.said for uid, one in heard.items()})
         if memory.rest is None:
-            return kept.reports()
+            return await _read(kept)
         state, before, memory.kept = memory.state, memory.news, kept
         self._metrics.looked(key, lambda: added([before, absorb_all(state, kept.reports(), kept.at)[1]]))
-        return {}
+        return None
 
     async def _ended_cell(self, memory: Memory) -> bool:
         """Whether a cell of anomalies has ended since the newest look: what was said in it is added to it."""
@@ -96,8 +96,19 @@ async def take_in_kept(memory: Memory, but: Collection[str] = ()) -> None:
     """What was said in the newest look, without the pods that have said it again."""
     if memory.kept is None:
         return
-    memory.state, news = await absorbed(memory.state, memory.kept.reports(but), memory.kept.at)
+    memory.state, news = await absorbed(memory.state, await _read(memory.kept, but), memory.kept.at)
     memory.news, memory.kept = added([memory.news, news]), None
+
+
+async def _read(kept: Kept, but: Collection[str] = ()) -> dict[str, Report]:
+    """Some reports at a time, as they are absorbed."""
+    left = [uid for uid in kept.bodies if uid not in but]
+    found: dict[str, Report] = {}
+    while left:
+        found |= Kept(kept.at, {uid: kept.bodies[uid] for uid in left[:_ABSORBED_AT_ONCE]}).reports()
+        del left[:_ABSORBED_AT_ONCE]
+        await asyncio.sleep(0)
+    return found
 
 
 async def absorbed(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, Added]:

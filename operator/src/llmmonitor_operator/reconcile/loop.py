@@ -5,7 +5,8 @@ monitor never overlap, so its status has one writer. After a pass that failed no
 the monitor itself, which may be the correction: pods come and go, and would have it fail without end.
 
 What a change of a monitor asks for at once does not wait for its pass, which may stand behind a thousand
-others, nor for the one that is under way: it is done beside them.
+others, nor for the one that is under way: it is done beside them, and passes that are due wait a moment for
+it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ FAILED_SECONDS = 5.0
 FAILED_LIMIT_SECONDS = 120.0
 CHANGES_SECONDS = 5.0
 """From a pass that a change brought forward, and that failed too, to the next that one may bring forward."""
+HURRY_SECONDS = 1.0
+"""So long a pass that is due waits while changes are done: each pass thinks for milliseconds, and fifty of
+them keep a change, which goes over the network and back, from being done for seconds."""
 
 
 class Why(enum.Enum):
@@ -143,6 +147,8 @@ class Loop:
         wake = self._wakes[key]
         failures, early, why = 0, False, Why.NEWS
         while True:
+            if self._hurried:
+                await asyncio.wait(self._hurried.values(), timeout=HURRY_SECONDS)
             wake.clear()
             began = asyncio.get_running_loop().time()
             try:

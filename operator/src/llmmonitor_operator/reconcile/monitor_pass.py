@@ -113,12 +113,14 @@ class MonitorPass:
             async with self._turns.taken():
                 memory = await self._remembered(key, known)
         known = recalled(parts.monitors, known, memory.state)
-        rest, memory.rest, heard = memory.rest, None, {}
+        rest, memory.rest = memory.rest, None
+        heard: Mapping[str, Report] = {}
         over = rest is not None and rest.is_over(self._clock())
         if rest is not None and why is Why.TIME and not over and rest.stands_on == self._beside(known):
-            heard = await self._hearing.look(key, rest, memory)
-            if memory.rest is not None:
-                return memory.rest.due_seconds(self._clock())
+            said = await self._hearing.look(key, rest, memory)
+            if said is None:
+                return rest.interval
+            heard = said
         rested = rest is not None and over and not rest.end.for_figures
         due = await self._look_and_act(key, known, memory, heard, rested=rested)
         parts.metrics.passed(time.monotonic() - began)
@@ -253,8 +255,9 @@ class MonitorPass:
         settled = written is not None and not (known.invalid or acted or pushed or handing_over)
         longest = parts.settings.rest_seconds
         if settled and known.monitor is not None and longest > due:
-            wait = 0.0 if written else parts.status.figures_wait_until(memory.uid)
-            end = end_of_rest(now, longest, wait, goes_on=rested)
+            # what was just written may be written again in a minute, and need not be
+            figures_at = 0.0 if written else parts.status.figures_wait_until(memory.uid)
+            end = end_of_rest(now, longest, figures_at, goes_on=rested)
             memory.rest = rest_after(evaluation, standings, reports, due, end, self._beside(known))
         return due
 

@@ -10,6 +10,7 @@ have seen. What was said in the newest look is kept as it came, for pods that ar
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,11 +25,13 @@ from llmmonitor_operator.reconcile.sidecars.client import Address
 from llmmonitor_operator.reconcile.sidecars.standing import Standing
 from llmmonitor_operator.windows import Count, add_counts
 
-_EARLY = 0.95
-"""Of what a pass says until the next is due, it may come as early as this (see `loop`)."""
-_NEARLY = 0.95
-_LAST_LOOK = 1.25
-"""Of an interval: a rest that ends within it is not looked into once more."""
+LONGEST_INTERVAL_SECONDS = 30.0
+"""Between reports: who asks more seldom gains little, and the look that ends a rest would come too late for
+the finest histograms (`gather.accumulate.Happened.has_place`)."""
+_SHORTEST_SHARE = 0.95
+"""Of the whole rest, from the second in a row on: monitors drift apart."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +43,17 @@ class Kept:
     bodies: Mapping[str, bytes]
     """By pod UID."""
 
-    def reports(self, but: Collection[str] = ()) -> dict[str, Report]:
-        """The same, read, without some pods'; of what cannot be read in full nothing is left."""
-        return {
-            uid: report
-            for uid, body in self.bodies.items()
-            if uid not in but and (report := _read(body)) is not None
-        }
+    def reports(self) -> dict[str, Report]:
+        """The same, read; of what cannot be read in full nothing is left, which is logged."""
+        found = ((uid, self._read(uid)) for uid in self.bodies)
+        return {uid: report for uid, report in found if report is not None}
+
+    def _read(self, uid: str) -> Report | None:
+        try:
+            return decode(self.bodies[uid])
+        except UnreadableReport as error:
+            _log.warning("pod UID %s: what it counted until its last report is lost: %s", uid, error)
+            return None
 
     def is_of_another_cell(self, now: float) -> bool:
         """Whether anomalies are found by another cell at `now`: what was said belongs to the one before."""
@@ -92,34 +99,31 @@ class Rest:
             if not self.calm.holds(uid, one):
                 return None
             add_counts(counts, ((key, Count(it.good, it.bad)) for key, it in one.totals.objectives.items()))
-        newly = {key: _since(count, self.counts.get(key)) for key, count in counts.items()}
+        # what went well for minutes must not hide what fails now
+        newly = {key: count - self.counts.get(key, Count()) for key, count in counts.items()}
         explained = self.calm.explains(counts) and self.calm.explains(newly)
         return replace(self, counts=counts) if explained else None
 
     def is_over(self, now: float) -> bool:
-        """Whether a pass is due, also where the clock was put back."""
+        """Whether a pass is due instead of a look, also where the clock was put back."""
         return not 0 < self.end.at - now <= LONGEST_REST_SECONDS
-
-    def due_seconds(self, now: float) -> float:
-        """From a look at `now` (Unix seconds) until the next, or until the pass that ends the rest."""
-        left = (self.end.at - now) / _EARLY
-        return left if left <= _LAST_LOOK * self.interval else self.interval
 
 
 def end_of_rest(now: float, seconds: float, figures_wait_until: float, *, goes_on: bool) -> End:
-    """Until when a monitor may rest that was judged at `now`; all times in Unix seconds.
+    """Until when a monitor may rest that was judged at `now`.
 
     Not longer than until what was found may be written. The first rest in a row has any length up to the
     whole, the others have nearly all of it: monitors that were all judged at once, as by a new leader, are
     soon judged at any time.
 
     Args:
-        now: of the pass.
+        now: of the pass, Unix seconds.
         seconds: how long at most.
-        figures_wait_until: when it may be written; 0 or past where nothing waits.
-        goes_on: whether it had rested before the pass, and not only until figures could be written.
+        figures_wait_until: when what was found may be written, Unix seconds; 0 or past where nothing waits.
+        goes_on: whether it had rested before the pass, and not only until figures could be written: that
+            ends a minute after they were written last, at many monitors at once.
     """
-    least = _NEARLY if goes_on else 0.0
+    least = _SHORTEST_SHARE if goes_on else 0.0
     end = now + seconds * random.uniform(least, 1.0)  # noqa: S311 - not all at once
     if now < figures_wait_until < end:
         return End(figures_wait_until, for_figures=True)
@@ -148,18 +152,11 @@ def rest_after(  # noqa: PLR0913, PLR0917 - what a pass has found
     addresses = [one.address for one in standings if one.address is not None]
     known = evaluation.state.pods
     names = {uid: newest.name for uid in reports if (newest := known[uid].newest) and not known[uid].refused}
-    if due < interval or any(one.uid not in names for one in addresses):
+    if (
+        interval > LONGEST_INTERVAL_SECONDS
+        or due < interval
+        or any(one.uid not in names for one in addresses)
+    ):
         return None
     calm = calm_after(evaluation.conditions, evaluation.inputs.settings, reports)
     return None if calm is None else Rest(calm, end, interval, addresses, names, stands_on)
-
-
-def _since(count: Count, before: Count | None) -> Count:
-    return count if before is None else Count(count.good - before.good, count.bad - before.bad)
-
-
-def _read(body: bytes) -> Report | None:
-    try:
-        return decode(body)
-    except UnreadableReport:
-        return None

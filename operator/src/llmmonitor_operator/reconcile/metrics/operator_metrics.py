@@ -119,7 +119,7 @@ class OperatorMetrics:
         self._left_out.discard(monitor)
 
     def pulled(self, result: str, reports: int = 1) -> None:
-        """So many reports were asked for."""
+        """`reports` were asked for, with this result."""
         self._pulls.count(result, reports)
 
     def pushed(self, result: str) -> None:

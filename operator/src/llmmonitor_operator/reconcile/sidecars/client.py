@@ -24,7 +24,7 @@ from llmmonitor_api.review import Gone, Offer, Offered
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
 from llmmonitor_api.signing.sealed import sealed
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
-from llmmonitor_operator.reconcile.sidecars.heard import Heard, Said
+from llmmonitor_operator.reconcile.sidecars.heard import Heard, S
 from llmmonitor_operator.reconcile.sidecars.signatures import Signatures
 from llmmonitor_operator.reconcile.sidecars.trust import Trust
 from llmmonitor_operator.reconcile.sidecars.wire import (
@@ -37,7 +37,6 @@ from llmmonitor_operator.reconcile.sidecars.wire import (
 )
 
 T = TypeVar("T")
-S = TypeVar("S", bound=Said)
 
 CONCURRENT = 512
 """Sidecars that are asked at once, of all monitors: most of them only wait for an answer."""

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-from llmmonitor_api.report.report import Identity
+from llmmonitor_api.report.glance import Glance
+from llmmonitor_api.report.report import Report
 
-
-class Said(Protocol):
-    """A report, or as much of it as is read."""
-
-    @property
-    def identity(self) -> Identity:
-        """Whose it is."""
-
-
-S = TypeVar("S", bound=Said)
+S = TypeVar("S", Report, Glance)
 
 
 @dataclass(slots=True)
 class Heard(Generic[S]):
-    """What a sidecar said."""
+    """What a sidecar said; not frozen, which takes a µs of a look that takes 250."""
 
     said: S
     """As it was to be read."""
     body: bytes
-    """The whole, as it came: a fifth of the memory."""
+    """The whole report, as it came."""

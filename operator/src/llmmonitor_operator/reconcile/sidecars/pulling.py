@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from types import MappingProxyType
-from typing import TypeVar
 
 from llmmonitor_api.report.report import Report, UnreadableReport, decode
 from llmmonitor_api.report.told import NONE_YET
@@ -17,7 +16,7 @@ from llmmonitor_operator.reconcile.sidecars.client import (
     RefusedBySidecar,
     SidecarClient,
 )
-from llmmonitor_operator.reconcile.sidecars.heard import Heard, Said
+from llmmonitor_operator.reconcile.sidecars.heard import Heard, S
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
 
 _HINT = "if a NetworkPolicy shuts the operator out, allow ingress to port {port} from namespace {namespace}"
@@ -26,7 +25,6 @@ _TAKEN = (
     " set spec.interception.apiPort of the pod's monitor to one that is free there, and replace the pod"
 )
 
-S = TypeVar("S", bound=Said)
 AT_ONCE = 64
 """Sidecars of one monitor: a namespace that shuts the operator out waits by itself, and holds up no other."""
 _TRIES = 3
@@ -78,8 +76,7 @@ class Puller:
                 self._sidecars.give_up(left)
         if again:
             await self._hear_all(again, memory, has, found, read)
-        if found:
-            self._metrics.pulled("ok", len(found))
+        self._metrics.pulled("ok", len(found))  # at once: one by one takes as long as reading them
         return found
 
     async def _end_all(
