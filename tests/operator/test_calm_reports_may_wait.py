@@ -18,7 +18,7 @@ from llmmonitor_api.report.interactions import (
     InteractionsState,
     KindCounts,
 )
-from llmmonitor_api.report.probing import Probing
+from llmmonitor_api.report.probing import ProbeRound, Probing
 from llmmonitor_api.report.report import Engine, Live, MemoryTrend, Report, Saturation, encode
 from llmmonitor_api.report.told import NONE_YET, Told
 from llmmonitor_operator.evaluate.calm import Calm, calm_after
@@ -34,21 +34,22 @@ def gpus(gpu: GPU) -> GPUs:
     return GPUs(visible=True, source="NVML", told_by="number", devices=(gpu,))
 
 
+UNLIMITED = InteractionsState()
+
+
 class Judged:
     """A monitor that was judged after five minutes of good requests, and its replica."""
 
-    def __init__(self, one: Watch, *, served: int = 20) -> None:
+    def __init__(self, one: Watch, *, served: int = 20, interactions: InteractionsState = UNLIMITED) -> None:
         self.replica, self._one, self._told = one.replica(), one, Told()
         self.replica.engine, self.replica.gpus = ENGINE, gpus(WELL)
-        self.replica.interactions = InteractionsState()
+        self.replica.interactions = interactions
         self.replica.interception = msgspec.structs.replace(LISTENING, model_listening=True)
         for _ in range(20):
             self.replica.serve(served)
             self.evaluation = one.gather([self.replica])
         newest = self.next()
-        self.calm = calm_after(
-            self.evaluation.conditions, self.evaluation.inputs.settings, {self.replica.uid: newest}
-        )
+        self.calm = calm_after(self.evaluation.conditions, self.evaluation.inputs, {self.replica.uid: newest})
 
     def next(self, seconds: float = 15.0) -> Report:
         """What the replica says `seconds` later, to whoever has the report before."""
@@ -122,6 +123,10 @@ CHANGES: dict[str, Callable[[Replica], None]] = {
     "a GPU cannot be repaired": lambda one: setattr(
         one, "gpus", gpus(msgspec.structs.replace(WELL, repair_failed=True))
     ),
+    "what cannot be read": lambda one: setattr(one.totals.interception, "opaque_connections", {"tls": 5}),
+    "another round of probes": lambda one: setattr(
+        one, "probing", Probing(rounds=(ProbeRound(started=1.0, version="v", items=1),))
+    ),
     "probes wait": lambda one: setattr(one, "probing", Probing(waits="budget")),
     "it stepped aside": lambda one: setattr(one.totals.interception, "step_asides", 1),
     "its analyser began anew": lambda one: setattr(one.totals.interception, "analyser_starts", 2),
@@ -176,7 +181,7 @@ def test_nothing_waits_while_a_condition_is_false(watch: Callable[..., Watch]) -
         replica.serve(20, outcome="server_error")
         evaluation = one.gather([replica])
 
-    assert calm_after(evaluation.conditions, evaluation.inputs.settings, {}) is None
+    assert calm_after(evaluation.conditions, evaluation.inputs, {}) is None
 
 
 def test_the_first_request_is_judged_at_once_where_one_is_waited_for(watch: Callable[..., Watch]) -> None:
@@ -185,6 +190,24 @@ def test_the_first_request_is_judged_at_once_where_one_is_waited_for(watch: Call
 
     one.replica.serve(1)
 
+    assert not one.holds(one.next())
+
+
+def test_a_connection_is_judged_at_once_where_requests_are_waited_for(watch: Callable[..., Watch]) -> None:
+    one = Judged(watch(), served=0)
+
+    one.replica.totals.interception.accepted += 1
+
+    assert not one.holds(one.next())
+
+
+def test_where_all_come_from_one_address_no_client_is_busy(watch: Callable[..., Watch]) -> None:
+    """Behind a proxy clients are not told apart, and limits for each are not judged."""
+    proxied = InteractionsState(clients=ClientsSeen(clients=1, most_requests=1000, window_seconds=3600))
+    one = Judged(watch(interactions=LIMITS), interactions=proxied)
+
+    assert one.holds(one.next())
+    one.replica.interactions = InteractionsState(clients=ClientsSeen(clients=2, most_requests=1000))
     assert not one.holds(one.next())
 
 

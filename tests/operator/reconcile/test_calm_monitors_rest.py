@@ -21,6 +21,7 @@ from llmmonitor_operator.reconcile import monitor_pass
 from llmmonitor_operator.reconcile.loop import Why
 from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 from llmmonitor_operator.reconcile.rest import LONGEST_INTERVAL_SECONDS, End, Kept, Rest, end_of_rest
+from llmmonitor_operator.reconcile.sidecars.heard import Heard
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import State
 from llmmonitor_operator.windows import FIGURE_TIERS, FINEST
@@ -311,7 +312,7 @@ def test_what_went_well_before_hides_no_failure(monkeypatch: pytest.MonkeyPatch)
     for good, bad, goes_on in looks:
         assert rest is not None
         totals = GlancedTotals(objectives={"errors": GlancedObjective(good, bad)})
-        rest = rest.after({"uid": msgspec.structs.replace(GLANCE, totals=totals)})
+        rest = rest.after({"uid": Heard(msgspec.structs.replace(GLANCE, totals=totals), b"")})
         assert (rest is not None) is goes_on, (good, bad)
 
 

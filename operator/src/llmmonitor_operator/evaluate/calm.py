@@ -20,7 +20,8 @@ from llmmonitor_api.report.glance import Glance, GlancedTotals
 from llmmonitor_api.report.gpus import GPUs
 from llmmonitor_api.report.probing import Probing
 from llmmonitor_api.report.report import Engine, Report, Resources
-from llmmonitor_operator.evaluate import gpus, memory_forecast, performance, resources
+from llmmonitor_operator.evaluate import gpus, interactions, memory_forecast, performance, resources
+from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.windows import Count
 
@@ -41,9 +42,11 @@ class Calm:
     budgets: Mapping[str, float]
     """The share of events that may be bad, by objective key."""
     for_requests: bool
-    """Whether a condition waits for requests."""
+    """Whether a condition waits for requests, or for connections."""
     states: Mapping[str, object]
     """How each replica was, by pod UID."""
+    one_address: bool = False
+    """Whether clients could not be told apart, so that no limit for each was judged."""
 
     def holds(self, uid: str, report: Glance) -> bool:
         """Whether one replica goes on as it was.
@@ -54,7 +57,7 @@ class Calm:
         """
         return (
             report.since is not None
-            and not (self.for_requests and (report.totals.begun or report.live.in_flight))
+            and not (self.for_requests and _has_traffic(report))
             and self.states.get(uid) == _state(report)
             and not self._is_pressed(report)
             and not self._went_wrong(report.totals)
@@ -91,6 +94,7 @@ class Calm:
             or path.analyser_starts
             or path.shed_connections
             or path.exchanges_not_analysed
+            or path.opaque_connections
             or any(kind in found and found[kind].flagged for kind in limited)
         )
 
@@ -99,6 +103,8 @@ class Calm:
         if report.interactions is None:
             return False
         seen = report.interactions.clients
+        if self.one_address and seen.clients == 1:
+            return False
         return any(
             (seen.most_requests if one.kind == FLOOD.name else seen.most_findings.get(one.kind, 0))
             > one.most_per_client
@@ -107,24 +113,24 @@ class Calm:
         )
 
 
-def calm_after(
-    conditions: Iterable[Condition], settings: Settings, reports: Mapping[str, Report]
-) -> Calm | None:
+def calm_after(conditions: Iterable[Condition], inputs: Inputs, reports: Mapping[str, Report]) -> Calm | None:
     """What the next reports are held against; None where a condition is not met, and each may mend it.
 
     Args:
         conditions: as they were judged.
-        settings: by which.
+        inputs: by which.
         reports: the newest, by pod UID.
     """
     found = [one for one in conditions if one.status is not Status.TRUE]
     if any(one.status is Status.FALSE for one in found):
         return None
+    settings = inputs.settings
     return Calm(
         settings=settings,
         budgets={one.key: float(one.budget) for one in settings.objectives},
         for_requests=any(one.reason in _WAITING for one in found),
         states={uid: _state(report) for uid, report in reports.items()},
+        one_address=interactions.one_address(inputs),
     )
 
 
@@ -171,7 +177,15 @@ def _of_gpus(found: GPUs | None) -> object:
 
 
 def _of_probes(found: Probing | None) -> object:
-    return None if found is None else (found.plan, found.version, found.waits)
+    """Rounds by their names: a sidecar tells the newest two, and every one is to be added when it is over."""
+    if found is None:
+        return None
+    return found.plan, found.version, found.waits, tuple(one.started for one in found.rounds)
+
+
+def _has_traffic(report: Glance) -> bool:
+    """Connections too, of which there may be nothing to read."""
+    return bool(report.totals.begun or report.live.in_flight or report.totals.interception.accepted)
 
 
 def _has_errors(found: GPUs | None) -> bool:

@@ -96,7 +96,7 @@ def judge(inputs: Inputs) -> Verdict:
 
 def _nothing_judged(inputs: Inputs, every: Iterable[Standing], waiting: list[str], seen_at: float) -> Verdict:
     words = f"not judged: {', '.join(waiting)}"
-    if all(one.limit.per_client_alone for one in every) and _one_address(inputs):
+    if all(one.limit.per_client_alone for one in every) and one_address(inputs):
         return Verdict(reasons.CLIENTS_NOT_DISTINGUISHABLE, words)
     if all(one.suspended for one in every):
         return Verdict(reasons.DETECTOR_SUSPENDED, words)
@@ -230,7 +230,7 @@ def _by_client(inputs: Inputs, limit: InteractionLimit) -> Standing | None:
 
 
 def _per_client(inputs: Inputs, limit: InteractionLimit, most: set[int], what: str) -> Standing:
-    if _one_address(inputs):
+    if one_address(inputs):
         return Standing(
             limit, not_judged=f"{reasons.CLIENTS_NOT_DISTINGUISHABLE.name}: all come from one address"
         )
@@ -249,7 +249,7 @@ def _clients(inputs: Inputs) -> list[ClientsSeen]:
     return [source.interactions.clients for _, source in inputs.fresh if source.interactions is not None]
 
 
-def _one_address(inputs: Inputs) -> bool:
+def one_address(inputs: Inputs) -> bool:
     """Whether all requests, and not just a few, come from one address at every replica."""
     seen = [one for one in _clients(inputs) if one.clients]
     requests = sum(one.most_requests for one in seen)

@@ -1,4 +1,4 @@
-"""When a monitor is looked at again: after a report interval, or sooner where something will happen."""
+"""When something will happen at a monitor, so that it is looked at sooner than after a report interval."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from llmmonitor_operator.evaluate import memory_forecast
 from llmmonitor_operator.reconcile.sidecars.standing import LOOK_AGAIN_SECONDS, Standing
 
 
-def due_seconds(
+def look_again_seconds(
     monitor: LLMMonitor,
     standings: Sequence[Standing],
     reports: Mapping[str, Report],
@@ -18,7 +18,7 @@ def due_seconds(
     acted: bool,
     now: float,
 ) -> float:
-    """In how many seconds.
+    """In how many seconds; infinite where nothing is waited for but the next reports.
 
     Args:
         monitor: with a valid spec.
@@ -39,4 +39,4 @@ def due_seconds(
     filling = any(memory_forecast.may_fill_within(interval, one, memory_limit) for one in reports.values())
     if acted or young or filling:
         wishes.append(LOOK_AGAIN_SECONDS)
-    return min([interval, *wishes])
+    return min(wishes, default=float("inf"))

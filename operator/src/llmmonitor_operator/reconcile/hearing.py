@@ -9,7 +9,7 @@ from dataclasses import replace
 from llmmonitor_api.report.glance import glance
 from llmmonitor_api.report.report import Report
 from llmmonitor_operator.gather.absorb import absorb_all
-from llmmonitor_operator.gather.accumulate import Added, added
+from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, added
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key
 from llmmonitor_operator.reconcile.memory import Memory
@@ -17,6 +17,7 @@ from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.rest import Kept, Rest
 from llmmonitor_operator.reconcile.sidecars.pulling import Puller
 from llmmonitor_operator.reconcile.sidecars.standing import Standing, address_of
+from llmmonitor_operator.reconcile.sidecars.wire import TIMEOUT_SECONDS
 from llmmonitor_operator.reconcile.turns import Turns
 from llmmonitor_operator.state import State
 
@@ -43,7 +44,7 @@ class Hearing:
             rest = replace(rest, names=_known(memory.state), counts={})
         heard = await self._puller.hear(rest.addresses, memory.pods, rest.names, glance)
         kept = Kept(self._clock(), {uid: one.body for uid, one in heard.items()})
-        memory.rest = rest.after({uid: one.said for uid, one in heard.items()})
+        memory.rest = rest.after(heard)
         if memory.rest is None:
             return await _read(kept)
         state, before, memory.kept = memory.state, memory.news, kept
@@ -51,8 +52,11 @@ class Hearing:
         return None
 
     async def _ended_cell(self, memory: Memory) -> bool:
-        """Whether a cell of anomalies has ended since the newest look: what was said in it is added to it."""
-        if memory.kept is None or not memory.kept.is_of_another_cell(self._clock()):
+        """Whether a cell of anomalies has ended since the newest look, or may while all are asked.
+
+        What was said in it is added to it.
+        """
+        if memory.kept is None or not memory.kept.is_of_another_cell(self._clock() + TIMEOUT_SECONDS):
             return False
         async with self._turns.taken(first=True):
             await take_in_kept(memory)
@@ -77,7 +81,7 @@ class Hearing:
         reports = {one.uid: heard[one.uid] for one in addresses if one.uid in heard}
         left = [one for one in addresses if one.uid not in reports]
         reports |= await pull(left, memory.pods, _known(memory.state))
-        await take_in_kept(memory, but=[uid for uid, one in reports.items() if _goes_on(one, memory.state)])
+        await take_in_kept(memory, but={uid for uid, one in reports.items() if _goes_on(one, memory.state)})
         return reports
 
 
@@ -87,17 +91,33 @@ def _known(state: State) -> dict[str, str]:
 
 
 def _goes_on(report: Report, state: State) -> bool:
-    """Whether it is of the life that is known, so that it says all that was said in looks before."""
+    """Whether it says all that was said in looks before: since what is known of the same life.
+
+    What is told whole may have begun anew in part, as by another setting.
+    """
     known = state.pods.get(report.identity.pod_uid)
-    return known is not None and known.newest is not None and known.newest.boot_id == report.identity.boot_id
+    same = known is not None and known.newest is not None and known.newest.boot_id == report.identity.boot_id
+    return same and report.since is not None
 
 
 async def take_in_kept(memory: Memory, but: Collection[str] = ()) -> None:
-    """What was said in the newest look, without the pods that have said it again."""
-    if memory.kept is None:
+    """What was said in the newest look, without the pods that have said it again: theirs is kept on.
+
+    Whoever has added what they say forgets it; if that fails, it is still here.
+    """
+    kept = memory.kept
+    if kept is None:
         return
-    memory.state, news = await absorbed(memory.state, await _read(memory.kept, but), memory.kept.at)
-    memory.news, memory.kept = added([memory.news, news]), None
+    memory.state, news = await absorbed(memory.state, await _read(kept, but), kept.at)
+    left = {uid: body for uid, body in kept.bodies.items() if uid in but}
+    memory.news, memory.kept = added([memory.news, news]), replace(kept, bodies=left) if left else None
+
+
+async def take_in(memory: Memory, reports: Mapping[str, Report], now: float) -> Added:
+    """What a pass has heard; all that was added since the last evaluation."""
+    memory.state, news = await absorbed(memory.state, reports, now)
+    news, memory.news, memory.kept = added([memory.news, news]), NOTHING_ADDED, None
+    return news
 
 
 async def _read(kept: Kept, but: Collection[str] = ()) -> dict[str, Report]:

@@ -25,15 +25,15 @@ from llmmonitor_operator.evaluate import Environment, Evaluation, evaluate
 from llmmonitor_operator.evaluate.environment import ExpectedPod, LeftOut
 from llmmonitor_operator.evaluate.measured import Measured
 from llmmonitor_operator.evaluate.transitions import WARNING, Transition
-from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, added
+from llmmonitor_operator.gather.accumulate import Added
 from llmmonitor_operator.gather.clock import not_after
 from llmmonitor_operator.kube.errors import ApiError
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key, Known
 from llmmonitor_operator.pods.contradiction import contradiction
 from llmmonitor_operator.reconcile.charging import restored_cost, with_cost
-from llmmonitor_operator.reconcile.due import due_seconds
-from llmmonitor_operator.reconcile.hearing import Hearing, absorbed, take_in_kept
+from llmmonitor_operator.reconcile.due import look_again_seconds
+from llmmonitor_operator.reconcile.hearing import Hearing, take_in, take_in_kept
 from llmmonitor_operator.reconcile.keep.anomaly_watcher import AnomalyWatcher
 from llmmonitor_operator.reconcile.keep.audit_watcher import AuditWatcher
 from llmmonitor_operator.reconcile.keep.drift_watcher import DriftWatcher
@@ -189,8 +189,7 @@ class MonitorPass:
         judged_before = memory.state.review
         await self._watch(key, known, memory, now)
         async with self._turns.taken(first=True):
-            memory.state, news = await absorbed(memory.state, reports, now)
-            news, memory.news = added([memory.news, news]), NOTHING_ADDED
+            news = await take_in(memory, reports, now)
             reports = {uid: msgspec.structs.replace(one, totals=_TAKEN) for uid, one in reports.items()}
             memory.state = with_cost(memory.state, known, mine, parts, news.figures, now)
             for uid, report in reports.items():
@@ -246,20 +245,20 @@ class MonitorPass:
         judged = memory.state.review is not judged_before
         if mistaken or judged or parts.checkpoints.due(memory.uid, memory.state, now):
             await self._save(key, memory, now)
-        due = min(
-            due_seconds(monitor, standings, reports, acted=acted, now=self._clock()),
+        wishes = min(
+            look_again_seconds(monitor, standings, reports, acted=acted, now=self._clock()),
             LOOK_AGAIN_SECONDS if restart.evict else restart.look_again_seconds or float("inf"),
             memory.status_again_at - now if written is None else float("inf"),
             LOOK_AGAIN_SECONDS if mine.leaving else float("inf"),
         )
-        settled = written is not None and not (known.invalid or acted or pushed or handing_over)
+        settled = written is not None and not (known.invalid or pushed or handing_over or measured)
         longest = parts.settings.rest_seconds
-        if settled and known.monitor is not None and longest > due:
+        if settled and known.monitor is not None and longest < wishes:
             # what was just written may be written again in a minute, and need not be
             figures_at = 0.0 if written else parts.status.figures_wait_until(memory.uid)
             end = end_of_rest(now, longest, figures_at, goes_on=rested)
-            memory.rest = rest_after(evaluation, standings, reports, due, end, self._beside(known))
-        return due
+            memory.rest = rest_after(evaluation, standings, reports, end, self._beside(known))
+        return min(evaluation.inputs.settings.report_interval_seconds, wishes)
 
     async def _watch(self, key: Key, known: Known, memory: Memory, now: float) -> None:
         """What is kept beside the state, and what people have said."""

@@ -22,12 +22,15 @@ from llmmonitor_operator.evaluate import Evaluation
 from llmmonitor_operator.evaluate.calm import Calm, calm_after
 from llmmonitor_operator.process_settings import LONGEST_REST_SECONDS
 from llmmonitor_operator.reconcile.sidecars.client import Address
+from llmmonitor_operator.reconcile.sidecars.heard import Heard
 from llmmonitor_operator.reconcile.sidecars.standing import Standing
 from llmmonitor_operator.windows import Count, add_counts
 
 LONGEST_INTERVAL_SECONDS = 30.0
 """Between reports: who asks more seldom gains little, and the look that ends a rest would come too late for
 the finest histograms (`gather.accumulate.Happened.has_place`)."""
+KEPT_BYTES_LIMIT = 64 * 1024
+"""Of one pod: a report of that size, or one padded by a stranger, is judged at once and not kept."""
 _SHORTEST_SHARE = 0.95
 """Of the whole rest, from the second in a row on: monitors drift apart."""
 
@@ -52,7 +55,7 @@ class Kept:
         try:
             return decode(self.bodies[uid])
         except UnreadableReport as error:
-            _log.warning("pod UID %s: what it counted until its last report is lost: %s", uid, error)
+            _log.warning("pod UID %s: the report of the newest look is not read: %s", uid, error)
             return None
 
     def is_of_another_cell(self, now: float) -> bool:
@@ -86,19 +89,20 @@ class Rest:
     counts: Mapping[str, Count] = field(default_factory=dict)
     """Of the newest look, by objective key: what all replicas together counted since what was added last."""
 
-    def after(self, said: Mapping[str, Glance]) -> Rest | None:
+    def after(self, heard: Mapping[str, Heard[Glance]]) -> Rest | None:
         """After a look; None where somebody did not answer, or not all is calm.
 
         Args:
-            said: by pod UID.
+            heard: by pod UID.
         """
-        if len(said) < len(self.addresses):
+        if len(heard) < len(self.addresses):
             return None
         counts: dict[str, Count] = {}
-        for uid, one in said.items():
-            if not self.calm.holds(uid, one):
+        for uid, one in heard.items():
+            if len(one.body) > KEPT_BYTES_LIMIT or not self.calm.holds(uid, one.said):
                 return None
-            add_counts(counts, ((key, Count(it.good, it.bad)) for key, it in one.totals.objectives.items()))
+            found = one.said.totals.objectives.items()
+            add_counts(counts, ((key, Count(it.good, it.bad)) for key, it in found))
         # what went well for minutes must not hide what fails now
         newly = {key: count - self.counts.get(key, Count()) for key, count in counts.items()}
         explained = self.calm.explains(counts) and self.calm.explains(newly)
@@ -130,33 +134,27 @@ def end_of_rest(now: float, seconds: float, figures_wait_until: float, *, goes_o
     return End(end)
 
 
-def rest_after(  # noqa: PLR0913, PLR0917 - what a pass has found
+def rest_after(
     evaluation: Evaluation,
     standings: Sequence[Standing],
     reports: Mapping[str, Report],
-    due: float,
     end: End,
     stands_on: object,
 ) -> Rest | None:
-    """None where the next pass has something to do or to wait for.
+    """None where looks are not enough: not all is well, a report was not taken, or nobody is there.
 
     Args:
         evaluation: of the pass.
         standings: of the monitor's pods.
         reports: that came in it, by pod UID.
-        due: in how many seconds the next pass was wanted.
         end: see `Rest`.
         stands_on: see `Rest`.
     """
     interval = evaluation.inputs.settings.report_interval_seconds
     addresses = [one.address for one in standings if one.address is not None]
-    known = evaluation.state.pods
-    names = {uid: newest.name for uid in reports if (newest := known[uid].newest) and not known[uid].refused}
-    if (
-        interval > LONGEST_INTERVAL_SECONDS
-        or due < interval
-        or any(one.uid not in names for one in addresses)
-    ):
+    pods = {uid: pod for uid in reports if (pod := evaluation.state.pods.get(uid)) and not pod.refused}
+    names = {uid: pod.newest.name for uid, pod in pods.items() if pod.newest}
+    if not addresses or interval > LONGEST_INTERVAL_SECONDS or any(one.uid not in names for one in addresses):
         return None
-    calm = calm_after(evaluation.conditions, evaluation.inputs.settings, reports)
+    calm = calm_after(evaluation.conditions, evaluation.inputs, reports)
     return None if calm is None else Rest(calm, end, interval, addresses, names, stands_on)
