@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 import pytest
-from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, World, until
+from tests.operator.reconcile.resting import Clock, let_rest, look, rested, state
 from tests.operator.reconcile.sidecar_double import SidecarDouble
 
 from llmmonitor_api.report.glance import Glance, GlancedObjective, GlancedTotals, glance
@@ -23,53 +22,20 @@ from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 from llmmonitor_operator.reconcile.rest import LONGEST_INTERVAL_SECONDS, End, Kept, Rest, end_of_rest
 from llmmonitor_operator.reconcile.sidecars.heard import Heard
 from llmmonitor_operator.settings import Settings
-from llmmonitor_operator.state import State
 from llmmonitor_operator.windows import FIGURE_TIERS, FINEST
 
 SECONDS = 60.0
 
 
-@dataclass
-class Clock:
-    """Of the operator and of the sidecar."""
-
-    now: float
-
-    def __call__(self) -> float:
-        return self.now
-
-    time = __call__
-
-
 @pytest.fixture
 def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A minute after the last cell of five began."""
-    found = Clock(time.time() // 300 * 300 + 60)
-    world.parts = replace(world.parts, settings=replace(world.parts.settings, rest_seconds=SECONDS))
-    world.one_pass = MonitorPass(world.parts, found)
-    monkeypatch.setattr(sidecar_double, "time", found)
-    return found
+    return let_rest(world, monkeypatch, after=60, seconds=SECONDS)
 
 
 async def resting(world: World, double: SidecarDouble, clock: Clock) -> None:
-    """After a pass that left nothing to be done, for a minute; requests are no news to it."""
-    double.begun = 40
-    await world.passed()
-    await world.namespace_pass.look()
-    await world.passed()
-    memory = world.one_pass._memories[KEY]
-    assert memory.rest is not None
-    calm = Calm(memory.rest.calm.settings, {}, for_requests=False, states=memory.rest.calm.states)
-    memory.rest = replace(memory.rest, calm=calm, end=End(clock.now + SECONDS))
-
-
-def state(world: World) -> State:
-    return world.one_pass._memories[KEY].state
-
-
-async def look(world: World, clock: Clock, seconds: float = 15.0) -> float | None:
-    clock.now += seconds
-    return await world.one_pass(KEY, Why.TIME)
+    """For a minute."""
+    await rested(world, double, clock, SECONDS)
 
 
 async def test_a_look_asks_and_judges_nothing(world: World, clock: Clock) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +11,9 @@ import msgspec
 import pytest
 from tests.operator.conftest import Watch, monitor_with
 from tests.operator.model_pods import moment
-from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import KEY, MONITORS, PODS, World, until
+from tests.operator.reconcile.resting import Clock, let_rest, look, rested, state
 from tests.operator.reconcile.sidecar_double import SidecarDouble
-from tests.operator.reconcile.test_calm_monitors_rest import Clock, look, resting, state
 
 from llmmonitor_api.report.probing import ProbeResult, ProbeRound, Probing
 from llmmonitor_api.report.report import Report, Resources, encode
@@ -24,7 +21,6 @@ from llmmonitor_api.report.requests import RequestCounts
 from llmmonitor_operator.reconcile import monitor_pass
 from llmmonitor_operator.reconcile.hearing import absorbed
 from llmmonitor_operator.reconcile.loop import Why
-from llmmonitor_operator.reconcile.monitor_pass import MonitorPass
 from llmmonitor_operator.reconcile.rest import KEPT_BYTES_LIMIT, End, rest_after
 from llmmonitor_operator.settings import Settings
 from llmmonitor_operator.state import State
@@ -38,19 +34,8 @@ DAY = 86_400.0
 @pytest.fixture
 def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A moment after a cell of five minutes began; each rest is as long as may be."""
-    found = Clock(time.time() // 300 * 300 + 20)
-    world.parts = replace(world.parts, settings=replace(world.parts.settings, rest_seconds=SECONDS))
-    world.one_pass = MonitorPass(world.parts, found)
-    monkeypatch.setattr(sidecar_double, "time", found)
     monkeypatch.setattr(monitor_pass, "end_of_rest", lambda now, *_, **__: End(now + SECONDS))
-    return found
-
-
-async def rested(world: World, double: SidecarDouble, clock: Clock) -> None:
-    await resting(world, double, clock)
-    memory = world.one_pass._memories[KEY]
-    assert memory.rest is not None
-    memory.rest = replace(memory.rest, end=End(clock.now + SECONDS))
+    return let_rest(world, monkeypatch, after=20, seconds=SECONDS)
 
 
 async def test_every_round_of_probes_is_added(
@@ -60,7 +45,7 @@ async def test_every_round_of_probes_is_added(
     rounds: list[ProbeRound] = []
     monkeypatch.setattr(SidecarDouble, "_probing", lambda _: Probing(version="v", rounds=tuple(rounds[-2:])))
     async with world.attached() as double:
-        await rested(world, double, clock)
+        await rested(world, double, clock, SECONDS)
 
         for _ in range(4):
             rounds.append(ProbeRound(clock.now, "v", 1, clock.now, (ProbeResult("q", passed=0, failed=1),)))
@@ -136,7 +121,7 @@ async def test_what_came_before_a_cell_ended_is_in_it_though_the_answer_came_aft
     world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with world.attached() as double:
-        await rested(world, double, clock)
+        await rested(world, double, clock, SECONDS)
         for _ in range(10):
             double.begun += 10
             await look(world, clock)
@@ -173,7 +158,7 @@ async def test_no_counter_goes_back_when_checks_begin_anew(
 
     monkeypatch.setattr(SidecarDouble, "report", report)
     async with world.attached() as double:
-        await rested(world, double, clock)
+        await rested(world, double, clock, SECONDS)
         for valid in (10, 20):
             counts = RequestCounts(setting="a", valid=valid)
             double.begun += 10
@@ -196,7 +181,7 @@ async def test_a_pass_that_is_cancelled_after_it_heard_loses_nothing(
         await asyncio.sleep(60)
 
     async with world.attached() as double:
-        await rested(world, double, clock)
+        await rested(world, double, clock, SECONDS)
         double.begun += 100
         await look(world, clock)
         monkeypatch.setattr(world.one_pass, "_watch", hangs)
@@ -221,7 +206,7 @@ async def test_a_pass_that_fails_after_it_heard_loses_nothing_of_a_pod_that_goes
         raise RuntimeError("as told")
 
     async with world.attached() as double:
-        await rested(world, double, clock)
+        await rested(world, double, clock, SECONDS)
         double.begun += 100
         await look(world, clock)
         with monkeypatch.context() as meanwhile:
@@ -241,7 +226,7 @@ async def test_a_padded_report_is_not_kept(
 ) -> None:
     monkeypatch.setattr(api, "encode", lambda report: encode(report) + b" " * KEPT_BYTES_LIMIT)
     async with world.attached() as double:
-        await rested(world, double, clock)
+        await rested(world, double, clock, SECONDS)
         double.begun += 5
 
         await look(world, clock)

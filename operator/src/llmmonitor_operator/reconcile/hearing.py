@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from llmmonitor_api.report.glance import glance
@@ -21,7 +21,7 @@ from llmmonitor_operator.reconcile.sidecars.wire import TIMEOUT_SECONDS
 from llmmonitor_operator.reconcile.turns import Turns
 from llmmonitor_operator.state import State
 
-_ABSORBED_AT_ONCE = 64
+_AT_A_TIME = 64
 
 
 class Hearing:
@@ -108,9 +108,10 @@ async def take_in_kept(memory: Memory, but: Collection[str] = ()) -> None:
     kept = memory.kept
     if kept is None:
         return
-    memory.state, news = await absorbed(memory.state, await _read(kept, but), kept.at)
-    left = {uid: body for uid, body in kept.bodies.items() if uid in but}
-    memory.news, memory.kept = added([memory.news, news]), replace(kept, bodies=left) if left else None
+    again = [uid for uid in kept.bodies if uid in but]
+    gone = await _read(kept.of([uid for uid in kept.bodies if uid not in but]))
+    memory.state, news = await absorbed(memory.state, gone, kept.at)
+    memory.news, memory.kept = added([memory.news, news]), kept.of(again) if again else None
 
 
 async def take_in(memory: Memory, reports: Mapping[str, Report], now: float) -> Added:
@@ -120,24 +121,27 @@ async def take_in(memory: Memory, reports: Mapping[str, Report], now: float) -> 
     return news
 
 
-async def _read(kept: Kept, but: Collection[str] = ()) -> dict[str, Report]:
-    """Some reports at a time, as they are absorbed."""
-    left = [uid for uid in kept.bodies if uid not in but]
+async def _read(kept: Kept) -> dict[str, Report]:
+    """All that can be read."""
     found: dict[str, Report] = {}
-    while left:
-        found |= Kept(kept.at, {uid: kept.bodies[uid] for uid in left[:_ABSORBED_AT_ONCE]}).reports()
-        del left[:_ABSORBED_AT_ONCE]
-        await asyncio.sleep(0)
+    async for some in _some_at_a_time(kept.bodies):
+        found |= kept.of(some).reports()
     return found
 
 
 async def absorbed(state: State, reports: Mapping[str, Report], now: float) -> tuple[State, Added]:
-    """Some reports at a time: those of a thousand pods take longer than others should wait."""
-    left = list(reports.items())
+    """The state with all of them, and what that added."""
     parts: list[Added] = []
-    while left:
-        state, some = absorb_all(state, dict(left[:_ABSORBED_AT_ONCE]), now)
-        parts.append(some)
-        del left[:_ABSORBED_AT_ONCE]
-        await asyncio.sleep(0)
+    async for some in _some_at_a_time(reports):
+        state, part = absorb_all(state, {uid: reports[uid] for uid in some}, now)
+        parts.append(part)
     return state, added(parts)
+
+
+async def _some_at_a_time(uids: Collection[str]) -> AsyncIterator[list[str]]:
+    """Pods' reports: those of a thousand take longer than others should wait."""
+    left = list(uids)
+    while left:
+        yield left[:_AT_A_TIME]
+        del left[:_AT_A_TIME]
+        await asyncio.sleep(0)

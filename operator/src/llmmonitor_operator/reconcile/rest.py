@@ -46,6 +46,10 @@ class Kept:
     bodies: Mapping[str, bytes]
     """By pod UID."""
 
+    def of(self, uids: Collection[str]) -> Kept:
+        """Of these pods alone."""
+        return replace(self, bodies={uid: self.bodies[uid] for uid in uids})
+
     def reports(self) -> dict[str, Report]:
         """The same, read; of what cannot be read in full nothing is left, which is logged."""
         found = ((uid, self._read(uid)) for uid in self.bodies)

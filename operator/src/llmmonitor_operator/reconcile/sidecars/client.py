@@ -68,7 +68,7 @@ class Address:
 
 @dataclass(slots=True)
 class Begun:
-    """A report that was asked for."""
+    """A report that was asked for; not frozen, as `heard.Heard`."""
 
     address: Address
     key: SigningKey

@@ -43,7 +43,7 @@ class Broken(Exception):
 
 @dataclass(slots=True)
 class Answer:
-    """What was said."""
+    """What was said; not frozen, as `heard.Heard`."""
 
     status: int
     body: bytes
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Asked:
-    """A request that was sent on a connection, and whose answer is waited for."""
+    """A request that was sent, and whose answer is waited for; not frozen, as `heard.Heard`."""
 
     place: tuple[str, int]
     connection: _Connection
