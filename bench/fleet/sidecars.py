@@ -115,11 +115,15 @@ class Sidecars:
         return answer
 
     def _report(self, number: int, request: Request) -> Answer:
-        now, self._state.reports = self._clock(), self._state.reports + 1
-        self._requests[number].verify(request.authorization, request.method, request.path, now)
-        replica = self._replicas[number]
-        replica.advance(now, serving=self._serving)
-        return Answer(200, encode(self._told[number].since(replica.report(now), request.has)))
+        self._requests[number].verify(request.authorization, request.method, request.path, self._clock())
+
+        def said() -> bytes:
+            now, self._state.reports = self._clock(), self._state.reports + 1
+            replica = self._replicas[number]
+            replica.advance(now, serving=self._serving)
+            return encode(self._told[number].since(replica.report(now), request.has))
+
+        return Answer(200, said(), repeat=request.repeat, again=said)
 
     def _configure(self, number: int, document: bytes) -> Answer:
         now, verifier = self._clock(), self._configurations[number]

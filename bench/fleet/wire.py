@@ -1,4 +1,4 @@
-"""HTTP/1.1 for a simulated sidecar: keep-alive, bodies by Content-Length, and nothing else.
+"""HTTP/1.1 for a simulated sidecar: keep-alive, bodies by Content-Length, and lines that go on in time.
 
 A framework takes half a millisecond for a request; at thirteen hundred a second the machine would measure
 that. Whoever asks is a program of ours or Prometheus, so what is not understood ends the connection.
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
+from llmmonitor_api.report.repeated import CONTENT_TYPE, Repeat, repeat_of
+from llmmonitor_api.report.repeated import HEADER as REPEAT
 from llmmonitor_api.report.told import HEADER
 
 _HEAD_BYTES_LIMIT = 64 * 1024
@@ -28,6 +30,7 @@ class Request:
     body: bytes
     has: str = ""
     """The report that the reader has (`report.told`)."""
+    repeat: Repeat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,9 @@ class Answer:
     status: int
     body: bytes
     content_type: str = "application/json"
+    repeat: Repeat | None = None
+    """How often it is given, with the body that `again` makes."""
+    again: Callable[[], bytes] = bytes
 
 
 Answering = Callable[[Request], Answer | None]
@@ -51,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
         self._address = ""
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Our address is the pod's."""
@@ -81,14 +88,44 @@ class Connection(asyncio.Protocol):
                 _header(head, "authorization"),
                 body,
                 _header(head, HEADER.lower()),
+                repeat_of(_header(head, REPEAT.lower())),
             )
         )
+        if answer is not None and answer.repeat is not None:
+            self._begin(answer, answer.repeat)
+            return
         if self._transport is not None and answer is not None:
             phrase = HTTPStatus(answer.status).phrase
             self._transport.write(
                 f"HTTP/1.1 {answer.status} {phrase}\r\nContent-Type: {answer.content_type}\r\n"
                 f"Content-Length: {len(answer.body)}\r\nCache-Control: no-store\r\n\r\n".encode()
                 + answer.body
+            )
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Nothing more is said."""
+        self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _begin(self, answer: Answer, repeat: Repeat) -> None:
+        if self._transport is not None:
+            self._transport.write(
+                f"HTTP/1.1 200 OK\r\nContent-Type: {CONTENT_TYPE}\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n".encode()
+            )
+            self._go_on(answer, repeat, answer.body, 1, asyncio.get_running_loop().time())
+
+    def _go_on(self, answer: Answer, repeat: Repeat, body: bytes, number: int, began: float) -> None:
+        if self._transport is None:
+            return
+        chunk = b"%x\r\n%b\n\r\n" % (len(body) + 1, body)
+        is_last = number == repeat.times
+        self._transport.write(chunk + b"0\r\n\r\n" if is_last else chunk)
+        if not is_last:
+            self._timer = asyncio.get_running_loop().call_at(
+                began + number * repeat.every_seconds,
+                lambda: self._go_on(answer, repeat, answer.again(), number + 1, began),
             )
 
 

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tests.operator.kube_server import KubeServer
@@ -34,6 +35,7 @@ from llmmonitor_operator.reconcile.namespace_pass import NamespacePass
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.publish.status_writer import StatusWriter
 from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
+from llmmonitor_operator.reconcile.sidecars.connection import Connection
 from llmmonitor_operator.reconcile.sidecars.wire import Connections
 from llmmonitor_operator.reconcile.watch.cluster_view import ClusterView
 
@@ -53,6 +55,19 @@ class World:
     one_pass: MonitorPass
     namespace_pass: NamespacePass
     events: list[Transition] = field(default_factory=list)
+    doubles: list[SidecarDouble] = field(default_factory=list)
+
+    async def told_on(self) -> int:
+        """The time has come in which sidecars tell more that were asked for it; how many did."""
+        connections, told = self.parts.sidecars._connections, 0
+        for double in self.doubles:
+            connection = connections._going_on.get(("127.0.0.1", double.port))
+            if connection is not None:
+                await until(double.repeating.is_waiting)
+                double.repeating.go_on()
+                await until(partial(_has_told, connection))
+                told += 1
+        return told
 
     async def settled(self) -> None:
         """Until the mirrors have seen what the server holds."""
@@ -78,6 +93,7 @@ class World:
         uid = self.server.at(f"{PODS}/chat-a")["metadata"]["uid"]
         async with sidecar_double.running(uid, SIGNING.public_key()) as double:
             self.kubelet_runs(double)
+            self.doubles.append(double)
             await self.settled()
             yield double
 
@@ -91,6 +107,10 @@ class World:
         state = {"running": {"startedAt": "2026-01-05T12:00:00Z"}}
         status = {**pod["status"], "ephemeralContainerStatuses": [{"name": ours["name"], "state": state}]}
         self.server.put(PODS, {**pod, "status": status})
+
+
+def _has_told(connection: Connection) -> bool:
+    return connection._told is not None
 
 
 async def until(look: Callable[[], bool]) -> None:

@@ -22,6 +22,10 @@ class Clock:
     """Of the operator and of the sidecar."""
 
     now: float
+    tells_on: bool = True
+    """Whether sidecars that were asked for more tell them in time."""
+    told: int = 0
+    """Looks before which one had."""
 
     def __call__(self) -> float:
         return self.now
@@ -56,4 +60,6 @@ def state(world: World) -> State:
 
 async def look(world: World, clock: Clock, seconds: float = 15.0) -> float | None:
     clock.now += seconds
+    if clock.tells_on:
+        clock.told += await world.told_on()
     return await world.one_pass(KEY, Why.TIME)

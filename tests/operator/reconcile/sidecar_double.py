@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from tests.sidecar.told_by_hand import ToldByHand
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.clients import Clients
@@ -59,6 +60,7 @@ class SidecarDouble:
     """Clients, by address or header."""
     sealing_key: X25519PrivateKey = field(default_factory=generate_sealing_key)
     keys: PublicKeys = field(default_factory=dict)
+    repeating: ToldByHand = field(default_factory=ToldByHand)
     requests: RequestVerifier = field(init=False)
     configurations: ConfigurationVerifier = field(init=False)
 
@@ -147,6 +149,7 @@ async def running(pod_uid: str, *keys: Ed25519PublicKey) -> AsyncIterator[Sideca
         feedback=FeedbackDesk(LiveOutcomeCounter(Totals())),
         people=People(double.review, double.erase, double.sealing_key, pod_uid),
     )
-    async with serving(make_app(sources), "127.0.0.1", 0) as port:
+    app = make_app(sources, repeating=double.repeating)
+    async with serving(app, "127.0.0.1", 0) as port:
         double.port = port
         yield double

@@ -27,10 +27,12 @@ from llmmonitor_operator.windows import FIGURE_TIERS, FINEST
 SECONDS = 60.0
 
 
-@pytest.fixture
-def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:
+@pytest.fixture(params=["asked", "told"])
+def clock(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A minute after the last cell of five began."""
-    return let_rest(world, monkeypatch, after=60, seconds=SECONDS)
+    found = let_rest(world, monkeypatch, after=60, seconds=SECONDS)
+    found.tells_on = request.param == "told"
+    return found
 
 
 async def resting(world: World, double: SidecarDouble, clock: Clock) -> None:
@@ -48,7 +50,7 @@ async def test_a_look_asks_and_judges_nothing(world: World, clock: Clock) -> Non
 
         assert double.sequence == asked + 1
         assert state(world) is before
-        assert due == 15.0
+        assert due == pytest.approx((15 + 0.5) / 0.95, abs=0.5)
 
 
 async def test_by_default_each_report_is_judged_when_it_comes(world: World, clock: Clock) -> None:

@@ -31,11 +31,13 @@ NOW = 1_800_000_000.0
 DAY = 86_400.0
 
 
-@pytest.fixture
-def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:
+@pytest.fixture(params=["asked", "told"])
+def clock(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A moment after a cell of five minutes began; each rest is as long as may be."""
     monkeypatch.setattr(monitor_pass, "end_of_rest", lambda now, *_, **__: End(now + SECONDS))
-    return let_rest(world, monkeypatch, after=20, seconds=SECONDS)
+    found = let_rest(world, monkeypatch, after=20, seconds=SECONDS)
+    found.tells_on = request.param == "told"
+    return found
 
 
 async def test_every_round_of_probes_is_added(

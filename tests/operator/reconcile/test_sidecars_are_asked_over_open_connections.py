@@ -16,13 +16,9 @@ import httptools
 import pytest
 from aiohttp import web
 
-from llmmonitor_operator.reconcile.sidecars import wire
-from llmmonitor_operator.reconcile.sidecars.wire import (
-    HEAD_BYTES_LIMIT,
-    Broken,
-    Connections,
-    NotHttp,
-)
+from llmmonitor_operator.reconcile.sidecars import connection
+from llmmonitor_operator.reconcile.sidecars.connection import HEAD_BYTES_LIMIT, Broken, NotHttp
+from llmmonitor_operator.reconcile.sidecars.wire import Connections
 
 LIMIT = 1000
 REQUEST = b"GET /v1/report HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -275,7 +271,7 @@ async def test_the_connection_that_is_idle_longest_makes_room() -> None:
 
 
 async def test_answers_that_are_too_much_at_once_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "UNREAD_BYTES_LIMIT", 50_000)  # not 128 MiB in a test
+    monkeypatch.setattr(connection, "UNREAD_BYTES_LIMIT", 50_000)  # not 128 MiB in a test
     body = b"x" * 40_000
     half = asyncio.Event()
 

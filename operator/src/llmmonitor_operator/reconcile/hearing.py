@@ -34,22 +34,28 @@ class Hearing:
         self._turns = turns
         self._clock = clock
 
-    async def look(self, key: Key, rest: Rest, memory: Memory) -> dict[str, Report] | None:
-        """Ask all while the monitor rests; where all is calm it rests on, and what was said is kept.
+    async def look(self, key: Key, rest: Rest, memory: Memory) -> dict[str, Report]:
+        """Hear all while the monitor rests; where all is calm it rests on, and what was said is kept.
 
         Returns:
-            None where it rests on; else what was said and can be read, by pod UID, for the pass that follows.
+            Nothing where it rests on (`memory.rest`); else what was said and can be read, by pod UID, for the
+            pass that follows.
         """
         if await self._ended_cell(memory):
             rest = replace(rest, names=_known(memory.state), counts={})
-        heard = await self._puller.hear(rest.addresses, memory.pods, rest.names, glance)
+        heard = self._puller.told(rest.addresses, rest.names, glance)
+        left = [one for one in rest.addresses if one.uid not in heard]
+        if left:
+            repeat = rest.repeat(self._clock())
+            heard |= await self._puller.hear(left, memory.pods, rest.names, glance, repeat)
+            rest = replace(rest, asked_at=self._clock())
         kept = Kept(self._clock(), {uid: one.body for uid, one in heard.items()})
         memory.rest = rest.after(heard)
         if memory.rest is None:
             return await _read(kept)
         state, before, memory.kept = memory.state, memory.news, kept
         self._metrics.looked(key, lambda: added([before, absorb_all(state, kept.reports(), kept.at)[1]]))
-        return None
+        return {}
 
     async def _ended_cell(self, memory: Memory) -> bool:
         """Whether a cell of anomalies has ended since the newest look, or may while all are asked.

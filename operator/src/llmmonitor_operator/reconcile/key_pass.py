@@ -52,6 +52,7 @@ class KeyPass:
         uids = {pod["metadata"]["uid"] for pod in seen}
         parts.sidecars.trust.forget_but(uids)
         parts.sidecars.signatures.forget_but(uids)
+        parts.sidecars.repeating.forget_but(uids)
         shard = parts.settings.shard
         if shard.first:
             found = await self._stepped(keys, now)

@@ -48,6 +48,9 @@ Pass = Callable[[Key, Why], Awaitable[float | None]]
 AtOnce = Callable[[Key], Awaitable[None]]
 """What a change of a monitor asks for before its next pass; passes make good for what it leaves."""
 
+SHORTEST_SHARE = 0.95
+"""Of the wait for a pass that is due: monitors drift apart."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -172,8 +175,18 @@ class Loop:
                 early = await _changed(wake, due or 0.0, CHANGES_SECONDS if early else 0.0)
                 continue
             early = False
-            wait = max(0.0, (due or 0.0) - spent) * random.uniform(0.95, 1.0)  # noqa: S311 - not all at once
+            wait = max(0.0, (due or 0.0) - spent) * random.uniform(SHORTEST_SHARE, 1.0)  # noqa: S311 - not all at once
             why = Why.NEWS if await _set_within(wake.any, wait) else Why.TIME
+
+
+def at_least(seconds: float, spent: float) -> float:
+    """What a pass gives that is due again in so many seconds from now, and not before.
+
+    Args:
+        seconds: from now.
+        spent: seconds since the pass began.
+    """
+    return seconds / SHORTEST_SHARE + spent
 
 
 async def _changed(wake: _Wake, wait: float, rest: float) -> bool:

@@ -39,7 +39,7 @@ from llmmonitor_operator.reconcile.keep.audit_watcher import AuditWatcher
 from llmmonitor_operator.reconcile.keep.drift_watcher import DriftWatcher
 from llmmonitor_operator.reconcile.keep.trial import trial_on
 from llmmonitor_operator.reconcile.keep.valid_spec import recalled, with_valid_spec
-from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS, Why
+from llmmonitor_operator.reconcile.loop import FAILED_LIMIT_SECONDS, FAILED_SECONDS, Why, at_least
 from llmmonitor_operator.reconcile.memory import Memory
 from llmmonitor_operator.reconcile.ownership import Owned, owned
 from llmmonitor_operator.reconcile.parts import Parts
@@ -117,10 +117,9 @@ class MonitorPass:
         heard: Mapping[str, Report] = {}
         over = rest is not None and rest.is_over(self._clock())
         if rest is not None and why is Why.TIME and not over and rest.stands_on == self._beside(known):
-            said = await self._hearing.look(key, rest, memory)
-            if said is None:
-                return rest.interval
-            heard = said
+            heard = await self._hearing.look(key, rest, memory)
+            if memory.rest is not None:
+                return at_least(memory.rest.look_again_seconds(self._clock()), time.monotonic() - began)
         rested = rest is not None and over and not rest.end.for_figures
         due = await self._look_and_act(key, known, memory, heard, rested=rested)
         parts.metrics.passed(time.monotonic() - began)

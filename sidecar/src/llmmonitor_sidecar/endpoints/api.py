@@ -75,9 +75,16 @@ class Api:
             self._sources.requests.verify(authorization, method, path, self._sources.clock())
         except Refused as refused:
             return self._refuse("report", refused)
-        answer = Answer(200, encode(self._told.since(self._sources.current_report(), has)))
+        answer = self.report_again(has)
         self._sources.reported()
         return answer
+
+    def report_again(self, has: str) -> Answer:
+        """The report of this moment, to whoever asked for it again and again; `has`: see `report.told`.
+
+        It may reach nobody, so that it is not the last one that a sidecar which ends waits to be asked for.
+        """
+        return Answer(200, encode(self._told.since(self._sources.current_report(), has)))
 
     def review(self, method: str, path: str, authorization: str) -> Answer:
         """A redacted case, or its end, or that of a client's, to whoever signed the request."""

@@ -18,23 +18,28 @@ from llmmonitor_api.signing.document import BYTES_LIMIT
 from llmmonitor_sidecar.endpoints.answer import Answer, error
 from llmmonitor_sidecar.endpoints.api import Api, Sources
 from llmmonitor_sidecar.endpoints.feedback import BODY_BYTES_LIMIT, PATH
+from llmmonitor_sidecar.endpoints.repeating import LIMIT, Repeating
 
 REQUEST_SECONDS = 10.0
-"""How long a request may take, its body included."""
+"""How long a request may take, its body included, and without what is told again and again."""
 
 _log = logging.getLogger(__name__)
 
 
-def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.Application:
+def make_app(
+    sources: Sources, request_seconds: float = REQUEST_SECONDS, repeating: Repeating | None = None
+) -> web.Application:
     """An application with the routes; `server.serving` binds it."""
-    api, desk = Api(sources), sources.feedback
+    api, desk, repeating = Api(sources), sources.feedback, repeating or Repeating()
 
     async def metrics(request: web.Request) -> web.StreamResponse:
         return give(api.metrics(_accept(request), _authorization(request)))
 
     async def report(request: web.Request) -> web.StreamResponse:
         has = request.headers.get(HEADER, "")
-        return give(api.report(request.method, request.raw_path, _authorization(request), has))
+        answer = api.report(request.method, request.raw_path, _authorization(request), has)
+        told = await repeating.give(request, answer, lambda: api.report_again(has))
+        return told or give(answer)
 
     async def health(_request: web.Request) -> web.StreamResponse:
         return give(api.health())
@@ -56,6 +61,7 @@ def make_app(sources: Sources, request_seconds: float = REQUEST_SECONDS) -> web.
 
     app = web.Application(client_max_size=BYTES_LIMIT, middlewares=[_in_time_and_in_json(request_seconds)])
     app.on_response_prepare.append(_without_banner)
+    app.on_shutdown.append(lambda _app: repeating.end())
     app.add_routes(
         [
             web.get("/metrics", metrics),
@@ -75,7 +81,7 @@ def _in_time_and_in_json(request_seconds: float) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            async with asyncio.timeout(request_seconds):
+            async with asyncio.timeout(request_seconds) as request[LIMIT]:
                 return await handler(request)
         except web.HTTPException as problem:
             return _of_http(problem)

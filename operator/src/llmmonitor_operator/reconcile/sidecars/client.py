@@ -18,23 +18,19 @@ import msgspec
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.people import people_key
+from llmmonitor_api.report import repeated
 from llmmonitor_api.report.report import Report, UnreadableReport, decode
 from llmmonitor_api.report.told import HEADER
 from llmmonitor_api.review import Gone, Offer, Offered
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
 from llmmonitor_api.signing.sealed import sealed
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
+from llmmonitor_operator.reconcile.sidecars.connection import Answer, Broken, NotHttp
 from llmmonitor_operator.reconcile.sidecars.heard import Heard, S
+from llmmonitor_operator.reconcile.sidecars.repeating import Repeating
 from llmmonitor_operator.reconcile.sidecars.signatures import Signatures
 from llmmonitor_operator.reconcile.sidecars.trust import Trust
-from llmmonitor_operator.reconcile.sidecars.wire import (
-    TIMEOUT_SECONDS,
-    Answer,
-    Asked,
-    Broken,
-    Connections,
-    NotHttp,
-)
+from llmmonitor_operator.reconcile.sidecars.wire import TIMEOUT_SECONDS, Asked, Connections
 
 T = TypeVar("T")
 
@@ -124,6 +120,7 @@ class SidecarClient:
         """To be set when others are in use."""
         self.trust = Trust()
         self.signatures = Signatures()
+        self.repeating = Repeating(connections, clock)
         self._clock = clock
         self._begun = 0
         """Reports that were asked for and are waited for, beside those that have a turn."""
@@ -170,17 +167,27 @@ class SidecarClient:
             self.signatures.unanswered(address.uid)
             raise
 
-    def begin(self, address: Address, has: str = "") -> Begun | None:
+    def begin(self, address: Address, has: str = "", repeat: repeated.Repeat | None = None) -> Begun | None:
         """Ask for a report where that is all but certain to go well: over an open connection, at once.
 
         Hundreds of reports a second are asked for, nearly all of them so; a task, a turn and a few coroutines
         for each take longer than all else that is done to ask. None: nothing was asked, `hear` does it.
+
+        Args:
+            address: whom to ask.
+            has: see `hear`.
+            repeat: for how many reports it is asked; those after the first are had by `repeating`.
         """
         if self._begun >= CONCURRENT:
             return None
         key = self.keys.order(self.trust.of(address.uid), address.begins_with)[0]
-        asked = self._connections.begin(address.ip, address.port, lambda: self._for_report(address, key, has))
+        times = self.repeating.begin(address.uid, has, repeat.times if repeat else 0)
+        again = f"{repeated.HEADER}: {repeat}\r\n" if times else ""
+        asked = self._connections.begin(
+            address.ip, address.port, lambda: self._for_report(address, key, has, again), times
+        )
         if asked is None:
+            self.repeating.over(address.uid)
             return None
         self._begun += 1
         return Begun(address, key, asked)
@@ -198,6 +205,7 @@ class SidecarClient:
         except TimeoutError as error:
             self.trust.lost(address.uid)
             self.signatures.unanswered(address.uid)
+            self.repeating.failed(address.uid)
             raise _too_late(address) from error
         except (OSError, Broken, NotHttp):
             return None
@@ -213,10 +221,10 @@ class SidecarClient:
         self._begun -= 1
         self._connections.drop(begun.asked)
 
-    def _for_report(self, address: Address, key: SigningKey, has: str) -> bytes:
+    def _for_report(self, address: Address, key: SigningKey, has: str, again: str = "") -> bytes:
         signature = self.signatures.of(_REPORT, key, address.uid, self._clock())
         since = f"{HEADER}: {has}\r\n" if has else ""
-        return _request("GET", address, _REPORT, f"Authorization: {signature}\r\n{since}")
+        return _request("GET", address, _REPORT, f"Authorization: {signature}\r\n{since}{again}")
 
     def _heard(self, address: Address, key: SigningKey, body: bytes, read: Callable[[bytes], S]) -> Heard[S]:
         said = read(body)
@@ -344,6 +352,7 @@ class SidecarClient:
         raise AssertionError("there is always a key")
 
     async def _ask(self, method: str, address: Address, request: Callable[[], bytes]) -> bytes:
+        self.repeating.over(address.uid)
         async with self._turns[method]:
             try:
                 answer = await self._answer(address, request)

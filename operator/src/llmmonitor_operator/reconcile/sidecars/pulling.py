@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from types import MappingProxyType
 
+from llmmonitor_api.report.repeated import Repeat
 from llmmonitor_api.report.report import Report, UnreadableReport, decode
 from llmmonitor_api.report.told import NONE_YET
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
@@ -54,13 +55,17 @@ class Puller:
         memory: PodsMemory,
         has: Mapping[str, str],
         read: Callable[[bytes], S],
+        repeat: Repeat | None = None,
     ) -> dict[str, Heard[S]]:
-        """The same, read by `read` (`report.decode` or `glance`), and as they came."""
+        """The same, read by `read` (`report.decode` or `glance`), and as they came.
+
+        With `repeat` they are asked to tell more of them, which are had by `told`.
+        """
         found: dict[str, Heard[S]] = {}
         begun: list[Begun] = []
         others: list[Address] = []
         for one in addresses:
-            quick = self._sidecars.begin(one, has.get(one.uid, NONE_YET))
+            quick = self._sidecars.begin(one, has.get(one.uid, NONE_YET), repeat)
             if quick is None:
                 others.append(one)
             else:
@@ -77,6 +82,19 @@ class Puller:
         if again:
             await self._hear_all(again, memory, has, found, read)
         self._metrics.pulled("ok", len(found))  # at once: one by one takes as long as reading them
+        return found
+
+    def told(
+        self, addresses: Iterable[Address], has: Mapping[str, str], read: Callable[[bytes], S]
+    ) -> dict[str, Heard[S]]:
+        """What those have told by now that were asked for more; the others are to be asked."""
+        found: dict[str, Heard[S]] = {}
+        told = self._sidecars.repeating.told
+        for one in addresses:
+            heard = told(one, has.get(one.uid, NONE_YET), read)
+            if heard is not None:
+                found[one.uid] = heard
+        self._metrics.pulled("ok", len(found))
         return found
 
     async def _end_all(

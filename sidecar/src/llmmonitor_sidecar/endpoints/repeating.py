@@ -1,0 +1,110 @@
+"""Tells reports again and again in one answer, to those few who asked for it (`report.repeated`).
+
+What does not get through ends it: whoever reads nothing for longer than the time between two reports, or is
+gone. The next question begins anew, so that nothing depends on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import hdrs, web
+
+from llmmonitor_api.report.repeated import CONTENT_TYPE, HEADER, NotRepeated, Repeat, repeat_of
+from llmmonitor_sidecar.endpoints.answer import Answer
+
+AT_ONCE = 2
+"""Of two leaders, while one follows the other; the oldest makes room."""
+LIMIT = web.RequestKey("limit", asyncio.Timeout)
+"""How long the request may take, which does not hold for what is told again and again."""
+
+
+class Repeating:
+    """The answers that are under way."""
+
+    def __init__(self, set_by: Callable[[asyncio.Event, float], Awaitable[bool]] | None = None) -> None:
+        """None yet.
+
+        Args: set_by: waits until a time of the loop's clock; whether the event was set before.
+        """
+        self._set_by = set_by or _set_by
+        self._ended: list[asyncio.Event] = []
+        """Of each, the oldest first: set when it is to end."""
+
+    async def give(
+        self, request: web.Request, first: Answer, again: Callable[[], Answer]
+    ) -> web.StreamResponse | None:
+        """`first` and what `again` gives, a line each, until as many are told or it is ended.
+
+        None: nothing was told, as `first` is no report or the only one that was asked for.
+
+        Raises:
+            HTTPBadRequest: it asks for what cannot be done.
+            Exception: what `again` raises; the connection is closed then, as the answer has begun.
+        """
+        if first.status != web.HTTPOk.status_code or request.method != hdrs.METH_GET:
+            return None
+        try:
+            repeat = repeat_of(request.headers.get(HEADER, ""))
+        except NotRepeated as problem:
+            raise web.HTTPBadRequest(text=str(problem)) from problem
+        if repeat is None:
+            return None
+        request[LIMIT].reschedule(None)
+        response = web.StreamResponse(
+            headers={hdrs.CONTENT_TYPE: CONTENT_TYPE, hdrs.CACHE_CONTROL: "no-store"}
+        )
+        ended = asyncio.Event()
+        self._ended.append(ended)
+        for oldest in self._ended[:-AT_ONCE]:
+            oldest.set()
+        try:
+            await response.prepare(request)
+            await self._tell(response, first, repeat, again, ended)
+        except (ConnectionError, TimeoutError):  # nobody is there, or nobody reads
+            _abort(request)
+        except BaseException:
+            _abort(request)
+            raise
+        finally:
+            self._ended.remove(ended)
+        return response
+
+    async def _tell(
+        self,
+        response: web.StreamResponse,
+        first: Answer,
+        repeat: Repeat,
+        again: Callable[[], Answer],
+        ended: asyncio.Event,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        began, told = loop.time(), first
+        for number in range(1, repeat.times + 1):
+            async with asyncio.timeout(repeat.every_seconds):
+                await response.write(told.body + b"\n")
+            if number == repeat.times or await self._set_by(ended, began + number * repeat.every_seconds):
+                return
+            told = again()
+
+    async def end(self) -> None:
+        """All: the sidecar stops."""
+        for ended in self._ended:
+            ended.set()
+
+
+def _abort(request: web.Request) -> None:
+    """Nothing else can be said where an answer has begun."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+async def _set_by(event: asyncio.Event, when: float) -> bool:
+    """Wait until then (of the loop's clock); whether it was set before."""
+    try:
+        async with asyncio.timeout_at(when):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

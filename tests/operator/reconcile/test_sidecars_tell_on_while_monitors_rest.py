@@ -1,0 +1,222 @@
+"""While a monitor rests its sidecars tell their reports in one answer; whoever does not is asked as ever."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.operator.reconcile.operator_world import KEY, World, until
+from tests.operator.reconcile.resting import Clock, let_rest, look, rested, state
+
+from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.repeated import LONGEST_SECONDS, Repeat
+from llmmonitor_operator.evaluate.calm import Calm
+from llmmonitor_operator.reconcile.loop import SHORTEST_SHARE, at_least
+from llmmonitor_operator.reconcile.rest import End, Rest
+from llmmonitor_operator.reconcile.sidecars.repeating import PLAIN_SECONDS, Repeating
+from llmmonitor_operator.settings import Settings
+from llmmonitor_sidecar.endpoints import repeating
+
+SECONDS = 120.0
+CELL = 1_800_000_000.0
+"""When one begins."""
+
+
+@pytest.fixture
+def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = let_rest(world, monkeypatch, after=20, seconds=SECONDS)
+    world.parts.sidecars.repeating._clock = found
+    return found
+
+
+def questions(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each request for a report, from now on: `repeated` or `plain`."""
+    found: list[str] = []
+    make = world.parts.sidecars._for_report
+
+    def noted(*of: object) -> bytes:
+        request = make(*of)  # type: ignore[arg-type]  # passed on
+        found.append("repeated" if b"Report-Repeat: " in request else "plain")
+        return request
+
+    monkeypatch.setattr(world.parts.sidecars, "_for_report", noted)
+    return found
+
+
+async def test_one_question_is_answered_for_the_whole_rest(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        asked, before = questions(world, monkeypatch), double.sequence
+
+        for _ in range(6):
+            double.begun += 2
+            await look(world, clock)
+
+        assert asked == ["repeated"]
+        assert clock.told == 5
+        assert double.sequence == before + 6
+        double.begun += 2
+        await look(world, clock, SECONDS)
+        assert state(world).window(600).begun == 54, "and each request is counted once"
+
+
+async def test_what_is_told_is_judged_at_once(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        await look(world, clock)
+        double.configuration = Configuration(generation=double.configuration.generation, stop=True)
+        double.begun, before = 47, double.sequence
+
+        await look(world, clock)
+
+        assert clock.told == 1
+        assert double.sequence == before + 1, "nobody was asked again"
+        assert state(world).window(600).begun == 47
+        await until(lambda: not world.parts.sidecars._connections._going_on)
+
+
+async def test_who_does_not_tell_in_time_is_asked_as_ever_for_a_while(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.tells_on = False
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        asked = questions(world, monkeypatch)
+
+        for _ in range(4):
+            await look(world, clock)
+            assert world.one_pass._memories[KEY].rest is not None
+
+        assert asked == ["repeated", "plain", "plain", "plain"]
+        clock.now += PLAIN_SECONDS
+        await world.one_pass(KEY)
+        await rested(world, double, clock, SECONDS)
+        await look(world, clock)
+        assert asked[-1] == "repeated"
+
+
+async def test_a_version_that_knows_nothing_of_it_is_asked_as_ever(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeating, "repeat_of", lambda _: None)
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        asked, before = questions(world, monkeypatch), double.sequence
+
+        for _ in range(3):
+            await look(world, clock)
+
+        assert asked == ["repeated", "plain", "plain"]
+        assert double.sequence == before + 3
+        assert world.one_pass._memories[KEY].rest is not None
+
+
+async def test_another_pods_report_is_not_taken(world: World, clock: Clock) -> None:
+    """Its address may be another's by now, whose sidecar was asked by somebody else."""
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        await look(world, clock)
+        double.begun, double.pod_uid = 1000, "another"
+
+        await look(world, clock)
+
+        assert clock.told == 1
+        assert state(world).window(600).begun == 40
+        known = world.one_pass._memories[KEY].pods.of(next(iter(state(world).pods)))
+        assert "another" in known.unreachable
+
+
+async def test_a_change_that_is_pushed_ends_what_is_told_and_no_more(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        await look(world, clock)
+        asked = questions(world, monkeypatch)
+
+        await world.one_pass.push_change(KEY)
+        await world.one_pass(KEY)
+        await rested(world, double, clock, SECONDS)
+        asked.clear()
+        await look(world, clock)
+
+        assert asked == ["repeated"], "it was not the sidecar's fault"
+
+
+async def test_a_pass_ends_what_is_told(world: World, clock: Clock) -> None:
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        await look(world, clock)
+        double.begun += 3
+
+        await world.one_pass(KEY)
+
+        assert state(world).window(600).begun == 43
+        assert world.parts.sidecars._connections._going_on == {}
+
+
+async def test_the_gone_are_forgotten(world: World) -> None:
+    found = Repeating(world.parts.sidecars._connections, lambda: CELL)
+    for uid in ("here", "gone"):
+        found.begin(uid, "1.boot", 9)
+        found.failed(uid)
+        found.begin(f"{uid} too", "1.boot", 9)
+
+    found.forget_but({"here", "here too"})
+
+    assert (set(found._more), set(found._plain_until)) == ({"here too"}, {"here"})
+
+
+def resting(*, end: float, interval: float = 15.0, asked_at: float = CELL) -> Rest:
+    calm = Calm(Settings(), {}, for_requests=False, states={})
+    return Rest(calm, End(CELL + end), interval, (), {}, asked_at=asked_at)
+
+
+@pytest.mark.parametrize(
+    ("rest", "after", "times"),
+    [
+        (resting(end=240), 0, 17),
+        (resting(end=240), 1, 16),
+        (resting(end=100), 0, 7),
+        (resting(end=20), 0, 2),
+        (resting(end=14), 0, None),
+        (resting(end=20), 30, None),
+        (resting(end=400), 200, 7),  # a cell ends at 300
+        (resting(end=400), 281, None),
+        (resting(end=400), 299.9, None),
+        (resting(end=500), 300, 14),
+        (resting(end=1e9), 0, 20),
+        (resting(end=240, interval=5), 0, 49),
+        (resting(end=240, interval=7.5), 0, None),
+        (resting(end=240, interval=4), 0, None),
+    ],
+)
+def test_it_is_asked_for_until_another_question_is_due(rest: Rest, after: float, times: int | None) -> None:
+    wish = rest.repeat(CELL + after)
+
+    assert wish == (None if times is None else Repeat(times, int(rest.interval)))
+    assert wish is None or wish.seconds <= LONGEST_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("after", "seconds"), [(0.0, 15.5), (15.5, 15.0), (16.3, 14.2), (45.9, 14.6), (-7.5, 8.0), (-1e6, 10.5)]
+)
+def test_looks_come_after_what_is_told(after: float, seconds: float) -> None:
+    assert resting(end=240).look_again_seconds(CELL + after) == pytest.approx(seconds)
+
+
+def test_a_pass_that_must_not_come_too_early_does_not() -> None:
+    due = at_least(15.5, spent=2.0)
+
+    assert (due - 2.0) * SHORTEST_SHARE == pytest.approx(15.5)
+
+
+def test_a_rest_that_goes_on_remembers_when_it_asked() -> None:
+    rest = replace(resting(end=240), asked_at=CELL + 3)
+
+    after = rest.after({})
+
+    assert after is not None
+    assert after.asked_at == CELL + 3
