@@ -51,12 +51,27 @@ def test_an_answer_that_was_lost_is_told_again_with_the_next() -> None:
 
 def test_all_of_it_is_told_to_who_does_not_ask_has_another_boots_or_one_that_is_not_remembered() -> None:
     told = Told()
-    for sequence in (1, 2, 3):
+    for sequence in range(1, 7):
         told.since(_report(sequence, _begun(sequence)), named("b", sequence - 1))
 
-    for has in ("", NONE_YET, named("b", 1), named("c", 3), "3", ".b", "x.b"):
-        answer = told.since(_report(4, _begun(4)), has)
-        assert (answer.since, answer.totals.begun) == (None, 4), has
+    for has in ("", NONE_YET, named("b", 1), named("c", 6), "6", ".b", "x.b"):
+        answer = told.since(_report(7, _begun(7)), has)
+        assert (answer.since, answer.totals.begun) == (None, 7), has
+
+
+def test_two_readers_are_told_what_came_since_what_each_has() -> None:
+    """Of which one follows the other, and both may be told on without asking."""
+    told, has = Told(), {}
+    for sequence, reader in ((1, "old"), (2, "new")):
+        told.since(_report(sequence, _begun(sequence)), NONE_YET)
+        has[reader] = sequence
+
+    for sequence in range(3, 13):
+        reader = "old" if sequence % 2 else "new"
+        answer = told.since(_report(sequence, _begun(sequence)), named("b", has[reader]))
+        assert (answer.since, answer.totals.begun) == (has[reader], sequence - has[reader])
+        if sequence == 9:
+            has["old"] = 9  # it was added, and is what comes next since
 
 
 def test_another_setting_by_which_counts_began_anew_is_told_whole() -> None:

@@ -31,7 +31,8 @@ from llmmonitor_api.report.report import BYTES_LIMIT, Report, UnreadableReport
 from llmmonitor_api.signing import generate_private_key, public_key_bytes
 from llmmonitor_cli.reserved_port import LOOPBACK, ReservedPort
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
-from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.address import Address
+from llmmonitor_operator.reconcile.sidecars.client import NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_operator.reconcile.sidecars.wire import Connections
 from llmmonitor_sidecar.linux import die_with_parent
 

@@ -9,7 +9,7 @@ from typing import Any
 from tests.operator.reconcile.operator_world import KEY, MONITORS, World, until
 
 from llmmonitor_operator.reconcile.loop import Loop, Why
-from llmmonitor_operator.reconcile.sidecars.client import Address
+from llmmonitor_operator.reconcile.sidecars.address import Address
 from llmmonitor_operator.reconcile.sidecars.heard import Heard, S
 
 

@@ -8,7 +8,7 @@ from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import SIGNING, World
 
 from llmmonitor_api.signing import generate_private_key
-from llmmonitor_operator.reconcile.sidecars.client import Address
+from llmmonitor_operator.reconcile.sidecars.address import Address
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
 from llmmonitor_operator.reconcile.sidecars.pulling import Puller
 from llmmonitor_operator.reconcile.sidecars.standing import address_of

@@ -83,7 +83,7 @@ class Asking:
             return (await self.connections.answer(begun)).body
 
     def told(self) -> bytes | None:
-        return self.connections.told(HOST, self.peer.port)
+        return self.connections.take_line(HOST, self.peer.port)
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -174,8 +174,9 @@ async def test_who_has_told_nothing_is_waited_for_no_more() -> None:
         (chunk(b"x" * LINE_BYTES_LIMIT + b"y"),),
         (chunk(b"x" * LINE_BYTES_LIMIT + b"y\n"),),
         tuple(chunk(b"line\n") for _ in range(9)),
+        (chunk(b"line\n" * 9),),
     ],
-    ids=["no HTTP", "no end", "too long", "more than were asked for"],
+    ids=["no HTTP", "no end", "too long", "more than were asked for", "more at once"],
 )
 async def test_who_tells_what_was_not_asked_for_is_left(parts: tuple[bytes, ...]) -> None:
     async with asking() as one:
@@ -216,6 +217,22 @@ async def test_no_more_connections_are_open_than_may_be() -> None:
         await one.connections.ask(HOST, other.port, REQUEST)
 
         assert one.counts == (1, 0), "the other one was closed again"
+
+
+async def test_no_more_of_them_go_on_than_may_be() -> None:
+    lines = HEAD + chunk(b"one\n")
+    async with asking(limit=1) as one, peer(lambda number: lines if number > 1 else PLAIN) as other:
+        begun = one.connections.begin(HOST, one.peer.port, lambda: REQUEST, 9)
+        await one.connections.ask(HOST, other.port, REQUEST)
+        another = one.connections.begin(HOST, other.port, lambda: REQUEST, 9)
+        assert begun is not None
+        assert another is not None
+
+        for each in (begun, another):
+            await one.connections.answer(each)
+        await asyncio.sleep(0.02)
+
+        assert one.counts == (1, 0)
 
 
 async def test_time_is_only_limited_until_the_first_line() -> None:

@@ -11,7 +11,8 @@ from llmmonitor_api.report.report import BYTES_LIMIT
 from llmmonitor_api.report.told import NONE_YET, named
 from llmmonitor_api.signing import generate_private_key
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
-from llmmonitor_operator.reconcile.sidecars.client import Address, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.address import Address
+from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
 from llmmonitor_operator.reconcile.sidecars.wire import Connections
 
 KEY = generate_private_key()

@@ -13,7 +13,8 @@ from llmmonitor_api.report.report import BYTES_LIMIT
 from llmmonitor_api.signing import RequestVerifier, generate_private_key, public_keys_by_id
 from llmmonitor_api.signing.links import LINKS
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
-from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.address import Address
+from llmmonitor_operator.reconcile.sidecars.client import NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_operator.reconcile.sidecars.wire import Connections
 
 KEY = generate_private_key()

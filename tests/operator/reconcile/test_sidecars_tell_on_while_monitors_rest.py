@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from tests.operator.reconcile.operator_world import KEY, World, until
 from tests.operator.reconcile.resting import Clock, let_rest, look, rested, state
@@ -169,9 +167,9 @@ async def test_the_gone_are_forgotten(world: World) -> None:
     assert (set(found._more), set(found._plain_until)) == ({"here too"}, {"here"})
 
 
-def resting(*, end: float, interval: float = 15.0, asked_at: float = CELL) -> Rest:
+def resting(*, end: float, interval: float = 15.0, told_from: float | None = CELL) -> Rest:
     calm = Calm(Settings(), {}, for_requests=False, states={})
-    return Rest(calm, End(CELL + end), interval, (), {}, asked_at=asked_at)
+    return Rest(calm, End(CELL + end), interval, (), {}, told_from=told_from)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +185,6 @@ def resting(*, end: float, interval: float = 15.0, asked_at: float = CELL) -> Re
         (resting(end=400), 281, None),
         (resting(end=400), 299.9, None),
         (resting(end=500), 300, 14),
-        (resting(end=1e9), 0, 20),
         (resting(end=240, interval=5), 0, 49),
         (resting(end=240, interval=7.5), 0, None),
         (resting(end=240, interval=4), 0, None),
@@ -204,19 +201,14 @@ def test_it_is_asked_for_until_another_question_is_due(rest: Rest, after: float,
     ("after", "seconds"), [(0.0, 15.5), (15.5, 15.0), (16.3, 14.2), (45.9, 14.6), (-7.5, 8.0), (-1e6, 10.5)]
 )
 def test_looks_come_after_what_is_told(after: float, seconds: float) -> None:
-    assert resting(end=240).look_again_seconds(CELL + after) == pytest.approx(seconds)
+    assert resting(end=240).told_in_seconds(CELL + after) == pytest.approx(seconds)
+
+
+def test_looks_at_those_that_do_not_tell_on_come_as_ever() -> None:
+    assert resting(end=240, told_from=None).told_in_seconds(CELL) is None
 
 
 def test_a_pass_that_must_not_come_too_early_does_not() -> None:
     due = at_least(15.5, spent=2.0)
 
     assert (due - 2.0) * SHORTEST_SHARE == pytest.approx(15.5)
-
-
-def test_a_rest_that_goes_on_remembers_when_it_asked() -> None:
-    rest = replace(resting(end=240), asked_at=CELL + 3)
-
-    after = rest.after({})
-
-    assert after is not None
-    assert after.asked_at == CELL + 3

@@ -17,7 +17,8 @@ from llmmonitor_api.signing import RequestVerifier, generate_private_key
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
 from llmmonitor_operator.reconcile.sidecars import client as sidecar_client
-from llmmonitor_operator.reconcile.sidecars.client import Address, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.address import Address
+from llmmonitor_operator.reconcile.sidecars.client import SidecarClient
 from llmmonitor_operator.reconcile.sidecars.heard import Heard, S
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
 from llmmonitor_operator.reconcile.sidecars.pulling import Puller

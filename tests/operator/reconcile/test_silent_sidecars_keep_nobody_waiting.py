@@ -8,7 +8,7 @@ import time
 from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import SIGNING, World, until
 
-from llmmonitor_operator.reconcile.sidecars.client import Address
+from llmmonitor_operator.reconcile.sidecars.address import Address
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
 from llmmonitor_operator.reconcile.sidecars.pulling import AT_ONCE, Puller
 from llmmonitor_operator.reconcile.sidecars.wire import TIMEOUT_SECONDS

@@ -2,11 +2,11 @@
 
 A reader that asks with the header `HEADER` gets the report of this moment and after it, every so many
 seconds, another, all of them since the report that it has (`report.told`): one JSON document a line
-(`CONTENT_TYPE`, newline-delimited), until as many are told as it asked for. Half of what a question takes is
-asking. Who does not know the header answers with one report and its own content type.
+(`CONTENT_TYPE`, newline-delimited), until as many are told as it asked for. Who does not know the header
+answers with one report and its own content type.
 
-Whoever answers ends it early where others ask for the same, or it ends itself. The asking side ends it by
-closing the connection.
+The answering side may end it early (others ask for the same, or it stops), the asking side ends it by closing
+the connection.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 HEADER = "Report-Repeat"
 CONTENT_TYPE = "application/x-ndjson"
-LONGEST_SECONDS = 300.0
+LONGEST_SECONDS = 300
 """From the first to the last of one answer: it must not outlive what it was signed for by much."""
 SHORTEST_EVERY_SECONDS, LONGEST_EVERY_SECONDS = 5, 60
 _FORM = re.compile(r"(\d{1,3});every=(\d{1,3})", re.ASCII)
@@ -44,12 +44,12 @@ class Repeat:
         if self.times < 2 or self.seconds > LONGEST_SECONDS:  # noqa: PLR2004 - one is not repeated
             raise NotRepeated(
                 f"{self.times} times, for {self.seconds} s; at least 2 times and at most"
-                f" {LONGEST_SECONDS:.0f} s are taken"
+                f" {LONGEST_SECONDS} s are taken"
             )
 
     @property
     def seconds(self) -> int:
-        """From the first to the last."""
+        """Seconds from the first to the last."""
         return (self.times - 1) * self.every_seconds
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ class Repeat:
 
 
 def repeat_of(text: str) -> Repeat | None:
-    """What the header says; None where there is none.
+    """What the header says, as `16;every=15` (16 reports, 15 s apart); None where there is none.
 
     Raises:
         NotRepeated: if it says nothing that can be done.

@@ -2,8 +2,8 @@
 
 Totals grow with all that was ever served, and what came within fifteen seconds is a few requests: whoever
 reads ten thousand reports an interval must not unpack a day of each. A reader names the report that it has
-(`named`) in the header `HEADER`. Who answers remembers the totals of that one and of the newest; to others,
-and to who does not ask for differences, all is told.
+(`named`) in the header `HEADER`. Who answers remembers the totals of those that were named or told last,
+enough for two readers; to others, and to who does not ask for differences, all is told.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ HEADER = "Report-Since"
 NONE_YET = "0"
 """Said by a reader that has none, and will ask for differences."""
 REMEMBERED_BYTES_LIMIT = 256 * 1024
-"""Larger totals are always told whole: two of them are kept, of a sidecar's few megabytes."""
+"""Larger totals are always told whole: a few of them are kept, of a sidecar's few megabytes."""
+_REMEMBERED = 4
+"""What each of two readers has and was told last: one leader follows another, or is told on meanwhile."""
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Totals).decode
@@ -34,12 +36,22 @@ def named(boot_id: str, sequence: int) -> str:
     return f"{sequence}.{quote(boot_id, safe='')}"
 
 
+def sequence_of(name: str) -> int:
+    """The number of a report that is named so.
+
+    Raises:
+        ValueError: it is no such name.
+    """
+    return int(name.partition(".")[0])
+
+
 class Told:
-    """What one sidecar has told: the totals of the report that its reader has, and of the newest."""
+    """What one sidecar has told: the totals of the reports that its readers have, and of the newest."""
 
     def __init__(self) -> None:
         """Nothing yet."""
         self._kept: dict[str, bytes] = {}
+        """By name, what was named or told last at the end."""
 
     def since(self, report: Report, has: str) -> Report:
         """`report` for a reader that has the one named; whole where that is not remembered.
@@ -50,8 +62,9 @@ class Told:
         """
         if not has:
             return report
-        before = self._kept.get(has)
-        self._kept = {} if before is None else {has: before}
+        before = self._kept.pop(has, None)
+        if before is not None:
+            self._kept[has] = before
         try:
             packed = _ENCODE(report.totals)
         except OverflowError:  # a sum of more than 64 bits
@@ -59,11 +72,12 @@ class Told:
         if len(packed) > REMEMBERED_BYTES_LIMIT:
             return report
         self._kept[named(report.identity.boot_id, report.identity.sequence)] = packed
+        while len(self._kept) > _REMEMBERED:
+            del self._kept[next(iter(self._kept))]
         if before is None:
             return report
         try:
             difference = merge.since(_DECODE(packed), _DECODE(before))
         except ValueError:  # another setting, by which counts began anew
             return report
-        sequence = int(has.partition(".")[0])
-        return msgspec.structs.replace(report, totals=difference, since=sequence)
+        return msgspec.structs.replace(report, totals=difference, since=sequence_of(has))

@@ -15,7 +15,8 @@ import logging
 from llmmonitor_api.report.report import UnreadableReport
 from llmmonitor_operator.pods.pod import is_mine_to_watch
 from llmmonitor_operator.reconcile.parts import Parts
-from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar
+from llmmonitor_operator.reconcile.sidecars.address import Address
+from llmmonitor_operator.reconcile.sidecars.client import NoAnswer, RefusedBySidecar
 from llmmonitor_operator.reconcile.sidecars.standing import address_of
 from llmmonitor_operator.reconcile.watch.own_deployment import OwnDeployment
 

@@ -43,12 +43,15 @@ class Hearing:
         """
         if await self._ended_cell(memory):
             rest = replace(rest, names=_known(memory.state), counts={})
-        heard = self._puller.told(rest.addresses, rest.names, glance)
+        heard = self._puller.take(rest.addresses, rest.names, glance)
         left = [one for one in rest.addresses if one.uid not in heard]
-        if left:
+        if left and heard:  # who is asked now would tell on at another time than the others
+            heard |= await self._puller.hear(left, memory.pods, rest.names, glance)
+        elif left:
             repeat = rest.repeat(self._clock())
-            heard |= await self._puller.hear(left, memory.pods, rest.names, glance, repeat)
-            rest = replace(rest, asked_at=self._clock())
+            heard = await self._puller.hear(left, memory.pods, rest.names, glance, repeat)
+            expects = self._puller.expects_more(left)
+            rest = replace(rest, told_from=self._clock() if expects else None)
         kept = Kept(self._clock(), {uid: one.body for uid, one in heard.items()})
         memory.rest = rest.after(heard)
         if memory.rest is None:

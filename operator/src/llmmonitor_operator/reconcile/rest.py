@@ -16,18 +16,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from llmmonitor_api.report.glance import Glance
-from llmmonitor_api.report.repeated import (
-    LONGEST_EVERY_SECONDS,
-    LONGEST_SECONDS,
-    SHORTEST_EVERY_SECONDS,
-    Repeat,
-)
+from llmmonitor_api.report.repeated import LONGEST_SECONDS, NotRepeated, Repeat
 from llmmonitor_api.report.report import Report, UnreadableReport, decode
 from llmmonitor_operator.anomalies.cell import CELL_SECONDS
 from llmmonitor_operator.evaluate import Evaluation
 from llmmonitor_operator.evaluate.calm import Calm, calm_after
 from llmmonitor_operator.process_settings import LONGEST_REST_SECONDS
-from llmmonitor_operator.reconcile.sidecars.client import Address
+from llmmonitor_operator.reconcile.sidecars.address import Address
 from llmmonitor_operator.reconcile.sidecars.connection import LINE_BYTES_LIMIT
 from llmmonitor_operator.reconcile.sidecars.heard import Heard
 from llmmonitor_operator.reconcile.sidecars.standing import Standing
@@ -39,8 +34,8 @@ LONGEST_INTERVAL_SECONDS = 30.0
 the finest histograms (`gather.accumulate.Happened.has_place`)."""
 KEPT_BYTES_LIMIT = LINE_BYTES_LIMIT
 """Of one pod: a report of that size, or one padded by a stranger, is judged at once and not kept."""
-_BEFORE_CELL_ENDS_SECONDS = 2.0
-"""A report that is told is looked at by then."""
+_BEFORE_CELL_ENDS_SECONDS = 3.0
+"""A report that is told is looked at by then: so late a look is at most, at the longest interval."""
 _TOLD_SECONDS = 0.5
 """After a sidecar is to tell its report again: so long it may take, before it is asked."""
 _SHORTEST_SHARE = 0.95
@@ -102,8 +97,8 @@ class Rest:
     """Of the report that was added last of each, by pod UID (`report.told`)."""
     stands_on: object = None
     """What passes look at beside, and nobody is woken by: another brings one."""
-    asked_at: float = 0.0
-    """When the answers of those that were asked last had come, Unix seconds; 0: in no look yet."""
+    told_from: float | None = None
+    """When sidecars had answered that tell on from then (Unix seconds); None: none does."""
     counts: Mapping[str, Count] = field(default_factory=dict)
     """Of the newest look, by objective key: what all replicas together counted since what was added last."""
 
@@ -133,17 +128,20 @@ class Rest:
         report.
         """
         every = int(self.interval)
-        if every != self.interval or not SHORTEST_EVERY_SECONDS <= every <= LONGEST_EVERY_SECONDS:
+        if every != self.interval:  # the header says whole seconds
             return None
         cell_ends = (now // CELL_SECONDS + 1) * CELL_SECONDS
         end = min(self.end.at, cell_ends - TIMEOUT_SECONDS - _BEFORE_CELL_ENDS_SECONDS)
-        times = 1 + int(min(end - now, LONGEST_SECONDS) // every)
-        return Repeat(times, every) if times > 1 else None
+        try:
+            return Repeat(1 + int(min(end - now, LONGEST_SECONDS) // every), every)
+        except NotRepeated:
+            return None
 
-    def look_again_seconds(self, now: float) -> float:
-        """In how many seconds at least all will have told their report again."""
-        since = (now - self.asked_at) % self.interval
-        return self.interval - since + _TOLD_SECONDS
+    def told_in_seconds(self, now: float) -> float | None:
+        """In how many seconds all that tell on will have done so; None where none does."""
+        if self.told_from is None:
+            return None
+        return self.interval - (now - self.told_from) % self.interval + _TOLD_SECONDS
 
     def is_over(self, now: float) -> bool:
         """Whether a pass is due instead of a look, also where the clock was put back."""

@@ -80,9 +80,11 @@ class Api:
         return answer
 
     def report_again(self, has: str) -> Answer:
-        """The report of this moment, to whoever asked for it again and again; `has`: see `report.told`.
+        """The report of this moment, to whoever asked by `report` for it again and again, which verified it.
 
         It may reach nobody, so that it is not the last one that a sidecar which ends waits to be asked for.
+
+        Args: has: see `report.told`.
         """
         return Answer(200, encode(self._told.since(self._sources.current_report(), has)))
 

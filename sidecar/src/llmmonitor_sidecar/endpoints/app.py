@@ -18,7 +18,7 @@ from llmmonitor_api.signing.document import BYTES_LIMIT
 from llmmonitor_sidecar.endpoints.answer import Answer, error
 from llmmonitor_sidecar.endpoints.api import Api, Sources
 from llmmonitor_sidecar.endpoints.feedback import BODY_BYTES_LIMIT, PATH
-from llmmonitor_sidecar.endpoints.repeating import LIMIT, Repeating
+from llmmonitor_sidecar.endpoints.repeating import REQUEST_TIMEOUT, Repeating
 
 REQUEST_SECONDS = 10.0
 """How long a request may take, its body included, and without what is told again and again."""
@@ -81,7 +81,7 @@ def _in_time_and_in_json(request_seconds: float) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            async with asyncio.timeout(request_seconds) as request[LIMIT]:
+            async with asyncio.timeout(request_seconds) as request[REQUEST_TIMEOUT]:
                 return await handler(request)
         except web.HTTPException as problem:
             return _of_http(problem)

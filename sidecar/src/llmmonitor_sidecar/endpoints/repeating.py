@@ -1,7 +1,8 @@
 """Tells reports again and again in one answer, to those few who asked for it (`report.repeated`).
 
-What does not get through ends it: whoever reads nothing for longer than the time between two reports, or is
-gone. The next question begins anew, so that nothing depends on it.
+What is not read is held by the kernel, and 64 KiB and a report here; where more waits for longer than the
+time between two reports, or the reader is gone, the answer is ended. The next question begins anew, so that
+nothing depends on it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from llmmonitor_sidecar.endpoints.answer import Answer
 
 AT_ONCE = 2
 """Of two leaders, while one follows the other; the oldest makes room."""
-LIMIT = web.RequestKey("limit", asyncio.Timeout)
-"""How long the request may take, which does not hold for what is told again and again."""
+REQUEST_TIMEOUT = web.RequestKey("request_timeout", asyncio.Timeout)
+"""What the middleware has set; it is taken off where an answer goes on."""
 
 
 class Repeating:
@@ -30,7 +31,7 @@ class Repeating:
         """
         self._set_by = set_by or _set_by
         self._ended: list[asyncio.Event] = []
-        """Of each, the oldest first: set when it is to end."""
+        """One for each answer that is under way, the oldest first; set when it is to end."""
 
     async def give(
         self, request: web.Request, first: Answer, again: Callable[[], Answer]
@@ -51,7 +52,7 @@ class Repeating:
             raise web.HTTPBadRequest(text=str(problem)) from problem
         if repeat is None:
             return None
-        request[LIMIT].reschedule(None)
+        request[REQUEST_TIMEOUT].reschedule(None)
         response = web.StreamResponse(
             headers={hdrs.CONTENT_TYPE: CONTENT_TYPE, hdrs.CACHE_CONTROL: "no-store"}
         )
@@ -60,9 +61,8 @@ class Repeating:
         for oldest in self._ended[:-AT_ONCE]:
             oldest.set()
         try:
-            await response.prepare(request)
-            await self._tell(response, first, repeat, again, ended)
-        except (ConnectionError, TimeoutError):  # nobody is there, or nobody reads
+            await self._tell(request, response, first, repeat, again, ended)
+        except _NobodyReads:
             _abort(request)
         except BaseException:
             _abort(request)
@@ -71,19 +71,19 @@ class Repeating:
             self._ended.remove(ended)
         return response
 
-    async def _tell(
+    async def _tell(  # noqa: PLR0913, PLR0917 - all that is told, and to whom
         self,
+        request: web.Request,
         response: web.StreamResponse,
         first: Answer,
         repeat: Repeat,
         again: Callable[[], Answer],
         ended: asyncio.Event,
     ) -> None:
-        loop = asyncio.get_running_loop()
-        began, told = loop.time(), first
+        began, told = asyncio.get_running_loop().time(), first
+        await _written(response.prepare(request), repeat.every_seconds)
         for number in range(1, repeat.times + 1):
-            async with asyncio.timeout(repeat.every_seconds):
-                await response.write(told.body + b"\n")
+            await _written(response.write(told.body + b"\n"), repeat.every_seconds)
             if number == repeat.times or await self._set_by(ended, began + number * repeat.every_seconds):
                 return
             told = again()
@@ -92,6 +92,18 @@ class Repeating:
         """All: the sidecar stops."""
         for ended in self._ended:
             ended.set()
+
+
+class _NobodyReads(Exception):
+    """Or nobody is there."""
+
+
+async def _written(writing: Awaitable[object], seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await writing
+    except (ConnectionError, TimeoutError) as error:
+        raise _NobodyReads from error
 
 
 def _abort(request: web.Request) -> None:

@@ -25,7 +25,8 @@ from llmmonitor_operator.reconcile.ownership import owned
 from llmmonitor_operator.reconcile.parts import Parts
 from llmmonitor_operator.reconcile.people.refusal import malformed, not_now, not_there
 from llmmonitor_operator.reconcile.people.who import Person, check, who
-from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar
+from llmmonitor_operator.reconcile.sidecars.address import Address
+from llmmonitor_operator.reconcile.sidecars.client import NoAnswer, RefusedBySidecar
 from llmmonitor_operator.reconcile.sidecars.standing import address_of
 from llmmonitor_operator.review_kept import Given
 

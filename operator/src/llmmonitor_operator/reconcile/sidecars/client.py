@@ -25,6 +25,7 @@ from llmmonitor_api.review import Gone, Offer, Offered
 from llmmonitor_api.signing import RefusedReason, sign_configuration, sign_request
 from llmmonitor_api.signing.sealed import sealed
 from llmmonitor_operator.keys.keyring import Keyring, SigningKey
+from llmmonitor_operator.reconcile.sidecars.address import Address
 from llmmonitor_operator.reconcile.sidecars.connection import Answer, Broken, NotHttp
 from llmmonitor_operator.reconcile.sidecars.heard import Heard, S
 from llmmonitor_operator.reconcile.sidecars.repeating import Repeating
@@ -39,27 +40,10 @@ CONCURRENT = 512
 PUSHED_TO_AT_ONCE = 256
 """Beside those: a change does not stand in line behind ten thousand reports."""
 _OK = 200
+_UNSIGNED = frozenset({401, 403})
+"""Statuses of what is wrong with a signature or a link alone."""
 _REPORT = "/v1/report"
 _WORDS_LIMIT = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a pod's sidecar answers, and who it is."""
-
-    uid: str
-    ip: str
-    port: int
-    begins_with: tuple[str, ...] = ()
-    """Names of the keys it believes when its container starts."""
-    on_the_node: bool = False
-    """Whether the pod has its node's network, so that the port is one of the node's (hostNetwork)."""
-
-    @property
-    def url(self) -> str:
-        """Without a path."""
-        host = f"[{self.ip}]" if ":" in self.ip else self.ip
-        return f"http://{host}:{self.port}"
 
 
 @dataclass(slots=True)
@@ -207,12 +191,17 @@ class SidecarClient:
             self.signatures.unanswered(address.uid)
             self.repeating.failed(address.uid)
             raise _too_late(address) from error
-        except (OSError, Broken, NotHttp):
+        except NotHttp:
+            self.repeating.failed(address.uid)
+            return None
+        except (OSError, Broken):
             return None
         finally:
             self._begun -= 1
         if answer.status != _OK:
             self.signatures.refused(address.uid)
+            if answer.status not in _UNSIGNED:
+                self.repeating.failed(address.uid)
             return None
         return self._heard(address, begun.key, answer.body, read)
 
@@ -363,7 +352,7 @@ class SidecarClient:
         if answer.status == _OK:
             return answer.body
         words, reason = _in_words(answer.body)
-        if method == "GET" and answer.status not in {401, 403}:
+        if method == "GET" and answer.status not in _UNSIGNED:
             raise UnreadableReport(f"{address.url} answered {answer.status}: {words}")
         raise RefusedBySidecar(words, reason)
 

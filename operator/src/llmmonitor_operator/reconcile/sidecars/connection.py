@@ -1,8 +1,8 @@
 """One HTTP/1.1 connection to a sidecar, and the answer that comes on it; httptools reads it.
 
 Whoever answers may be a stranger: heads, bodies, lines and all that is unread together are bounded, and what
-is no HTTP is said. Where a request asks for reports again and again (`report.repeated`), the first line is
-the answer, and of those that follow the newest is kept until somebody takes it.
+is no HTTP is said. Where a request asks for reports again and again (`report.repeated`), the newest line that
+comes with the head is the answer, and of those that follow the newest is kept until somebody takes it.
 """
 
 from __future__ import annotations
@@ -96,14 +96,15 @@ class _Reading:
             self.complete = True
             self.keeps_open = self.parser.should_keep_alive()
 
-    def newest_line(self) -> bytes | None:
-        """Without what came before it; None where none is complete."""
+    def take_lines(self) -> tuple[int, bytes]:
+        """How many are whole, and the newest of them; what follows it is left."""
         end = self.body.rfind(b"\n")
         if end < 0:
-            return None
+            return 0, b""
+        number = self.body.count(b"\n", 0, end + 1)
         line = bytes(self.body[self.body.rfind(b"\n", 0, end) + 1 : end])
         del self.body[: end + 1]
-        return line
+        return number, line
 
     def end(self) -> None:
         """Nothing more is read: ten thousand idle connections must not keep what they read last.
@@ -128,6 +129,7 @@ class Connection(asyncio.Protocol):
         self._received_bytes = 0
         self._keeps_open = True
         self._used_at = 0.0
+        self._lines_wanted = False
         self._lines_left = 0
         """That may come yet."""
         self._told: bytes | None = None
@@ -152,7 +154,8 @@ class Connection(asyncio.Protocol):
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting = waiting
         self._reading = _Reading()
-        self._received_bytes, self._lines_left, self._told, self._is_over = 0, lines, None, _nobody
+        self._received_bytes, self._told, self._is_over = 0, None, _nobody
+        self._lines_wanted, self._lines_left = lines > 0, lines
         if self._transport is None:
             waiting.set_exception(Broken("the connection ended", unused=self.asked > 0))
         else:
@@ -171,7 +174,7 @@ class Connection(asyncio.Protocol):
         """Somebody has the answer; `is_over` is called when no more lines are to come."""
         self._waiting, self._is_over = None, is_over
 
-    def told(self) -> bytes | None:
+    def take_line(self) -> bytes | None:
         """The newest line that came since the answer, or since this was asked last."""
         line, self._told = self._told, None
         return line
@@ -256,17 +259,18 @@ class Connection(asyncio.Protocol):
 
     def _line(self) -> bytes | None:
         """The newest of those that were asked for."""
-        if not self._lines_left or not self._reading.is_lines:
-            if self.goes_on and self._reading.body:
-                raise NotHttp("more lines than were asked for")
+        if not self._lines_wanted or not self._reading.is_lines:
             return None
-        line = self._reading.newest_line()
+        number, line = self._reading.take_lines()
         unread = len(self._reading.body)
-        if line is not None:
-            self._lines_left -= 1
-            self._received_bytes = unread
-        if self.goes_on and max(unread, len(line or b"")) > LINE_BYTES_LIMIT:
+        self._lines_left -= number
+        if self._lines_left < 0:
+            raise NotHttp("more lines than were asked for")
+        if self.goes_on and max(unread, len(line)) > LINE_BYTES_LIMIT:
             raise NotHttp(f"a line of more than {LINE_BYTES_LIMIT} bytes")
+        if not number:
+            return None
+        self._received_bytes = unread
         return line
 
     def _end_lines(self) -> None:

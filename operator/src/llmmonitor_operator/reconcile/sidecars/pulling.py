@@ -10,13 +10,8 @@ from llmmonitor_api.report.repeated import Repeat
 from llmmonitor_api.report.report import Report, UnreadableReport, decode
 from llmmonitor_api.report.told import NONE_YET
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
-from llmmonitor_operator.reconcile.sidecars.client import (
-    Address,
-    Begun,
-    NoAnswer,
-    RefusedBySidecar,
-    SidecarClient,
-)
+from llmmonitor_operator.reconcile.sidecars.address import Address
+from llmmonitor_operator.reconcile.sidecars.client import Begun, NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_operator.reconcile.sidecars.heard import Heard, S
 from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory, PodsMemory
 
@@ -59,7 +54,7 @@ class Puller:
     ) -> dict[str, Heard[S]]:
         """The same, read by `read` (`report.decode` or `glance`), and as they came.
 
-        With `repeat` they are asked to tell more of them, which are had by `told`.
+        With `repeat` they are asked to tell more of them, which are had by `take`.
         """
         found: dict[str, Heard[S]] = {}
         begun: list[Begun] = []
@@ -84,14 +79,18 @@ class Puller:
         self._metrics.pulled("ok", len(found))  # at once: one by one takes as long as reading them
         return found
 
-    def told(
+    def expects_more(self, addresses: Iterable[Address]) -> bool:
+        """Whether any of them is to tell more."""
+        return any(self._sidecars.repeating.expects(one.uid) for one in addresses)
+
+    def take(
         self, addresses: Iterable[Address], has: Mapping[str, str], read: Callable[[bytes], S]
     ) -> dict[str, Heard[S]]:
         """What those have told by now that were asked for more; the others are to be asked."""
         found: dict[str, Heard[S]] = {}
-        told = self._sidecars.repeating.told
+        take = self._sidecars.repeating.take
         for one in addresses:
-            heard = told(one, has.get(one.uid, NONE_YET), read)
+            heard = take(one, has.get(one.uid, NONE_YET), read)
             if heard is not None:
                 found[one.uid] = heard
         self._metrics.pulled("ok", len(found))
@@ -109,7 +108,7 @@ class Puller:
         while begun:
             address = begun[-1].address
             known = memory.of(address.uid)
-            if not await self._told(address, known, self._sidecars.end(begun.pop(), read), found):
+            if not await self._outcome(address, known, self._sidecars.end(begun.pop(), read), found):
                 again.append(address)
         return again
 
@@ -126,7 +125,7 @@ class Puller:
         async def some() -> None:
             for one in left:
                 hearing = self._sidecars.hear(one, has.get(one.uid, NONE_YET), read)
-                await self._told(one, memory.of(one.uid), hearing, found)
+                await self._outcome(one, memory.of(one.uid), hearing, found)
 
         await asyncio.gather(*(some() for _ in asked[:AT_ONCE]))
 
@@ -143,7 +142,7 @@ class Puller:
             left = [one for one in left if one.uid not in found]
         return found
 
-    async def _told(
+    async def _outcome(
         self,
         address: Address,
         known: PodMemory,

@@ -25,7 +25,8 @@ from llmmonitor_api.signing.sealed import sealed
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.probe_shares import shares
 from llmmonitor_operator.reconcile.metrics.operator_metrics import OperatorMetrics
-from llmmonitor_operator.reconcile.sidecars.client import Address, NoAnswer, RefusedBySidecar, SidecarClient
+from llmmonitor_operator.reconcile.sidecars.address import Address
+from llmmonitor_operator.reconcile.sidecars.client import NoAnswer, RefusedBySidecar, SidecarClient
 from llmmonitor_operator.reconcile.sidecars.day_key import DayKey
 from llmmonitor_operator.reconcile.sidecars.pods_memory import REFRESH_SECONDS, PodsMemory
 from llmmonitor_operator.reconcile.sidecars.standing import Standing, address_of

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from llmmonitor_api.report.report import UnreadableReport
+from llmmonitor_api.report.told import sequence_of
+from llmmonitor_operator.reconcile.sidecars.address import Address
 from llmmonitor_operator.reconcile.sidecars.heard import Heard, S
 from llmmonitor_operator.reconcile.sidecars.wire import Connections
-
-if TYPE_CHECKING:
-    from llmmonitor_operator.reconcile.sidecars.client import Address
 
 PLAIN_SECONDS = 600.0
 """So long nobody is asked for more who has not told them."""
 
 
 @dataclass(slots=True)
-class _More:
+class _Expected:
     """That one sidecar was asked for; not frozen, as `heard.Heard`."""
 
     since: str
@@ -38,7 +36,7 @@ class Repeating:
         """Nobody was asked for more. Args: clock: Unix seconds."""
         self._connections = connections
         self._clock = clock
-        self._more: dict[str, _More] = {}
+        self._more: dict[str, _Expected] = {}
         self._plain_until: dict[str, float] = {}
 
     def begin(self, uid: str, since: str, times: int) -> int:
@@ -52,7 +50,7 @@ class Repeating:
         self.over(uid)
         if not times or 0 < self._plain_until.get(uid, 0.0) - self._clock() <= PLAIN_SECONDS:
             return 0
-        self._more[uid] = _More(since, times - 1)
+        self._more[uid] = _Expected(since, times - 1)
         return times
 
     def over(self, uid: str) -> None:
@@ -64,7 +62,11 @@ class Repeating:
         if self._more.pop(uid, None) is not None:
             self._plain_until[uid] = self._clock() + PLAIN_SECONDS
 
-    def told(self, address: Address, since: str, read: Callable[[bytes], S]) -> Heard[S] | None:
+    def expects(self, uid: str) -> bool:
+        """Whether it was asked for more."""
+        return uid in self._more
+
+    def take(self, address: Address, since: str, read: Callable[[bytes], S]) -> Heard[S] | None:
         """What it has told since it was looked at last; None: it has to be asked.
 
         Args:
@@ -76,9 +78,9 @@ class Repeating:
         if more is None or not more.left or more.since != since:
             return None
         more.left -= 1
-        line = self._connections.told(address.ip, address.port)
+        line = self._connections.take_line(address.ip, address.port)
         said = None if line is None else _read(line, read)
-        if line is None or said is None or not _goes_on(said, address.uid, since):
+        if line is None or said is None or not _follows(said, address.uid, since):
             self.failed(address.uid)
             return None
         return Heard(said, line)
@@ -96,6 +98,9 @@ def _read(line: bytes, read: Callable[[bytes], S]) -> S | None:
         return None
 
 
-def _goes_on(said: S, uid: str, since: str) -> bool:
-    """Whether it is this pod's, and says what came since that report, or all."""
-    return said.identity.pod_uid == uid and (said.since is None or since.startswith(f"{said.since}."))
+def _follows(said: S, uid: str, since: str) -> bool:
+    """Whether it is this pod's, and says what came since that report, or all.
+
+    Which keys it believes was learned from the answer: others come by a configuration, which ends the rest.
+    """
+    return said.identity.pod_uid == uid and said.since in {None, sequence_of(since)}

@@ -34,7 +34,7 @@ from llmmonitor_operator.pods.serving import NotServing, Serving, Worker, find_s
 from llmmonitor_operator.preflight.limits import objection_then
 from llmmonitor_operator.preflight.mode import choose_mode
 from llmmonitor_operator.preflight.verdict import Common, NamespaceVerdict
-from llmmonitor_operator.reconcile.sidecars.client import Address
+from llmmonitor_operator.reconcile.sidecars.address import Address
 from llmmonitor_operator.versions.fingerprint import LABEL, parts_of_pod
 
 LOOK_AGAIN_SECONDS = 2.0

@@ -78,13 +78,13 @@ class Connections:
             port: the same.
             request: makes a whole one.
             lines: how many it asks for at most (`report.repeated`); the first is the answer, and the others
-                are had by `told`. 0: it asks for one report.
+                are had by `take_line`. 0: it asks for one report.
         """
         place = host, port
         connection = self._taken(place)
         return None if connection is None else self._asked(place, connection, request(), lines)
 
-    def told(self, host: str, port: int) -> bytes | None:
+    def take_line(self, host: str, port: int) -> bytes | None:
         """The newest line that came from there since the answer, or since this was asked last.
 
         None where none came; if more were to come, no more are waited for.
@@ -93,8 +93,8 @@ class Connections:
         connection = self._going_on.get(place)
         if connection is None:
             idle = self._idle.get(place)
-            return None if idle is None else idle.told()
-        line = connection.told()
+            return None if idle is None else idle.take_line()
+        line = connection.take_line()
         if line is None:
             connection.close()
         return line
@@ -128,6 +128,9 @@ class Connections:
 
         connection.go_on(is_over)
         self._going_on[place] = connection
+        self._make_room()
+        if len(self._going_on) > self._limit:
+            connection.close()
 
     def drop(self, asked: Asked) -> None:
         """Wait no more for what was begun."""
@@ -166,5 +169,8 @@ class Connections:
             connection.close()
             return
         self._idle[place] = connection
-        if len(self._idle) + len(self._going_on) > self._limit:
+        self._make_room()
+
+    def _make_room(self) -> None:
+        while self._idle and len(self._idle) + len(self._going_on) > self._limit:
             self._idle.popitem(last=False)[1].close()
