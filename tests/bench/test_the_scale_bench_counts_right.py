@@ -8,12 +8,13 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import aiohttp
 import msgspec
 from bench import comparison
 from bench.fleet import asked
 from bench.fleet.exposition import exposition
 from bench.fleet.seen import OPERATOR, PROMETHEUS, Round, Seen, figures
-from bench.fleet.sidecars import Fleet, Member, Sidecars
+from bench.fleet.sidecars import COMMANDS, Fleet, Member, Sidecars, State
 from bench.fleet.site import SIDECAR, injected
 from bench.fleet.traffic import Replica
 from bench.fleet.wire import Answer, Connection, Request
@@ -22,6 +23,7 @@ from e2e.cluster.audit import Request as Asked
 from prometheus_client.parser import text_string_to_metric_families
 
 from llmmonitor_api.configuration import Configuration, ObjectiveSetting
+from llmmonitor_api.report.repeated import HEADER as REPEAT
 from llmmonitor_api.report.report import Report, decode, encode
 from llmmonitor_api.signing import generate_private_key, public_key_bytes, sign_configuration, sign_request
 from llmmonitor_api.spec import load_monitor
@@ -241,3 +243,22 @@ def test_one_monitor_that_is_written_often_is_seen_among_many() -> None:
     later = [request("patch", asked.STATUS, 60), request("patch", "pods", 2)]
 
     assert asked.most_of_one([*often, *once, *later], NOW, NOW + 30) == 3
+
+
+async def test_who_asks_for_more_is_told_more_and_each_counts_as_read() -> None:
+    fleet, times = Fleeting(), []
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(fleet.sidecars.answer), "127.1.0.102", 0)
+    port = server.sockets[0].getsockname()[1]
+    authorization = sign_request("GET", "/v1/report", fleet.key, "uid-1", NOW + 30)
+    headers = {"Authorization": authorization, REPEAT: "2;every=5"}
+    url = f"http://127.1.0.102:{port}/v1/report"
+    async with server, aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+        lines = []
+        async for line in answer.content:
+            lines.append(decode(line))
+            times.append(loop.time())
+
+    assert [one.identity.sequence for one in lines] == [1, 2]
+    assert times[1] - times[0] > 4
+    assert msgspec.json.decode(fleet.ask("GET", "/state", COMMANDS), type=State).reports == 2

@@ -64,8 +64,9 @@ class World:
             connection = connections._going_on.get(("127.0.0.1", double.port))
             if connection is not None:
                 await until(double.repeating.is_waiting)
+                known = connection._told
                 double.repeating.go_on()
-                await until(partial(_has_told, connection))
+                await until(partial(_has_told_another, connection, known))
                 told += 1
         return told
 
@@ -109,8 +110,8 @@ class World:
         self.server.put(PODS, {**pod, "status": status})
 
 
-def _has_told(connection: Connection) -> bool:
-    return connection._told is not None
+def _has_told_another(connection: Connection, known: bytes | None) -> bool:
+    return connection._told is not known
 
 
 async def until(look: Callable[[], bool]) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from tests.operator.reconcile.operator_world import KEY, World, until
+from aiohttp import web
+from tests.operator.reconcile.operator_world import KEY, MONITORS, World, until
 from tests.operator.reconcile.resting import Clock, let_rest, look, rested, state
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.repeated import LONGEST_SECONDS, Repeat
+from llmmonitor_api.report.report import encode
 from llmmonitor_operator.evaluate.calm import Calm
 from llmmonitor_operator.reconcile.loop import SHORTEST_SHARE, at_least
 from llmmonitor_operator.reconcile.rest import End, Rest
+from llmmonitor_operator.reconcile.sidecars.connection import LINE_BYTES_LIMIT
 from llmmonitor_operator.reconcile.sidecars.repeating import PLAIN_SECONDS, Repeating
 from llmmonitor_operator.settings import Settings
-from llmmonitor_sidecar.endpoints import repeating
+from llmmonitor_sidecar.endpoints import api, repeating
 
 SECONDS = 120.0
 CELL = 1_800_000_000.0
@@ -111,6 +114,86 @@ async def test_a_version_that_knows_nothing_of_it_is_asked_as_ever(
         assert world.one_pass._memories[KEY].rest is not None
 
 
+@pytest.mark.parametrize("status", [400, 404, 502])
+async def test_who_refuses_to_tell_on_is_asked_as_ever_for_a_while(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    def refuse(text: str) -> None:
+        if text:
+            raise web.HTTPException(text="no") from None
+
+    monkeypatch.setattr(web.HTTPException, "status_code", status)
+    monkeypatch.setattr(repeating, "repeat_of", refuse)
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        asked = questions(world, monkeypatch)
+
+        for _ in range(3):
+            await look(world, clock)
+
+        assert asked == ["repeated", "plain", "plain", "plain"]
+        assert world.one_pass._memories[KEY].rest is not None
+
+
+async def test_of_two_lines_the_newest_is_looked_at(world: World, clock: Clock) -> None:
+    """A look may come an interval late."""
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        await look(world, clock)
+        for _ in range(2):
+            double.begun += 3
+            await world.told_on()
+        clock.tells_on = False
+
+        await look(world, clock, 30.0)
+
+        assert world.one_pass._memories[KEY].rest is not None
+        assert _requests_begun(world) == 46
+        await world.one_pass(KEY)
+        assert state(world).window(600).begun == 46
+
+
+def _requests_begun(world: World) -> float | None:
+    labels = {"namespace": KEY[0], "monitor": KEY[1]}
+    return world.parts.metrics.registry.get_sample_value("llm_monitor_requests_begun_total", labels)
+
+
+async def test_a_cell_of_five_minutes_begins_with_a_question(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.now += 200  # 80 s before it ends
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        asked = questions(world, monkeypatch)
+
+        for _ in range(7):
+            double.begun += 1
+            await look(world, clock)
+
+        assert asked == ["repeated", "plain", "repeated"], "the plain one 5 s before it ended"
+        assert clock.told == 4, "3 before it, and 1 after it ended"
+        cells = [state(world).figures[1].get(int(clock.now // 300) - back) for back in (1, 0)]
+        assert [cell.unpacked().begun if cell else 0 for cell in cells] == [45, 0]
+        assert _requests_begun(world) == 47
+
+
+async def test_a_line_that_is_too_long_is_asked_for_and_judged_at_once(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        await look(world, clock)
+        monkeypatch.setattr(api, "encode", lambda report: encode(report) + b" " * LINE_BYTES_LIMIT)
+        clock.tells_on, double.begun = False, 43
+        await until(double.repeating.is_waiting)
+        double.repeating.go_on()
+        await until(lambda: not world.parts.sidecars._connections._going_on)
+
+        await look(world, clock)
+
+        assert state(world).window(600).begun == 43
+
+
 async def test_another_pods_report_is_not_taken(world: World, clock: Clock) -> None:
     """Its address may be another's by now, whose sidecar was asked by somebody else."""
     async with world.attached() as double:
@@ -132,15 +215,19 @@ async def test_a_change_that_is_pushed_ends_what_is_told_and_no_more(
     async with world.attached() as double:
         await rested(world, double, clock, SECONDS)
         await look(world, clock)
-        asked = questions(world, monkeypatch)
+        asked, taken = questions(world, monkeypatch), double.configurations_taken
+        chat = world.server.at(f"{MONITORS}/chat")
+        metadata, spec = chat["metadata"] | {"generation": 2}, {"sampling": {"resourceInterval": "2s"}}
+        world.parts.monitors.take({**chat, "metadata": metadata, "spec": chat["spec"] | spec})
 
         await world.one_pass.push_change(KEY)
-        await world.one_pass(KEY)
-        await rested(world, double, clock, SECONDS)
-        asked.clear()
-        await look(world, clock)
 
-        assert asked == ["repeated"], "it was not the sidecar's fault"
+        assert double.configurations_taken == taken + 1
+        await until(lambda: not world.parts.sidecars._connections._going_on)
+        await look(world, clock)  # says which configuration is in force: a pass, which closes the connection
+        for _ in range(2):
+            await look(world, clock)
+        assert asked == ["repeated", "plain", "repeated"], "it was not the sidecar's fault"
 
 
 async def test_a_pass_ends_what_is_told(world: World, clock: Clock) -> None:

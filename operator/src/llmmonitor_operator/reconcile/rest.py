@@ -1,11 +1,12 @@
-"""Lets calm monitors rest, where the chart has it so: they are asked as ever, and judged more seldom.
+"""Lets calm monitors rest, where the chart has it so: they are heard as ever, and judged more seldom.
 
 Most of what a report costs comes after it: it is added to windows, every condition is judged, pods are looked
 at, the status is made, and nearly always all is as it was. While a monitor rests, each interval brings a look
-instead of a pass: every sidecar is asked for what came since the report that was added last, and that is read
-at a glance (`report.glance`) and held against `evaluate.calm`. The first look that is not calm, a change of
-anything else that passes look at, or the end of the rest brings a pass, whose reports hold all that looks
-have seen. What was said in the newest look is kept as it came, for pods that are gone by then.
+instead of a pass: what every sidecar says came since the report that was added last, by itself
+(`sidecars.repeating`) or when it is asked, is read at a glance (`report.glance`) and held against
+`evaluate.calm`. The first look that is not calm, a change of anything else that passes look at, or the end of
+the rest brings a pass, whose reports hold all that looks have seen. What was said in the newest look is kept
+as it came, for pods that are gone by then.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class OperatorMetrics:
         self._limit = monitors_limit
         self._monitors: dict[Monitor, Shown] = {}
         self._left_out: set[Monitor] = set()
-        self._pulls = self._counted("pulls", "Reports asked for, by result.")
+        self._pulls = self._counted("pulls", "Reports asked for, or told while a monitor rests, by result.")
         self._pushes = self._counted("pushes", "Configurations sent, by result.")
         self._attaches = self._counted("attaches", "Pods that a sidecar was to be attached to, by result.")
         self._statuses = self._counted("status_writes", "Statuses written, by result.")
@@ -119,7 +119,7 @@ class OperatorMetrics:
         self._left_out.discard(monitor)
 
     def pulled(self, result: str, reports: int = 1) -> None:
-        """`reports` were asked for, with this result."""
+        """`reports` were asked for or told, with this result."""
         self._pulls.count(result, reports)
 
     def pushed(self, result: str) -> None:

@@ -13,7 +13,7 @@ S = TypeVar("S", Report, Glance)
 
 @dataclass(slots=True)
 class Heard(Generic[S]):
-    """What a sidecar said; not frozen, which takes a µs of a look that takes 250."""
+    """What a sidecar said; not frozen, which takes a µs of a look that takes 100."""
 
     said: S
     """As it was to be read."""
