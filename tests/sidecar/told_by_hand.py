@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from llmmonitor_sidecar.endpoints.repeating import Repeating
+from llmmonitor_sidecar.endpoints.repeating import WRITE_SECONDS, Repeating
 
 
 class ToldByHand(Repeating):
     """Each answer waits for `go_on`, or until it is ended."""
 
-    def __init__(self) -> None:
-        super().__init__(self._set_by_hand)
+    def __init__(self, write_seconds: float = WRITE_SECONDS) -> None:
+        super().__init__(self._set_by_hand, write_seconds)
         self._go: list[asyncio.Event] = []
         self.waits: list[float] = []
         """Until when the next report would be waited for, of the loop's clock."""

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 from aiohttp import web
-from tests.operator.reconcile.operator_world import KEY, MONITORS, World, until
+from tests.operator.reconcile import sidecar_double
+from tests.operator.reconcile.operator_world import KEY, MONITORS, SIGNING, World, until
 from tests.operator.reconcile.resting import Clock, let_rest, look, rested, state
 
 from llmmonitor_api.configuration import Configuration
+from llmmonitor_api.report.repeated import HEADER as REPEAT
 from llmmonitor_api.report.repeated import LONGEST_SECONDS, Repeat
 from llmmonitor_api.report.report import encode
 from llmmonitor_operator.evaluate.calm import Calm
-from llmmonitor_operator.reconcile.loop import SHORTEST_SHARE, at_least
+from llmmonitor_operator.reconcile import monitor_pass
+from llmmonitor_operator.reconcile.loop import SHORTEST_SECONDS, SHORTEST_SHARE, at_least
 from llmmonitor_operator.reconcile.rest import End, Rest
 from llmmonitor_operator.reconcile.sidecars.connection import LINE_BYTES_LIMIT
+from llmmonitor_operator.reconcile.sidecars.pods_memory import PodMemory
 from llmmonitor_operator.reconcile.sidecars.repeating import PLAIN_SECONDS, Repeating
 from llmmonitor_operator.settings import Settings
 from llmmonitor_sidecar.endpoints import api, repeating
+from llmmonitor_sidecar.endpoints.answer import Answer
 
 SECONDS = 120.0
 CELL = 1_800_000_000.0
@@ -25,6 +33,8 @@ CELL = 1_800_000_000.0
 
 @pytest.fixture
 def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Each rest is as long as may be."""
+    monkeypatch.setattr(monitor_pass, "end_of_rest", lambda now, *_, **__: End(now + SECONDS))
     found = let_rest(world, monkeypatch, after=20, seconds=SECONDS)
     world.parts.sidecars.repeating._clock = found
     return found
@@ -114,6 +124,34 @@ async def test_a_version_that_knows_nothing_of_it_is_asked_as_ever(
         assert world.one_pass._memories[KEY].rest is not None
 
 
+async def test_one_that_does_not_tell_on_keeps_nobody_from_it(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is asked in each look is asked once, so that looks come when the others have told."""
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        await look(world, clock)
+        memory = world.one_pass._memories[KEY]
+        assert memory.rest is not None
+        [first], told_from = memory.rest.addresses, memory.rest.told_from
+        async with sidecar_double.running("another", SIGNING.public_key()) as other:
+            other.started_at = clock.now - 60
+            second = replace(first, uid="another", port=other.port)
+            calm = replace(memory.rest.calm, states=dict.fromkeys(("another", first.uid), None))
+            monkeypatch.setattr(Calm, "holds", lambda *_: True)
+            memory.rest = replace(memory.rest, addresses=(first, second), calm=calm)
+            memory.pods.pods["another"] = PodMemory(push_at=0.0)
+            asked = questions(world, monkeypatch)
+
+            for _ in range(3):
+                await look(world, clock)
+
+            assert asked == ["plain"] * 3
+            assert clock.told == 3
+            assert memory.rest is not None
+            assert memory.rest.told_from == told_from
+
+
 @pytest.mark.parametrize("status", [400, 404, 502])
 async def test_who_refuses_to_tell_on_is_asked_as_ever_for_a_while(
     world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch, status: int
@@ -133,6 +171,29 @@ async def test_who_refuses_to_tell_on_is_asked_as_ever_for_a_while(
 
         assert asked == ["repeated", "plain", "plain", "plain"]
         assert world.one_pass._memories[KEY].rest is not None
+
+
+async def test_who_breaks_off_is_asked_as_ever_for_a_while(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.attached() as double:
+        await rested(world, double, clock, SECONDS)
+        give = double.repeating.give
+
+        async def cut(
+            request: web.Request, first: Answer, again: Callable[[], Answer]
+        ) -> web.StreamResponse | None:
+            if REPEAT in request.headers and request.transport is not None:
+                request.transport.abort()
+            return await give(request, first, again)
+
+        monkeypatch.setattr(double.repeating, "give", cut)
+        asked = questions(world, monkeypatch)
+
+        for _ in range(3):
+            await look(world, clock)
+
+        assert asked == ["repeated", "plain", "plain", "plain"]
 
 
 async def test_of_two_lines_the_newest_is_looked_at(world: World, clock: Clock) -> None:
@@ -295,7 +356,11 @@ def test_looks_at_those_that_do_not_tell_on_come_as_ever() -> None:
     assert resting(end=240, told_from=None).told_in_seconds(CELL) is None
 
 
-def test_a_pass_that_must_not_come_too_early_does_not() -> None:
-    due = at_least(15.5, spent=2.0)
+@pytest.mark.parametrize("spent", [0.01, 0.4, 2.0])
+def test_a_pass_that_must_not_come_too_early_does_not(spent: float) -> None:
+    """By what the loop makes of it: a pause after each pass, and a share of the rest of the wait."""
+    wait = at_least(15.5, spent) - spent
 
-    assert (due - 2.0) * SHORTEST_SHARE == pytest.approx(15.5)
+    for share in (SHORTEST_SHARE, 1.0):
+        after = max(0.0, SHORTEST_SECONDS - spent) + share * wait
+        assert 15.499 <= after <= 15.5 / SHORTEST_SHARE

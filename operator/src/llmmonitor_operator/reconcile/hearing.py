@@ -6,6 +6,7 @@ In looks they tell by themselves what is new, or are asked; passes ask.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -54,7 +55,7 @@ class Hearing:
             repeat = rest.repeat(self._clock())
             heard = await self._puller.hear(left, memory.pods, rest.names, glance, repeat)
             expects = self._puller.expects_more(left)
-            rest = replace(rest, told_from=self._clock() if expects else None)
+            rest = replace(rest, told_from=time.monotonic() if expects else None)
         kept = Kept(self._clock(), {uid: one.body for uid, one in heard.items()})
         memory.rest = rest.after(heard)
         if memory.rest is None:

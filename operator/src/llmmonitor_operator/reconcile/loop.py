@@ -186,7 +186,8 @@ def at_least(seconds: float, spent: float) -> float:
         seconds: from now.
         spent: seconds since the pass began.
     """
-    return seconds / SHORTEST_SHARE + spent
+    rest = max(0.0, SHORTEST_SECONDS - spent)
+    return max(0.0, seconds - rest) / SHORTEST_SHARE + spent
 
 
 async def _changed(wake: _Wake, wait: float, rest: float) -> bool:

@@ -119,8 +119,9 @@ class MonitorPass:
         if rest is not None and why is Why.TIME and not over and rest.stands_on == self._beside(known):
             heard = await self._hearing.look(key, rest, memory)
             if memory.rest is not None:
-                wait = memory.rest.told_in_seconds(self._clock())
-                return rest.interval if wait is None else at_least(wait, time.monotonic() - began)
+                now = time.monotonic()
+                wait = memory.rest.told_in_seconds(now)
+                return rest.interval if wait is None else at_least(wait, now - began)
         rested = rest is not None and over and not rest.end.for_figures
         due = await self._look_and_act(key, known, memory, heard, rested=rested)
         parts.metrics.passed(time.monotonic() - began)

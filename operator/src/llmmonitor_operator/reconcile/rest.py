@@ -99,7 +99,7 @@ class Rest:
     stands_on: object = None
     """What passes look at beside, and nobody is woken by: another brings one."""
     told_from: float | None = None
-    """When sidecars had answered that tell on from then (Unix seconds); None: none does."""
+    """When sidecars had answered that tell on from then (monotonic seconds); None: none does."""
     counts: Mapping[str, Count] = field(default_factory=dict)
     """Of the newest look, by objective key: what all replicas together counted since what was added last."""
 
@@ -139,7 +139,10 @@ class Rest:
             return None
 
     def told_in_seconds(self, now: float) -> float | None:
-        """In how many seconds all that tell on will have done so; None where none does."""
+        """In how many seconds all that tell on will have done so; None where none does.
+
+        Args: now: monotonic seconds.
+        """
         if self.told_from is None:
             return None
         return self.interval - (now - self.told_from) % self.interval + _TOLD_SECONDS

@@ -1,8 +1,7 @@
 """Tells reports again and again in one answer, to those few who asked for it (`report.repeated`).
 
-What is not read is held by the kernel, and 64 KiB and a report here; where more waits for longer than the
-time between two reports, or the reader is gone, the answer is ended. The next question begins anew, so that
-nothing depends on it.
+What is not read is held by the kernel, and 64 KiB and a report here; where more waits for `WRITE_SECONDS`, or
+the reader is gone, the answer is ended. The next question begins anew, so that nothing depends on it.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from llmmonitor_sidecar.endpoints.answer import Answer
 
 AT_ONCE = 2
 """Of two leaders, while one follows the other; the oldest makes room."""
+WRITE_SECONDS = 5.0
+"""How long a reader may take for a report, beyond what is held for it."""
 REQUEST_TIMEOUT = web.RequestKey("request_timeout", asyncio.Timeout)
 """What the middleware has set; it is taken off where an answer goes on."""
 
@@ -24,11 +25,18 @@ REQUEST_TIMEOUT = web.RequestKey("request_timeout", asyncio.Timeout)
 class Repeating:
     """The answers that are under way."""
 
-    def __init__(self, set_by: Callable[[asyncio.Event, float], Awaitable[bool]] | None = None) -> None:
+    def __init__(
+        self,
+        set_by: Callable[[asyncio.Event, float], Awaitable[bool]] | None = None,
+        write_seconds: float = WRITE_SECONDS,
+    ) -> None:
         """None yet.
 
-        Args: set_by: waits until a time of the loop's clock; whether the event was set before.
+        Args:
+            set_by: waits until a time of the loop's clock; whether the event was set before.
+            write_seconds: see `WRITE_SECONDS`.
         """
+        self._write_seconds = write_seconds
         self._set_by = set_by or _set_by
         self._ended: list[asyncio.Event] = []
         """One for each answer that is under way, the oldest first; set when it is to end."""
@@ -81,11 +89,13 @@ class Repeating:
         ended: asyncio.Event,
     ) -> None:
         began, told = asyncio.get_running_loop().time(), first
-        await _written(response.prepare(request), repeat.every_seconds)
+        await _written(response.prepare(request), self._write_seconds)
         for number in range(1, repeat.times + 1):
-            await _written(response.write(told.body + b"\n"), repeat.every_seconds)
+            await _written(response.write(told.body + b"\n"), self._write_seconds)
             if number == repeat.times or await self._set_by(ended, began + number * repeat.every_seconds):
                 return
+            if request.transport is None or request.transport.is_closing():  # aiohttp does not say so
+                raise _NobodyReads
             told = again()
 
     async def end(self) -> None:

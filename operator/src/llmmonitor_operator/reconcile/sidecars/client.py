@@ -191,10 +191,8 @@ class SidecarClient:
             self.signatures.unanswered(address.uid)
             self.repeating.failed(address.uid)
             raise _too_late(address) from error
-        except NotHttp:
+        except (OSError, Broken, NotHttp):
             self.repeating.failed(address.uid)
-            return None
-        except (OSError, Broken):
             return None
         finally:
             self._begun -= 1

@@ -266,12 +266,12 @@ class Connection(asyncio.Protocol):
         self._lines_left -= number
         if self._lines_left < 0:
             raise NotHttp("more lines than were asked for")
-        if self.goes_on and max(unread, len(line)) > LINE_BYTES_LIMIT:
+        if number:
+            self._received_bytes = unread
+        beside = self._received_bytes - HEAD_BYTES_LIMIT  # what is said between lines counts, with some room
+        if self.goes_on and max(beside, unread, len(line)) > LINE_BYTES_LIMIT:
             raise NotHttp(f"a line of more than {LINE_BYTES_LIMIT} bytes")
-        if not number:
-            return None
-        self._received_bytes = unread
-        return line
+        return line if number else None
 
     def _end_lines(self) -> None:
         self.goes_on = False

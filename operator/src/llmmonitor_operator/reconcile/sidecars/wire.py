@@ -134,6 +134,8 @@ class Connections:
 
     def drop(self, asked: Asked) -> None:
         """Wait no more for what was begun."""
+        if asked.waiting.done() and not asked.waiting.cancelled():
+            asked.waiting.exception()  # of no interest to anybody
         asked.connection.close()
         asked.connection.end()
 
