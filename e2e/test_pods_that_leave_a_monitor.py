@@ -17,7 +17,7 @@ from e2e.waiting import condition, until
 
 NAME, SIDECAR = "leaves", "llm-monitor-sidecar"
 MINUTES = 60.0
-RESTING_SECONDS, RESTING_CORES = 20.0, 0.01
+RESTING_SECONDS, RESTING_CORES = 20.0, 0.002
 CPU = """
 import json, pathlib, sys, time
 root = pathlib.Path("/sys/fs/cgroup")

@@ -15,6 +15,7 @@ from llmmonitor_sidecar.shared_page import SharedPage, Slot
 from llmmonitor_sidecar.supervisor import alone
 from llmmonitor_sidecar.supervisor.hand_over import PATIENCE_NS, SETTLED_NS, HandOver
 from llmmonitor_sidecar.supervisor.reasons import Reason
+from llmmonitor_sidecar.supervisor.supervisor import REST_TICK_SECONDS
 
 if TYPE_CHECKING:
     from tests.sidecar.supervisor.conftest import Pod, Sidecar
@@ -198,9 +199,11 @@ def test_it_is_due_when_nothing_is_in_flight_or_patience_is_over() -> None:
     hand_over = HandOver(page, successor)
     page[Slot.OPEN_CONNECTIONS] = page[Slot.REQUESTS_IN_FLIGHT] = 3
     assert not hand_over.under_way(1)  # nobody asked
+    assert not hand_over.has_begun
     page[Slot.HAND_OVER_REQUESTED] = 1
 
     assert hand_over.under_way(1)
+    assert hand_over.has_begun
     assert not hand_over.due(SETTLED_NS + 1)
     page[Slot.REQUESTS_IN_FLIGHT] = 0  # the connections are kept alive
     assert not hand_over.due(SETTLED_NS)
@@ -212,6 +215,7 @@ def test_it_is_due_when_nothing_is_in_flight_or_patience_is_over() -> None:
     successor.there = False
     assert not hand_over.under_way(PATIENCE_NS + 2)
     assert not hand_over.due(2 * PATIENCE_NS)
+    assert not hand_over.has_begun
 
 
 def test_a_name_that_nobody_holds_is_no_successor() -> None:
@@ -235,3 +239,24 @@ def test_one_that_idles_because_nobody_speaks_to_it_makes_room_too(pod: Pod) -> 
     assert first.wait() == 0
     second.wait_until_reading()
     assert pod.ipv4.post(b"read") == b"read"
+
+
+@pytest.mark.root
+def test_one_that_rests_already_sees_its_successor_and_then_does_not_rest(pod: Pod) -> None:
+    pod.start_model()
+    first = _start(pod)
+    first.wait_until_reading()
+    first.page[Slot.STOP_REQUESTED] = 1  # the analyser does this when its configuration has run out
+    _ask_to_hand_over(first)
+    wait_until(lambda: first.page[Slot.LISTENING] == 0 and len(first.children()) == 1)
+
+    second = _waiting(pod, RELAY_PORT="14011")
+    looks = [first.page[Slot.SUPERVISOR_HEARTBEAT_NS]]
+    while not second.page[Slot.SUPERVISOR_HEARTBEAT_NS]:
+        time.sleep(0.005)
+        looks.append(first.page[Slot.SUPERVISOR_HEARTBEAT_NS])
+    began, due = sorted(set(looks))[-2:]
+
+    assert first.wait() == 0
+    assert due - began < REST_TICK_SECONDS * 1e9
+    second.wait_until_reading()

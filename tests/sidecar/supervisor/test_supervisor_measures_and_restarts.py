@@ -68,6 +68,13 @@ def test_silence_adds_up_over_looks_and_not_over_gaps() -> None:
     assert not silence.exceeds_limit(8, 3_600 * SECOND), "the watcher was frozen"
 
 
+def test_of_looks_that_are_rarer_by_intent_more_counts() -> None:
+    silence = Silence(10 * SECOND)
+
+    assert not any(silence.exceeds_limit(7, look * 5 * SECOND, SECOND) for look in range(11))
+    assert silence.exceeds_limit(7, 55 * SECOND, SECOND)
+
+
 def test_the_first_death_is_answered_at_once_a_crash_loop_more_and_more_slowly() -> None:
     row, waits = restart.Row(), []
     for _ in range(11):

@@ -30,6 +30,7 @@ from llmmonitor_sidecar.analyser.intake import Intake
 from llmmonitor_sidecar.analyser.memory import Measure, MemoryWatch
 from llmmonitor_sidecar.analyser.reader import TrafficReader
 from llmmonitor_sidecar.analyser.report_maker import Boot, ReportMaker
+from llmmonitor_sidecar.analyser.rest import Rest
 from llmmonitor_sidecar.analyser.sampling import Sampling, is_at_rest, own_rss_bytes
 from llmmonitor_sidecar.credential import credential_in
 from llmmonitor_sidecar.endpoints.api import Sources
@@ -50,7 +51,7 @@ from llmmonitor_sidecar.tee import TeeReceiver
 
 TICK_SECONDS = 0.25
 IDLE_SECONDS = 1.0
-"""Between looks while there is nothing to do but to wait for a document."""
+"""Between looks while stopped, as long as a relay carries what it has (then: `rest`)."""
 INSPECTION_SECONDS = 0.05
 """Between slices of the detectors' work, which so take a tenth of a core at most."""
 API_RETRY_SECONDS = 1.0
@@ -79,6 +80,7 @@ class _Process:
         self._page = page
         self._in_force = InForce(settings, keeper)
         self._pulled = asyncio.Event()
+        self._rest = Rest(page)
         self._started_at = keeper.started_at
         self._boot = Boot(uuid.uuid4().hex, time.time(), time.monotonic_ns(), version("llmmonitor-sidecar"))
         marks = ProbeMarks(settings.pod_uid)
@@ -114,7 +116,8 @@ class _Process:
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal's Ctrl-C: the supervisor decides
         self._intake.start()
         async with asyncio.TaskGroup() as group:
-            work = (self._serve(), self._tick(), self._inspect(), self._sample(), self._prober.run())
+            probing = self._prober.run(self._rest.pause)
+            work = (self._serve(), self._tick(), self._inspect(), self._sample(), probing)
             tasks = [group.create_task(one) for one in work]
             await stop.wait()
             await self._last_pull()
@@ -157,7 +160,7 @@ class _Process:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(IDLE_SECONDS if self._reports.stopped_because else TICK_SECONDS)
+            await self._rest.pause(IDLE_SECONDS if self._reports.stopped_because else TICK_SECONDS)
             self._read_on()
             now_ns = time.monotonic_ns()
             self._page[Slot.ANALYSER_HEARTBEAT_NS] = now_ns
@@ -168,10 +171,12 @@ class _Process:
 
     async def _inspect(self) -> None:
         """A defect of a detector costs what it looked at, never the analyser."""
+        more = False
         while True:
-            await asyncio.sleep(INSPECTION_SECONDS)
+            await (asyncio.sleep if more else self._rest.pause)(INSPECTION_SECONDS)
+            more = False
             try:
-                self._reader.inspect()
+                more = self._reader.inspect()
             except Exception as error:  # noqa: BLE001 - its traceback could show what was said
                 _log.error(
                     "a detector failed with %s; what it looked at is not counted", type(error).__name__
@@ -193,10 +198,9 @@ class _Process:
         self._reports.stopped_because = why
         if why:  # who speaks for nobody keeps nothing of what was said
             self._reader.review.configure(None)
-        self._page[Slot.STOP_REQUESTED] = bool(why)
         expired = bool(why) and not self._in_force.configuration.stop
         # nobody whom it believes has spoken for a day: a successor that waits was sent by somebody else
-        self._page[Slot.HAND_OVER_REQUESTED] = self._in_force.configuration.hand_over or expired
+        self._rest.ask(stop=bool(why), hand_over=self._in_force.configuration.hand_over or expired)
 
     def _watch_memory(self, now_ns: int) -> None:
         measure = self._memory.look(own_rss_bytes(), now_ns)
@@ -215,7 +219,7 @@ class _Process:
             if self._reports.stopped_because:
                 self._reports.resources = self._reports.engine = self._reports.gpus = None
                 self._engine_watch.pause()
-                await asyncio.sleep(IDLE_SECONDS)
+                await self._rest.pause(IDLE_SECONDS)
                 continue
             await self._sampling.take()
             resources, engine = self._sampling.resources, self._sampling.engine

@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import aiohttp
@@ -109,8 +109,8 @@ class Prober:
             self._items, self._attributes, self.standing.unknown_suites = items_of(plan)
             self._round, self._done, self._not_before = (-1.0, ""), {}, 0.0
 
-    async def run(self) -> None:
-        """Ask for ever."""
+    async def run(self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Ask for ever; `pause` sleeps so many seconds, or longer while nothing is to be done at all."""
         async with model_session() as session:
             while True:
                 try:
@@ -119,7 +119,7 @@ class Prober:
                 except Exception:  # noqa: BLE001 - a defect of ours costs a look, never the analyser
                     _log.exception("a probe failed in us")
                     asked = False
-                await asyncio.sleep(0 if asked else LOOK_SECONDS)
+                await (asyncio.sleep(0) if asked else pause(LOOK_SECONDS))
 
     async def step(self, session: aiohttp.ClientSession, now: float) -> bool:
         """Ask the next question if one is due at `now` (Unix seconds) and may be sent; whether one was."""

@@ -44,6 +44,11 @@ class HandOver:
         self._has_successor = has_successor
         self._since_ns = 0
 
+    @property
+    def has_begun(self) -> bool:
+        """When last looked at, it was under way."""
+        return self._since_ns != 0
+
     def under_way(self, now_ns: int) -> bool:
         """Whether to make room: asked for, and somebody waits."""
         if not (self._page[Slot.HAND_OVER_REQUESTED] and self._has_successor()):

@@ -1,4 +1,7 @@
-"""Signals as something to wait for: SIGTERM and SIGINT ask to stop, SIGCHLD only wakes."""
+"""Signals as something to wait for: SIGTERM and SIGINT ask to stop, SIGCHLD only wakes.
+
+It comes when a child has died, and from the analyser, which so says that there is news on the page.
+"""
 
 from __future__ import annotations
 

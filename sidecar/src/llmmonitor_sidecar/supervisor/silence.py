@@ -19,11 +19,14 @@ class Silence:
         self._silent_ns = 0
         self._looked_ns = 0
 
-    def exceeds_limit(self, heartbeat: int, now_ns: int) -> bool:
-        """Look once more; whether `heartbeat` has not changed for longer than the limit."""
+    def exceeds_limit(self, heartbeat: int, now_ns: int, look_limit_ns: int = LOOK_LIMIT_NS) -> bool:
+        """Look once more; whether `heartbeat` has not changed for longer than the limit.
+
+        Of the gap since the last look `look_limit_ns` counts at most: more where looks are rarer by intent.
+        """
         if heartbeat != self._heartbeat:
             self._silent_ns = 0
         else:
-            self._silent_ns += min(now_ns - self._looked_ns, LOOK_LIMIT_NS)
+            self._silent_ns += min(now_ns - self._looked_ns, look_limit_ns)
         self._heartbeat, self._looked_ns = heartbeat, now_ns
         return self._silent_ns > self._limit_ns

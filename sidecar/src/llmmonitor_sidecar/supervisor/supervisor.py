@@ -1,8 +1,10 @@
 """The supervisor's shell: looks, asks `decide`, acts; starts what died; ends in order.
 
-It ticks ten times a second and wakes for signals, waits for nothing else, has one thread, and reads nothing
-of the traffic. An error of its own is logged and shown (`SUPERVISOR_FAILED`) and never ends it, because a
-native sidecar that exits keeps the model from starting; while it lasts the dead man's switch runs out.
+It ticks ten times a second, at rest (stopped, with nothing to see to) every five seconds, and wakes for
+signals; by one of them the analyser says that there is news. It waits for nothing else, has one thread, and
+reads nothing of the traffic. An error of its own is logged and shown (`SUPERVISOR_FAILED`) and never ends it,
+because a native sidecar that exits keeps the model from starting; while it lasts the dead man's switch runs
+out.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from llmmonitor_sidecar.supervisor.reasons import Reason, name_of
 from llmmonitor_sidecar.supervisor.restart import Backoff
 from llmmonitor_sidecar.supervisor.ruleset import Families
 from llmmonitor_sidecar.supervisor.signals import Signals
-from llmmonitor_sidecar.supervisor.silence import Silence
+from llmmonitor_sidecar.supervisor.silence import LOOK_LIMIT_NS, Silence
 from llmmonitor_sidecar.supervisor.ways import COVERAGE_INTERVAL_NS, Way
 
 if TYPE_CHECKING:
@@ -40,7 +42,13 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.1
 IDLE_TICK_SECONDS = 1.0
-"""When stopped: nothing is to be seen to but a document that ends the stop."""
+"""When stopped, as long as something is to be seen to: a relay that carries, a successor, a dead analyser."""
+REST_TICK_SECONDS = 5.0
+"""After that: the document that ends the stop wakes us (`analyser.rest`)."""
+REST_LOOK_NS = 1_000_000_000
+"""Of each look at rest a fifth counts (`Silence`): an analyser that hangs is killed after ten minutes."""
+REST_COVERAGE_INTERVAL_NS = 60_000_000_000
+"""The kernel looks through all its connections for it, for a figure that nobody waits for."""
 QUIET_NS = 2_000_000_000
 """When stopped, a relay that has carried nothing for so long is not needed."""
 FAILURE_PAUSE_SECONDS = 1.0
@@ -60,7 +68,13 @@ RELAY_ALONE_LIMIT_NS = 400_000_000
 """Where nobody else answers, a relay that is killed again and again is back within a second each time."""
 ANALYSER_BACKOFF = Backoff(first_ns=500_000_000, second_ns=1_000_000_000, limit_ns=60_000_000_000)
 
-_GAUGES_OF_A_RELAY = (Slot.HEARTBEAT_NS, Slot.LISTENING, Slot.OPEN_CONNECTIONS, Slot.LOOP_LAG_P99_US)
+_GAUGES_OF_A_RELAY = (
+    Slot.HEARTBEAT_NS,
+    Slot.LISTENING,
+    Slot.OPEN_CONNECTIONS,
+    Slot.LOOP_LAG_P99_US,
+    Slot.READ_CONNECTIONS,
+)
 """What a dead relay can no longer take back; while there is none the supervisor may write them."""
 
 _log = logging.getLogger(__name__)
@@ -110,7 +124,7 @@ class Supervisor:
         self._has_successor = has_successor
         self._release = release
         self._state = State(at_ns=time.monotonic_ns())
-        self._coverage_at_ns = 0
+        self._covered_ns = -COVERAGE_INTERVAL_NS
         self._memory_at_ns = 0
         self._carried_at_ns = 0  # when a stopped relay last carried something; 0: not stopped
 
@@ -120,11 +134,11 @@ class Supervisor:
         with Signals() as signals:
             stop = False
             while not stop:
-                pause_seconds = IDLE_TICK_SECONDS if self._idle else TICK_SECONDS
                 try:
                     self._turn(time.monotonic_ns())
                     if self._hand_over.due(time.monotonic_ns()) and self._makes_room(signals):
                         return
+                    pause_seconds = self._tick_seconds
                 except Exception:  # noqa: BLE001 - an exit would keep the model from starting
                     _log.exception("the supervisor failed and goes on")
                     self._show_failure()
@@ -148,7 +162,7 @@ class Supervisor:
             self._relay.child.signal(signal.SIGKILL)
         self._publish(seen, now_ns)
         if self._analyser.child and self._analyser_silence.exceeds_limit(
-            self._page[Slot.ANALYSER_HEARTBEAT_NS], now_ns
+            self._page[Slot.ANALYSER_HEARTBEAT_NS], now_ns, REST_LOOK_NS if self._rests else LOOK_LIMIT_NS
         ):
             _log.error("analyser killed: pid=%d, no heartbeat", self._analyser.child.pid)
             self._analyser.child.signal(signal.SIGKILL)
@@ -162,8 +176,8 @@ class Supervisor:
             self._carried_at_ns = 0
             self._relay.start_when_due(now_ns)
         self._analyser.start_when_due(now_ns)
-        if now_ns >= self._coverage_at_ns:
-            self._coverage_at_ns = now_ns + COVERAGE_INTERVAL_NS
+        if now_ns - self._covered_ns >= (REST_COVERAGE_INTERVAL_NS if self._rests else COVERAGE_INTERVAL_NS):
+            self._covered_ns = now_ns
             coverage = self._way.coverage(self._ownership())
             self._page[Slot.READ_CONNECTIONS] = coverage.read
             self._page[Slot.BYPASSING_CONNECTIONS] = coverage.bypassing
@@ -190,6 +204,18 @@ class Supervisor:
     def _idle(self) -> bool:
         """Stopped, and nobody needs the relay to be answered."""
         return bool(self._page[Slot.STOP_REQUESTED]) and (self._way.can_step_aside or not self._way.has_relay)
+
+    @property
+    def _rests(self) -> bool:
+        """Idle, and nothing is under way that would have to be seen to before somebody wakes us."""
+        seen_to = self._relay.child is None and self._analyser.child is not None
+        return self._idle and seen_to and not self._hand_over.has_begun
+
+    @property
+    def _tick_seconds(self) -> float:
+        if self._rests:
+            return REST_TICK_SECONDS
+        return IDLE_TICK_SECONDS if self._idle else TICK_SECONDS
 
     def _retire_quiet_relay(self, now_ns: int) -> None:
         """What a relay carries is never cut by a stop; it goes when the last of it has ended."""
