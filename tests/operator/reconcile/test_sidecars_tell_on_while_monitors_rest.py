@@ -67,6 +67,8 @@ async def test_one_question_is_answered_for_the_whole_rest(
 
         assert asked == ["repeated"]
         assert clock.told == 5
+        pulls = "llm_monitor_operator_pulls_total"
+        assert world.parts.metrics.registry.get_sample_value(pulls, {"result": "told"}) == 5
         assert double.sequence == before + 6
         double.begun += 2
         await look(world, clock, SECONDS)

@@ -38,7 +38,10 @@ class OperatorMetrics:
         self._limit = monitors_limit
         self._monitors: dict[Monitor, Shown] = {}
         self._left_out: set[Monitor] = set()
-        self._pulls = self._counted("pulls", "Reports asked for, or told while a monitor rests, by result.")
+        self._pulls = self._counted(
+            "pulls",
+            "Reports asked for, by result, and told unasked.",
+        )
         self._pushes = self._counted("pushes", "Configurations sent, by result.")
         self._attaches = self._counted("attaches", "Pods that a sidecar was to be attached to, by result.")
         self._statuses = self._counted("status_writes", "Statuses written, by result.")

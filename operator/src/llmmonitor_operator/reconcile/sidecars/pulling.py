@@ -93,7 +93,7 @@ class Puller:
             heard = take(one, has.get(one.uid, NONE_YET), read)
             if heard is not None:
                 found[one.uid] = heard
-        self._metrics.pulled("ok", len(found))
+        self._metrics.pulled("told", len(found))
         return found
 
     async def _end_all(
