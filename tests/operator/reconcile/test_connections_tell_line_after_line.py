@@ -211,6 +211,18 @@ async def test_another_question_ends_what_is_told() -> None:
         assert one.counts[0] == 0
 
 
+async def test_beside_what_is_told_something_else_may_be_asked() -> None:
+    async with asking(lines=[2]) as one:
+        await one.ask()
+        answer = await one.connections.ask(HOST, one.peer.port, REQUEST, beside=True)
+        assert answer.body == b"plain"
+
+        one.peer.writers[0].write(chunk(b"two\n"))
+        await asyncio.sleep(0.02)
+        assert one.told() == b"two"
+        assert one.counts == (1, 1)
+
+
 async def test_no_more_connections_are_open_than_may_be() -> None:
     async with asking(limit=1) as one, peer(lambda _: PLAIN) as other:
         await one.ask()

@@ -339,10 +339,12 @@ class SidecarClient:
         raise AssertionError("there is always a key")
 
     async def _ask(self, method: str, address: Address, request: Callable[[], bytes]) -> bytes:
-        self.repeating.over(address.uid)
+        beside = method != "GET"  # what is told goes on beside a change, and says what came of it
+        if not beside:
+            self.repeating.over(address.uid)
         async with self._turns[method]:
             try:
-                answer = await self._answer(address, request)
+                answer = await self._answer(address, request, beside=beside)
             except TimeoutError as error:
                 raise _too_late(address) from error
             except (OSError, Broken, NotHttp) as error:
@@ -354,14 +356,14 @@ class SidecarClient:
             raise UnreadableReport(f"{address.url} answered {answer.status}: {words}")
         raise RefusedBySidecar(words, reason)
 
-    async def _answer(self, address: Address, request: Callable[[], bytes]) -> Answer:
+    async def _answer(self, address: Address, request: Callable[[], bytes], *, beside: bool) -> Answer:
         """Once more where an idle connection turns out to be closed; signed anew, since each works once."""
         try:
-            return await self._connections.ask(address.ip, address.port, request())
+            return await self._connections.ask(address.ip, address.port, request(), beside=beside)
         except Broken as error:
             if not error.unused:
                 raise
-        return await self._connections.ask(address.ip, address.port, request())
+        return await self._connections.ask(address.ip, address.port, request(), beside=beside)
 
 
 def _too_late(address: Address) -> NoAnswer:

@@ -4,7 +4,7 @@ Ten thousand reports in fifteen seconds are asked for one small request at a tim
 general client takes longer for each than all that is done with its report (docs/design/scale.md). So: one
 request on a connection at a time; no redirects, no compression, no cookies; and the time that an answer takes
 is bounded. A connection on which a report is told again and again is kept apart until that is over or another
-question comes, which closes it.
+question for a report comes, which closes it.
 """
 
 from __future__ import annotations
@@ -50,8 +50,14 @@ class Connections:
         self._going_on: dict[tuple[str, int], Connection] = {}
         """On which more lines are to come."""
 
-    async def ask(self, host: str, port: int, request: bytes) -> Answer:
+    async def ask(self, host: str, port: int, request: bytes, *, beside: bool = False) -> Answer:
         """The answer to `request`, which is a whole one.
+
+        Args:
+            host: whom to ask.
+            port: the same.
+            request: see there.
+            beside: whether lines that are to come from there may go on coming meanwhile.
 
         Raises:
             OSError: there is no connection to be had.
@@ -60,7 +66,7 @@ class Connections:
             NotHttp: what came is no answer.
         """
         place = host, port
-        connection = self._taken(place)
+        connection = self._idle_one(place) if beside else self._taken(place)
         if connection is None:
             async with asyncio.timeout(self._deadlines.seconds):
                 loop = asyncio.get_running_loop()
@@ -158,6 +164,9 @@ class Connections:
         going_on = self._going_on.pop(place, None)
         if going_on is not None:
             going_on.close()
+        return self._idle_one(place)
+
+    def _idle_one(self, place: tuple[str, int]) -> Connection | None:
         connection = self._idle.pop(place, None)
         if connection is None or connection.usable(asyncio.get_running_loop().time()):
             return connection
