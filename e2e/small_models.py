@@ -198,6 +198,24 @@ def monitored(namespace: Kubectl, name: str, container: Mapping[str, Any], **fie
     namespace.apply(deployment(name, container, **fields))  # by now the webhook has seen the monitor
 
 
+@contextmanager
+def well(namespace: Kubectl, name: str, image: str, replicas: int) -> Iterator[None]:
+    """A monitored model of so many pods that all is well with, removed in the end.
+
+    Args:
+        namespace: one in which the sidecar is proved.
+        name: the monitor's and the Deployment's.
+        image: the sidecar's, which the model runs in too.
+        replicas: how many pods.
+    """
+    monitored(namespace, name, server(image), replicas=replicas)
+    namespace("rollout", "status", f"deployment/{name}", "--timeout=180s")
+    condition(namespace, name, 180.0, Ready="True", Injected="True", Reporting="True")
+    read(namespace, name)
+    yield
+    remove(namespace, name)
+
+
 def read(namespace: Kubectl, name: str, seconds: float = 60.0) -> None:
     """Wait until each pod's sidecar reads: one that has just begun may step aside, and count nothing."""
     for pod in chat.pods(namespace, name):

@@ -23,12 +23,8 @@ STEADY = ("Ready", "Injected", "Reporting", "Intercepting")
 @pytest.fixture
 def model(proved: Kubectl, sidecar_image: str) -> Iterator[Kubectl]:
     """A monitored model of two pods that all is well with."""
-    small_models.monitored(proved, NAME, small_models.server(sidecar_image), replicas=2)
-    proved("rollout", "status", f"deployment/{NAME}", "--timeout=180s")
-    condition(proved, NAME, 3 * MINUTES, Ready="True", Injected="True", Reporting="True")
-    small_models.read(proved, NAME)
-    yield proved
-    small_models.remove(proved, NAME)
+    with small_models.well(proved, NAME, sidecar_image, replicas=2):
+        yield proved
 
 
 def test_a_standby_takes_over_and_nothing_flaps_or_is_lost(

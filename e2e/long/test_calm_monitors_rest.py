@@ -34,12 +34,8 @@ def resting(product: Installed) -> Iterator[Installed]:
 @pytest.fixture
 def model(proved: Kubectl, resting: Installed, sidecar_image: str) -> Iterator[Kubectl]:  # noqa: ARG001 - before
     """A monitored model of two pods that all is well with."""
-    small_models.monitored(proved, NAME, small_models.server(sidecar_image), replicas=2)
-    proved("rollout", "status", f"deployment/{NAME}", "--timeout=180s")
-    condition(proved, NAME, 3 * MINUTES, Ready="True", Injected="True", Reporting="True")
-    small_models.read(proved, NAME)
-    yield proved
-    small_models.remove(proved, NAME)
+    with small_models.well(proved, NAME, sidecar_image, replicas=2):
+        yield proved
 
 
 def test_they_are_asked_once_and_tell_on_and_every_request_is_counted(
