@@ -70,9 +70,11 @@ async def test_one_question_is_answered_for_the_whole_rest(
         pulls = "llm_monitor_operator_pulls_total"
         assert world.parts.metrics.registry.get_sample_value(pulls, {"result": "told"}) == 5
         assert double.sequence == before + 6
-        double.begun += 2
-        await look(world, clock, SECONDS)
-        assert state(world).window(600).begun == 54, "and each request is counted once"
+        for _ in range(2):
+            double.begun += 2
+            await look(world, clock)
+        assert state(world).window(600).begun == 56, "and each request is counted once"
+        assert asked == ["repeated"], "the pass that ended the rest took what was told"
 
 
 async def test_what_is_told_is_judged_at_once(world: World, clock: Clock) -> None:
@@ -325,17 +327,17 @@ def resting(*, end: float, interval: float = 15.0, told_from: float | None = CEL
 @pytest.mark.parametrize(
     ("rest", "after", "times"),
     [
-        (resting(end=240), 0, 17),
-        (resting(end=240), 1, 16),
-        (resting(end=100), 0, 7),
-        (resting(end=20), 0, 2),
-        (resting(end=14), 0, None),
+        (resting(end=240), 0, 18),
+        (resting(end=240), 1, 17),
+        (resting(end=100), 0, 8),
+        (resting(end=20), 0, 3),
+        (resting(end=14), 0, 2),
         (resting(end=20), 30, None),
         (resting(end=400), 200, 7),  # a cell ends at 300
         (resting(end=400), 281, None),
         (resting(end=400), 299.9, None),
-        (resting(end=500), 300, 14),
-        (resting(end=240, interval=5), 0, 49),
+        (resting(end=500), 300, 15),
+        (resting(end=240, interval=5), 0, 50),
         (resting(end=240, interval=7.5), 0, None),
         (resting(end=240, interval=4), 0, None),
     ],

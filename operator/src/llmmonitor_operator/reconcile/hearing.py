@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from dataclasses import replace
 
 from llmmonitor_api.report.glance import glance
-from llmmonitor_api.report.report import Report
+from llmmonitor_api.report.report import Report, decode
 from llmmonitor_operator.gather.absorb import absorb_all
 from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, added
 from llmmonitor_operator.kube.raw import Raw
@@ -63,6 +63,13 @@ class Hearing:
         state, before, memory.kept = memory.state, memory.news, kept
         self._metrics.looked(key, lambda: added([before, absorb_all(state, kept.reports(), kept.at)[1]]))
         return {}
+
+    async def last(self, rest: Rest, memory: Memory) -> dict[str, Report]:
+        """What sidecars have told since the newest look, by pod UID, for the pass that ends the rest."""
+        if await self._ended_cell(memory):
+            return {}
+        told = self._puller.take(rest.addresses, rest.names, decode)
+        return {uid: one.said for uid, one in told.items()}
 
     async def _ended_cell(self, memory: Memory) -> bool:
         """Whether a cell of anomalies has ended since the newest look, or may while all are asked.

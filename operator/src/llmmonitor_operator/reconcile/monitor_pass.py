@@ -116,8 +116,9 @@ class MonitorPass:
         rest, memory.rest = memory.rest, None
         heard: Mapping[str, Report] = {}
         over = rest is not None and rest.is_over(self._clock())
-        if rest is not None and why is Why.TIME and not over and rest.stands_on == self._beside(known):
-            heard = await self._hearing.look(key, rest, memory)
+        if rest is not None and why is Why.TIME and rest.stands_on == self._beside(known):
+            hearing = self._hearing
+            heard = await (hearing.last(rest, memory) if over else hearing.look(key, rest, memory))
             if memory.rest is not None:
                 now = time.monotonic()
                 wait = memory.rest.told_in_seconds(now)

@@ -125,14 +125,14 @@ class Rest:
     def repeat(self, now: float) -> Repeat | None:
         """How often sidecars that are asked now are to tell their report; None: once is enough.
 
-        Until the rest is over or a cell of anomalies ends, from when they are to tell what came since another
-        report.
+        Until the pass that ends the rest, or a cell of anomalies ends: from then on they are to tell what
+        came since another report.
         """
         every = int(self.interval)
         if every != self.interval:  # the header says whole seconds
             return None
         cell_ends = (now // CELL_SECONDS + 1) * CELL_SECONDS
-        end = min(self.end.at, cell_ends - TIMEOUT_SECONDS - _BEFORE_CELL_ENDS_SECONDS)
+        end = min(self.end.at + every, cell_ends - TIMEOUT_SECONDS - _BEFORE_CELL_ENDS_SECONDS)
         try:
             return Repeat(1 + int(min(end - now, LONGEST_SECONDS) // every), every)
         except NotRepeated:
