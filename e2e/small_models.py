@@ -8,7 +8,7 @@ both. `served_by` puts another server in its place.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -208,12 +208,31 @@ def well(namespace: Kubectl, name: str, image: str, replicas: int) -> Iterator[N
         image: the sidecar's, which the model runs in too.
         replicas: how many pods.
     """
-    monitored(namespace, name, server(image), replicas=replicas)
-    namespace("rollout", "status", f"deployment/{name}", "--timeout=180s")
-    condition(namespace, name, 180.0, Ready="True", Injected="True", Reporting="True")
-    read(namespace, name)
-    yield
-    remove(namespace, name)
+    try:
+        monitored(namespace, name, server(image), replicas=replicas)
+        namespace("rollout", "status", f"deployment/{name}", "--timeout=180s")
+        condition(namespace, name, 180.0, Ready="True", Injected="True", Reporting="True")
+        read(namespace, name)
+        yield
+    finally:
+        remove(namespace, name)
+
+
+def asking_each(namespace: Kubectl, name: str, image: str, *, seconds: float) -> list[str]:
+    """The names of clients that begin to ask, one for each pod of this name."""
+    hosts = {
+        f"asking-{number}": pod["status"]["podIP"] for number, pod in enumerate(chat.pods(namespace, name))
+    }
+    namespace.apply(*(client(one, image, host, seconds=seconds) for one, host in hosts.items()))
+    return list(hosts)
+
+
+def ended(namespace: Kubectl, clients: Sequence[str]) -> tuple[int, int]:
+    """Tell them that this was the last one; how many requests of all were answered, and how many failed."""
+    for one in clients:
+        end(namespace, one)
+    found = [seen(namespace, one) for one in clients]
+    return sum(one["answered"] for one in found), sum(one["failed"] for one in found)
 
 
 def read(namespace: Kubectl, name: str, seconds: float = 60.0) -> None:

@@ -10,7 +10,7 @@ import pytest
 from e2e import breaking, chat, small_models
 from e2e.installed import Installed
 from e2e.kubectl import Kubectl
-from e2e.waiting import condition, conditions, events, requests, until
+from e2e.waiting import condition, events, requests, since, until
 
 NAME = "counted"
 MINUTES = 60.0
@@ -30,17 +30,11 @@ def model(proved: Kubectl, sidecar_image: str) -> Iterator[Kubectl]:
 def test_a_standby_takes_over_and_nothing_flaps_or_is_lost(
     product: Installed, model: Kubectl, sidecar_image: str, figure: Callable[[str], None]
 ) -> None:
-    hosts = [pod["status"]["podIP"] for pod in chat.pods(model, NAME)]
-    clients = [f"asking-{number}" for number in range(len(hosts))]
-    model.apply(
-        *(
-            small_models.client(client, sidecar_image, host, seconds=5 * MINUTES)
-            for client, host in zip(clients, hosts, strict=True)
-        )
-    )
+    clients = small_models.asking_each(model, NAME, sidecar_image, seconds=5 * MINUTES)
     condition(model, NAME, 2 * MINUTES, **dict.fromkeys(STEADY, "True"))
     until(lambda: requests(model, NAME) > 0, "the first requests to be counted", 1 * MINUTES)
-    before, said_before, counted_before = _steady(model), _said_of_steady(model), requests(model, NAME)
+    before, said_before = since(model, NAME, STEADY), _said_of_steady(model)
+    counted_before = requests(model, NAME)
 
     leader = product.kubectl.get(LEASE)["spec"]["holderIdentity"]
     pod = product.kubectl.get(f"pod/{leader}")
@@ -52,19 +46,16 @@ def test_a_standby_takes_over_and_nothing_flaps_or_is_lost(
     takeover = taken - killed_at
     figure(f"a standby led {takeover:.1f} s after the leader was killed")
     until(lambda: requests(model, NAME) > counted_before, "the new leader to count on", 1 * MINUTES)
-    for client in clients:
-        small_models.end(model, client)
-    seen = [small_models.seen(model, client) for client in clients]
-    answered = sum(one["answered"] for one in seen)
+    answered, failed = small_models.ended(model, clients)
     counted = until(
         lambda: (found := requests(model, NAME)) >= answered and found,
         "all of them to be counted",
         2 * MINUTES,
     )
     assert takeover <= TAKEOVER_SECONDS + SLOW_MACHINE_SECONDS
-    assert sum(one["failed"] for one in seen) == 0
+    assert failed == 0
     assert counted == answered
-    assert _steady(model) == before
+    assert since(model, NAME, STEADY) == before
     assert _said_of_steady(model) == said_before
     product.kubectl("rollout", "status", "deployment/llm-monitor-operator", "--timeout=180s")
 
@@ -79,11 +70,6 @@ def test_a_monitor_can_be_deleted_while_no_operator_runs(product: Installed, mod
         assert not [key for key in metadata.get("annotations", {}) if "kopf" in key]
         assert not model("get", f"llmmonitor/{NAME}", "--ignore-not-found")
         assert all(small_models.ready(pod) for pod in chat.pods(model, NAME))
-
-
-def _steady(namespace: Kubectl) -> dict[str, tuple[str, str]]:
-    found = conditions(namespace, NAME)
-    return {kind: (found[kind]["status"], found[kind]["lastTransitionTime"]) for kind in STEADY}
 
 
 def _said_of_steady(namespace: Kubectl) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from e2e.kubectl import Kubectl
@@ -65,6 +65,12 @@ def condition(
         if time.monotonic() > deadline:
             raise WaitedInVain(f"LLMMonitor {monitor}, after {seconds:.0f} s: " + "; ".join(differing))
         time.sleep(0.5)
+
+
+def since(namespace: Kubectl, monitor: str, kinds: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Of conditions of these kinds the status, and since when it is so."""
+    found = conditions(namespace, monitor)
+    return {kind: (found[kind]["status"], found[kind]["lastTransitionTime"]) for kind in kinds}
 
 
 def events(namespace: Kubectl, monitor: str) -> list[str]:

@@ -123,7 +123,7 @@ class Sidecars:
             replica.advance(now, serving=self._serving)
             return encode(self._told[number].since(replica.report(now), request.has))
 
-        return Answer(200, said(), repeat=request.repeat, again=said)
+        return Answer(200, said(), again=said)
 
     def _configure(self, number: int, document: bytes) -> Answer:
         now, verifier = self._clock(), self._configurations[number]

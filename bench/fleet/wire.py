@@ -30,7 +30,6 @@ class Request:
     body: bytes
     has: str = ""
     """The report that the reader has (`report.told`)."""
-    repeat: Repeat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,8 @@ class Answer:
     status: int
     body: bytes
     content_type: str = "application/json"
-    repeat: Repeat | None = None
-    """How often it is given, with the body that `again` makes."""
-    again: Callable[[], bytes] = bytes
+    again: Callable[[], bytes] | None = None
+    """Makes the body anew, for who asks for it again and again."""
 
 
 Answering = Callable[[Request], Answer | None]
@@ -88,11 +86,11 @@ class Connection(asyncio.Protocol):
                 _header(head, "authorization"),
                 body,
                 _header(head, HEADER.lower()),
-                repeat_of(_header(head, REPEAT.lower())),
             )
         )
-        if answer is not None and answer.repeat is not None:
-            self._begin(answer, answer.repeat)
+        repeat = repeat_of(_header(head, REPEAT.lower()))
+        if repeat is not None and answer is not None and answer.again is not None:
+            self._begin(answer.body, answer.again, repeat)
             return
         if self._transport is not None and answer is not None:
             phrase = HTTPStatus(answer.status).phrase
@@ -108,15 +106,17 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
 
-    def _begin(self, answer: Answer, repeat: Repeat) -> None:
+    def _begin(self, first: bytes, again: Callable[[], bytes], repeat: Repeat) -> None:
         if self._transport is not None:
             self._transport.write(
                 f"HTTP/1.1 200 OK\r\nContent-Type: {CONTENT_TYPE}\r\n"
                 "Transfer-Encoding: chunked\r\n\r\n".encode()
             )
-            self._go_on(answer, repeat, answer.body, 1, asyncio.get_running_loop().time())
+            self._go_on(first, again, repeat, 1, asyncio.get_running_loop().time())
 
-    def _go_on(self, answer: Answer, repeat: Repeat, body: bytes, number: int, began: float) -> None:
+    def _go_on(
+        self, body: bytes, again: Callable[[], bytes], repeat: Repeat, number: int, began: float
+    ) -> None:
         if self._transport is None:
             return
         chunk = b"%x\r\n%b\n\r\n" % (len(body) + 1, body)
@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
         if not is_last:
             self._timer = asyncio.get_running_loop().call_at(
                 began + number * repeat.every_seconds,
-                lambda: self._go_on(answer, repeat, answer.again(), number + 1, began),
+                lambda: self._go_on(again(), again, repeat, number + 1, began),
             )
 
 

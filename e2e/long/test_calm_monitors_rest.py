@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from e2e import chat, model_pods, small_models
+from e2e import model_pods, small_models
 from e2e.installed import Installed, values_for
 from e2e.kubectl import Kubectl
-from e2e.waiting import condition, conditions, requests, until
+from e2e.waiting import condition, requests, since, until
 
 NAME = "calm"
 MINUTES = 60.0
@@ -41,41 +41,30 @@ def model(proved: Kubectl, resting: Installed, sidecar_image: str) -> Iterator[K
 def test_they_are_asked_once_and_tell_on_and_every_request_is_counted(
     resting: Installed, model: Kubectl, sidecar_image: str, figure: Callable[[str], None]
 ) -> None:
-    pods = chat.pods(model, NAME)
-    clients = [f"asking-{number}" for number in range(len(pods))]
-    hosts = [pod["status"]["podIP"] for pod in pods]
-    model.apply(
-        *(
-            small_models.client(client, sidecar_image, host, seconds=8 * MINUTES)
-            for client, host in zip(clients, hosts, strict=True)
-        )
-    )
+    clients = small_models.asking_each(model, NAME, sidecar_image, seconds=8 * MINUTES)
     condition(model, NAME, 2 * MINUTES, **dict.fromkeys(STEADY, "True"))
     until(lambda: _own(resting, TOLD), "a sidecar to tell by itself", 3 * MINUTES)
-    steady, told, passes = _steady(model), _own(resting, TOLD), _own(resting, PASSES)
+    steady, told, passes = since(model, NAME, STEADY), _own(resting, TOLD), _own(resting, PASSES)
 
     until(
-        lambda: _own(resting, TOLD) >= told + LOOKS * len(pods),
+        lambda: _own(resting, TOLD) >= told + LOOKS * len(clients),
         "sidecars to go on telling",
         REST_SECONDS + 2 * MINUTES,
     )
     looked, judged = _own(resting, TOLD) - told, _own(resting, PASSES) - passes
     figure(
-        f"{looked:.0f} reports were told by {len(pods)} pods while monitors were judged {judged:.0f} times"
+        f"{looked:.0f} reports were told by {len(clients)} pods while monitors were judged {judged:.0f} times"
     )
-    for client in clients:
-        small_models.end(model, client)
-    seen = [small_models.seen(model, client) for client in clients]
-    answered = sum(one["answered"] for one in seen)
+    answered, failed = small_models.ended(model, clients)
     counted = until(
         lambda: (found := requests(model, NAME)) >= answered and found,
         "all of them to be counted",
         REST_SECONDS + 1.5 * MINUTES,
     )
 
-    assert sum(one["failed"] for one in seen) == 0
+    assert failed == 0
     assert counted == answered
-    assert _steady(model) == steady
+    assert since(model, NAME, STEADY) == steady
 
 
 def _own(product: Installed, name: str) -> float:
@@ -83,8 +72,3 @@ def _own(product: Installed, name: str) -> float:
     leader = product.kubectl.get(LEASE)["spec"].get("holderIdentity") or ""
     lines = model_pods.ask(product.kubectl, leader, "/metrics", METRICS_PORT).splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
-
-
-def _steady(namespace: Kubectl) -> dict[str, tuple[str, str]]:
-    found = conditions(namespace, NAME)
-    return {kind: (found[kind]["status"], found[kind]["lastTransitionTime"]) for kind in STEADY}

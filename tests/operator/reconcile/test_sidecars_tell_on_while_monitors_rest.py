@@ -10,6 +10,7 @@ from aiohttp import web
 from tests.operator.reconcile import sidecar_double
 from tests.operator.reconcile.operator_world import KEY, MONITORS, SIGNING, World, until
 from tests.operator.reconcile.resting import Clock, let_rest, look, rested, state
+from tests.operator.reconcile.sidecar_double import SidecarDouble
 
 from llmmonitor_api.configuration import Configuration
 from llmmonitor_api.report.repeated import HEADER as REPEAT
@@ -91,17 +92,24 @@ async def test_what_is_told_is_judged_at_once(world: World, clock: Clock) -> Non
         assert state(world).window(600).begun == 47
 
 
+async def asked_in(
+    looks: int, world: World, double: SidecarDouble, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """The questions of so many looks, after each of which the monitor rests on."""
+    await rested(world, double, clock, SECONDS)
+    found = questions(world, monkeypatch)
+    for _ in range(looks):
+        await look(world, clock)
+        assert world.one_pass._memories[KEY].rest is not None
+    return found
+
+
 async def test_who_does_not_tell_in_time_is_asked_as_ever_for_a_while(
     world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock.tells_on = False
     async with world.attached() as double:
-        await rested(world, double, clock, SECONDS)
-        asked = questions(world, monkeypatch)
-
-        for _ in range(4):
-            await look(world, clock)
-            assert world.one_pass._memories[KEY].rest is not None
+        asked = await asked_in(4, world, double, clock, monkeypatch)
 
         assert asked == ["repeated", "plain", "plain", "plain"]
         clock.now += PLAIN_SECONDS
@@ -166,21 +174,15 @@ async def test_who_refuses_to_tell_on_is_asked_as_ever_for_a_while(
     monkeypatch.setattr(web.HTTPException, "status_code", status)
     monkeypatch.setattr(repeating, "repeat_of", refuse)
     async with world.attached() as double:
-        await rested(world, double, clock, SECONDS)
-        asked = questions(world, monkeypatch)
-
-        for _ in range(3):
-            await look(world, clock)
+        asked = await asked_in(3, world, double, clock, monkeypatch)
 
         assert asked == ["repeated", "plain", "plain", "plain"]
-        assert world.one_pass._memories[KEY].rest is not None
 
 
 async def test_who_breaks_off_is_asked_as_ever_for_a_while(
     world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with world.attached() as double:
-        await rested(world, double, clock, SECONDS)
         give = double.repeating.give
 
         async def cut(
@@ -191,10 +193,7 @@ async def test_who_breaks_off_is_asked_as_ever_for_a_while(
             return await give(request, first, again)
 
         monkeypatch.setattr(double.repeating, "give", cut)
-        asked = questions(world, monkeypatch)
-
-        for _ in range(3):
-            await look(world, clock)
+        asked = await asked_in(3, world, double, clock, monkeypatch)
 
         assert asked == ["repeated", "plain", "plain", "plain"]
 

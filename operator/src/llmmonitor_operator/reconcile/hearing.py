@@ -1,6 +1,7 @@
 """Hears a monitor's sidecars: in looks, whose reports are kept as they came, and in passes, to be added.
 
-In looks they tell by themselves what is new, or are asked; passes ask.
+In looks, and in the pass that ends a rest, they have told by themselves what is new, or are asked; other
+passes ask.
 """
 
 from __future__ import annotations

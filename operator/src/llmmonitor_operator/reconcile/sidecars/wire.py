@@ -83,8 +83,8 @@ class Connections:
             host: whom to ask.
             port: the same.
             request: makes a whole one.
-            lines: how many it asks for at most (`report.repeated`); the first is the answer, and the others
-                are had by `take_line`. 0: it asks for one report.
+            lines: how many it asks for at most (`report.repeated`); what comes with the head is the answer,
+                and the others are had by `take_line`. 0: it asks for one report.
         """
         place = host, port
         connection = self._taken(place)
