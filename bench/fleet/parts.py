@@ -17,7 +17,7 @@ from bench.fleet import asked, prometheus, site, watched_operator
 from bench.fleet.control_plane import ControlPlane
 from bench.fleet.fleet_client import Sidecars
 from bench.fleet.programs import Running
-from bench.fleet.seen import PROMETHEUS, Round
+from bench.fleet.seen import OPERATOR, PROMETHEUS, Round
 from bench.fleet.world import World
 from bench.measure.processes import cpu_seconds, pss_bytes
 from e2e.cluster import audit
@@ -118,7 +118,9 @@ async def one_round(bench: Bench, seconds: float) -> Round:
     used = {subject: cpu_seconds(found) - cpu[subject] for subject, found in pids.items()}
     elapsed, monitors = ended - began, bench.world.monitors
     after = await bench.sidecars.state()
+    before_scrape = cpu_seconds(pids[OPERATOR])
     passed = await watched_operator.metrics(bench.session)
+    scraped = cpu_seconds(pids[OPERATOR]) - before_scrape
     calls = asked.calls(audit.requests(bench.plane.layout.audit_log), began, ended)
     statuses = sum(count for (_, resource), count in calls.items() if resource == asked.STATUS)
     evaluated = [at for _, at in passed.get(watched_operator.EVALUATED, ())]
@@ -136,11 +138,12 @@ async def one_round(bench: Bench, seconds: float) -> Round:
         reports=(after.reports - state.reports) / len(bench.world.every_pod) * INTERVAL_SECONDS / elapsed,
         pass_milliseconds=1000 * spent / number if number else 0.0,
         oldest_evaluation_seconds=ended - min(evaluated, default=ended),
+        scrape_cpu_seconds=scraped,
     )
     say(
         f"cores {_rounded(found.cores)}, RSS {_rounded(found.rss_mib)} MiB, reports {found.reports:.3f},"
         f" pass {found.pass_milliseconds:.1f} ms, status writes {found.status_writes:.2f},"
-        f" load {os.getloadavg()[0]:.1f}"
+        f" scrape {found.scrape_cpu_seconds:.2f} s of CPU, load {os.getloadavg()[0]:.1f}"
     )
     return found
 

@@ -40,6 +40,8 @@ class Round:
     """The mean of a pass over one monitor."""
     oldest_evaluation_seconds: float = 0.0
     """Of all monitors that `/metrics` shows, at the round's end."""
+    scrape_cpu_seconds: float = 0.0
+    """Of the operator while it answers one request for its own `/metrics`, other work included."""
 
 
 @dataclass(slots=True)
@@ -120,6 +122,13 @@ def figures(seen: Seen) -> list[Measured]:
             "one pass over a monitor, mean",
             "s",
             [one.pass_milliseconds / 1000 for one in seen.busy],
+            FIFTEEN_SECONDS,
+            15.0,
+        ),
+        _limited(
+            "CPU of one scrape of the operator's own `/metrics`, between the rounds with traffic",
+            "s",
+            [one.scrape_cpu_seconds for one in seen.busy],
             FIFTEEN_SECONDS,
             15.0,
         ),

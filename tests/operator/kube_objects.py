@@ -70,6 +70,14 @@ def without_version(thing: Mapping[str, Any]) -> dict[str, Any]:
     return {**thing, "metadata": metadata}
 
 
+def as_asked(answer: dict[str, Any], request: web.Request) -> dict[str, Any]:
+    """Of one object its metadata alone, where that is wished for."""
+    if "as=PartialObjectMetadata;" not in request.headers.get("Accept", "") or "metadata" not in answer:
+        return answer
+    about = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+    return {**about, "metadata": answer["metadata"]}
+
+
 def patched(thing: dict[str, Any], patch: Any, kind: str) -> dict[str, Any]:
     if kind == "application/json-patch+json":
         try:

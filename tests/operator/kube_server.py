@@ -23,6 +23,7 @@ from kubernetes.aio.client import Configuration
 from tests.operator.kube_objects import (
     Key,
     Target,
+    as_asked,
     chosen,
     half_of,
     patched,
@@ -120,7 +121,7 @@ class KubeServer:
             code, result = self._do(request, target, body)
         except Refusal as refusal:
             return refused(refusal)
-        return web.json_response(result, status=code)
+        return web.json_response(as_asked(result, request), status=code)
 
     def _do(self, request: web.Request, target: Target, body: Any) -> tuple[int, dict[str, Any]]:
         key, sub, dry = target[:4], target[4], "dryRun" in request.query

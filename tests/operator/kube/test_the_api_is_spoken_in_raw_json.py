@@ -81,6 +81,57 @@ async def test_a_list_may_leave_out_what_the_objects_hold(kube: Kube, server: Ku
     assert listing.items == [{"metadata": server.at(CHAT)["metadata"]}]
 
 
+async def test_who_wrote_which_field_is_not_read_of_metadata(kube: Kube, server: KubeServer) -> None:
+    metadata = {"name": "chat", "labels": {"app": "chat"}, "annotations": {"a/b": "1"}, "generation": 3}
+    server.put(
+        MAPS, {"metadata": {**metadata, "managedFields": [{"manager": "us"}], "deletionTimestamp": None}}
+    )
+
+    (one,) = (await kube.list_metadata(MAPS)).items
+
+    there = server.at(CHAT)["metadata"]
+    assert one["metadata"] == {name: there[name] for name in there if name != "managedFields"}
+    assert set(one["metadata"]) >= {"name", "labels", "annotations", "generation", "resourceVersion"}
+
+
+async def test_the_answer_to_a_write_may_leave_out_what_the_object_holds(
+    kube: Kube, server: KubeServer
+) -> None:
+    made = await kube.create(MAPS, config_map("chat", a="1"), metadata=True)
+    written_at = [made["metadata"]["resourceVersion"]]
+    put = await kube.replace(CHAT, config_map("chat", a="2"), metadata=True)
+    written_at.append(put["metadata"]["resourceVersion"])
+    changed = await kube.patch(CHAT, {"data": {"a": "3"}})
+
+    assert [set(one) for one in (made, put, changed)] == [{"metadata"}] * 3
+    assert changed["metadata"]["resourceVersion"] == server.at(CHAT)["metadata"]["resourceVersion"]
+    assert len({*written_at, changed["metadata"]["resourceVersion"]}) == 3
+    assert server.at(CHAT)["data"] == {"a": "3"}
+
+
+async def test_a_server_that_gives_the_whole_object_anyway_is_understood(
+    kube: Kube, server: KubeServer
+) -> None:
+    server.put(MAPS, config_map("chat", a="1"))
+
+    async def whole(_: web.Request) -> web.Response:
+        return web.json_response(server.at(CHAT) | {"data": {"a": "2"}})
+
+    server.fault = whole
+
+    assert set(await kube.patch(CHAT, {"data": {"a": "2"}})) == {"metadata"}
+
+
+async def test_metadata_that_is_none_is_no_answer(kube: Kube, server: KubeServer) -> None:
+    async def garbage(_: web.Request) -> web.Response:
+        return web.json_response({"metadata": {"name": 7}})
+
+    server.fault = garbage
+
+    with pytest.raises(Unavailable, match="name"):
+        await kube.patch(CHAT, {"data": {"a": "2"}})
+
+
 async def test_of_two_writers_the_second_is_told(kube: Kube, server: KubeServer) -> None:
     read = await kube.create(MAPS, config_map("chat", a="1"))
     server.put(MAPS, config_map("chat", a="2"))
@@ -119,7 +170,7 @@ async def test_a_dry_run_answers_and_changes_nothing(kube: Kube, server: KubeSer
     patched = await kube.patch(paths.config_map("prod", "other"), {"data": {"a": "2"}}, dry_run=True)
 
     assert made["metadata"]["name"] == "chat"
-    assert patched["data"] == {"a": "2"}
+    assert patched["metadata"]["name"] == "other"
     assert not server.has(CHAT)
     assert server.at(paths.config_map("prod", "other"))["data"] == {"a": "1"}
 

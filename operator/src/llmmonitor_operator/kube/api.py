@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlencode
 from urllib.request import getproxies
 
@@ -34,7 +34,46 @@ _NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError, config.ConfigException
 _PROXIES = frozenset({"http", "https"})
 """Those that the client heeds, as `getproxies` calls them: not the one that is for all."""
 _JSON = "application/json"
-_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+class _Metadata(TypedDict, total=False):
+    """What is read of it: not who wrote which field (`managedFields`), which is most of it."""
+
+    name: str
+    namespace: str
+    uid: str
+    resourceVersion: str
+    generation: int
+    creationTimestamp: str | None
+    deletionTimestamp: str | None
+    labels: dict[str, str] | None
+    annotations: dict[str, str] | None
+
+
+class _Partial(TypedDict, total=False):
+    metadata: _Metadata
+
+
+class _Partials(TypedDict, total=False):
+    metadata: dict[str, Any]
+    items: list[_Partial] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """In which an answer is wished for, and what reads it."""
+
+    accept: str
+    decoder: msgspec.json.Decoder[Any]
+
+
+_WHOLE = _Form(_JSON, msgspec.json.Decoder())
+_METADATA = _Form(
+    f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}", msgspec.json.Decoder(_Partial)
+)
+_METADATA_LIST = _Form(
+    f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSON}", msgspec.json.Decoder(_Partials)
+)
 
 
 class Patch(StrEnum):
@@ -86,39 +125,50 @@ class Kube:
             Gone: it took so long that the rest cannot be had any more.
         """
         selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
-        return self._pages(path, _JSON, selectors, page)
+        return self._pages(path, selectors, page)
 
     async def list_metadata(self, path: str, *, label_selector: str = "") -> Listing:
-        """The same of their `metadata` alone, without what they hold."""
-        return await _all(self._pages(path, _METADATA, {"labelSelector": label_selector}))
+        """The same of their `metadata` alone, without what they hold, nor who wrote which field."""
+        return await _all(self._pages(path, {"labelSelector": label_selector}, metadata=True))
 
     async def _pages(
-        self, path: str, accept: str, selectors: Mapping[str, str], page: int = PAGE
+        self, path: str, selectors: Mapping[str, str], page: int = PAGE, *, metadata: bool = False
     ) -> AsyncIterator[Listing]:
         following = ""
         while True:
             found = await self._call(
-                "GET", path, accept=accept, limit=page, **{"continue": following}, **selectors
+                "GET",
+                path,
+                form=_METADATA_LIST if metadata else _WHOLE,
+                limit=page,
+                **{"continue": following},
+                **selectors,
             )
-            metadata = found.get("metadata") or {}
-            yield Listing(found.get("items") or [], metadata.get("resourceVersion", ""))
-            following = metadata.get("continue") or ""
+            about = found.get("metadata") or {}
+            yield Listing(found.get("items") or [], about.get("resourceVersion", ""))
+            following = about.get("continue") or ""
             if not following:
                 return
 
-    async def create(self, path: str, body: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
-        """Create an object in the collection `path`."""
-        return await self._call("POST", path, body, **_dry(dry_run))
+    async def create(
+        self, path: str, body: Mapping[str, Any], *, dry_run: bool = False, metadata: bool = False
+    ) -> dict[str, Any]:
+        """Create an object in the collection `path`; with `metadata` the answer has nothing else of it."""
+        form = _METADATA if metadata else _WHOLE
+        return await self._call("POST", path, body, form=form, **_dry(dry_run))
 
-    async def replace(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Put an object in place of another; with its resourceVersion, only of that one."""
-        return await self._call("PUT", path, body)
+    async def replace(self, path: str, body: Mapping[str, Any], *, metadata: bool = False) -> dict[str, Any]:
+        """Put an object in place of another; with its resourceVersion, only of that one.
+
+        With `metadata` the answer has nothing else of it.
+        """
+        return await self._call("PUT", path, body, form=_METADATA if metadata else _WHOLE)
 
     async def patch(
         self, path: str, body: Any, kind: Patch = Patch.MERGE, *, dry_run: bool = False
     ) -> dict[str, Any]:
-        """Change an object."""
-        return await self._call("PATCH", path, body, content_type=kind, **_dry(dry_run))
+        """Change an object; the answer has its metadata alone."""
+        return await self._call("PATCH", path, body, content_type=kind, form=_METADATA, **_dry(dry_run))
 
     async def delete(self, path: str) -> dict[str, Any]:
         """Delete an object."""
@@ -179,7 +229,7 @@ class Kube:
         body: Any = None,
         *,
         content_type: str = _JSON,
-        accept: str = _JSON,
+        form: _Form = _WHOLE,
         **query: str | int,
     ) -> dict[str, Any]:
         timeout = aiohttp.ClientTimeout(total=self._call_seconds)
@@ -190,7 +240,7 @@ class Kube:
                     _url(path, **query),
                     body,
                     content_type=content_type,
-                    accept=accept,
+                    accept=form.accept,
                     timeout=timeout,
                 )
                 data = await response.read()
@@ -199,7 +249,7 @@ class Kube:
         if response.status >= _ERRORS_FROM:
             raise _refusal(response, data)
         try:
-            answer: dict[str, Any] = msgspec.json.decode(data)
+            answer: dict[str, Any] = form.decoder.decode(data)
         except ValueError as error:
             raise _no_answer(f"{method} {path}", error) from error
         if not isinstance(answer, dict):
@@ -269,7 +319,7 @@ async def _all(pages: AsyncIterator[Listing]) -> Listing:
     return Listing(items, version)
 
 
-def _dry(dry_run: bool) -> dict[str, str]:  # noqa: FBT001 - the callers' own keyword
+def _dry(dry_run: bool) -> dict[str, Any]:  # noqa: FBT001 - the callers' own keyword
     return {"dryRun": "All"} if dry_run else {}
 
 

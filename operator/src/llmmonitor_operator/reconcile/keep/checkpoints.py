@@ -239,10 +239,11 @@ class Checkpoints:
         if version:
             metadata = {**body["metadata"], "resourceVersion": version}
             try:
-                return await self._kube.replace(self._path(uid), {**body, "metadata": metadata})
+                there = {**body, "metadata": metadata}
+                return await self._kube.replace(self._path(uid), there, metadata=True)
             except NotFound:
                 _log.warning("ConfigMap %s/%s was deleted; written anew", self._namespace, self._name(uid))
-        return await self._kube.create(paths.config_maps(self._namespace), body)
+        return await self._kube.create(paths.config_maps(self._namespace), body, metadata=True)
 
     async def _version(self, uid: str) -> str:
         try:

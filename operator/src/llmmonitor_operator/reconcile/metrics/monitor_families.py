@@ -17,6 +17,7 @@ from prometheus_client.utils import floatToGoString
 from llmmonitor_api.conditions import Condition, Status
 from llmmonitor_api.report.buckets import DURATION_SECONDS, FIRST_TOKEN_SECONDS, PER_TOKEN_SECONDS
 from llmmonitor_api.report.histogram import Histogram
+from llmmonitor_api.report.totals import InterceptionCounts
 from llmmonitor_operator.drift.watch import Watch as DriftWatch
 from llmmonitor_operator.evaluate.inputs import Inputs
 from llmmonitor_operator.evaluate.status import Judged
@@ -80,10 +81,11 @@ Monitors = Mapping[Key, Shown]
 
 def families(monitors: Monitors) -> Iterator[Metric]:
     """All of them; those without samples too, so that their names are known."""
+    figures = {key: one.totals.figures for key, one in monitors.items()}  # unpacked once
     yield from _verdicts(monitors)
-    yield from _counters(monitors)
-    yield from engine_families({key: one.totals.figures for key, one in monitors.items()}, _counter)
-    yield from _histograms(monitors)
+    yield from _counters(monitors, figures)
+    yield from engine_families(figures, _counter)
+    yield from _histograms(figures)
     judged_by = {key: one.inputs for key, one in monitors.items() if one.inputs is not None}
     yield from pod_families(judged_by, _gauge)
     priced = {key: one.cost for key, one in judged_by.items() if one.cost is not None}
@@ -91,13 +93,10 @@ def families(monitors: Monitors) -> Iterator[Metric]:
     yield from drift_families({key: one.drift for key, one in monitors.items()}, _gauge)
     judged = {key: one.versions for key, one in monitors.items() if one.versions is not None}
     yield from version_families(judged, _gauge, _counter)
-    found = {key: one.totals.figures.interactions for key, one in monitors.items()}
-    yield from interaction_families(found, _counter)
+    yield from interaction_families({key: one.interactions for key, one in figures.items()}, _counter)
     yield request_checks({key: one.totals.checks for key, one in monitors.items()}, _counter)
     yield from quality_families(judged_by, _gauge)
-    yield from outcome_families(
-        {key: one.totals.figures.live_outcomes for key, one in monitors.items()}, _counter
-    )
+    yield from outcome_families({key: one.live_outcomes for key, one in figures.items()}, _counter)
     yield from bias_families(judged_by, _gauge)
     yield from canary_families(judged_by, _gauge)
 
@@ -169,8 +168,7 @@ def _verdicts(monitors: Monitors) -> Iterator[Metric]:
     )
 
 
-def _counters(monitors: Monitors) -> Iterator[Metric]:
-    figures = {key: one.totals.figures for key, one in monitors.items()}
+def _counters(monitors: Monitors, figures: Mapping[Key, Figures]) -> Iterator[Metric]:
     yield _counter(
         "requests_begun",
         "Generating requests that the model has received completely.",
@@ -242,7 +240,7 @@ def _counters(monitors: Monitors) -> Iterator[Metric]:
         ("kind",),
         by_value({key: one.forms_malformed for key, one in figures.items()}),
     )
-    yield from _request_path(monitors)
+    yield from _request_path({key: one.interception for key, one in figures.items()})
 
 
 def _energy(figures: Mapping[Key, Figures]) -> Iterator[Metric]:
@@ -260,8 +258,7 @@ def _energy(figures: Mapping[Key, Figures]) -> Iterator[Metric]:
     )
 
 
-def _request_path(monitors: Monitors) -> Iterator[Metric]:
-    counts = {key: one.totals.figures.interception for key, one in monitors.items()}
+def _request_path(counts: Mapping[Key, InterceptionCounts]) -> Iterator[Metric]:
     yield _counter(
         "relay_connections", "Connections accepted.", (), ((key, one.accepted) for key, one in counts.items())
     )
@@ -285,8 +282,7 @@ def _request_path(monitors: Monitors) -> Iterator[Metric]:
     )
 
 
-def _histograms(monitors: Monitors) -> Iterator[Metric]:
-    figures = {key: one.totals.figures for key, one in monitors.items()}
+def _histograms(figures: Mapping[Key, Figures]) -> Iterator[Metric]:
     yield _histogram(
         "time_to_first_token",
         "From the last request byte to the first generated delta of any kind; streamed answers only.",
