@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from llmmonitor_api.report.report import Identity, InterceptionState, Live, Report, Resources
 from llmmonitor_api.report.totals import ObjectiveCounts, Totals, TrafficSeries
 from llmmonitor_operator.gather import absorb as absorbing
-from llmmonitor_operator.gather.absorb import absorb, absorb_all
+from llmmonitor_operator.gather.absorb import absorb, absorb_all, added_by
 from llmmonitor_operator.state import State
 from llmmonitor_operator.windows import COUNT_TIERS, Count
 
@@ -290,7 +290,9 @@ def test_reports_of_one_pass_give_what_each_alone_would(
                 at, (all_good, all_bad) = NOW + 15 * number + late, msgspec.structs.astuple(counted[pod])
                 reports[f"u{pod}"] = report(number, uid=f"u{pod}", at=at, good=all_good, bad=all_bad)
         now = NOW + 15 * (number + 1)
-        together, _ = absorb_all(together, reports, now)
+        foretold = added_by(together, reports, now)
+        together, news = absorb_all(together, reports, now)
+        assert foretold == news
         for one in reports.values():
             one_by_one = absorb(one_by_one, one, now)
 

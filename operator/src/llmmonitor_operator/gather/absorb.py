@@ -9,6 +9,7 @@ windows; within one source a report that was overtaken leaves its share to the o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import msgspec
@@ -64,9 +65,33 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
 
     Pods and windows are copied once for all of them.
     """
-    pods: dict[str, Pod] = {}
-    happened: list[Happened] = []
-    probed: list[Probing] = []
+    took = _taken_of_all(state, reports, now)
+    if not took.pods:
+        return state, NOTHING_ADDED
+    if took.probed:
+        state = msgspec.structs.replace(state, quality=with_probes(state.quality, took.probed, now))
+    together = added(took.happened)
+    state = _with_pods(state, took.pods, now)
+    return accumulate(state, took.happened, together, now), together
+
+
+def added_by(state: State, reports: Mapping[str, Report], now: float) -> Added:
+    """What `absorb_all` would say of them; the state that they give, most of its work, is not made."""
+    return added(_taken_of_all(state, reports, now).happened)
+
+
+@dataclass(slots=True)
+class _Took:
+    """What came of some reports."""
+
+    pods: dict[str, Pod] = field(default_factory=dict)
+    """Those that have changed, by UID."""
+    happened: list[Happened] = field(default_factory=list)
+    probed: list[Probing] = field(default_factory=list)
+
+
+def _taken_of_all(state: State, reports: Mapping[str, Report], now: float) -> _Took:
+    took = _Took()
     older = pods_of_older(state.versions)
     for uid, report in reports.items():
         pod = state.pods.get(uid, _UNKNOWN)
@@ -88,17 +113,12 @@ def absorb_all(state: State, reports: Mapping[str, Report], now: float) -> tuple
                 pod=uid,
             )
         except _Refused as refusal:
-            pods[uid] = msgspec.structs.replace(pod, refused_at=now, refused=str(refusal))
+            took.pods[uid] = msgspec.structs.replace(pod, refused_at=now, refused=str(refusal))
         else:
-            pods[uid] = _with_boot(pod, source, known)
-            happened.append(what)
-            probed += [report.probing] if report.probing is not None else []
-    if not pods:
-        return state, NOTHING_ADDED
-    if probed:
-        state = msgspec.structs.replace(state, quality=with_probes(state.quality, probed, now))
-    together = added(happened)
-    return accumulate(_with_pods(state, pods, now), happened, together, now), together
+            took.pods[uid] = _with_boot(pod, source, known)
+            took.happened.append(what)
+            took.probed += [report.probing] if report.probing is not None else []
+    return took
 
 
 def _new_to(pod: Pod, report: Report) -> Source | None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from llmmonitor_api.report.glance import glance
 from llmmonitor_api.report.report import Report, decode
-from llmmonitor_operator.gather.absorb import absorb_all
+from llmmonitor_operator.gather.absorb import absorb_all, added_by
 from llmmonitor_operator.gather.accumulate import NOTHING_ADDED, Added, added
 from llmmonitor_operator.kube.raw import Raw
 from llmmonitor_operator.monitors import Key
@@ -62,7 +62,7 @@ class Hearing:
         if memory.rest is None:
             return await _read(kept)
         state, before, memory.kept = memory.state, memory.news, kept
-        self._metrics.looked(key, lambda: added([before, absorb_all(state, kept.reports(), kept.at)[1]]))
+        self._metrics.looked(key, lambda: added([before, added_by(state, kept.reports(), kept.at)]))
         return {}
 
     async def last(self, rest: Rest, memory: Memory) -> dict[str, Report]:
