@@ -7,7 +7,7 @@ Prometheus could find, this is the way out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from prometheus_client import Metric
@@ -63,17 +63,10 @@ class Shown:
     drift: DriftWatch = field(default_factory=DriftWatch)
     versions: History | None = None
     """None before the first evaluation."""
-    news: Callable[[], Added] | None = None
-    """What happened since then; None: nothing was looked at since."""
 
-    def up_to_date(self) -> Shown:
+    def after(self, news: Added) -> Shown:
         """The same with what happened since."""
-        if self.news is None:
-            return self
-        news = self.news()
-        return replace(
-            self, totals=self.totals.after(news, {*self.totals.objectives, *news.counts}), news=None
-        )
+        return replace(self, totals=self.totals.after(news, {*self.totals.objectives, *news.counts}))
 
 
 Monitors = Mapping[Key, Shown]

@@ -8,7 +8,6 @@ counted and not shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.registry import Collector
@@ -23,6 +22,10 @@ from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 Monitor = tuple[str, str]
 """Namespace and name."""
 
+_Known = tuple[Shown, Callable[[], Added] | None]
+"""As the last evaluation left it, and what happened since, which is found out at a scrape; None: it was not
+looked at since. Both at once, for the thread of a scrape."""
+
 MONITORS_LIMIT = 500
 """About 200 series each."""
 _RESULTS_LIMIT = 16
@@ -36,7 +39,7 @@ class OperatorMetrics:
     def __init__(self, *, monitors_limit: int = MONITORS_LIMIT) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self._limit = monitors_limit
-        self._monitors: dict[Monitor, Shown] = {}
+        self._monitors: dict[Monitor, _Known] = {}
         self._left_out: set[Monitor] = set()
         self._pulls = self._counted(
             "pulls",
@@ -87,7 +90,7 @@ class OperatorMetrics:
         if monitor not in self._monitors and len(self._monitors) >= self._limit:
             self._left_out.add(monitor)
             return
-        self._monitors[monitor] = Shown(RunningTotals())
+        self._monitors[monitor] = Shown(RunningTotals()), None
 
     def judged(
         self, monitor: Monitor, evaluation: Evaluation, now: float, news: Added = NOTHING_ADDED
@@ -99,8 +102,8 @@ class OperatorMetrics:
         known = self._monitors.get(monitor)
         if known is None:
             return
-        self._monitors[monitor] = Shown(
-            totals=known.totals.after(news, evaluation.state.events_at),
+        shown = Shown(
+            totals=known[0].totals.after(news, evaluation.state.events_at),
             evaluated_at=now,
             conditions=evaluation.conditions,
             judged=evaluation.judged,
@@ -109,12 +112,13 @@ class OperatorMetrics:
             drift=evaluation.state.drift,
             versions=evaluation.state.versions,
         )
+        self._monitors[monitor] = shown, None
 
     def looked(self, monitor: Monitor, news: Callable[[], Added]) -> None:
         """It was looked at since, and not judged. Args: news: what happened since, found out at a scrape."""
         known = self._monitors.get(monitor)
         if known is not None:
-            self._monitors[monitor] = replace(known, news=news)
+            self._monitors[monitor] = known[0], news
 
     def forget(self, monitor: Monitor) -> None:
         """It is gone, and so are its series."""
@@ -195,9 +199,10 @@ class _Results:
 class _Monitors(Collector):
     """The monitors' families, at scrape."""
 
-    def __init__(self, monitors: dict[Monitor, Shown]) -> None:
+    def __init__(self, monitors: dict[Monitor, _Known]) -> None:
         self._monitors = monitors
 
     def collect(self) -> Iterator[Metric]:
         """Of a copy: passes go on in another thread."""
-        return families({key: one.up_to_date() for key, one in sorted(self._monitors.copy().items())})
+        found = sorted(self._monitors.copy().items())
+        return families({key: one.after(news()) if news else one for key, (one, news) in found})

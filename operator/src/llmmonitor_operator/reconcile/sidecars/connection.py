@@ -69,6 +69,9 @@ class _Reading:
         self.ended_by_length = False
         self.complete = False
         self.is_lines = False
+        self._whole = 0
+        self._newest = b""
+        """Of the lines that came each in a part of its own, which need not lie in `body`."""
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.head_bytes += len(name) + len(value)
@@ -86,7 +89,11 @@ class _Reading:
             self.status = self.parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
-        if not self.complete:
+        if self.complete:
+            return
+        if self.is_lines and not self.body and body.find(b"\n") == len(body) - 1:
+            self._whole, self._newest = self._whole + 1, body[:-1]
+        else:
             self.body += body
 
     def on_message_complete(self) -> None:
@@ -98,12 +105,13 @@ class _Reading:
 
     def take_lines(self) -> tuple[int, bytes]:
         """How many are whole, and the newest of them; what follows it is left."""
+        number, line = self._whole, self._newest
+        self._whole, self._newest = 0, b""
         end = self.body.rfind(b"\n")
-        if end < 0:
-            return 0, b""
-        number = self.body.count(b"\n", 0, end + 1)
-        line = bytes(self.body[self.body.rfind(b"\n", 0, end) + 1 : end])
-        del self.body[: end + 1]
+        if end >= 0:
+            number += self.body.count(b"\n", 0, end + 1)
+            line = bytes(self.body[self.body.rfind(b"\n", 0, end) + 1 : end])
+            del self.body[: end + 1]
         return number, line
 
     def end(self) -> None:
@@ -112,6 +120,7 @@ class _Reading:
         Parser and reading know each other, and would wait for the collector.
         """
         self.body.clear()
+        self._newest = b""
         del self.parser
 
 
