@@ -120,6 +120,9 @@ async def test_the_first_line_is_the_answer_and_the_newest_of_the_others_is_kept
         (b"4\r\nt", b"wo\n\r", b"\n"),
         (chunk(b"before\ntwo\n"),),
         (chunk(b"two\n") + chunk(b"thr"),),
+        (chunk(b"before\n") + chunk(b"two\n"),),
+        (chunk(b"before\nt") + chunk(b"wo\n"),),
+        (chunk(b"be") + chunk(b"fore\n") + chunk(b"two\n"),),
     ],
 )
 async def test_a_line_is_whole_however_it_comes(parts: tuple[bytes, ...]) -> None:
@@ -175,8 +178,9 @@ async def test_who_has_told_nothing_is_waited_for_no_more() -> None:
         (chunk(b"x" * LINE_BYTES_LIMIT + b"y\n"),),
         tuple(chunk(b"line\n") for _ in range(9)),
         (chunk(b"line\n" * 9),),
+        (b"".join([chunk(b"line\n")] * 9),),
     ],
-    ids=["no HTTP", "no end", "too long", "more than were asked for", "more at once"],
+    ids=["no HTTP", "no end", "too long", "more than were asked for", "more at once", "each in a part"],
 )
 async def test_who_tells_what_was_not_asked_for_is_left(parts: tuple[bytes, ...]) -> None:
     async with asking() as one:
