@@ -101,7 +101,7 @@ async def test_the_answer_to_a_write_may_leave_out_what_the_object_holds(
     written_at = [made["metadata"]["resourceVersion"]]
     put = await kube.replace(CHAT, config_map("chat", a="2"), metadata=True)
     written_at.append(put["metadata"]["resourceVersion"])
-    changed = await kube.patch(CHAT, {"data": {"a": "3"}})
+    changed = await kube.patch(CHAT, {"data": {"a": "3"}}, metadata=True)
 
     assert [set(one) for one in (made, put, changed)] == [{"metadata"}] * 3
     assert changed["metadata"]["resourceVersion"] == server.at(CHAT)["metadata"]["resourceVersion"]
@@ -119,7 +119,7 @@ async def test_a_server_that_gives_the_whole_object_anyway_is_understood(
 
     server.fault = whole
 
-    assert set(await kube.patch(CHAT, {"data": {"a": "2"}})) == {"metadata"}
+    assert set(await kube.patch(CHAT, {"data": {"a": "2"}}, metadata=True)) == {"metadata"}
 
 
 async def test_metadata_that_is_none_is_no_answer(kube: Kube, server: KubeServer) -> None:
@@ -129,7 +129,7 @@ async def test_metadata_that_is_none_is_no_answer(kube: Kube, server: KubeServer
     server.fault = garbage
 
     with pytest.raises(Unavailable, match="name"):
-        await kube.patch(CHAT, {"data": {"a": "2"}})
+        await kube.patch(CHAT, {"data": {"a": "2"}}, metadata=True)
 
 
 async def test_of_two_writers_the_second_is_told(kube: Kube, server: KubeServer) -> None:
@@ -170,7 +170,7 @@ async def test_a_dry_run_answers_and_changes_nothing(kube: Kube, server: KubeSer
     patched = await kube.patch(paths.config_map("prod", "other"), {"data": {"a": "2"}}, dry_run=True)
 
     assert made["metadata"]["name"] == "chat"
-    assert patched["metadata"]["name"] == "other"
+    assert patched["data"] == {"a": "2"}
     assert not server.has(CHAT)
     assert server.at(paths.config_map("prod", "other"))["data"] == {"a": "1"}
 

@@ -165,10 +165,17 @@ class Kube:
         return await self._call("PUT", path, body, form=_METADATA if metadata else _WHOLE)
 
     async def patch(
-        self, path: str, body: Any, kind: Patch = Patch.MERGE, *, dry_run: bool = False
+        self,
+        path: str,
+        body: Any,
+        kind: Patch = Patch.MERGE,
+        *,
+        dry_run: bool = False,
+        metadata: bool = False,
     ) -> dict[str, Any]:
-        """Change an object; the answer has its metadata alone."""
-        return await self._call("PATCH", path, body, content_type=kind, form=_METADATA, **_dry(dry_run))
+        """Change an object; with `metadata` the answer has nothing else of it."""
+        form = _METADATA if metadata else _WHOLE
+        return await self._call("PATCH", path, body, content_type=kind, form=form, **_dry(dry_run))
 
     async def delete(self, path: str) -> dict[str, Any]:
         """Delete an object."""
