@@ -160,6 +160,17 @@ async def test_one_report_in_an_answer_of_its_own_is_an_answer_like_any() -> Non
         assert one.told() is None
 
 
+async def test_lines_that_nobody_asked_for_are_an_answer_like_any() -> None:
+    async with asking(HEAD + chunk(b"report\n") + chunk(b"")) as one:
+        assert await one.ask(lines=0) == b"report\n"
+
+
+async def test_lines_that_nobody_asked_for_are_bounded_like_any_answer() -> None:
+    async with asking(HEAD + chunk(b"line\n") * BYTES_LIMIT) as one:
+        assert len(await one.ask(lines=0)) > BYTES_LIMIT
+        assert one.connections._unread.total == 0
+
+
 async def test_who_has_told_nothing_is_waited_for_no_more() -> None:
     async with asking() as one:
         await one.ask()

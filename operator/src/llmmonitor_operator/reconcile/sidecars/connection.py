@@ -59,7 +59,8 @@ class Unread:
 class _Reading:
     """One answer, as httptools tells it piece by piece."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lines_wanted: bool) -> None:
+        self._lines_wanted = lines_wanted
         self.parser = httptools.HttpResponseParser(self)
         self.status = 0
         self.body = bytearray()
@@ -77,7 +78,7 @@ class _Reading:
         self.head_bytes += len(name) + len(value)
         name = name.lower()
         self.ended_by_length |= name in {b"content-length", b"transfer-encoding"}
-        self.is_lines |= name == b"content-type" and value == _LINES
+        self.is_lines |= self._lines_wanted and name == b"content-type" and value == _LINES
 
     def on_message_begin(self) -> None:
         if self.complete:  # one request has one answer
@@ -91,7 +92,7 @@ class _Reading:
     def on_body(self, body: bytes) -> None:
         if self.complete:
             return
-        if self.is_lines and not self.body and body.find(b"\n") == len(body) - 1:
+        if self.is_lines and body and not self.body and body.find(b"\n") == len(body) - 1:
             self._whole, self._newest = self._whole + 1, body[:-1]
         else:
             self.body += body
@@ -138,7 +139,6 @@ class Connection(asyncio.Protocol):
         self._received_bytes = 0
         self._keeps_open = True
         self._used_at = 0.0
-        self._lines_wanted = False
         self._lines_left = 0
         """That may come yet."""
         self._told: bytes | None = None
@@ -162,9 +162,9 @@ class Connection(asyncio.Protocol):
         """
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting = waiting
-        self._reading = _Reading()
+        self._reading = _Reading(lines_wanted=lines > 0)
         self._received_bytes, self._told, self._is_over = 0, None, _nobody
-        self._lines_wanted, self._lines_left = lines > 0, lines
+        self._lines_left = lines
         if self._transport is None:
             waiting.set_exception(Broken("the connection ended", unused=self.asked > 0))
         else:
@@ -268,7 +268,7 @@ class Connection(asyncio.Protocol):
 
     def _line(self) -> bytes | None:
         """The newest of those that were asked for."""
-        if not self._lines_wanted or not self._reading.is_lines:
+        if not self._reading.is_lines:
             return None
         number, line = self._reading.take_lines()
         unread = len(self._reading.body)
