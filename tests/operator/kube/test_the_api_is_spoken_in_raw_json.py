@@ -83,9 +83,7 @@ async def test_a_list_may_leave_out_what_the_objects_hold(kube: Kube, server: Ku
 
 async def test_who_wrote_which_field_is_not_read_of_metadata(kube: Kube, server: KubeServer) -> None:
     metadata = {"name": "chat", "labels": {"app": "chat"}, "annotations": {"a/b": "1"}, "generation": 3}
-    server.put(
-        MAPS, {"metadata": {**metadata, "managedFields": [{"manager": "us"}], "deletionTimestamp": None}}
-    )
+    server.put(MAPS, {"metadata": {**metadata, "managedFields": [{"manager": "us"}]}})
 
     (one,) = (await kube.list_metadata(MAPS)).items
 
@@ -97,11 +95,11 @@ async def test_who_wrote_which_field_is_not_read_of_metadata(kube: Kube, server:
 async def test_the_answer_to_a_write_may_leave_out_what_the_object_holds(
     kube: Kube, server: KubeServer
 ) -> None:
-    made = await kube.create(MAPS, config_map("chat", a="1"), metadata=True)
+    made = await kube.create(MAPS, config_map("chat", a="1"), metadata_only=True)
     written_at = [made["metadata"]["resourceVersion"]]
-    put = await kube.replace(CHAT, config_map("chat", a="2"), metadata=True)
+    put = await kube.replace(CHAT, config_map("chat", a="2"), metadata_only=True)
     written_at.append(put["metadata"]["resourceVersion"])
-    changed = await kube.patch(CHAT, {"data": {"a": "3"}}, metadata=True)
+    changed = await kube.patch(CHAT, {"data": {"a": "3"}}, metadata_only=True)
 
     assert [set(one) for one in (made, put, changed)] == [{"metadata"}] * 3
     assert changed["metadata"]["resourceVersion"] == server.at(CHAT)["metadata"]["resourceVersion"]
@@ -119,7 +117,7 @@ async def test_a_server_that_gives_the_whole_object_anyway_is_understood(
 
     server.fault = whole
 
-    assert set(await kube.patch(CHAT, {"data": {"a": "2"}}, metadata=True)) == {"metadata"}
+    assert set(await kube.patch(CHAT, {"data": {"a": "2"}}, metadata_only=True)) == {"metadata"}
 
 
 async def test_metadata_that_is_none_is_no_answer(kube: Kube, server: KubeServer) -> None:
@@ -129,7 +127,7 @@ async def test_metadata_that_is_none_is_no_answer(kube: Kube, server: KubeServer
     server.fault = garbage
 
     with pytest.raises(Unavailable, match="name"):
-        await kube.patch(CHAT, {"data": {"a": "2"}}, metadata=True)
+        await kube.patch(CHAT, {"data": {"a": "2"}}, metadata_only=True)
 
 
 async def test_of_two_writers_the_second_is_told(kube: Kube, server: KubeServer) -> None:

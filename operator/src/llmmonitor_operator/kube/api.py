@@ -45,7 +45,6 @@ class _Metadata(TypedDict, total=False):
     resourceVersion: str
     generation: int
     creationTimestamp: str | None
-    deletionTimestamp: str | None
     labels: dict[str, str] | None
     annotations: dict[str, str] | None
 
@@ -129,17 +128,17 @@ class Kube:
 
     async def list_metadata(self, path: str, *, label_selector: str = "") -> Listing:
         """The same of their `metadata` alone, without what they hold, nor who wrote which field."""
-        return await _all(self._pages(path, {"labelSelector": label_selector}, metadata=True))
+        return await _all(self._pages(path, {"labelSelector": label_selector}, metadata_only=True))
 
     async def _pages(
-        self, path: str, selectors: Mapping[str, str], page: int = PAGE, *, metadata: bool = False
+        self, path: str, selectors: Mapping[str, str], page: int = PAGE, *, metadata_only: bool = False
     ) -> AsyncIterator[Listing]:
         following = ""
         while True:
             found = await self._call(
                 "GET",
                 path,
-                form=_METADATA_LIST if metadata else _WHOLE,
+                form=_METADATA_LIST if metadata_only else _WHOLE,
                 limit=page,
                 **{"continue": following},
                 **selectors,
@@ -151,18 +150,19 @@ class Kube:
                 return
 
     async def create(
-        self, path: str, body: Mapping[str, Any], *, dry_run: bool = False, metadata: bool = False
+        self, path: str, body: Mapping[str, Any], *, dry_run: bool = False, metadata_only: bool = False
     ) -> dict[str, Any]:
-        """Create an object in the collection `path`; with `metadata` the answer has nothing else of it."""
-        form = _METADATA if metadata else _WHOLE
-        return await self._call("POST", path, body, form=form, **_dry(dry_run))
+        """Create an object in the collection `path`; with `metadata_only` the answer has nothing else."""
+        return await self._call("POST", path, body, form=_form(metadata_only), **_dry(dry_run))
 
-    async def replace(self, path: str, body: Mapping[str, Any], *, metadata: bool = False) -> dict[str, Any]:
+    async def replace(
+        self, path: str, body: Mapping[str, Any], *, metadata_only: bool = False
+    ) -> dict[str, Any]:
         """Put an object in place of another; with its resourceVersion, only of that one.
 
-        With `metadata` the answer has nothing else of it.
+        With `metadata_only` the answer has nothing else of it.
         """
-        return await self._call("PUT", path, body, form=_METADATA if metadata else _WHOLE)
+        return await self._call("PUT", path, body, form=_form(metadata_only))
 
     async def patch(
         self,
@@ -171,10 +171,10 @@ class Kube:
         kind: Patch = Patch.MERGE,
         *,
         dry_run: bool = False,
-        metadata: bool = False,
+        metadata_only: bool = False,
     ) -> dict[str, Any]:
-        """Change an object; with `metadata` the answer has nothing else of it."""
-        form = _METADATA if metadata else _WHOLE
+        """Change an object; with `metadata_only` the answer has nothing else of it."""
+        form = _form(metadata_only)
         return await self._call("PATCH", path, body, content_type=kind, form=form, **_dry(dry_run))
 
     async def delete(self, path: str) -> dict[str, Any]:
@@ -324,6 +324,10 @@ async def _all(pages: AsyncIterator[Listing]) -> Listing:
         items += page.items
         version = page.resource_version
     return Listing(items, version)
+
+
+def _form(metadata_only: bool) -> _Form:  # noqa: FBT001 - the callers' own keyword
+    return _METADATA if metadata_only else _WHOLE
 
 
 def _dry(dry_run: bool) -> dict[str, Any]:  # noqa: FBT001 - the callers' own keyword

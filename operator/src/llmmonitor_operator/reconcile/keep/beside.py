@@ -117,9 +117,11 @@ class Beside(Generic[T]):
         binary = {self._form.data: data}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "binaryData": binary}
         try:
-            await self._kube.replace(paths.config_map(self._namespace, self._name(uid)), body, metadata=True)
+            await self._kube.replace(
+                paths.config_map(self._namespace, self._name(uid)), body, metadata_only=True
+            )
         except NotFound:
-            await self._kube.create(paths.config_maps(self._namespace), body, metadata=True)
+            await self._kube.create(paths.config_maps(self._namespace), body, metadata_only=True)
 
     def forget(self, uid: str) -> None:
         """The monitor is gone; its ConfigMap stays until the checkpoints are swept."""

@@ -240,10 +240,10 @@ class Checkpoints:
             metadata = {**body["metadata"], "resourceVersion": version}
             try:
                 there = {**body, "metadata": metadata}
-                return await self._kube.replace(self._path(uid), there, metadata=True)
+                return await self._kube.replace(self._path(uid), there, metadata_only=True)
             except NotFound:
                 _log.warning("ConfigMap %s/%s was deleted; written anew", self._namespace, self._name(uid))
-        return await self._kube.create(paths.config_maps(self._namespace), body, metadata=True)
+        return await self._kube.create(paths.config_maps(self._namespace), body, metadata_only=True)
 
     async def _version(self, uid: str) -> str:
         try:

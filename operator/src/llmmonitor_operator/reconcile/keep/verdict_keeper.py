@@ -265,7 +265,7 @@ class VerdictKeeper:
         path = paths.ephemeral_containers(metadata["namespace"], metadata["name"])
         patch = attaching(trial.pod, trial.plan, trial.number)
         try:
-            await self._kube.patch(path, patch, Patch.STRATEGIC, dry_run=True, metadata=True)
+            await self._kube.patch(path, patch, Patch.STRATEGIC, dry_run=True, metadata_only=True)
         except ApiError as error:
             return read_answer(error.status, error.message)
         return Answer(admitted=True)
@@ -324,7 +324,7 @@ class VerdictKeeper:
     async def _written(self, changes: dict[str, Any], wanted: dict[str, str]) -> None:
         namespace, name = self._place
         try:
-            await self._kube.patch(paths.config_map(namespace, name), {"data": changes}, metadata=True)
+            await self._kube.patch(paths.config_map(namespace, name), {"data": changes}, metadata_only=True)
         except NotFound:
             await self._create(wanted)
 

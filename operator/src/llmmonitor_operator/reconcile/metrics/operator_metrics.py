@@ -8,6 +8,7 @@ counted and not shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.registry import Collector
@@ -22,15 +23,19 @@ from llmmonitor_operator.reconcile.metrics.running_totals import RunningTotals
 Monitor = tuple[str, str]
 """Namespace and name."""
 
-_Known = tuple[Shown, Callable[[], Added] | None]
-"""As the last evaluation left it, and what happened since, which is found out at a scrape; None: it was not
-looked at since. Both at once, for the thread of a scrape."""
-
 MONITORS_LIMIT = 500
 """About 200 series each."""
 _RESULTS_LIMIT = 16
 _PASS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _OURS = "llm_monitor_operator"
+
+
+class _Known(NamedTuple):
+    """What is known of one monitor, in one piece for the thread of a scrape."""
+
+    shown: Shown
+    news: Callable[[], Added] | None = None
+    """What happened since, found out at a scrape; None: it was not looked at since."""
 
 
 class OperatorMetrics:
@@ -90,7 +95,7 @@ class OperatorMetrics:
         if monitor not in self._monitors and len(self._monitors) >= self._limit:
             self._left_out.add(monitor)
             return
-        self._monitors[monitor] = Shown(RunningTotals()), None
+        self._monitors[monitor] = _Known(Shown(RunningTotals()))
 
     def judged(
         self, monitor: Monitor, evaluation: Evaluation, now: float, news: Added = NOTHING_ADDED
@@ -103,7 +108,7 @@ class OperatorMetrics:
         if known is None:
             return
         shown = Shown(
-            totals=known[0].totals.after(news, evaluation.state.events_at),
+            totals=known.shown.totals.after(news, evaluation.state.events_at),
             evaluated_at=now,
             conditions=evaluation.conditions,
             judged=evaluation.judged,
@@ -112,13 +117,13 @@ class OperatorMetrics:
             drift=evaluation.state.drift,
             versions=evaluation.state.versions,
         )
-        self._monitors[monitor] = shown, None
+        self._monitors[monitor] = _Known(shown)
 
     def looked(self, monitor: Monitor, news: Callable[[], Added]) -> None:
         """It was looked at since, and not judged. Args: news: what happened since, found out at a scrape."""
         known = self._monitors.get(monitor)
         if known is not None:
-            self._monitors[monitor] = known[0], news
+            self._monitors[monitor] = _Known(known.shown, news)
 
     def forget(self, monitor: Monitor) -> None:
         """It is gone, and so are its series."""
@@ -205,4 +210,4 @@ class _Monitors(Collector):
     def collect(self) -> Iterator[Metric]:
         """Of a copy: passes go on in another thread."""
         found = sorted(self._monitors.copy().items())
-        return families({key: one.after(news()) if news else one for key, (one, news) in found})
+        return families({key: shown.after(news()) if news else shown for key, (shown, news) in found})

@@ -104,7 +104,7 @@ class StatusWriter:
         ]
         path = paths.monitor_status(metadata["namespace"], metadata["name"])
         try:
-            answer = await self._kube.patch(path, operations, Patch.JSON, metadata=True)
+            answer = await self._kube.patch(path, operations, Patch.JSON, metadata_only=True)
         except NotFound:
             self.forget(metadata["uid"])
             return False

@@ -87,7 +87,7 @@ class Attacher:
         metadata = pod["metadata"]
         path = paths.ephemeral_containers(metadata["namespace"], metadata["name"])
         try:
-            await self._kube.patch(path, attaching(pod, plan, number), Patch.STRATEGIC, metadata=True)
+            await self._kube.patch(path, attaching(pod, plan, number), Patch.STRATEGIC, metadata_only=True)
         except ApiError as error:
             return read_answer(error.status, error.message)
         return Answer(admitted=True)

@@ -70,9 +70,8 @@ class _Reading:
         self.ended_by_length = False
         self.complete = False
         self.is_lines = False
-        self._whole = 0
-        self._newest = b""
-        """Of the lines that came each in a part of its own, which need not lie in `body`."""
+        self._whole, self._newest = 0, b""
+        """Lines that came each in a part of its own, and so do not lie in `body`: how many, the newest."""
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.head_bytes += len(name) + len(value)
