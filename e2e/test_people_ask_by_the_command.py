@@ -94,10 +94,12 @@ def test_a_case_is_judged_and_all_of_it_is_in_the_chain(attacked: Kubectl, answe
 
 
 def test_the_report_of_a_monitor_is_made_of_its_checkpoint(attacked: Kubectl, answering: Installed) -> None:
-    early = llm_monitor(attacked, "report", chat.NAME, "--format=json", "--output=-")
+    unseen = "unseen"
     until(lambda: requests(attacked, chat.NAME) > 0, "the attack to be counted", 1 * MINUTES)
     with answering.without_operator():  # an operator that ends writes what it knows
-        pass
+        attacked.apply(chat.monitor(unseen))
+        early = llm_monitor(attacked, "report", unseen, "--format=json", "--output=-")
+        attacked("delete", f"llmmonitor/{unseen}")
 
     made = llm_monitor(attacked, "report", chat.NAME, "--format=json", "--output=-")
     page = llm_monitor(attacked, "report", chat.NAME, "--format=html", "--output=-")
