@@ -23,6 +23,8 @@ from llmmonitor_cli.reserved_port import ReservedPort
 
 KEY = generate_private_key()
 POD = "5f2c"
+_HANGS_SECONDS = 30.0
+"""Longer than a machine full of tests keeps a healthy sidecar from answering: 5 s were not."""
 
 
 class Whole:
@@ -70,7 +72,7 @@ class Whole:
         self, method: str, path: str, document: str | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, Any]]:
         """As it is, signed or not."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_HANGS_SECONDS)
         with contextlib.closing(connection):
             connection.request(method, path, document, dict(headers or {}))
             answer = connection.getresponse()
