@@ -40,8 +40,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[BESIDE] = frozenset(item.path for item in beside)
     config.hook.pytest_deselected(items=beside)
     for item in items:  # the first test's set-up may build Kubernetes: only the test itself is timed
-        if not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(_TEST_SECONDS, func_only=True))
+        asked = item.get_closest_marker("timeout")
+        seconds = asked.args[0] if asked else _TEST_SECONDS
+        item.add_marker(pytest.mark.timeout(seconds, func_only=True), append=False)
         if LONG.intersection(item.path.parents):
             item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: [item.get_closest_marker(late) is not None for late in ("last", "busy")])

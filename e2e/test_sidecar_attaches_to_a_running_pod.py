@@ -13,7 +13,7 @@ ATTACHED_SECONDS = 120
 """It has no CPU request: on a busy node it starts slowly."""
 READS = "the attached sidecar to read"
 CARRIED = "llm_monitor_relay_connections_total "
-SLOW = pytest.mark.timeout(400, func_only=True)
+SLOW = pytest.mark.timeout(400)
 
 KEPT_ALIVE = """
 import http.client, json, sys, time

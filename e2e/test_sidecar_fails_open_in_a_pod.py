@@ -82,7 +82,7 @@ def monitored(namespace: Kubectl, sidecar_image: str) -> Kubectl:
     return namespace
 
 
-@pytest.mark.timeout(300, func_only=True)
+@pytest.mark.timeout(300)
 def test_no_new_connection_fails_whichever_process_is_killed(monitored: Kubectl) -> None:
     target = monitored.get("pod/model")["status"]["podIP"], str(model_pods.PORT)
 

@@ -12,7 +12,7 @@ from e2e import model_pods
 from e2e.kubectl import Kubectl
 from e2e.waiting import until
 
-SLOW = pytest.mark.timeout(400, func_only=True)
+SLOW = pytest.mark.timeout(400)
 LEAKING = """
 import sys, threading, time
 from llmmonitor_sidecar import main
