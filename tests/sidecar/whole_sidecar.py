@@ -24,7 +24,7 @@ from llmmonitor_cli.reserved_port import ReservedPort
 KEY = generate_private_key()
 POD = "5f2c"
 _HANGS_SECONDS = 30.0
-"""Longer than a machine full of tests keeps a healthy sidecar from answering: 5 s were not."""
+"""An answer took more than 5 s once, beside all other tests; why is not known."""
 
 
 class Whole:
